@@ -1,0 +1,19 @@
+"""The `clankers` command. `append` goes its own way before anything heavy is imported: hooks run it all the time."""
+
+import sys
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    argv = sys.argv[1:]
+    if argv[:1] == ["append"] and "--help" not in argv:
+        from clankers.append import main as append
+
+        return append(argv[1:])
+    from clankers.cli import main as cli
+
+    return cli()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

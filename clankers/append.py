@@ -1,0 +1,206 @@
+"""`clankers append SOURCE [--type T] [--stream]`: stdin to the log. What a hook runs, so every import counts.
+
+The promise: exit 0 only once the line is written and synced; nothing on stdout; never exit 2; never wait for ever.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import os
+import sys
+import time
+
+from clankers import envelope, jsondoc, kinds, paths
+from clankers.errors import EX_DATA, EX_IO, EX_OK, EX_USAGE
+from clankers.log import Log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+USAGE = "usage: clankers append SOURCE [--type TYPE] [--stream]"
+MAX_INPUT = 256 << 20  # bytes of one event; above it the input is kept, cut to this size, as invalid
+_CHUNK = 1 << 20
+# Harnesses write a payload in one go and close the pipe. Who does not is given so long (seconds):
+_GRACE = 0.05  # after a whole document and its newline, for the end of input or a second document
+_IDLE = 3.0  # without a byte
+_TOTAL = 30.0  # for the whole of it
+_STREAM_GROUP = 4 << 20  # bytes that a stream writes before it syncs
+
+
+class Options:
+    """The command line of `append`."""
+
+    __slots__ = ("kind", "source", "stream")
+
+    def __init__(self, source: str, kind: str | None, stream: bool) -> None:
+        self.source = source
+        self.kind = kind
+        self.stream = stream
+
+
+class _Input:
+    """One piece of input: what it holds, or why it is not one JSON document."""
+
+    __slots__ = ("document", "error", "raw")
+
+    def __init__(self, raw: bytes, document: Any, error: str | None) -> None:
+        self.raw = raw
+        self.document = document
+        self.error = error
+
+
+def main(argv: list[str]) -> int:
+    """Run `append` with its arguments; returns the exit code."""
+    try:
+        options = _options(argv)
+    except ValueError as e:
+        _complain(f"{e}\n{USAGE}")
+        return EX_USAGE
+    try:
+        with Log(paths.data_root()) as log:
+            if options.stream:
+                return _stream(log, options)
+            return _write(log, options, [_read_document(0)])
+    except OSError as e:
+        where = f" {e.filename}" if e.filename else f" in {paths.data_root()}"
+        _complain(f"cannot write the log{where}: {e.strerror or e}; check the directory's owner and free space")
+        return EX_IO
+
+
+def _options(argv: list[str]) -> Options:
+    source, kind, stream = None, None, False
+    rest = iter(argv)
+    for arg in rest:
+        if arg == "--stream":
+            stream = True
+        elif arg == "--type":
+            kind = next(rest, None)
+            if not kind:
+                raise ValueError("--type needs a value")
+        elif arg.startswith("--type="):
+            kind = arg.removeprefix("--type=")
+        elif arg.startswith("-"):
+            raise ValueError(f"unknown option {arg}")
+        elif source is None:
+            source = arg
+        else:
+            raise ValueError(f"one SOURCE, not also {arg!r}")
+    if source is None:
+        raise ValueError("SOURCE is missing, for example claude-code or opencode")
+    if not (source.isascii() and source.replace("-", "").replace("_", "").isalnum() and len(source) <= 64):
+        raise ValueError(f"SOURCE {source[:80]!r} is not a name of letters, digits and hyphens")
+    return Options(source, kind[: kinds.MAX_KIND] if kind else None, stream)
+
+
+def _complain(message: str) -> None:
+    """One line for a person; a harness that closed stderr does not turn it into a failure."""
+    try:
+        sys.stderr.write(f"clankers append: {message}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+
+
+def _parse(raw: bytes) -> _Input:
+    raw = jsondoc.trim(raw)
+    try:
+        return _Input(raw, jsondoc.parse(raw), None)
+    except jsondoc.NotJSONError as e:
+        return _Input(raw, None, str(e))
+
+
+def _read_document(fd: int) -> _Input:
+    """All of `fd`, or as much as a harness that does not close its pipe sends: a document ends at its newline."""
+    data = bytearray()
+    deadline = time.monotonic() + _TOTAL
+    while True:
+        whole = _parse(bytes(data)) if data.endswith(b"\n") else None
+        patience = _GRACE if whole and not whole.error else _IDLE
+        if not _readable(fd, min(patience, deadline - time.monotonic())):
+            got = whole or _parse(bytes(data))
+            if not got.error:
+                return got
+            got.error = f"the input did not end ({_IDLE:g} s without a byte, or {_TOTAL:g} s): {got.error}"
+            return got
+        chunk = os.read(fd, _CHUNK)
+        if not chunk:
+            return whole or _parse(bytes(data))
+        data += chunk
+        if len(data) > MAX_INPUT:
+            return _Input(bytes(data[:MAX_INPUT]), None, f"larger than {MAX_INPUT} bytes")
+
+
+def _readable(fd: int, seconds: float) -> bool:
+    """Whether `fd` has bytes, or its end, within `seconds`."""
+    try:
+        from select import poll
+    except ImportError:  # Windows cannot wait for a pipe
+        return True
+    p = poll()
+    p.register(fd)
+    return bool(p.poll(max(seconds, 0) * 1000))
+
+
+def _stream(log: Log, options: Options) -> int:
+    code = EX_OK
+    group: list[_Input] = []
+    waiting = 0
+    for raw in _lines(0):
+        if raw.strip():
+            group.append(_parse(raw))
+            waiting += len(raw)
+        if group and (waiting > _STREAM_GROUP or not raw):
+            code = max(code, _write(log, options, group))
+            group, waiting = [], 0
+    return max(code, _write(log, options, group))
+
+
+def _lines(fd: int) -> Iterator[bytes]:
+    """The lines of `fd`, and an empty one whenever the next read would wait: time to write what has come."""
+    rest = b""
+    while True:
+        if not _readable(fd, 0):
+            yield b""
+        chunk = os.read(fd, _CHUNK)
+        if not chunk:
+            yield rest
+            return
+        *lines, rest = (rest + chunk).split(b"\n")
+        for text in lines:
+            yield text + b"\n"
+        if len(rest) > MAX_INPUT:
+            yield rest  # no document; the log keeps it, and the stream goes on behind it
+            rest = b""
+
+
+def _write(log: Log, options: Options, group: Iterable[_Input]) -> int:
+    """Log the input, then what it announces; returns the exit code once both are on the disk."""
+    now = time.time_ns()
+    lines, announced, code = [], [], EX_OK
+    for piece in group:
+        if piece.error is None:
+            kind = options.kind or kinds.kind_of(piece.document)
+            level = kinds.level_of(kind, piece.document)
+            lines.append(envelope.line(options.source, kind, piece.raw, level=level, now_ns=now))
+            announced.append(piece.document)
+        else:
+            payload = envelope.invalid(piece.raw, piece.error)
+            lines.append(envelope.line(options.source, envelope.INVALID, payload, level=envelope.ERROR, now_ns=now))
+            _complain(f"{piece.error}; kept in the log as type {envelope.INVALID}")
+            code = EX_DATA
+    log.write(envelope.day_of(now), lines)
+    if options.source == "claude-code" and announced:
+        _follow(log, announced)
+    log.sync()
+    return code
+
+
+def _follow(log: Log, hooks: list[Any]) -> None:
+    """Take in the transcript lines that the hooks announce. The hooks themselves are safe: nothing may fail them."""
+    try:
+        from clankers import transcripts
+
+        transcripts.after_hooks(log, hooks)
+    except Exception as e:  # noqa: BLE001 (whatever it is, the next hook or `project` takes the lines in)
+        _complain(f"transcript not read: {type(e).__name__}: {e}; the next hook or `clankers project` tries again")

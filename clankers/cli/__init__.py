@@ -1,0 +1,62 @@
+"""The command line: a command is a file with its options, a call, and printing."""
+
+import sys
+
+import typer
+
+from clankers import __version__
+from clankers.cli import demo, project, query, sessions
+from clankers.errors import EX_FAIL, ClankersError
+
+app = typer.Typer(
+    name="clankers",
+    help="Records every session of AI coding agents on this machine, as one SQLite database to ask.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("project")(project.command)
+app.command("query")(query.command)
+app.command("sessions")(sessions.command)
+app.command("demo")(demo.command)
+
+
+@app.command("append", add_help_option=True)
+def append_help(
+    source: str = typer.Argument(help="The harness: claude-code, opencode, ..."),
+    type: str = typer.Option(None, help="The event's type; else the document says it."),
+    stream: bool = typer.Option(False, help="One document a line, until the end of input, synced in groups."),
+) -> None:
+    """Append one JSON document from stdin to the log.
+
+    Exit codes: 0 written and synced, 65 bad input (kept as a line of type `invalid`), 74 not written.
+    """
+    raise AssertionError(f"`append` runs in clankers.append, never here: {source} {type} {stream}")  # pragma: no cover
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
+    if version:
+        typer.echo(f"clankers {__version__}")
+        raise typer.Exit
+
+
+def main() -> int:
+    """Run the command line; returns the exit code. The one place that turns errors into messages and codes."""
+    try:
+        app()
+    except ClankersError as e:
+        print(f"clankers: {e}", file=sys.stderr)
+        return e.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        return EX_FAIL
+    except OSError as e:
+        print(f"clankers: {e}", file=sys.stderr)
+        return EX_FAIL
+    except SystemExit as e:
+        return e.code if isinstance(e.code, int) else EX_FAIL if e.code else 0
+    return 0

@@ -1,0 +1,82 @@
+"""The database for commands that read: brought up to date first, then open for reading only, by SQLite's own means."""
+
+import os
+import sys
+
+import apsw
+
+from clankers import paths, transcripts
+from clankers.cli.output import progress_bar
+from clankers.errors import BusyError, ClankersError
+from clankers.log import Log
+from clankers.reader import log_files
+from projector.lock import ProjectorLock
+from projector.rebuild import update
+from projector.replay import Replayed
+from projector.store import BUSY_MS
+
+_PATIENCE = 2.0  # seconds to wait for another projector, which does the same work
+
+# What a statement may do: read. ATTACH is not among it, nor is VACUUM INTO, which would write a file.
+_ALLOWED = frozenset(
+    {apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE, apsw.SQLITE_PRAGMA}
+)
+
+
+def bring_up_to_date(purpose: str, *, patience: float = 0) -> Replayed:
+    """Take in what clients wrote without telling, then replay what is new in the log.
+
+    Raises:
+        BusyError: another projector is at work.
+    """
+    root, path = paths.data_root(), paths.database_path()
+    with ProjectorLock(path, purpose, patience=patience):
+        sweep()
+        with progress_bar("Replaying the log", log_bytes(root)) as step:
+            return update(path, root, progress=step)
+
+
+def sweep() -> None:
+    """Take in what Claude Code's open sessions wrote; whatever is wrong with a transcript does not stop a replay."""
+    try:
+        with Log(paths.data_root()) as log:
+            transcripts.sweep(log)
+    except (OSError, transcripts.TranscriptError) as e:
+        print(f"clankers: a transcript was not read: {e}", file=sys.stderr)
+
+
+def log_bytes(root: str) -> int:
+    """The size of the log in `root`, in bytes."""
+    return sum(os.stat(os.path.join(root, file.name)).st_size for file in log_files(root))
+
+
+def open_current() -> apsw.Connection:
+    """The database as of now, for reading only.
+
+    While another projector keeps the lock, as `project --watch` does, what that one has written serves: it is at most a
+    second behind.
+    """
+    try:
+        bring_up_to_date("query", patience=_PATIENCE)
+    except BusyError:
+        if not os.path.exists(paths.database_path()):
+            raise
+    return open_for_reading(paths.database_path())
+
+
+def open_for_reading(path: str) -> apsw.Connection:
+    """The database at `path`, on which no statement can change anything."""
+    try:
+        db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+        db.set_busy_timeout(BUSY_MS)
+        db.pragma("query_only", True)
+    except apsw.Error as e:
+        raise ClankersError(f"{path} cannot be read: {e}; `clankers project --rebuild` makes it anew") from e
+    db.authorizer = _authorize
+    return db
+
+
+def _authorize(action: int, first: str | None, second: str | None, _: str | None, __: str | None) -> int:
+    if action not in _ALLOWED or (action == apsw.SQLITE_PRAGMA and second is not None and first == "query_only"):
+        return apsw.SQLITE_DENY
+    return apsw.SQLITE_OK

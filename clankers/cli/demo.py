@@ -1,0 +1,60 @@
+"""`clankers demo`: a recorded sample, replayed into a directory of its own, and what one can ask of it."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+import typer
+
+from clankers.cli.current import open_for_reading
+from clankers.cli.output import clean, console, table
+from clankers.cli.query import run_query
+from clankers.cli.sessions import _COLUMNS, _NUMBERS, _row, list_sessions
+from clankers.log import file_name
+from projector.rebuild import update
+
+DAY = "2026-11-20"
+_TOOLS = """
+SELECT source, tool_name, count(*) AS calls, count(*) - sum(success) AS failed, round(avg(duration_ms)) AS "ms each"
+FROM tools GROUP BY source, tool_name ORDER BY calls DESC, tool_name LIMIT 8
+"""
+_TOKENS = """
+SELECT source, model, sum(prompt_tokens) AS prompt, sum(completion_tokens) AS completion,
+  sum(cache_read_tokens) AS "cache read", sum(cache_write_tokens) AS "cache write", round(sum(cost), 4) AS dollars
+FROM sessions WHERE model IS NOT NULL GROUP BY source, model ORDER BY source
+"""
+_PATTERN = '"level":"(error|warn)"'
+
+
+def command() -> None:
+    """Show what clankers makes of a recorded sample; nothing of yours is read or written."""
+    with tempfile.TemporaryDirectory(prefix="clankers-demo-") as root:
+        log = Path(root, file_name(DAY))
+        log.write_bytes(files("clankers").joinpath("assets", "demo", "log.jsonl").read_bytes())
+        database = os.path.join(root, "clankers.db")
+        done = update(database, root)
+        out = console()
+        typer.echo(f"{done.events} recorded events of two harnesses, replayed into {database}")
+        db = open_for_reading(database)
+        try:
+            typer.echo("\nThe sessions (clankers sessions):")
+            out.print(table(_COLUMNS, map(_row, list_sessions(db, 25)), right=_NUMBERS))
+            for head, sql in (("The tools", _TOOLS), ("The tokens, as the clients count them", _TOKENS)):
+                typer.echo(f"{head} (clankers query ...):")
+                columns, rows = run_query(db, sql)
+                out.print(table(columns, rows, right=columns[2:]))
+        finally:
+            db.close()
+        typer.echo(f"The raw log, first of its lines that rg '{_PATTERN}' finds:")
+        typer.echo(clean(_first_match(log))[:300] + " ...")
+
+
+def _first_match(log: Path) -> str:
+    if rg := shutil.which("rg"):
+        found = subprocess.run([rg, "--max-count=1", _PATTERN, str(log)], capture_output=True, text=True, check=False)
+        return found.stdout
+    return next(line for line in log.read_text("utf-8").splitlines() if re.search(_PATTERN, line))

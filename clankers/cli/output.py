@@ -1,0 +1,83 @@
+"""Printing for people: tables, numbers, times. Recorded text is untrusted: it never reaches a terminal as it is."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from time import monotonic
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+# C0 and C1 controls, DEL, and what turns the direction of text around: a title must not be able to steer the terminal.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_PATIENCE = 1.0  # seconds before a progress bar appears
+
+
+def clean(text: str) -> str:
+    r"""`text` with control characters made visible, as `\x1b`; newlines and tabs become spaces."""
+    return _CONTROLS.sub(lambda m: " " if m[0] in "\n\r\t" else f"\\x{ord(m[0]):02x}", text)
+
+
+def console() -> Console:
+    """Standard output; as wide as needed where it is no terminal, so that pipes get whole cells."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 1_000_000)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
+    """A table of untrusted values; the columns of `right` are numbers."""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        made.add_column(
+            Text(clean(name)), justify="right" if name in right else "left", overflow="ellipsis", no_wrap=True
+        )
+    for row in rows:
+        made.add_row(*(Text("" if v is None else clean(str(v))) for v in row))
+    return made
+
+
+def short_number(n: int | None) -> str:
+    """`n` as a person says it: 950, 12.3k, 4.5M."""
+    if n is None:
+        return ""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if n >= size:
+            return f"{n / size:.1f}{unit}"
+    return str(n)
+
+
+def local_time(ms: int | None) -> str:
+    """Epoch milliseconds as local time, to the minute."""
+    return "" if ms is None else datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+@contextmanager
+def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, when that is a terminal and the work takes over a second; call it with each step's bytes."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    bar = Progress(
+        TextColumn(label),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task(label, total=total)
+    begun = monotonic()
+
+    def step(n: int) -> None:
+        bar.advance(task, n)
+        if monotonic() - begun > _PATIENCE and not bar.live.is_started:
+            bar.start()
+
+    try:
+        yield step
+    finally:
+        bar.stop()

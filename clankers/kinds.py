@@ -1,0 +1,75 @@
+"""What a harness calls an event, and how loud it is. Imported on the append path: nothing heavy here.
+
+This is all that recording knows of a payload's meaning; the rest is replay's (`projector.adapters`).
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+from clankers.envelope import ERROR, INFO, WARN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+UNKNOWN = "unknown"  # a document that does not say what it is
+MAX_KIND = 200  # characters of a type that are kept
+
+# Where harnesses put an event's name: Claude Code's hooks, OpenCode's bus events, OpenCode's named plugin hooks.
+_NAME_KEYS = ("hook_event_name", "type", "hook")
+_LEVELS = {
+    "StopFailure": ERROR,
+    "session.error": ERROR,
+    "PostToolUseFailure": WARN,
+    "PermissionDenied": WARN,
+}
+
+
+def kind_of(document: Any) -> str:
+    """The harness's own name for the event in `document`."""
+    if isinstance(document, dict):
+        for key in _NAME_KEYS:
+            name = document.get(key)
+            if isinstance(name, str) and name:
+                return name[:MAX_KIND]
+    return UNKNOWN
+
+
+def level_of(kind: str, document: Any) -> str:
+    """`error` for what the harness or a reader would call one, `warn` for failed tools and retries, else `info`."""
+    if level := _LEVELS.get(kind):
+        return level
+    if kind.startswith(("message.", "session.status")):
+        return _opencode_level(_at(document, "properties"))
+    if kind.startswith("transcript."):
+        return _transcript_level(document)
+    return INFO
+
+
+def _opencode_level(properties: Any) -> str:
+    if _at(properties, "info", "error"):
+        return ERROR
+    state = _at(properties, "part", "state")
+    if _at(state, "status") == "error" or _at(properties, "status", "type") == "retry":
+        return WARN
+    exit_code = _at(state, "metadata", "exit")
+    return WARN if exit_code not in (None, "0", 0) else INFO
+
+
+def _transcript_level(line: Any) -> str:
+    if _at(line, "isApiErrorMessage") is True:
+        return ERROR
+    if _at(line, "subtype") == "api_error":
+        return WARN
+    content = _at(line, "message", "content")
+    if isinstance(content, list) and any(_at(block, "is_error") is True for block in content):
+        return WARN
+    return INFO
+
+
+def _at(value: Any, *keys: str) -> Any:
+    """What stands at `keys` in nested objects; None where anything on the way is missing or no object."""
+    for key in keys:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value

@@ -1,0 +1,113 @@
+"""Writing the log: one file for each UTC day, appended to, never changed. Imported on the append path.
+
+Many processes write at once without a lock: each line is one `write(2)` to a file opened `O_APPEND`, which the kernel
+neither splits nor interleaves. A writer that died in the middle leaves a line without its newline; whoever writes next
+puts a newline first, so that the damage stays on a line of its own.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import os
+
+from clankers.paths import make_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+_FLAGS = (
+    os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+)
+_TRIES = 3  # whole-line writes before a disk that takes only parts of lines counts as full
+
+
+def file_name(day: str) -> str:
+    """The log file of `day` (`YYYY-MM-DD`, UTC)."""
+    return f"clankers-{day}.jsonl"
+
+
+class Log:
+    """An open log: `with Log(root) as log: log.write(day, lines); log.sync()`.
+
+    Args:
+        root: the data root; made, for its owner alone, when it is missing.
+
+    Raises:
+        OSError: from every method, when the log cannot be written.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._day = ""
+        self._fd = -1
+        self._unsynced = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, day: str, lines: list[bytes]) -> None:
+        """Append `lines`, each with its newline, to the file of `day`."""
+        if not lines:
+            return
+        if day != self._day:
+            self.close()
+            self._open(day)
+        end = os.fstat(self._fd).st_size
+        if end and _last_byte(self._fd, end) != b"\n":
+            # The tail of a writer that died, or that is still writing: then this makes an empty line; readers skip it.
+            os.write(self._fd, b"\n")
+        for text in lines:
+            self._unsynced = True
+            for _ in range(_TRIES):
+                if os.write(self._fd, text) == len(text):
+                    break
+                # A short write (a signal, a full disk): another writer may already stand behind it, so the rest must
+                # not follow. The piece becomes a torn line of its own, and the line is written again, whole.
+                os.write(self._fd, b"\n")
+            else:
+                raise OSError(28, "the disk takes only parts of a line", file_name(day))
+
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        if self._unsynced and self._fd >= 0:
+            os.fsync(self._fd)
+            self._unsynced = False
+
+    def close(self) -> None:
+        """Sync and close."""
+        if self._fd >= 0:
+            try:
+                self.sync()
+            finally:
+                os.close(self._fd)
+                self._fd, self._day = -1, ""
+
+    def _open(self, day: str) -> None:
+        path = os.path.join(self.root, file_name(day))
+        try:
+            self._fd = os.open(path, _FLAGS)
+        except FileNotFoundError:
+            make_private(self.root)
+            self._fd = os.open(path, _FLAGS | os.O_CREAT, 0o600)
+            _sync_directory(self.root)  # else a power loss may take the new file's name with it
+        self._day = day
+
+
+def _last_byte(fd: int, end: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(fd, 1, end - 1)
+    os.lseek(fd, end - 1, os.SEEK_SET)  # Windows; O_APPEND moves the position back before each write
+    return os.read(fd, 1)
+
+
+def _sync_directory(path: str) -> None:
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows has no handle of a directory to sync
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

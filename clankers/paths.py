@@ -1,0 +1,36 @@
+"""Where things are. Imported on the append path: nothing heavy here."""
+
+import os
+import sys
+
+DATA_ENV = "CLANKERS_DATA_PATH"
+DB_ENV = "CLANKERS_DB_PATH"
+
+
+def data_root() -> str:
+    """The directory that holds the logs: `CLANKERS_DATA_PATH`, else the platform's data directory for `clankers`."""
+    if root := os.environ.get(DATA_ENV):
+        return root
+    home = os.path.expanduser("~")
+    if sys.platform == "darwin":
+        return os.path.join(home, "Library", "Application Support", "clankers")
+    if sys.platform == "win32":
+        return os.path.join(os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local"), "clankers")
+    # The XDG base directory specification: a relative path in the variable is to be ignored.
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return os.path.join(base if os.path.isabs(base) else os.path.join(home, ".local", "share"), "clankers")
+
+
+def database_path() -> str:
+    """The SQLite database: `CLANKERS_DB_PATH`, else `clankers.db` in the data root."""
+    return os.environ.get(DB_ENV) or os.path.join(data_root(), "clankers.db")
+
+
+def make_private(directory: str) -> None:
+    """Make `directory`, and what is missing above it, for its owner alone (0700).
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not os.path.isdir(directory):
+        os.makedirs(directory, mode=0o700, exist_ok=True)

@@ -1,0 +1,156 @@
+r"""Reading the log: positions, whole lines, what is wrong with the others.
+
+A position is a file and a byte offset in it. A last line without its newline is left for later: it may be in flight.
+A line that cannot be used never takes its neighbours along: it is told with file, line number and reason, and a whole
+line that stands behind a torn one, because its writer did not look, is found by its head.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import NamedTuple
+
+import msgspec
+
+from clankers.envelope import HEAD, VERSION, crc_holds
+
+_FILE_NAME = re.compile(r"clankers-(\d{4}-\d{2}-\d{2})\.jsonl", re.ASCII)
+_CHUNK = 4 << 20
+# `\ud800` and its like in a string: half of a character, which JSON allows and UTF-8 cannot hold. JavaScript writes
+# them when it cuts a string in the middle of an emoji.
+_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)\\u(?:([dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+class LogFile(NamedTuple):
+    """One day's file.
+
+    Attributes:
+        name: in the data root, `clankers-YYYY-MM-DD.jsonl`.
+        day: days since the epoch, so that `position` orders events across files.
+    """
+
+    name: str
+    day: int
+
+    def position(self, offset: int) -> int:
+        """The event at `offset`, as one number that grows along the log (up to 1 TiB a day)."""
+        return self.day << 40 | offset
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One line of the log; the README describes the keys."""
+
+    v: int
+    id: str
+    ts: str
+    level: str
+    source: str
+    type: str
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Line(NamedTuple):
+    """A line of a log file: where it stands, and the event in it or what is wrong with it.
+
+    Attributes:
+        number: counted from 1.
+        offset: bytes from the file's start to the line's.
+        size: bytes, newline included.
+        event: None where the line cannot be used.
+        reason: why not; empty where it can, but for a whole line behind a torn one.
+        raw: the line without its newline.
+    """
+
+    number: int
+    offset: int
+    size: int
+    event: Event | None
+    reason: str
+    raw: bytes
+
+
+_decode = msgspec.json.Decoder(Event).decode
+
+
+def log_files(root: str) -> list[LogFile]:
+    """The log's files in `root`, oldest day first; none when there is no such directory."""
+    try:
+        names = os.listdir(root)
+    except FileNotFoundError:
+        return []
+    found = []
+    for name in names:
+        if m := _FILE_NAME.fullmatch(name):
+            try:
+                found.append(LogFile(name, date.fromisoformat(m[1]).toordinal() - 719163))  # of 1970-01-01
+            except ValueError:
+                continue  # not a day: not ours
+    return sorted(found, key=lambda f: f.day)
+
+
+def read(root: str, file: LogFile, offset: int = 0, number: int = 0) -> Iterator[Line]:
+    """The whole lines of `file` from `offset` on; `number` lines stand before it.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with open(os.path.join(root, file.name), "rb", buffering=0) as f:
+        f.seek(offset)
+        pieces: list[bytes] = []
+        while chunk := f.read(_CHUNK):
+            *lines, last = chunk.split(b"\n")
+            if lines:
+                pieces.append(lines[0])
+                lines[0] = b"".join(pieces)
+                pieces = []
+            if last:
+                pieces.append(last)
+            for raw in lines:
+                number += 1
+                if raw.strip():
+                    yield _line(number, offset, raw)
+                offset += len(raw) + 1
+
+
+def _line(number: int, offset: int, raw: bytes) -> Line:
+    try:
+        return Line(number, offset, len(raw) + 1, _event(raw), "", raw)
+    except ValueError as e:
+        reason = str(e)
+    at = raw.rfind(HEAD)
+    if at > 0:
+        try:
+            return Line(number, offset, len(raw) + 1, _event(raw[at:]), f"torn before byte {at}: {reason}", raw)
+        except ValueError:
+            pass
+    return Line(number, offset, len(raw) + 1, None, reason, raw)
+
+
+def _event(raw: bytes) -> Event:
+    """The event in `raw`.
+
+    Raises:
+        ValueError: there is none, or it was damaged, or a newer version wrote it.
+    """
+    if crc_holds(raw) is False:
+        raise ValueError("the CRC does not hold: the line was damaged or edited")
+    try:
+        try:
+            event = _decode(raw)
+        except msgspec.DecodeError:
+            if isinstance(raw, bytes) and b"\\u" in raw:
+                event = _decode(_SURROGATE.sub(_whole_or_replaced, raw))
+            else:
+                raise
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+        raise ValueError(f"not a line of the log: {e}") from None
+    if event.v != VERSION:
+        raise ValueError(f"version {event.v} of the line is not known; a newer clankers wrote it")
+    return event
+
+
+def _whole_or_replaced(m: re.Match[bytes]) -> bytes:
+    return m[0] if m[2] else m[1] + rb"\ufffd"

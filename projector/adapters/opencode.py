@@ -1,0 +1,499 @@
+"""OpenCode: plugin events of 1.0, 1.1, 1.2 and 1.18 into changes.
+
+Sessions, messages and parts come as whole snapshots, many times as they grow. Up to 1.2 the payload's `properties` hold
+`{info}` or `{part}` alone, later ones repeat the session beside it; the ids inside serve all. Token counts stay as the
+client gives them: `output` includes reasoning up to 1.2. A fork's copies bear new ids and their old times
+(`projector.settle` marks them). Known and left without a row: tool.execute.*, chat.message and the other named hooks,
+which repeat what message.part.updated says, session.diff, file.edited (it names no session), the deltas of reasoning.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.json import Decoder, decode
+
+from clankers.reader import Event
+from projector.changes import (
+    Change,
+    CompactionSeen,
+    ErrorSeen,
+    MessageSeen,
+    PartDelta,
+    PartSeen,
+    ProjectSeen,
+    Rank,
+    SessionSeen,
+    Sighting,
+    Todo,
+    TodosSeen,
+    ToolClosed,
+    ToolOpened,
+)
+from projector.wire import NOTHING, Count, Dollars, Id, Int, Millis, Wire, as_object, file_path, json_text, millis
+
+SOURCE = "opencode"
+# msg_ and prt_ ids start with 12 hexadecimal digits of a time and a counter, so they sort as they were made.
+_ORDERED_ID = re.compile(r"[a-z]+_([0-9a-f]{12})")
+
+
+class Time(Struct, frozen=True):
+    created: Millis | None = None
+    updated: Millis | None = None
+    completed: Millis | None = None
+    start: Millis | None = None
+    end: Millis | None = None
+
+
+class Model(Wire):
+    id: str | None = None
+    modelID: str | None = None
+    providerID: str | None = None
+
+
+class SessionInfo(Wire):
+    id: Id
+    projectID: str | None = None
+    directory: str | None = None
+    parentID: Id | None = None
+    title: str | None = None
+    version: str | None = None
+    agent: str | None = None
+    model: Model | None = None
+    cost: Dollars | None = None
+    time: Time = Time()
+
+
+class SessionProperties(Wire):
+    info: SessionInfo
+
+
+class Cache(Struct, frozen=True):
+    read: Count | None = None
+    write: Count | None = None
+
+
+class Tokens(Wire):
+    input: Count | None = None
+    output: Count | None = None
+    reasoning: Count | None = None
+    cache: Cache = Cache()
+
+
+class ErrorData(Struct, frozen=True):
+    message: str | None = None
+    statusCode: Int | None = None
+
+
+class Error(Wire):
+    name: str = "unknown"
+    data: ErrorData = ErrorData()
+
+
+class MessageInfo(Wire):
+    id: Id
+    sessionID: Id
+    role: str
+    parentID: Id | None = None
+    agent: str | None = None
+    mode: str | None = None
+    modelID: str | None = None
+    providerID: str | None = None
+    model: Model | None = None
+    cost: Dollars | None = None
+    tokens: Tokens | None = None
+    time: Time = Time()
+    finish: str | None = None
+    error: Error | None = None
+    summary: Raw = NOTHING
+
+
+class MessageProperties(Wire):
+    info: MessageInfo
+
+
+class ToolState(Wire):
+    status: str
+    input: Raw = NOTHING
+    output: str | None = None
+    error: str | None = None
+    metadata: Raw = NOTHING
+    time: Time = Time()
+
+
+class Part(Wire):
+    id: Id
+    messageID: Id
+    sessionID: Id
+    type: str
+    text: str | None = None
+    synthetic: bool | None = None
+    time: Time = Time()
+    tool: str | None = None
+    state: ToolState | None = None
+    auto: bool | None = None
+
+
+class PartProperties(Wire):
+    part: Raw
+    time: Millis | None = None
+
+
+class DeltaProperties(Wire):
+    sessionID: Id
+    messageID: Id
+    partID: Id
+    field: str
+    delta: str
+
+
+class RemovedProperties(Wire):
+    sessionID: Id
+    messageID: Id
+    partID: Id | None = None
+
+
+class StatusInfo(Wire):
+    type: str
+    attempt: Count | None = None
+    message: str | None = None
+    next: Millis | None = None
+
+
+class StatusProperties(Wire):
+    sessionID: Id
+    status: StatusInfo
+
+
+class ErrorProperties(Wire):
+    sessionID: Id | None = None
+    error: Error | None = None
+
+
+class TodoInfo(Wire):
+    content: str
+    status: str | None = None
+    priority: str | None = None
+    id: str | None = None
+
+
+class TodoProperties(Wire):
+    sessionID: Id
+    todos: list[TodoInfo] = msgspec.field(default_factory=list)
+
+
+class ProjectInfo(Wire):
+    id: str
+    worktree: str
+    vcs: str | None = None
+    name: str | None = None
+
+
+class NamedProperties(Wire):
+    """What any event may hold that names a session."""
+
+    sessionID: Id | None = None
+    info: Raw = NOTHING
+    part: Raw = NOTHING
+
+
+def _session(event: Event, properties: SessionProperties) -> list[Change]:
+    """A whole snapshot: an absent field is cleared."""
+    info = properties.info
+    model = info.model or Model()
+    at = info.time.updated or info.time.created or 0
+    facts: dict[str, Any] = {
+        "title": info.title,
+        "project_path": info.directory,
+        "parent_id": info.parentID,
+        "agent": info.agent,
+        "model": model.id or model.modelID,
+        "provider": model.providerID,
+        "client_version": info.version,
+        "created_at": info.time.created,
+        "updated_at": info.time.updated,
+        "billed": info.cost is not None,
+    }
+    if event.type == "session.deleted":
+        facts["deleted_at"] = millis(event.ts)
+    changes: list[Change] = [SessionSeen(info.id, SOURCE, at, Rank.RECORD, facts)]
+    if info.parentID:
+        changes.append(SessionSeen(info.parentID, SOURCE))
+    if info.directory:
+        changes.append(ProjectSeen(info.directory, SOURCE, info.projectID))
+    return changes
+
+
+def _message(_: Event, properties: MessageProperties) -> list[Change]:
+    info = properties.info
+    model = info.model or Model()
+    tokens = info.tokens or Tokens()
+    changes: list[Change] = [
+        MessageSeen(
+            info.id,
+            info.sessionID,
+            SOURCE,
+            info.role,
+            info.parentID,
+            info.modelID or model.modelID or model.id,
+            info.providerID or model.providerID,
+            info.agent or info.mode,
+            tokens.input,
+            tokens.output,
+            tokens.reasoning,
+            tokens.cache.read,
+            tokens.cache.write,
+            info.cost,
+            info.finish,
+            info.time.created,
+            info.time.completed,
+            # On assistant messages `summary` is a flag: the text is a compaction's. Elsewhere it is an object.
+            synthetic=bytes(info.summary) == b"true",
+        )
+    ]
+    if info.error:
+        changes.append(
+            _error(info.error, info.id, info.sessionID, info.time.completed or info.time.created or 0, info.id)
+        )
+    return changes
+
+
+def _error(error: Error, id: str, session: str, at: int, message: str | None) -> ErrorSeen:
+    return ErrorSeen(id, session, SOURCE, error.name, error.data.message, at, message, error.data.statusCode)
+
+
+def _part(event: Event, properties: PartProperties) -> list[Change]:
+    part = decode(properties.part, type=Part)
+    text, data = part.text, None
+    if part.type not in ("text", "reasoning", "tool", "step-start"):
+        data = json_text(properties.part)
+    created = part.time.start or part.time.created
+    changes: list[Change] = []
+    if part.type == "tool" and part.state:
+        created = part.state.time.start
+        changes += _tool(part, part.state)
+    changes.append(
+        PartSeen(
+            part.id,
+            part.messageID,
+            part.sessionID,
+            SOURCE,
+            _order(part.id),
+            part.type,
+            text,
+            data,
+            created or properties.time,
+            part.time.end,
+            synthetic=int(part.synthetic is True or part.type == "compaction")
+            if text or part.type == "compaction"
+            else None,
+        )
+    )
+    if part.type == "compaction":
+        trigger = "auto" if part.auto else "manual"
+        at = created or properties.time or millis(event.ts)
+        changes.append(CompactionSeen(part.id, part.sessionID, SOURCE, at, trigger))
+    return changes
+
+
+def _tool(part: Part, state: ToolState) -> list[Change]:
+    metadata = as_object(state.metadata)
+    name, failed = part.tool, state.status == "error"
+    message = state.error
+    if name == "invalid":  # a tool that does not exist, or arguments that are not JSON: the name is in the input
+        given = as_object(state.input)
+        name = given["tool"] if isinstance(given.get("tool"), str) else name  # type: ignore[assignment]
+        message = given["error"] if isinstance(given.get("error"), str) else state.output  # type: ignore[assignment]
+        failed = True
+    ended = state.status in ("completed", "error")
+    rank = Rank.RECORD if ended else Rank.HOOK if state.status == "running" else Rank.GUESS
+    changes: list[Change] = [
+        ToolOpened(
+            part.id,
+            part.sessionID,
+            SOURCE,
+            rank,
+            state.time.start,
+            name,
+            json_text(state.input),
+            file_path(state.input),
+            part.messageID,
+            state.status,
+        )
+    ]
+    if ended:
+        code = metadata.get("exit")
+        # A command that was stopped, by a timeout or by the user, has an exit that is null.
+        stopped = "exit" in metadata and code is None
+        success = not failed and not stopped and code in (None, 0)
+        start, end = state.time.start, state.time.end
+        changes.append(
+            ToolClosed(
+                part.id,
+                part.sessionID,
+                SOURCE,
+                Rank.RECORD,
+                end,
+                "error" if failed else "interrupted" if stopped else "completed",
+                success,
+                state.output,
+                code if isinstance(code, int) and abs(code) < 2**53 else None,
+                message if failed else None,
+                end - start if start is not None and end is not None else None,
+            )
+        )
+    return changes
+
+
+def _delta(event: Event, properties: DeltaProperties) -> list[Change]:
+    if properties.field != "text":
+        return []
+    part = PartSeen(properties.partID, properties.messageID, properties.sessionID, SOURCE, _order(properties.partID))
+    return [PartDelta(_event_id(event), part, properties.delta)]
+
+
+def _message_removed(event: Event, removed: RemovedProperties) -> list[Change]:
+    return [MessageSeen(removed.messageID, removed.sessionID, SOURCE, deleted_at=millis(event.ts))]
+
+
+def _part_removed(event: Event, removed: RemovedProperties) -> list[Change]:
+    if not removed.partID:
+        raise msgspec.ValidationError("Object missing required field `partID` - at `$.properties`")
+    at = millis(event.ts)
+    order = _order(removed.partID)
+    return [PartSeen(removed.partID, removed.messageID, removed.sessionID, SOURCE, order, deleted_at=at)]
+
+
+def _status(event: Event, properties: StatusProperties) -> list[Change]:
+    status, session = properties.status, properties.sessionID
+    changes: list[Change] = [_standing(session, status.type)]
+    if status.type == "retry":
+        # The same attempt may be told twice: the time of the next one tells attempts apart.
+        id = f"retry:{session}:{status.next or _event_id(event)}"
+        said = status.message
+        changes.append(ErrorSeen(id, session, SOURCE, "retry", said, millis(event.ts), will_retry=True))
+    return changes
+
+
+def _standing(session: str, status: str) -> SessionSeen:
+    return SessionSeen(session, SOURCE, 0, Rank.HOOK, {"status": status})
+
+
+def _idle(_: Event, properties: NamedProperties) -> list[Change]:
+    return [_standing(properties.sessionID, "idle")] if properties.sessionID else []
+
+
+def _session_error(event: Event, properties: ErrorProperties) -> list[Change]:
+    """The same failure stands in its message too, where it has one: then that is the row."""
+    if not properties.sessionID or not properties.error:
+        return []
+    error = properties.error
+    id = f"hook:error:{_event_id(event)}"
+    said = error.data.message or error.name
+    return [Sighting(id, properties.sessionID, SOURCE, "error", error.name, said, millis(event.ts))]
+
+
+def _todo(event: Event, properties: TodoProperties) -> list[Change]:
+    todos = [Todo(t.content, t.status, t.priority, t.id) for t in properties.todos]
+    return [TodosSeen(properties.sessionID, SOURCE, millis(event.ts), Rank.HOOK, todos)]
+
+
+def _project(_: Event, info: ProjectInfo) -> list[Change]:
+    return [ProjectSeen(info.worktree, SOURCE, info.id, info.name, info.vcs)]
+
+
+def _named(_: Event, properties: NamedProperties) -> list[Change]:
+    session = properties.sessionID
+    for raw in (properties.info, properties.part):
+        value = as_object(raw).get("sessionID")
+        session = session or (value if isinstance(value, str) and 0 < len(value) <= 512 else None)
+    return [SessionSeen(session, SOURCE)] if session else []
+
+
+def _order(id: str) -> int:
+    m = _ORDERED_ID.match(id)
+    return int(m[1], 16) if m else 0
+
+
+class _Envelope(Wire):
+    properties: Raw
+
+
+def _event_id(event: Event) -> str:
+    """The event's own id where the client gives one (1.18), else the line's."""
+    given = as_object(event.payload).get("id")
+    return given if isinstance(given, str) and 0 < len(given) <= 128 else event.id
+
+
+_open = Decoder(_Envelope).decode
+
+
+def _case(wire: type[Any], adapt: Callable[[Event, Any], list[Change]]) -> Callable[[Event], list[Change]]:
+    decoder = Decoder(wire)
+    return lambda event: adapt(event, decoder.decode(_open(event.payload).properties))
+
+
+_any = _case(NamedProperties, _named)
+
+CASES: dict[str, Callable[[Event], list[Change]]] = {
+    "session.created": _case(SessionProperties, _session),
+    "session.updated": _case(SessionProperties, _session),
+    "session.deleted": _case(SessionProperties, _session),
+    "session.status": _case(StatusProperties, _status),
+    "session.idle": _case(NamedProperties, _idle),
+    "session.error": _case(ErrorProperties, _session_error),
+    "message.updated": _case(MessageProperties, _message),
+    "message.removed": _case(RemovedProperties, _message_removed),
+    "message.part.updated": _case(PartProperties, _part),
+    "message.part.delta": _case(DeltaProperties, _delta),
+    "message.part.removed": _case(RemovedProperties, _part_removed),
+    "todo.updated": _case(TodoProperties, _todo),
+    "project.updated": _case(ProjectInfo, _project),
+    **dict.fromkeys(
+        (
+            "session.diff",
+            "session.compacted",
+            "permission.asked",
+            "permission.updated",
+            "permission.replied",
+            "question.asked",
+            "question.replied",
+            "question.rejected",
+            "command.executed",
+            "file.edited",
+            "file.watcher.updated",
+            "plugin.added",
+            "catalog.updated",
+            "reference.updated",
+            "integration.updated",
+            "server.connected",
+            "server.instance.disposed",
+            "vcs.branch.updated",
+        ),
+        _any,
+    ),
+    # Named plugin hooks: their payload is the hook's {input, output}, and what they say comes as events too.
+    **dict.fromkeys(
+        (
+            "tool.execute.before",
+            "tool.execute.after",
+            "chat.message",
+            "experimental.text.complete",
+            "experimental.session.compacting",
+            "command.execute.before",
+            "dispose",
+        ),
+        lambda _: [],
+    ),
+}
+
+
+def fallback(event: Event) -> list[Change]:
+    """An event whose type is not known: at least it may name its session.
+
+    Raises:
+        msgspec.ValidationError: it has no properties.
+    """
+    return _any(event)

@@ -1,0 +1,238 @@
+"""What an event means, as plain data: adapters make these, the store applies them.
+
+Every change may be applied twice, and in any order, with the same rows in the end: values that say the same thing from
+several sources carry a rank, and the store keeps the best (`projector.merge`). Times are epoch milliseconds; None means
+"not said", which changes nothing.
+"""
+
+from enum import IntEnum
+from typing import Any
+
+from msgspec import Struct
+
+
+class Rank(IntEnum):
+    """How good a source is. A better one wins whenever it comes."""
+
+    GUESS = 0  # follows from something else
+    HOOK = 1  # a hook's report: early, but timed by us and sometimes not final
+    REPORT = 2  # a hook's report of how something ended
+    RECORD = 3  # the client's own record of it
+
+
+class SessionSeen(Struct, frozen=True):
+    """A session is named; some of its properties are told.
+
+    Attributes:
+        facts: by column. A value of None clears: only for harnesses that send whole snapshots.
+        at: when the facts held; the latest wins, of a fact in `merge.EARLIEST` the earliest.
+    """
+
+    session_id: str
+    source: str
+    at: int = 0
+    rank: Rank = Rank.GUESS
+    facts: dict[str, Any] = {}
+
+
+class MessageSeen(Struct, frozen=True):
+    """A prompt or a model's response. Told again and again as it grows; token counts never shrink."""
+
+    id: str
+    session_id: str
+    source: str
+    role: str | None = None
+    parent_id: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    agent: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cost: float | None = None
+    finish_reason: str | None = None
+    created_at: int | None = None
+    completed_at: int | None = None
+    synthetic: bool = False
+    deleted_at: int | None = None
+
+
+class PartSeen(Struct, frozen=True):
+    """A piece of a message.
+
+    Attributes:
+        seq: orders the pieces of a message; not dense.
+        data: JSON text, for what `text` does not hold.
+        synthetic: 1 for text that the client made up in a user's message; a message of nothing else is itself so.
+        completed_at: when the piece was final; a text without it may still grow.
+    """
+
+    id: str
+    message_id: str
+    session_id: str
+    source: str
+    seq: int = 0
+    type: str | None = None
+    text: str | None = None
+    data: str | None = None
+    created_at: int | None = None
+    completed_at: int | None = None
+    deleted_at: int | None = None
+    synthetic: int | None = None
+
+
+class PartDelta(Struct, frozen=True):
+    """A bit more of a piece's text: used only where no whole text ever comes, as after a kill."""
+
+    id: str
+    part: PartSeen
+    text: str
+
+
+class ToolOpened(Struct, frozen=True):
+    """A tool was called; `rank` decides whose words stand in the row."""
+
+    id: str
+    session_id: str
+    source: str
+    rank: Rank
+    at: int | None
+    tool_name: str | None = None
+    tool_input: str | None = None
+    file_path: str | None = None
+    message_id: str | None = None
+    status: str = "running"
+
+
+class ToolClosed(Struct, frozen=True):
+    """A tool call ended. `success` False is a failure, a non-zero exit, a denial or an interruption."""
+
+    id: str
+    session_id: str
+    source: str
+    rank: Rank
+    at: int | None
+    status: str
+    success: bool
+    tool_output: str | None = None
+    exit_code: int | None = None
+    error_message: str | None = None
+    duration_ms: int | None = None
+
+
+class ErrorSeen(Struct, frozen=True):
+    """A failure that reached the user, or (`will_retry`) one that the client tried to mend by itself."""
+
+    id: str
+    session_id: str
+    source: str
+    error_type: str | None
+    error_message: str | None
+    created_at: int
+    message_id: str | None = None
+    status_code: int | None = None
+    will_retry: bool = False
+
+
+class Sighting(Struct, frozen=True):
+    """Something that a hook saw and the client's own record should hold too. It makes a row only while it does not.
+
+    Attributes:
+        kind: `prompt`, `answer` or `error`.
+        same: what the record is found by: a digest of the text, of an error its type.
+        text: of the prompt or answer; for an error its message.
+    """
+
+    id: str
+    session_id: str
+    source: str
+    kind: str
+    same: str
+    text: str
+    created_at: int
+    synthetic: bool = False
+
+
+class CompactionSeen(Struct, frozen=True):
+    """A conversation was summarised to make room."""
+
+    id: str
+    session_id: str
+    source: str
+    created_at: int
+    trigger: str | None = None
+    pre_tokens: int | None = None
+    post_tokens: int | None = None
+    duration_ms: int | None = None
+
+
+class Todo(Struct, frozen=True):
+    """One entry of a to-do list."""
+
+    content: str
+    status: str | None = None
+    priority: str | None = None
+    id: str | None = None
+
+
+class TodosSeen(Struct, frozen=True):
+    """A session's to-do list, whole; with `one`, a single entry of it."""
+
+    session_id: str
+    source: str
+    at: int
+    rank: Rank
+    todos: list[Todo]
+    one: bool = False
+
+
+class CostSeen(Struct, frozen=True):
+    """A session's bill so far, as the client adds it up: over resumes, subagents, and into a fork what came before it.
+
+    Attributes:
+        cost: US dollars.
+        output_tokens: of all models; tells a fork's bill from its origin's.
+    """
+
+    session_id: str
+    source: str
+    cost: float
+    output_tokens: int
+
+
+class Copied(Struct, frozen=True):
+    """A session's record holds a copy of something that belongs to another session, its origin."""
+
+    id: str
+    session_id: str
+    origin: str
+    at: int
+
+
+class ProjectSeen(Struct, frozen=True):
+    """A directory that sessions work in, as its client describes it."""
+
+    path: str
+    source: str
+    id: str | None = None
+    name: str | None = None
+    vcs: str | None = None
+
+
+Change = (
+    SessionSeen
+    | MessageSeen
+    | PartSeen
+    | PartDelta
+    | ToolOpened
+    | ToolClosed
+    | ErrorSeen
+    | Sighting
+    | CompactionSeen
+    | TodosSeen
+    | CostSeen
+    | Copied
+    | ProjectSeen
+)

@@ -1,0 +1,85 @@
+"""`project --watch`: the database follows the log, line by line, until it is told to stop."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+import anyio
+import anyio.to_thread
+import apsw
+
+from clankers.reader import log_files
+from projector.rebuild import checkpoint, open_live, update
+from projector.replay import LogChangedError, Replayed, replay
+
+POLL = 0.2  # seconds between two looks at the log: a new line is in the database within one second
+SWEEP = 5.0  # seconds between two calls of `sweep`
+
+
+async def follow(
+    path: str,
+    root: str,
+    *,
+    sweep: Callable[[], object],
+    told: Callable[[Replayed], object],
+) -> None:
+    """Follow the log in `root` into the database at `path` until SIGINT or SIGTERM. The projector's lock must be held.
+
+    Args:
+        path: of the database.
+        root: the data root.
+        sweep: called now and then, to take in what clients wrote without telling.
+        told: called with what each replay did.
+    """
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
+        told(await anyio.to_thread.run_sync(lambda: update(path, root)))
+        seen: list[tuple[str, int]] = []
+        swept = 0.0
+        db = open_live(path)
+        try:
+            while True:
+                if time.monotonic() - swept > SWEEP:
+                    await anyio.to_thread.run_sync(sweep)
+                    swept = time.monotonic()
+                if (sizes := _sizes(root)) != seen:
+                    seen = sizes
+                    # In a thread, so that a signal is heard at once; the replay under way is finished first.
+                    done, db = await anyio.to_thread.run_sync(_catch_up, path, root, db)
+                    if done.events or done.rejected:
+                        told(done)
+                await anyio.sleep(POLL)
+        finally:
+            db.close()
+
+
+def _catch_up(path: str, root: str, db: apsw.Connection) -> tuple[Replayed, apsw.Connection]:
+    """What is new in the log, into `db`; a log that was cut makes a new database, so the connection may be another."""
+    try:
+        done = replay(db, root)
+    except LogChangedError:
+        db.close()
+        done, db = update(path, root), open_live(path)
+    checkpoint(db)
+    return done, db
+
+
+async def _stop_on_signal(scope: anyio.CancelScope) -> None:
+    if sys.platform == "win32":  # asyncio has no signal receivers there: Ctrl-C raises KeyboardInterrupt
+        return
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
+            return
+
+
+def _sizes(root: str) -> list[tuple[str, int]]:
+    sizes = []
+    for file in log_files(root):
+        try:
+            sizes.append((file.name, os.stat(os.path.join(root, file.name)).st_size))
+        except FileNotFoundError:
+            continue
+    return sizes

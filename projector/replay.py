@@ -1,0 +1,119 @@
+"""Read, adapt, write: the log's new lines into the database."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import apsw
+
+from clankers.reader import Line, LogFile, log_files, read
+from projector.adapters import UnusableError, adapt
+from projector.store import Store
+from projector.wire import millis
+
+BATCH_BYTES = 16 << 20  # of log in one transaction
+BATCH_SECONDS = 0.5  # after which a transaction is committed, so that readers see a long replay grow
+
+
+@dataclass
+class Replayed:
+    """What a replay did: counts of lines."""
+
+    events: int = 0
+    unknown: int = 0
+    rejected: int = 0
+
+
+class LogChangedError(Exception):
+    """A file of the log is shorter than what was already read of it: the database is to be rebuilt."""
+
+
+def pending(db: apsw.Connection, root: str) -> list[tuple[LogFile, int, int]]:
+    """The log's files with something new, each with the bytes and lines that were read.
+
+    Raises:
+        LogChangedError: a file was cut or is gone.
+    """
+    read_so_far = Store(db).positions()
+    found = []
+    for file in log_files(root):
+        offset, lines = read_so_far.pop(file.name, (0, 0))
+        size = os.stat(os.path.join(root, file.name)).st_size
+        if size < offset:
+            raise LogChangedError(f"{file.name} has {size} bytes, of which {offset} were read")
+        if size > offset:
+            found.append((file, offset, lines))
+    if read_so_far:
+        raise LogChangedError(f"{', '.join(read_so_far)}: gone from the log")
+    return found
+
+
+def replay(
+    db: apsw.Connection,
+    root: str,
+    *,
+    until: int | None = None,
+    progress: Callable[[int], object] | None = None,
+    batch_lines: int | None = None,
+) -> Replayed:
+    """Bring `db` up to date with the log in `root`.
+
+    Args:
+        db: open for writing, with the projector's lock held.
+        root: the data root.
+        until: epoch milliseconds; later lines are left out.
+        progress: told of the bytes read, now and then.
+        batch_lines: lines in one transaction, at most; else by size and time.
+
+    Raises:
+        LogChangedError: a file of the log was cut or is gone.
+    """
+    store = Store(db)
+    done = Replayed()
+    for file, offset, number in pending(db, root):
+        at = (offset, number)
+        size, lines, since = 0, 0, time.monotonic()
+        for line in read(root, file, offset, number):
+            _take(store, file, line, until, done)
+            at = (line.offset + line.size, line.number)
+            size += line.size
+            lines += 1
+            late = not lines % 256 and time.monotonic() - since > BATCH_SECONDS
+            if late or size >= BATCH_BYTES or lines == batch_lines:
+                store.commit([(file.name, *at)])
+                if progress:
+                    progress(size)
+                size, lines, since = 0, 0, time.monotonic()
+        if lines:
+            store.commit([(file.name, *at)])
+            if progress:
+                progress(size)
+    return done
+
+
+def _take(store: Store, file: LogFile, line: Line, until: int | None, done: Replayed) -> None:
+    """One line of the log into the store's batch, and into the counts."""
+
+    def reject(reason: str) -> None:
+        store.reject(file.name, line.number, line.offset, reason)
+        done.rejected += 1
+
+    if line.reason:
+        reject(line.reason)
+    event = line.event
+    if event is None:
+        return
+    try:
+        if until is not None and millis(event.ts) > until:
+            return
+        changes, known = adapt(event)
+    except (UnusableError, ValueError) as e:
+        reject(str(e))
+        return
+    store.count(event.source, event.type, known=known)
+    done.events += 1
+    done.unknown += not known
+    position = file.position(line.offset)
+    for change in changes:
+        store.apply(change, position)

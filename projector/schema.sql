@@ -1,0 +1,228 @@
+-- The tables people ask. What a row means: README, "The tables". Times are epoch milliseconds, costs US dollars.
+
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY,
+  title TEXT,
+  project_path TEXT,
+  project_name TEXT,
+  model TEXT,
+  provider TEXT,
+  prompt_tokens INTEGER NOT NULL DEFAULT 0,
+  completion_tokens INTEGER NOT NULL DEFAULT 0,
+  cost REAL,
+  created_at INTEGER,
+  updated_at INTEGER,
+  source TEXT NOT NULL,
+  status TEXT,
+  parent_id TEXT,
+  forked_from TEXT,
+  agent TEXT,
+  client_version TEXT,
+  git_branch TEXT,
+  permission_mode TEXT,
+  reasoning_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_read_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_write_tokens INTEGER NOT NULL DEFAULT 0,
+  message_count INTEGER NOT NULL DEFAULT 0,
+  tool_call_count INTEGER NOT NULL DEFAULT 0,
+  error_count INTEGER NOT NULL DEFAULT 0,
+  ended_at INTEGER,
+  deleted_at INTEGER
+);
+CREATE INDEX sessions_by_time ON sessions (created_at);
+CREATE INDEX sessions_by_parent ON sessions (parent_id) WHERE parent_id IS NOT NULL;
+
+CREATE TABLE messages (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  role TEXT,
+  text_content TEXT,
+  model TEXT,
+  prompt_tokens INTEGER,
+  completion_tokens INTEGER,
+  duration_ms INTEGER,
+  created_at INTEGER,
+  completed_at INTEGER,
+  source TEXT NOT NULL,
+  parent_id TEXT,
+  provider TEXT,
+  agent TEXT,
+  reasoning_tokens INTEGER,
+  cache_read_tokens INTEGER,
+  cache_write_tokens INTEGER,
+  cost REAL,
+  finish_reason TEXT,
+  synthetic INTEGER NOT NULL DEFAULT 0,
+  copied INTEGER NOT NULL DEFAULT 0,
+  deleted_at INTEGER
+);
+CREATE INDEX messages_by_session ON messages (session_id, created_at);
+
+CREATE TABLE parts (
+  id TEXT PRIMARY KEY,
+  message_id TEXT NOT NULL REFERENCES messages (id),
+  session_id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  type TEXT,
+  text TEXT,
+  data TEXT,
+  synthetic INTEGER,  -- NULL where the harness marks messages, not parts
+  created_at INTEGER,
+  completed_at INTEGER,
+  deleted_at INTEGER
+);
+CREATE INDEX parts_by_message ON parts (message_id, seq);
+
+CREATE TABLE tools (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  message_id TEXT,
+  tool_name TEXT,
+  tool_input TEXT,
+  tool_output TEXT,
+  file_path TEXT,
+  status TEXT,
+  success INTEGER,
+  exit_code INTEGER,
+  error_message TEXT,
+  duration_ms INTEGER,
+  created_at INTEGER,
+  completed_at INTEGER,
+  source TEXT NOT NULL,
+  open_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the call's values is, and of its result's:
+  close_rank INTEGER NOT NULL DEFAULT -1  -- projector.changes.Rank, -1 for none yet
+);
+CREATE INDEX tools_by_session ON tools (session_id, created_at);
+CREATE INDEX tools_by_message ON tools (message_id);
+
+CREATE TABLE session_errors (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  message_id TEXT,
+  error_type TEXT,
+  error_message TEXT,
+  status_code INTEGER,
+  will_retry INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER,
+  source TEXT NOT NULL
+);
+CREATE INDEX session_errors_by_session ON session_errors (session_id, created_at);
+
+CREATE TABLE compaction_events (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  "trigger" TEXT,
+  pre_tokens INTEGER,
+  post_tokens INTEGER,
+  duration_ms INTEGER,
+  created_at INTEGER,
+  source TEXT NOT NULL
+);
+CREATE INDEX compaction_events_by_session ON compaction_events (session_id, created_at);
+
+CREATE TABLE file_edits (
+  id TEXT PRIMARY KEY REFERENCES tools (id) ON DELETE CASCADE,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  message_id TEXT,
+  tool_name TEXT,
+  file_path TEXT NOT NULL,
+  edited_at INTEGER,
+  source TEXT NOT NULL
+);
+CREATE INDEX file_edits_by_path ON file_edits (file_path);
+CREATE INDEX file_edits_by_session ON file_edits (session_id);
+
+CREATE TABLE todos (
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  position INTEGER NOT NULL,
+  id TEXT,
+  content TEXT NOT NULL,
+  status TEXT,
+  priority TEXT,
+  updated_at INTEGER,
+  source TEXT NOT NULL,
+  PRIMARY KEY (session_id, position)
+) WITHOUT ROWID;
+
+CREATE TABLE projects (
+  path TEXT PRIMARY KEY,
+  id TEXT,
+  name TEXT,
+  vcs TEXT
+);
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
+
+-- How far the log was read, and what was found on the way.
+
+CREATE TABLE log_files (
+  name TEXT PRIMARY KEY,
+  "offset" INTEGER NOT NULL,  -- bytes read
+  lines INTEGER NOT NULL  -- lines read
+);
+
+CREATE TABLE rejects (
+  file TEXT NOT NULL,
+  line INTEGER NOT NULL,
+  "offset" INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (file, "offset")
+) WITHOUT ROWID;
+
+CREATE TABLE event_types (
+  source TEXT NOT NULL,
+  type TEXT NOT NULL,
+  known INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  PRIMARY KEY (source, type)
+) WITHOUT ROWID;
+
+-- What the rows above are worked out from, so that the order in which it is told does not matter.
+
+CREATE TABLE session_facts (  -- for each property of a session the best that was told so far
+  session_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  rank INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  value,
+  PRIMARY KEY (session_id, name)
+) WITHOUT ROWID;
+CREATE INDEX session_links ON session_facts (value, name) WHERE name IN ('parent_id', 'forked_from', 'spawned_by');
+
+CREATE TABLE sightings (  -- what hooks saw; shown in the tables above while the client's own record lacks it
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  same TEXT NOT NULL,  -- what tells those apart that stand for different things: a digest of the text, an error's type
+  text TEXT,  -- NULL once the record has it
+  created_at INTEGER NOT NULL,
+  synthetic INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sightings_by_session ON sightings (session_id, kind, same);
+CREATE INDEX sightings_open ON sightings (session_id) WHERE text IS NOT NULL;
+
+CREATE TABLE part_deltas (  -- bits of text of parts that are not whole yet
+  id TEXT PRIMARY KEY,
+  part_id TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  text TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX part_deltas_by_part ON part_deltas (part_id, position);
+
+CREATE TABLE copies (  -- which sessions' records hold a copy of a message, error or compaction that is not theirs
+  id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  origin TEXT,
+  at INTEGER,
+  PRIMARY KEY (session_id, id)
+) WITHOUT ROWID;
+CREATE INDEX copies_by_id ON copies (id);
+
+CREATE TABLE cost_states (  -- a session's bill, each time the client wrote it down
+  session_id TEXT NOT NULL,
+  cost REAL NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  PRIMARY KEY (session_id, cost, output_tokens)
+) WITHOUT ROWID;

@@ -1,0 +1,53 @@
+"""Types of foreign JSON that several adapters share. Only fields that are read are declared; others are skipped."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+from msgspec.json import decode
+
+Id = Annotated[str, Meta(min_length=1, max_length=512)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]  # tokens, milliseconds: what JavaScript can count
+Millis = Annotated[int, Meta(ge=0, le=2**53)]  # since the epoch
+Dollars = Annotated[float, Meta(ge=0)]
+Int = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+
+NOTHING = Raw(b"null")
+
+
+class Wire(Struct):
+    """The root of all foreign structs."""
+
+
+def millis(text: str) -> int:
+    """RFC 3339 time in `text` as epoch milliseconds; without a zone it is UTC.
+
+    Raises:
+        ValueError: it is no such time.
+    """
+    t = datetime.fromisoformat(text)
+    if t.tzinfo is None:
+        t = t.replace(tzinfo=UTC)
+    return round(t.timestamp() * 1000)
+
+
+def json_text(raw: Raw) -> str | None:
+    """`raw` as text; None where it is absent or null."""
+    text = bytes(raw).decode("utf-8", "replace")
+    return None if text == "null" else text
+
+
+def as_object(raw: Raw) -> dict[str, object]:
+    """`raw` as a dict; empty where it is no JSON object."""
+    value = decode(raw)
+    return value if isinstance(value, dict) else {}
+
+
+def file_path(tool_input: Raw) -> str | None:
+    """The file that a tool works on, where its input names one under one of the harnesses' names for it."""
+    given = as_object(tool_input)
+    for key in ("file_path", "filePath", "notebook_path"):
+        path = given.get(key)
+        if isinstance(path, str):
+            return path
+    return None

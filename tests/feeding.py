@@ -1,0 +1,142 @@
+"""Feeding recorded sessions of real clients into a log, the way they came."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from clankers import envelope, jsondoc, kinds, transcripts
+from clankers.log import Log
+from projector.rebuild import update
+
+CAPTURES = Path(__file__).parent / "captures"
+CLAUDE_CODE = sorted(p.name for p in (CAPTURES / "claude-code").iterdir())
+OPENCODE = sorted(f"{p.parent.parent.name}/{p.parent.name}" for p in (CAPTURES / "opencode").glob("*/*/plugin.jsonl"))
+EVERYTHING = 10**9
+
+Record = tuple[str, str, bytes]  # source, type, payload
+
+
+class Recording:
+    """A capture of Claude Code, its paths moved to `home`."""
+
+    def __init__(self, name: str, home: Path) -> None:
+        self.home = home
+        folder = CAPTURES / "claude-code" / name
+        self.hooks = [json.loads(self._moved(line)) for line in (folder / "hooks.jsonl").open("r", encoding="utf-8")]
+        self.files = {
+            home / path.relative_to(folder / "home"): self._moved(path.read_text("utf-8")).splitlines(keepends=True)
+            for path in (folder / "home").rglob("*")
+            if path.is_file()
+        }
+
+    def _moved(self, text: str) -> str:
+        return text.replace("/home/dev", str(self.home))
+
+    def grow(self, path: Path, lines: int = EVERYTHING) -> None:
+        """Let the file at `path` have its first `lines` lines."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(self.files[path][:lines]), "utf-8")
+
+    def grow_all(self) -> None:
+        for path in self.files:
+            self.grow(path)
+
+    def steps(self) -> Iterator[bytes]:
+        """The payload of each hook, its transcripts grown as far as they were when it ran."""
+        for hook in self.hooks:
+            payload = hook["payload"]
+            transcript = Path(payload["transcript_path"])
+            if hook["transcript_lines"] and transcript in self.files:
+                self.grow(transcript, hook["transcript_lines"])
+            agent = Path(payload.get("agent_transcript_path", "/"))
+            if agent in self.files:
+                self.grow(agent)
+                self.grow(agent.with_suffix(".meta.json"))
+            yield json.dumps(payload, ensure_ascii=False).encode()
+
+
+def append(root: Path, records: list[Record], *, follow: bool = False) -> None:
+    """What `clankers append` does, without the process."""
+    now = time.time_ns()
+    with Log(str(root)) as log:
+        lines = []
+        documents = []
+        for source, kind, payload in records:
+            document = jsondoc.parse(payload)
+            documents.append(document)
+            lines.append(envelope.line(source, kind, payload, level=kinds.level_of(kind, document), now_ns=now))
+        log.write(envelope.day_of(now), lines)
+        if follow:
+            transcripts.after_hooks(log, documents)
+
+
+def feed_hooks(name: str, root: Path, home: Path) -> None:
+    """Hook by hook, the transcript growing beside; at the end what is left, as `clankers project` takes it in."""
+    recording = Recording(name, home)
+    for payload in recording.steps():
+        kind = kinds.kind_of(jsondoc.parse(payload))
+        append(root, [("claude-code", kind, payload)], follow=True)
+    recording.grow_all()
+    with Log(str(root)) as log:
+        transcripts.sweep(log)
+
+
+def feed_transcripts(name: str, root: Path, home: Path) -> None:
+    """The final transcripts alone, as if the hooks had never run."""
+    recording = Recording(name, home)
+    recording.grow_all()
+    with Log(str(root)) as log:
+        for path in sorted(recording.files):
+            if path.parent.parent.name == "projects" and path.suffix == ".jsonl":
+                transcripts.take_in(log, path.stem, str(path))
+
+
+def opencode_records(name: str) -> list[Record]:
+    """What the plugin of a capture saw, as log records: bus events, and the named hooks with their input and output."""
+    records = []
+    for line in (CAPTURES / "opencode" / name / "plugin.jsonl").open("r", encoding="utf-8"):
+        seen: dict[str, Any] = json.loads(line)
+        if seen["kind"] == "event":
+            records.append(("opencode", seen["event"]["type"], json.dumps(seen["event"]).encode()))
+        elif seen["kind"] == "hook":
+            payload = {k: v for k, v in seen.items() if k in ("input", "output")}
+            records.append(("opencode", seen["hook"], json.dumps(payload).encode()))
+    return records
+
+
+def project(root: Path) -> apsw.Connection:
+    """The database of the log in `root`, brought up to date."""
+    path = root / "clankers.db"
+    update(str(path), str(root))
+    return apsw.Connection(str(path))
+
+
+TABLES = (
+    "sessions",
+    "messages",
+    "parts",
+    "tools",
+    "session_errors",
+    "compaction_events",
+    "file_edits",
+    "todos",
+    "projects",
+)
+
+
+def rows(db: apsw.Connection, *, without: dict[str, set[str]] | None = None) -> dict[str, list[dict[str, Any]]]:
+    """All rows of the tables people ask, sorted; `without` names columns, by table, that are left out."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for table in TABLES:
+        cursor = db.execute(f"SELECT * FROM {table}")
+        left_out = (without or {}).get(table, set())
+        made = []
+        for row in cursor:
+            names = [name for name, *_ in cursor.get_description()]
+            made.append({n: v for n, v in zip(names, row, strict=True) if n not in left_out})
+        found[table] = sorted(made, key=repr)
+    return found

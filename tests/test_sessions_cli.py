@@ -1,0 +1,277 @@
+"""`clankers sessions`, `clankers demo`, and what the command line says of itself."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+import clankers
+from clankers import cli
+from clankers.errors import EX_USAGE
+from tests.feeding import append, feed_transcripts, opencode_records
+from tests.test_project_cli import NOW, call, run, session, work
+from tests.test_query import HOSTILE, RAW
+
+COMMANDS = ("append", "project", "query", "sessions", "demo")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def rows(shown: str) -> list[str]:
+    """The lines of a table below its head."""
+    return [line for line in shown.splitlines() if line.strip()][2:]
+
+
+def body(shown: str) -> list[list[str]]:
+    """The cells of a table's rows; cells stand two or more spaces apart."""
+    return [re.split(r" {2,}", line.strip()) for line in rows(shown)]
+
+
+def ids(shown: str) -> list[str]:
+    return [row[-1] for row in body(shown)]
+
+
+def listed(root: Path, *options: str) -> list[dict[str, Any]]:
+    done = call(root, "sessions", "--json", *options)
+    assert done.code == 0, done.err
+    found: list[dict[str, Any]] = json.loads(done.out)
+    return found
+
+
+def test_sessions_lists_the_newest_first(root: Path) -> None:
+    append(root, work(0, 3))
+    done = run(root, "sessions")
+    assert done.code == 0
+    assert done.err == ""
+    head = done.out.split("\n")[1].split()
+    assert head == [
+        *("started", "source", "project", "title", "model"),
+        *("messages", "tools", "errors", "tokens", "cost", "id"),
+    ]
+    assert ids(done.out) == ["ses_000002", "ses_000001", "ses_000000"]
+    assert body(done.out)[0][1:4] == ["opencode", "shop", "a title"]
+
+
+def test_sessions_of_the_same_second_are_told_apart(root: Path) -> None:
+    append(root, [session(f"ses_{i}", created=NOW + i) for i in range(8)])
+    assert ids(call(root, "sessions").out) == [f"ses_{i}" for i in reversed(range(8))]
+
+
+def test_sessions_brings_the_database_up_to_date_first(root: Path) -> None:
+    append(root, work(0, 1))
+    assert len(listed(root)) == 1
+    append(root, work(1, 1))
+    assert len(listed(root)) == 2
+
+
+def test_sessions_as_json_are_the_tables_rows(root: Path) -> None:
+    append(root, [session("ses_1", title=HOSTILE), session("ses_2", created=NOW + 5000, parentID="ses_1")])
+    top, child = listed(root)
+    assert top["id"] == "ses_1"
+    assert top["title"] == HOSTILE
+    assert top["created_at"] == NOW
+    assert top["source"] == "opencode"
+    assert (top["depth"], child["depth"]) == (0, 1)
+    assert child["parent_id"] == "ses_1"
+    columns = json.loads(call(root, "query", "--json", "SELECT name FROM pragma_table_info('sessions')").out)
+    assert list(top) == [c["name"] for c in columns] + ["depth"]
+
+
+def test_sessions_without_any_says_so(root: Path) -> None:
+    done = run(root, "sessions")
+    assert done.code == 0
+    assert done.out.startswith("No sessions yet")
+    assert listed(root) == []
+
+
+def test_limit_counts_sessions_and_their_subagents_come_with_them(root: Path) -> None:
+    append(root, work(0, 30))
+    append(root, [session(f"ses_child_{i}", created=NOW + 10**6 + i * 5000, parentID="ses_000029") for i in range(2)])
+    assert len(listed(root)) == 27
+    assert [s["id"] for s in listed(root, "--limit", "2")] == [
+        *("ses_000029", "ses_child_0", "ses_child_1"),
+        "ses_000028",
+    ]
+    assert len(listed(root, "--limit", "100")) == 32
+    for bad in ("0", "-1", "many"):
+        done = call(root, "sessions", "--limit", bad)
+        assert done.code != 0
+        assert done.out == ""
+
+
+def test_subagents_stand_below_their_parent_oldest_first(root: Path) -> None:
+    append(
+        root,
+        [
+            session("ses_a", created=NOW),
+            session("ses_a_2", created=NOW + 2000, parentID="ses_a"),
+            session("ses_a_1", created=NOW + 1000, parentID="ses_a"),
+            session("ses_a_1_1", created=NOW + 90_000, parentID="ses_a_1"),
+            session("ses_b", created=NOW + 60_000),
+            session("ses_orphan", created=NOW - 60_000, parentID="ses_unseen"),
+        ],
+    )
+    shown = call(root, "sessions").out
+    assert ids(shown) == ["ses_b", "ses_a", "ses_a_1", "ses_a_1_1", "ses_a_2", "ses_unseen", "ses_orphan"]
+    indents = {
+        row[-1]: re.split("a title|.no title", line)[0] for row, line in zip(body(shown), rows(shown), strict=True)
+    }
+    assert {id for id, indent in indents.items() if "└" in indent} == {"ses_a_1", "ses_a_1_1", "ses_a_2", "ses_orphan"}
+    assert len(indents["ses_a_1_1"]) > len(indents["ses_a_1"]) == len(indents["ses_a_2"]) > len(indents["ses_a"])
+
+
+@pytest.mark.parametrize("harness", ["claude-code", "opencode"])
+def test_a_real_subagent_stands_below_its_parent(root: Path, tmp_path: Path, harness: str) -> None:
+    if harness == "claude-code":
+        feed_transcripts("subagent", root, tmp_path / "home")
+    else:
+        append(root, opencode_records("1.18.33/11-task"))
+    found = listed(root)
+    assert found[0]["depth"] == 0
+    assert len(found) >= 2
+    for child in found[1:]:
+        assert child["depth"] == 1
+        assert child["parent_id"] == found[0]["id"]
+
+
+def test_titles_are_shown_clean(root: Path) -> None:
+    titles = {
+        "ses_1": (HOSTILE, r"\x1b[2J\x1b]0;owned\x07a b c d\x9b31m\x202egnp.exe\x2066x\x7f"),
+        "ses_2": ("fix 🐛 in café — 日本語", "fix 🐛 in café — 日本語"),
+        "ses_3": ("[bold red]no markup[/] :bug:", "[bold red]no markup[/] :bug:"),
+        "ses_4": ("one\r\ntwo", "one two"),
+    }
+    append(root, [session(id, title=raw) for id, (raw, _) in titles.items()])
+    done = run(root, "sessions")
+    assert done.code == 0
+    assert not RAW.search(done.out)
+    assert set(ids(done.out)) == set(titles)
+    lines = {id: next(line for line in done.out.splitlines() if id in line) for id in titles}
+    for id, (_, shown) in titles.items():
+        assert re.sub(" +", " ", shown) in re.sub(" +", " ", lines[id])
+
+
+def test_ids_and_paths_are_shown_clean(root: Path) -> None:
+    append(root, [session("ses_\x1b[2J", directory="/src/\x1b]0;x\x07\nshop")])
+    done = call(root, "sessions")
+    assert done.code == 0
+    assert not RAW.search(done.out)
+    assert r"ses_\x1b[2J" in done.out
+
+
+def test_a_session_that_is_only_named_is_listed(root: Path) -> None:
+    append(root, [("opencode", "session.idle", b'{"type":"session.idle","properties":{"sessionID":"ses_bare"}}')])
+    assert ids(call(root, "sessions").out) == ["ses_bare"]
+    assert "(no title)" in call(root, "sessions").out
+
+
+@pytest.mark.parametrize("created", [0, 2**53, 253_402_300_800_000])
+def test_a_time_beyond_the_calendar_does_not_stop_the_list(root: Path, created: int) -> None:
+    append(root, [session("ses_odd", created=created), *work(0, 1)])
+    done = call(root, "sessions")
+    assert done.code == 0
+    assert set(ids(done.out)) == {"ses_odd", "ses_000000"}
+
+
+def everything_under(path: Path) -> list[Path]:
+    return sorted(path.rglob("*"))
+
+
+def test_demo_shows_the_lot_and_leaves_nothing_behind(root: Path, tmp_path: Path) -> None:
+    scratch, home = tmp_path / "tmp", tmp_path / "home"
+    scratch.mkdir()
+    home.mkdir()
+    done = run(root, "demo", TMPDIR=str(scratch), HOME=str(home), XDG_DATA_HOME=str(home / "data"))
+    assert done.code == 0
+    assert done.err == ""
+    assert not RAW.search(done.out)
+    for words in ("440 recorded events", "The sessions", "claude-code", "opencode", "└ ", "The tools", "The tokens"):
+        assert words in done.out
+    assert re.search(r"Bash +\d+ +\d+", done.out)
+    assert re.search(r"claude-opus-\S+ +\d+ +\d+ +\d+ +\d+ +\d+\.\d+", done.out)
+    raw = done.out[done.out.index("The raw log") :].splitlines()[1]
+    assert raw.startswith('{"v":1,"id":"')
+    assert re.search(r'"level":"(error|warn)"', raw)
+    assert not root.exists()
+    assert everything_under(scratch) == []
+    assert everything_under(home) == []
+
+
+def test_demo_does_not_touch_what_is_recorded(root: Path) -> None:
+    append(root, work(0, 1))
+    assert call(root, "project").code == 0
+    elsewhere = root.parent / "my.db"
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in everything_under(root) if p.is_file()}
+    assert call(root, "demo", CLANKERS_DB_PATH=str(elsewhere)).code == 0
+    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in everything_under(root) if p.is_file()} == before
+    assert not elsewhere.exists()
+
+
+def test_demo_works_without_ripgrep_and_says_the_same(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    without = call(root, "demo", PATH=str(tmp_path / "bin")).out
+    assert re.search(r'"level":"(error|warn)"', without)
+    if shutil.which("rg"):
+        found = call(root, "demo", PATH=os.environ["PATH"]).out
+        assert found.splitlines()[1:] == without.splitlines()[1:]
+
+
+def test_version(root: Path) -> None:
+    assert run(root, "--version") == (0, f"clankers {clankers.__version__}\n", "")
+
+
+def test_help_lists_every_command(root: Path) -> None:
+    done = run(root, "--help")
+    assert done.code == 0
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    assert set(COMMANDS) <= set(commands)
+    for name in commands:
+        assert re.search(rf"^\W*{name}\s+\w+", done.out, re.MULTILINE), name
+    assert call(root, "-h").out == call(root, "--help").out
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_help(root: Path, name: str, option: str) -> None:
+    done = call(root, name, option)
+    assert done.code == 0
+    assert f"clankers {name}" in done.out
+    command = typer.main.get_command(cli.app).commands[name]  # type: ignore[attr-defined]
+    assert command.help
+    for parameter in command.params:
+        if parameter.name != "help":
+            assert parameter.help, parameter.name
+    assert not root.exists()
+
+
+def test_no_command_shows_the_help(root: Path) -> None:
+    done = call(root)
+    assert "Commands" in done.out + done.err
+    assert not root.exists()
+
+
+def test_an_unknown_command_or_option_is_refused_with_a_hint(root: Path) -> None:
+    for args, named in ((("sesions",), "sesions"), (("project", "--rebuildd"), "--rebuildd"), (("query",), "SQL")):
+        done = call(root, *args)
+        assert done.code in {2, EX_USAGE}
+        assert done.out == ""
+        assert named.lower() in done.err.lower()
+    assert not root.exists()
+
+
+def test_usage_errors_of_ours_have_their_own_exit_code(root: Path) -> None:
+    for args in (("project", "--until", "2026-11-20"), ("query", "--json", "--csv", "SELECT 1")):
+        done = run(root, *args)
+        assert done.code == EX_USAGE
+        assert done.out == ""
+        assert done.err.startswith("clankers: ")
+        assert done.err.count("\n") == 1
