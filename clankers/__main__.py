@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Run the command line; returns the exit code."""
     argv = sys.argv[1:]
-    if argv[:1] == ["append"] and "--help" not in argv:
+    if argv[:1] == ["append"] and argv[1:] not in (["--help"], ["-h"]):
         from clankers.append import main as append
 
         return append(argv[1:])

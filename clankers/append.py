@@ -95,6 +95,8 @@ def _options(argv: list[str]) -> Options:
 
 def _complain(message: str) -> None:
     """One line for a person; a harness that closed stderr does not turn it into a failure."""
+    if sys.stderr is None:
+        return
     try:
         sys.stderr.write(f"clankers append: {message}\n")
         sys.stderr.flush()
@@ -115,9 +117,13 @@ def _read_document(fd: int) -> _Input:
     data = bytearray()
     deadline = time.monotonic() + _TOTAL
     while True:
-        whole = _parse(bytes(data)) if data.endswith(b"\n") else None
-        patience = _GRACE if whole and not whole.error else _IDLE
-        if not _readable(fd, min(patience, deadline - time.monotonic())):
+        whole = None
+        left = deadline - time.monotonic()
+        if data.endswith(b"\n") and not _readable(fd, min(_GRACE, left)):
+            whole = _parse(bytes(data))
+            if not whole.error:
+                return whole
+        if left <= 0 or not _readable(fd, min(_IDLE, left)):
             got = whole or _parse(bytes(data))
             if not got.error:
                 return got
@@ -125,7 +131,7 @@ def _read_document(fd: int) -> _Input:
             return got
         chunk = os.read(fd, _CHUNK)
         if not chunk:
-            return whole or _parse(bytes(data))
+            return _parse(bytes(data))
         data += chunk
         if len(data) > MAX_INPUT:
             return _Input(bytes(data[:MAX_INPUT]), None, f"larger than {MAX_INPUT} bytes")

@@ -29,8 +29,8 @@ class _Context:
     strict = True
     object_hook = None
     object_pairs_hook = None
-    parse_float = str
-    parse_int = str
+    parse_float = str.encode
+    parse_int = str.encode
     parse_constant = staticmethod(_no_constant)
     memo: dict[str, str] = {}  # noqa: RUF012 (the C scanner clears it itself)
 
@@ -97,7 +97,7 @@ def _why(text: str) -> str:
 
 def _deeper_than(value: Any, limit: int) -> bool:
     layer = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         below: list[Any] = []
         for v in layer:
             if isinstance(v, dict):

@@ -52,7 +52,7 @@ def _opencode_level(properties: Any) -> str:
     if _at(state, "status") == "error" or _at(properties, "status", "type") == "retry":
         return WARN
     exit_code = _at(state, "metadata", "exit")
-    return WARN if exit_code not in (None, "0", 0) else INFO
+    return WARN if exit_code not in (None, b"0", 0) else INFO
 
 
 def _transcript_level(line: Any) -> str:

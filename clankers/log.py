@@ -62,11 +62,14 @@ class Log:
         for text in lines:
             self._unsynced = True
             for _ in range(_TRIES):
-                if os.write(self._fd, text) == len(text):
+                done = os.write(self._fd, text)
+                if done == len(text):
                     break
                 # A short write (a signal, a full disk): another writer may already stand behind it, so the rest must
                 # not follow. The piece becomes a torn line of its own, and the line is written again, whole.
                 os.write(self._fd, b"\n")
+                if done == len(text) - 1:
+                    break  # it lacked nothing else
             else:
                 raise OSError(28, "the disk takes only parts of a line", file_name(day))
 

@@ -33,4 +33,11 @@ def make_private(directory: str) -> None:
         OSError: it cannot be made.
     """
     if not os.path.isdir(directory):
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+        above = os.path.dirname(directory.rstrip(os.sep))
+        if above:
+            make_private(above)
+        try:
+            os.mkdir(directory, 0o700)
+        except FileExistsError:
+            if not os.path.isdir(directory):
+                raise

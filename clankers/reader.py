@@ -120,12 +120,12 @@ def _line(number: int, offset: int, raw: bytes) -> Line:
         return Line(number, offset, len(raw) + 1, _event(raw), "", raw)
     except ValueError as e:
         reason = str(e)
-    at = raw.rfind(HEAD)
-    if at > 0:
+    at = raw.find(HEAD, 1)
+    while at > 0:
         try:
             return Line(number, offset, len(raw) + 1, _event(raw[at:]), f"torn before byte {at}: {reason}", raw)
         except ValueError:
-            pass
+            at = raw.find(HEAD, at + 1)
     return Line(number, offset, len(raw) + 1, None, reason, raw)
 
 

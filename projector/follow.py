@@ -33,6 +33,15 @@ async def follow(
         sweep: called now and then, to take in what clients wrote without telling.
         told: called with what each replay did.
     """
+    try:
+        await _follow(path, root, sweep=sweep, told=told)
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise
+
+
+async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Callable[[Replayed], object]) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
         told(await anyio.to_thread.run_sync(lambda: update(path, root)))
@@ -44,6 +53,10 @@ async def follow(
                 if time.monotonic() - swept > SWEEP:
                     await anyio.to_thread.run_sync(sweep)
                     swept = time.monotonic()
+                if not os.path.exists(path):  # deleted: it may be, at any moment
+                    db.close()
+                    await anyio.to_thread.run_sync(lambda: update(path, root))
+                    db = open_live(path)
                 if (sizes := _sizes(root)) != seen:
                     seen = sizes
                     # In a thread, so that a signal is heard at once; the replay under way is finished first.

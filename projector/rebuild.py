@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import apsw
 
-from clankers.errors import ClankersError
+from clankers.errors import BusyError, ClankersError
 from clankers.paths import make_private
 from projector.replay import LogChangedError, Replayed, replay
 from projector.store import BUSY_MS, OutdatedError, SchemaError, open_database
@@ -42,6 +42,7 @@ def update(path: str, root: str, *, progress: Callable[[int], object] | None = N
 
     The projector's lock must be held.
     """
+    _remove(path + ".rebuild")  # of a rebuild that was killed
     try:
         db = open_live(path)
     except OutdatedError:
@@ -51,6 +52,10 @@ def update(path: str, root: str, *, progress: Callable[[int], object] | None = N
         checkpoint(db)
     except LogChangedError:
         return rebuild(path, root, progress=progress)
+    except (apsw.BusyError, apsw.LockedError) as e:
+        raise BusyError(f"another program is writing {path}; close it and try again") from e
+    except (apsw.CorruptError, apsw.NotADBError) as e:
+        raise SchemaError(f"{path} is damaged: {e}; `clankers project --rebuild` makes it anew") from e
     finally:
         db.close()
     return done

@@ -111,8 +111,11 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
         db.set_busy_timeout(BUSY_MS)
         version, owner = db.pragma("user_version"), db.pragma("application_id")
         empty = db.pragma("schema_version") == 0
+        db.execute("SELECT count(*) FROM sqlite_schema")  # parses the schema
     except apsw.Error as e:
-        raise SchemaError(f"{path} cannot be used as a database: {e}; move it away or set CLANKERS_DB_PATH") from e
+        raise SchemaError(
+            f"{path} cannot be used as a database: {e}; `clankers project --rebuild` makes it anew"
+        ) from e
     if not empty and owner != APPLICATION_ID:
         db.close()
         raise SchemaError(f"{path} is another program's database; set CLANKERS_DB_PATH to a file for clankers")

@@ -22,6 +22,22 @@ _ALLOWED = frozenset(
     {apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE, apsw.SQLITE_PRAGMA}
 )
 
+# Pragmas whose argument names what is asked for; any other with an argument sets something.
+_ASKING = frozenset(
+    {
+        "table_info",
+        "table_xinfo",
+        "table_list",
+        "index_list",
+        "index_info",
+        "index_xinfo",
+        "foreign_key_list",
+        "integrity_check",
+        "quick_check",
+        "foreign_key_check",
+    }
+)
+
 
 def bring_up_to_date(purpose: str, *, patience: float = 0) -> Replayed:
     """Take in what clients wrote without telling, then replay what is new in the log.
@@ -77,6 +93,6 @@ def open_for_reading(path: str) -> apsw.Connection:
 
 
 def _authorize(action: int, first: str | None, second: str | None, _: str | None, __: str | None) -> int:
-    if action not in _ALLOWED or (action == apsw.SQLITE_PRAGMA and second is not None and first == "query_only"):
+    if action not in _ALLOWED or (action == apsw.SQLITE_PRAGMA and second is not None and first not in _ASKING):
         return apsw.SQLITE_DENY
     return apsw.SQLITE_OK

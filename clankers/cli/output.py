@@ -52,7 +52,10 @@ def short_number(n: int | None) -> str:
 
 def local_time(ms: int | None) -> str:
     """Epoch milliseconds as local time, to the minute."""
-    return "" if ms is None else datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+    try:
+        return "" if ms is None else datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):  # beyond the calendar
+        return str(ms)
 
 
 @contextmanager

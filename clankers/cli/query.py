@@ -3,8 +3,10 @@
 import csv
 import difflib
 import json
+import math
 import re
 import sys
+from collections import Counter
 from typing import Annotated
 
 import apsw
@@ -35,7 +37,9 @@ def command(
     finally:
         db.close()
     if as_json:
-        json.dump([dict(zip(columns, map(_plain, row), strict=True)) for row in rows], sys.stdout, ensure_ascii=False)
+        json.dump(
+            [dict(zip(_unique(columns), map(_plain, row), strict=True)) for row in rows], sys.stdout, ensure_ascii=False
+        )
         print()
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -57,6 +61,8 @@ def run_query(db: apsw.Connection, sql: str) -> tuple[list[str], list[tuple[obje
 
     def trace(cursor: apsw.Cursor, _: str, __: object) -> bool:
         nonlocal statements
+        if not cursor.has_vdbe:  # a remark
+            return True
         statements += 1
         if statements > 1:
             raise QueryError("one statement at a time; the first one ends at the semicolon")
@@ -73,6 +79,8 @@ def run_query(db: apsw.Connection, sql: str) -> tuple[list[str], list[tuple[obje
         raise QueryError(f"this would change the database; `clankers query` only reads ({e})") from None
     except apsw.ExecutionCompleteError:
         rows = []
+    except UnicodeDecodeError:
+        raise QueryError("a value is text that is not UTF-8; CAST(... AS BLOB) shows it") from None
     except apsw.Error as e:
         raise QueryError(f"{e}{_nearest(db, str(e))}") from None
     return columns, rows
@@ -98,4 +106,16 @@ def _nearest(db: apsw.Connection, message: str) -> str:
 
 def _plain(value: object) -> object:
     """A value that JSON and CSV can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no such number
     return value.hex() if isinstance(value, bytes) else value
+
+
+def _unique(columns: list[str]) -> list[str]:
+    """The column names, those of a repeated one numbered: `id`, `id_2`."""
+    seen: Counter[str] = Counter()
+    names = []
+    for name in columns:
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return names

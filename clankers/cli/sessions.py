@@ -16,7 +16,7 @@ WITH RECURSIVE top AS (
   SELECT id FROM sessions WHERE parent_id IS NULL OR parent_id NOT IN (SELECT id FROM sessions)
   ORDER BY created_at DESC, id LIMIT ?
 ), tree (id, depth, path) AS (
-  SELECT id, 0, printf('%020d', 9e18 - ifnull(created_at, 0)) || id FROM top JOIN sessions USING (id)
+  SELECT id, 0, printf('%020d', 9000000000000000000 - ifnull(created_at, 0)) || id FROM top JOIN sessions USING (id)
   UNION ALL
   SELECT s.id, depth + 1, path || '/' || printf('%020d', ifnull(s.created_at, 0)) || s.id
   FROM tree JOIN sessions AS s ON s.parent_id = tree.id WHERE depth < 20
