@@ -129,7 +129,10 @@ def _read_document(fd: int) -> _Input:
                 return got
             got.error = f"the input did not end ({_IDLE:g} s without a byte, or {_TOTAL:g} s): {got.error}"
             return got
-        chunk = os.read(fd, _CHUNK)
+        try:
+            chunk = os.read(fd, _CHUNK)
+        except OSError as e:  # closed
+            return _Input(bytes(data), None, f"stdin cannot be read: {e.strerror}")
         if not chunk:
             return _parse(bytes(data))
         data += chunk

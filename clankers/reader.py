@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import date
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from clankers.envelope import HEAD, VERSION, crc_holds
 
 _FILE_NAME = re.compile(r"clankers-(\d{4}-\d{2}-\d{2})\.jsonl", re.ASCII)
 _CHUNK = 4 << 20
+_MAX_LOOKS = 16  # places in a torn line where a whole one may begin
 # `\ud800` and its like in a string: half of a character, which JSON allows and UTF-8 cannot hold. JavaScript writes
 # them when it cuts a string in the middle of an emoji.
 _SURROGATE = re.compile(
@@ -58,9 +60,9 @@ class Line(NamedTuple):
     Attributes:
         number: counted from 1.
         offset: bytes from the file's start to the line's.
-        size: bytes, newline included.
+        size: bytes, newline included; 0 where another follows before the newline, so that reading never goes on there.
         event: None where the line cannot be used.
-        reason: why not; empty where it can, but for a whole line behind a torn one.
+        reason: why not; empty where it can.
         raw: the line without its newline.
     """
 
@@ -111,22 +113,45 @@ def read(root: str, file: LogFile, offset: int = 0, number: int = 0) -> Iterator
             for raw in lines:
                 number += 1
                 if raw.strip():
-                    yield _line(number, offset, raw)
+                    yield from _lines(number, offset, raw)
                 offset += len(raw) + 1
 
 
-def _line(number: int, offset: int, raw: bytes) -> Line:
+def _lines(number: int, offset: int, raw: bytes) -> Iterator[Line]:
+    """The line in `raw`; or the lines, where a writer did not see that the one before it had no end."""
+    size = len(raw) + 1
     try:
-        return Line(number, offset, len(raw) + 1, _event(raw), "", raw)
+        yield Line(number, offset, size, _event(raw), "", raw)
     except ValueError as e:
         reason = str(e)
-    at = raw.find(HEAD, 1)
-    while at > 0:
-        try:
-            return Line(number, offset, len(raw) + 1, _event(raw[at:]), f"torn before byte {at}: {reason}", raw)
-        except ValueError:
-            at = raw.find(HEAD, at + 1)
-    return Line(number, offset, len(raw) + 1, None, reason, raw)
+    else:
+        return
+    found = list(_behind_torn(raw))
+    done = 0
+    for start, end, event in found:
+        if start > done:
+            yield Line(number, offset + done, 0, None, f"torn: {reason}", raw[done:start])
+        yield Line(number, offset + start, size - start if end == len(raw) else 0, event, "", raw[start:end])
+        done = end
+    if done < len(raw):
+        yield Line(number, offset + done, size - done, None, f"torn: {reason}" if found else reason, raw[done:])
+
+
+def _behind_torn(raw: bytes) -> Iterator[tuple[int, int, Event]]:
+    """Whole lines within a line that is none: where they start and end, and the events in them."""
+    starts = [m.start() for m in islice(re.finditer(re.escape(HEAD), raw), _MAX_LOOKS)]
+    ends = [*starts[1:], len(raw)]
+    i = 0
+    while i < len(starts):
+        for j in range(i, len(ends)):
+            try:
+                event = _event(raw[starts[i] : ends[j]])
+            except ValueError:
+                continue
+            yield starts[i], ends[j], event
+            i = j
+            break
+        i += 1
 
 
 def _event(raw: bytes) -> Event:

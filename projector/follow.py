@@ -1,5 +1,6 @@
 """`project --watch`: the database follows the log, line by line, until it is told to stop."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -47,18 +48,14 @@ async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Ca
         told(await anyio.to_thread.run_sync(lambda: update(path, root)))
         seen: list[tuple[str, int]] = []
         swept = 0.0
-        db = open_live(path)
+        db = await anyio.to_thread.run_sync(open_live, path)
         try:
             while True:
                 if time.monotonic() - swept > SWEEP:
                     await anyio.to_thread.run_sync(sweep)
                     swept = time.monotonic()
-                if not os.path.exists(path):  # deleted: it may be, at any moment
-                    db.close()
-                    await anyio.to_thread.run_sync(lambda: update(path, root))
-                    db = open_live(path)
-                if (sizes := _sizes(root)) != seen:
-                    seen = sizes
+                if (now := _sizes(path, root)) != seen:
+                    seen = now
                     # In a thread, so that a signal is heard at once; the replay under way is finished first.
                     done, db = await anyio.to_thread.run_sync(_catch_up, path, root, db)
                     if done.events or done.rejected:
@@ -69,14 +66,14 @@ async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Ca
 
 
 def _catch_up(path: str, root: str, db: apsw.Connection) -> tuple[Replayed, apsw.Connection]:
-    """What is new in the log, into `db`; a log that was cut makes a new database, so the connection may be another."""
-    try:
-        done = replay(db, root)
-    except LogChangedError:
-        db.close()
-        done, db = update(path, root), open_live(path)
-    checkpoint(db)
-    return done, db
+    """What is new in the log, into `db`; where the log was cut or the database deleted, into a new one."""
+    with contextlib.suppress(LogChangedError):
+        if os.path.exists(path):
+            done = replay(db, root)
+            checkpoint(db)
+            return done, db
+    db.close()
+    return update(path, root), open_live(path)
 
 
 async def _stop_on_signal(scope: anyio.CancelScope) -> None:
@@ -88,8 +85,9 @@ async def _stop_on_signal(scope: anyio.CancelScope) -> None:
             return
 
 
-def _sizes(root: str) -> list[tuple[str, int]]:
-    sizes = []
+def _sizes(path: str, root: str) -> list[tuple[str, int]]:
+    """What tells that there is something to do: the sizes of the log's files, and whether the database is there."""
+    sizes = [(path, int(os.path.exists(path)))]
     for file in log_files(root):
         try:
             sizes.append((file.name, os.stat(os.path.join(root, file.name)).st_size))

@@ -32,14 +32,13 @@ def settle_forks(db: apsw.Connection, forks: set[str]) -> set[str]:
             owner = _root(db, claims)
             concerned.add(owner)
             for table in _TABLES:
-                if (holder := db.execute(f"SELECT session_id FROM {table} WHERE id = ?", (id,)).get) not in (
-                    None,
-                    owner,
-                ):
-                    db.execute(f"UPDATE {table} SET session_id = ? WHERE id = ?", (owner, id))
-                    if table == "messages":
-                        db.execute("UPDATE parts SET session_id = ? WHERE message_id = ?", (owner, id))
-                    concerned.add(holder)
+                holder = db.execute(f"SELECT session_id FROM {table} WHERE id = ?", (id,)).get
+                if holder in (None, owner):
+                    continue
+                db.execute(f"UPDATE {table} SET session_id = ? WHERE id = ?", (owner, id))
+                if table == "messages":
+                    db.execute("UPDATE parts SET session_id = ? WHERE message_id = ?", (owner, id))
+                concerned.add(holder)
     return concerned
 
 

@@ -76,6 +76,8 @@ def replay(
         size, lines, since = 0, 0, time.monotonic()
         for line in read(root, file, offset, number):
             _take(store, file, line, until, done)
+            if not line.size:
+                continue
             at = (line.offset + line.size, line.number)
             size += line.size
             lines += 1
@@ -99,10 +101,9 @@ def _take(store: Store, file: LogFile, line: Line, until: int | None, done: Repl
         store.reject(file.name, line.number, line.offset, reason)
         done.rejected += 1
 
-    if line.reason:
-        reject(line.reason)
     event = line.event
     if event is None:
+        reject(line.reason)
         return
     try:
         if until is not None and millis(event.ts) > until:

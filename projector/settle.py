@@ -142,7 +142,7 @@ def _sightings(db: apsw.Connection, session: str) -> None:
     still_open = "SELECT DISTINCT kind, same FROM sightings WHERE session_id = ? AND text IS NOT NULL"
     for kind, same in db.execute(still_open, (session,)).fetchall():
         equal = "FROM sightings WHERE session_id = ? AND kind = ? AND same = ?"
-        text: str = db.execute(f"SELECT text {equal} AND text IS NOT NULL", (session, kind, same)).get
+        text: str = db.execute(f"SELECT text {equal} AND text IS NOT NULL LIMIT 1", (session, kind, same)).get
         recorded = db.execute(_RECORDED[str(kind)], (session, same if kind == "error" else text.strip())).get
         ids = db.execute(f"SELECT id {equal} ORDER BY created_at, id", (session, kind, same)).fetchall()
         for i, (id,) in enumerate(ids):

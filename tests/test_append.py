@@ -655,7 +655,7 @@ def test_any_document_reads_back_as_the_value_it_was(value: Any, indent: int | N
     kind = kinds.kind_of(jsondoc.parse(raw))
     text = envelope.line("test", kind, raw)
     assert text.count(b"\n") == 1
-    line = reader._line(1, 0, text[:-1])
+    (line,) = reader._lines(1, 0, text[:-1])
     assert line.reason == ""
     assert line.event
     assert (line.event.source, line.event.type) == ("test", kind)
@@ -668,7 +668,7 @@ def test_any_document_reads_back_as_the_value_it_was(value: Any, indent: int | N
 def test_any_string_with_lone_surrogates_reads_back_with_replacements(text: str) -> None:
     raw = json.dumps({"type": "t", "text": text}).encode()
     jsondoc.parse(raw)
-    line = reader._line(1, 0, envelope.line("test", "t", raw)[:-1])
+    (line,) = reader._lines(1, 0, envelope.line("test", "t", raw)[:-1])
     assert line.event
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     assert msgspec.json.decode(line.event.payload) == {"type": "t", "text": whole}

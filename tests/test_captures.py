@@ -51,7 +51,8 @@ def test_claude_code_totals_are_the_clients_own(name: str, feed: Any, root: Path
     feed(name, root, tmp_path / "home")
     db = project(root)
     totals = db.execute(
-        "SELECT sum(prompt_tokens), sum(completion_tokens), sum(cache_read_tokens), sum(cache_write_tokens) FROM sessions"
+        "SELECT sum(prompt_tokens), sum(completion_tokens), sum(cache_read_tokens), sum(cache_write_tokens) "
+        "FROM sessions"
     ).get
     assert totals == TOTALS[name]
     assert db.execute("SELECT count(*) FROM rejects").get == 0

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 import apsw
 
@@ -12,10 +13,11 @@ from clankers.log import Log
 from clankers.reader import log_files
 from projector.lock import ProjectorLock
 from projector.rebuild import update
-from projector.replay import Replayed
+from projector.replay import LogChangedError, Replayed, pending
 from projector.store import BUSY_MS
 
 _PATIENCE = 2.0  # seconds to wait for another projector, which does the same work
+_POLL = 0.02  # seconds
 
 # What a statement may do: read. ATTACH is not among it, nor is VACUUM INTO, which would write a file.
 _ALLOWED = frozenset(
@@ -69,15 +71,36 @@ def log_bytes(root: str) -> int:
 def open_current() -> apsw.Connection:
     """The database as of now, for reading only.
 
-    While another projector keeps the lock, as `project --watch` does, what that one has written serves: it is at most a
-    second behind.
+    While another projector keeps the lock, as `project --watch` does, what that one writes serves: it is waited for.
     """
+    deadline = time.monotonic() + _PATIENCE
+    path, root = paths.database_path(), paths.data_root()
+    while True:
+        try:
+            bring_up_to_date("query")
+        except BusyError:
+            if time.monotonic() > deadline:
+                if not os.path.exists(path):
+                    raise
+                break
+            if os.path.exists(path) and (db := _if_current(path, root)):
+                return db
+            time.sleep(_POLL)
+        else:
+            break
+    return open_for_reading(path)
+
+
+def _if_current(path: str, root: str) -> apsw.Connection | None:
+    """The database, if the projector at work has brought it up to the log's end."""
+    db = open_for_reading(path)
     try:
-        bring_up_to_date("query", patience=_PATIENCE)
-    except BusyError:
-        if not os.path.exists(paths.database_path()):
-            raise
-    return open_for_reading(paths.database_path())
+        if not pending(db, root):
+            return db
+    except (LogChangedError, apsw.Error):
+        pass  # it is about to make a new one
+    db.close()
+    return None
 
 
 def open_for_reading(path: str) -> apsw.Connection:

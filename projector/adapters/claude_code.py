@@ -128,7 +128,8 @@ def _hook_session(event: Event, hook: Hook, **more: Any) -> list[Change]:
     if session == hook.session_id:
         return [SessionSeen(session, SOURCE, at, Rank.HOOK, facts)]
     facts |= {"parent_id": hook.session_id, "agent": hook.agent_type}
-    facts.pop("title", None)
+    for name in ("title", "permission_mode"):  # those are its parent's
+        facts.pop(name, None)
     return [SessionSeen(hook.session_id, SOURCE), SessionSeen(session, SOURCE, at, Rank.HOOK, facts)]
 
 

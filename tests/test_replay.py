@@ -1,0 +1,348 @@
+"""However the log is cut up, ordered, repeated or replayed: the same rows."""
+
+import ast
+import contextlib
+import json
+import random
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clankers import envelope
+from clankers.log import Log
+from clankers.reader import Event, log_files, read
+from projector.adapters import ADAPTERS, UnusableError, adapt
+from projector.rebuild import build, open_live, rebuild
+from projector.replay import replay
+from tests.feeding import CLAUDE_CODE, OPENCODE, feed_hooks, opencode_records, rows
+
+Lines = list[bytes]
+
+
+class Quiet(list[Any]):
+    """A list that a failing property does not print."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} items>"
+
+
+class QuietRows(dict[str, Any]):
+    """The same for rows."""
+
+    def __repr__(self) -> str:
+        return f"<rows of {len(self)} tables>"
+
+
+def everything(captures: list[Lines]) -> Lines:
+    return list(chain.from_iterable(captures))
+
+
+DAY = "2026-11-20"
+SLOW = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+def lines_in(root: Path) -> Lines:
+    return [one.raw + b"\n" for file in log_files(str(root)) for one in read(str(root), file)]
+
+
+@pytest.fixture(scope="session")
+def captures(tmp_path_factory: pytest.TempPathFactory) -> list[Lines]:
+    """The log lines of every capture, made once: live events bear new ids each time they are appended."""
+    made = Quiet()
+    for name in CLAUDE_CODE:
+        where = tmp_path_factory.mktemp(name)
+        feed_hooks(name, where / "data", where / "home")
+        made.append(lines_in(where / "data"))
+    for name in OPENCODE:
+        records = opencode_records(name)
+        made.append([envelope.line(source, kind, payload, now_ns=1) for source, kind, payload in records])
+    return made
+
+
+def database(where: Path, lines: Lines, *, batch_lines: int | None = None, days: int = 1) -> apsw.Connection:
+    """The database of a log of these lines, spread over so many daily files."""
+    where.mkdir(parents=True)
+    share = len(lines) // days + 1
+    for day in range(days):
+        text = b"".join(lines[day * share : (day + 1) * share])
+        (where / f"clankers-2026-11-{day + 1:02}.jsonl").write_bytes(text)
+    db = open_live(str(where / "clankers.db"))
+    replay(db, str(where), batch_lines=batch_lines)
+    return db
+
+
+@pytest.fixture(scope="session")
+def expected(captures: list[Lines], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return QuietRows(rows(database(tmp_path_factory.mktemp("expected") / "data", everything(captures))))
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32), batch=st.sampled_from([None, 1, 7, 100]), days=st.integers(1, 5))
+def test_captures_in_any_order_and_any_batches_make_the_same_rows(
+    captures: list[Lines],
+    expected: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    batch: int | None,
+    days: int,
+) -> None:
+    shuffled = random.Random(seed).sample(captures, len(captures))
+    where = tmp_path_factory.mktemp("shuffled") / "data"
+    assert rows(database(where, everything(shuffled), batch_lines=batch, days=days)) == expected
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32), batch=st.sampled_from([None, 5]))
+def test_captures_interleaved_as_they_come_live_make_the_same_rows(
+    captures: list[Lines],
+    expected: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    batch: int | None,
+) -> None:
+    chance = random.Random(seed)
+    queues = [iter(lines) for lines in captures]
+    order = chance.sample([i for i, lines in enumerate(captures) for _ in lines], sum(map(len, captures)))
+    interleaved = [next(queues[i]) for i in order]
+    where = tmp_path_factory.mktemp("interleaved") / "data"
+    assert rows(database(where, interleaved, batch_lines=batch)) == expected
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_lines_that_come_twice_change_nothing(
+    captures: list[Lines], expected: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    chance = random.Random(seed)
+    twice = [line for lines in captures for line in lines for _ in range(chance.choice((1, 1, 2)))]
+    twice += chance.choice(captures)
+    assert rows(database(tmp_path_factory.mktemp("twice") / "data", twice)) == expected
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_claude_codes_lines_in_any_order_make_the_same_rows(
+    captures: list[Lines], tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    """Transcript records carry their own times: not even their order among themselves matters, but for what is last."""
+    fork = captures[CLAUDE_CODE.index("resume")]
+    agents = captures[CLAUDE_CODE.index("subagent")]
+    records = [line for line in fork + agents if b'"type":"transcript.' in line]
+    shuffled = random.Random(seed).sample(records, len(records))
+    one, other = (tmp_path_factory.mktemp(n) / "data" for n in ("ordered", "shuffled"))
+    assert rows(database(other, shuffled, batch_lines=20)) == rows(database(one, records))
+
+
+def test_line_by_line_is_the_same_as_in_one_go(captures: list[Lines], expected: dict[str, Any], tmp_path: Path) -> None:
+    assert rows(database(tmp_path / "data", everything(captures), batch_lines=1)) == expected
+
+
+def test_a_rebuild_is_the_same_as_live(captures: list[Lines], expected: dict[str, Any], tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    database(root, everything(captures)[:900], batch_lines=3).close()
+    with (root / "clankers-2026-11-01.jsonl").open("ab") as log:
+        log.write(b"".join(everything(captures)[900:]))
+    rebuild(str(root / "clankers.db"), str(root))
+    assert rows(apsw.Connection(str(root / "clankers.db"))) == expected
+    build(str(tmp_path / "other.db"), str(root))
+    assert rows(apsw.Connection(str(tmp_path / "other.db"))) == expected
+
+
+def test_the_rows_do_not_depend_on_where_the_log_is_or_when_it_is_read(
+    captures: list[Lines], expected: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    assert rows(database(tmp_path / "elsewhere" / "deep" / "data", everything(captures))) == expected
+
+
+def sample_payloads() -> list[tuple[str, str, Any]]:
+    """One payload for each event type of the captures."""
+    found: dict[tuple[str, str], Any] = {}
+    for name in OPENCODE:
+        for source, kind, payload in opencode_records(name):
+            found.setdefault((source, kind), json.loads(payload))
+    return [(source, kind, payload) for (source, kind), payload in found.items()]
+
+
+def mutations(value: Any) -> list[Callable[[Any], Any]]:
+    """Ways to spoil a payload: each leaf and each object in turn, taken out or made something else."""
+    paths: list[tuple[Any, ...]] = []
+
+    def walk(at: Any, path: tuple[Any, ...]) -> None:
+        if path:
+            paths.append(path)
+        if isinstance(at, dict):
+            for key, below in at.items():
+                walk(below, (*path, key))
+        elif isinstance(at, list):
+            for i, below in enumerate(at[:2]):
+                walk(below, (*path, i))
+
+    walk(value, ())
+    wrong: tuple[Any, ...] = (
+        None,
+        True,
+        -1,
+        1.5,
+        2**70,
+        "x",
+        "",
+        "\0",
+        [],
+        {},
+        [[]],
+        {"id": 1},
+        "../../etc",
+        "x" * 600,
+    )
+
+    def spoil(path: tuple[Any, ...], new: Any) -> Callable[[Any], Any]:
+        def apply(original: Any) -> Any:
+            copy = json.loads(json.dumps(original))
+            at = copy
+            for key in path[:-1]:
+                at = at[key]
+            at[path[-1]] = new
+            return copy
+
+        return apply
+
+    return [spoil(path, new) for path in paths for new in wrong]
+
+
+def spoiled_lines(samples: list[tuple[str, str, Any]]) -> Lines:
+    lines = []
+    for source, kind, payload in samples:
+        for spoil in mutations(payload):
+            text = json.dumps(spoil(payload)).encode()
+            lines.append(envelope.line(source, kind, text, now_ns=10**18))
+    return lines
+
+
+def claude_samples(captures: list[Lines]) -> list[tuple[str, str, Any]]:
+    found: dict[tuple[str, str, str], Any] = {}
+    for text in everything(captures[: len(CLAUDE_CODE)]):
+        line = json.loads(text)
+        payload = line["payload"]
+        message = payload.get("message")
+        flavour = f"{payload.get('subtype')} {isinstance(message, dict) and type(message.get('content'))}"
+        found.setdefault((line["source"], line["type"], flavour), payload)
+    return [(source, kind, payload) for (source, kind, _), payload in found.items()]
+
+
+def test_no_wrong_type_in_any_field_stops_the_replay(captures: list[Lines], tmp_path: Path) -> None:
+    """Each field of each event, of every wrong type: used, or rejected with a reason, and never a crash."""
+    lines = spoiled_lines(sample_payloads()) + spoiled_lines(claude_samples(captures))
+    good = captures[0]
+    db = database(tmp_path / "data", [*lines, *good])
+    rejected = db.execute("SELECT count(*) FROM rejects").get
+    assert 0 < rejected < len(lines)
+    assert db.execute("SELECT count(*) FROM rejects WHERE reason = ''").get == 0
+    assert db.execute("SELECT events FROM event_types WHERE type = 'SessionEnd'").get > 0
+    assert db.pragma("integrity_check") == "ok"
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    source=st.sampled_from(sorted(ADAPTERS)),
+    payload=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(), below, max_size=4),
+    ),
+    data=st.data(),
+)
+def test_no_payload_breaks_an_adapter(source: str, payload: Any, data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(sorted(ADAPTERS[source].cases)) | st.text())
+    raw = msgspec.Raw(json.dumps(payload).encode("utf-8", "replace"))
+    event = Event(1, "x", "2026-11-20T23:45:39.317Z", "info", source, kind, raw)
+    with contextlib.suppress(UnusableError):  # anything else is a crash
+        adapt(event)
+
+
+def test_unknown_event_types_are_counted_and_name_their_session(tmp_path: Path) -> None:
+    with Log(str(tmp_path)) as log:
+        for source, payload in (
+            ("claude-code", b'{"session_id":"s1","hook_event_name":"SomethingNew"}'),
+            ("opencode", b'{"type":"something.new","properties":{"sessionID":"ses_2"}}'),
+            ("codex", b'{"type":"anything"}'),
+        ):
+            log.write(DAY, [envelope.line(source, "new", payload)])
+    db = open_live(str(tmp_path / "clankers.db"))
+    done = replay(db, str(tmp_path))
+    assert (done.events, done.unknown, done.rejected) == (3, 3, 0)
+    assert {s for (s,) in db.execute("SELECT id FROM sessions")} == {"s1", "ses_2"}
+
+
+def test_a_line_that_cannot_be_used_is_told_with_file_line_and_reason(tmp_path: Path) -> None:
+    good = envelope.line("claude-code", "Stop", b'{"session_id":"s1"}')
+    bad = envelope.line("claude-code", "PreToolUse", b'{"session_id":7}')
+    (tmp_path / f"clankers-{DAY}.jsonl").write_bytes(good + b"not json\n" + bad + good)
+    db = open_live(str(tmp_path / "clankers.db"))
+    done = replay(db, str(tmp_path))
+    assert (done.events, done.rejected) == (2, 2)
+    told = db.execute('SELECT file, line, "offset", reason FROM rejects ORDER BY line').fetchall()
+    assert [(f, n, o) for f, n, o, _ in told] == [
+        (f"clankers-{DAY}.jsonl", 2, len(good)),
+        (f"clankers-{DAY}.jsonl", 3, len(good) + 9),
+    ]
+    assert "$.session_id" in str(told[1][3])
+
+
+def test_a_session_that_only_hooks_saw_still_has_its_words(tmp_path: Path) -> None:
+    """As with --no-session-persistence: no transcript ever comes."""
+    say = [
+        ("UserPromptSubmit", {"prompt": "do it", "prompt_id": "p1"}),
+        ("Stop", {"last_assistant_message": "done", "prompt_id": "p1"}),
+        ("UserPromptSubmit", {"prompt": "do it", "prompt_id": "p2"}),
+        ("StopFailure", {"error": "server_error", "prompt_id": "p2"}),
+    ]
+    lines = [
+        envelope.line("claude-code", kind, json.dumps({"session_id": "s1", **more}).encode(), now_ns=i * 10**9)
+        for i, (kind, more) in enumerate(say)
+    ]
+    found = rows(database(tmp_path / "data", lines + lines))
+    said = sorted((m["created_at"], m["role"], m["text_content"]) for m in found["messages"])
+    assert said == [(0, "user", "do it"), (1000, "assistant", "done"), (2000, "user", "do it")]
+    assert [e["error_type"] for e in found["session_errors"]] == ["server_error"]
+    assert found["sessions"][0]["title"] == "do it"
+
+
+LIGHT = {"append", "cursor", "envelope", "errors", "jsondoc", "kinds", "log", "paths", "transcripts", "__init__"}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+def test_the_recording_side_does_not_know_the_replay_side() -> None:
+    import clankers
+    import projector
+
+    recording = Path(clankers.__file__).parent
+    for path in recording.glob("*.py"):
+        assert not [m for m in imports(path) if m.startswith("projector")], path
+    for path in Path(projector.__file__).parent.rglob("*.py"):
+        assert not [m for m in imports(path) if m.startswith("clankers.cli")], path
+        if path.parent.name == "adapters":
+            assert not [m for m in imports(path) if m.split(".")[0] in {"os", "time", "apsw", "random"}], path
+    for path in recording.glob("*.py"):
+        if path.stem in LIGHT:
+            inside = {m for m in imports(path) if m.startswith("clankers.")}
+            assert {m.split(".")[1] for m in inside} <= LIGHT | {"__version__"}, path
