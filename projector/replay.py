@@ -112,6 +112,9 @@ def _take(store: Store, file: LogFile, line: Line, until: int | None, done: Repl
     except (UnusableError, ValueError) as e:
         reject(str(e))
         return
+    except Exception as e:  # noqa: BLE001 (a bug of the adapter's; mended, a rebuild takes the line in)
+        reject(f"{event.source} {event.type}: the adapter failed: {type(e).__name__}: {e}; please report this")
+        return
     store.count(event.source, event.type, known=known)
     done.events += 1
     done.unknown += not known

@@ -447,7 +447,7 @@ def _user(_: Event, line: UserLine) -> list[Change]:
     text = "\n".join(b.text for b in said if b.text is not None)
     if not said or (results and not text):
         return changes
-    return changes + _said(line, line.uuid, said, _is_synthetic(line, text))
+    return changes + _said(line, line.uuid, millis(line.timestamp), said, _is_synthetic(line, text))
 
 
 def _is_synthetic(line: UserLine, text: str) -> bool:
@@ -455,9 +455,7 @@ def _is_synthetic(line: UserLine, text: str) -> bool:
     return bool(line.isMeta or line.isCompactSummary or made_by_client or text.startswith(_SYNTHETIC))
 
 
-def _said(line: UserLine | AttachmentLine, id: str, said: list[Block], synthetic: bool) -> list[Change]:
-    assert line.timestamp
-    at = millis(line.timestamp)
+def _said(line: Line, id: str, at: int, said: list[Block], synthetic: bool) -> list[Change]:
     session = _origin(line)
     changes: list[Change] = [
         MessageSeen(id, session, SOURCE, "user", synthetic=synthetic, created_at=at, completed_at=at)
@@ -575,7 +573,7 @@ def _attachment(_: Event, line: AttachmentLine) -> list[Change]:
     said = [Block(type="text", text=queued.prompt)] if isinstance(queued.prompt, str) else queued.prompt
     text = "\n".join(b.text for b in said if b.text is not None)
     synthetic = queued.commandMode not in (None, "prompt") or text.startswith(_SYNTHETIC)
-    return changes + _said(line, line.uuid, said, synthetic)
+    return changes + _said(line, line.uuid, millis(line.timestamp), said, synthetic)
 
 
 def _system(_: Event, line: SystemLine) -> list[Change]:
