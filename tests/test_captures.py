@@ -280,3 +280,34 @@ def test_opencode_session_of_many_turns(root: Path) -> None:
         "ContextOverflowError",
         "UnknownError",
     }
+
+
+def test_a_server_that_gives_all_responses_the_same_id_loses_none(root: Path, tmp_path: Path) -> None:
+    """As proxies and local servers do: such an id is only good within its request."""
+    from clankers import envelope
+    from clankers.log import Log
+
+    lines = []
+    for request, tokens in (("r1", 10), ("r2", 20)):
+        for block in (0, 1):
+            message = {
+                "id": "msg_1",
+                "model": "local",
+                "content": [{"type": "text", "text": f"{request} {block}"}],
+                "usage": {"input_tokens": tokens, "output_tokens": tokens},
+            }
+            line = {
+                "type": "assistant",
+                "uuid": f"{request}-{block}",
+                "timestamp": f"2026-11-20T23:45:{tokens + block}.000Z",
+                "sessionId": "s1",
+                "apiBlockIndex": block,
+                "requestRef": request,
+                "message": message,
+            }
+            lines.append(envelope.line("claude-code", "transcript.assistant", json.dumps(line).encode()))
+    with Log(str(root)) as log:
+        log.write("2026-11-20", lines)
+    found = rows(project(root))
+    assert sorted(m["text_content"] for m in found["messages"]) == ["r1 0\nr1 1", "r2 0\nr2 1"]
+    assert found["sessions"][0]["prompt_tokens"] == 30

@@ -38,6 +38,9 @@ from projector.wire import NOTHING, Count, Dollars, Id, Int, Wire, as_object, fi
 SOURCE = "claude-code"
 PROVIDER = "anthropic"
 SYNTHETIC_MODEL = "<synthetic>"  # the "model" of lines that the client wrote itself
+# Ids that the Anthropic API gives, and uuids that the client gives, are unique everywhere. Other servers count, or give
+# all responses the same id: theirs are taken to be unique within a request or session.
+_UNIQUE = re.compile(r"(?:msg|toolu|srvtoolu)_(?:bdrk_|vrtx_)?01\w{10,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EXIT_CODE = re.compile(r"Exit code (\d{1,10})\b")
 _COMMAND_NAME = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
 _COMMAND_ARGS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
@@ -180,7 +183,7 @@ def _pre_tool(event: Event, hook: ToolHook) -> list[Change]:
 
 def _opened_by_hook(event: Event, hook: Hook, call: ToolHook | BatchCall) -> ToolOpened:
     return ToolOpened(
-        call.tool_use_id,
+        _unique(call.tool_use_id, _session_of(hook)),
         _session_of(hook),
         SOURCE,
         Rank.HOOK if event.type == "PreToolUse" else Rank.GUESS,
@@ -196,7 +199,7 @@ def _post_tool(event: Event, hook: ToolHook) -> list[Change]:
     response = as_object(hook.tool_response)
     interrupted = hook.is_interrupt is True or response.get("interrupted") is True
     closed = ToolClosed(
-        hook.tool_use_id,
+        _unique(hook.tool_use_id, _session_of(hook)),
         _session_of(hook),
         SOURCE,
         Rank.REPORT,
@@ -222,7 +225,7 @@ def _post_batch(event: Event, hook: BatchHook) -> list[Change]:
         changes += [
             _opened_by_hook(event, hook, call),
             ToolClosed(
-                call.tool_use_id,
+                _unique(call.tool_use_id, _session_of(hook)),
                 _session_of(hook),
                 SOURCE,
                 Rank.HOOK,
@@ -243,7 +246,7 @@ def _denied(event: Event, hook: DeniedHook) -> list[Change]:
         at = millis(event.ts)
         changes.append(
             ToolClosed(
-                hook.tool_use_id,
+                _unique(hook.tool_use_id, _session_of(hook)),
                 _session_of(hook),
                 SOURCE,
                 Rank.REPORT,
@@ -332,6 +335,7 @@ class AssistantLine(Line, kw_only=True):
     timestamp: str
     message: Message
     apiBlockIndex: Count | None = None
+    requestRef: Id | None = None
     attributionAgent: str | None = None
     isApiErrorMessage: bool | None = None
     error: str | None = None
@@ -392,6 +396,10 @@ class MetaRecord(Wire):
     sessionId: Id
     agentId: Id
     meta: Meta
+
+
+def _unique(id: str, within: str) -> str:
+    return id if _UNIQUE.fullmatch(id) else f"{within}/{id}"
 
 
 def _own(line: Line) -> str:
@@ -489,7 +497,7 @@ def _tool_result(line: UserLine, block: Block) -> list[Change]:
     success = status == "completed"
     changes: list[Change] = [
         ToolClosed(
-            block.tool_use_id,
+            _unique(block.tool_use_id, session),
             session,
             SOURCE,
             Rank.RECORD,
@@ -509,7 +517,8 @@ def _tool_result(line: UserLine, block: Block) -> list[Change]:
 def _assistant(_: Event, line: AssistantLine) -> list[Change]:
     message = line.message
     session = _origin(line)
-    id = message.id or line.uuid
+    # requestRef is the client's own id of the request, on every line of its response.
+    id = _unique(message.id, line.requestRef or session) if message.id else line.uuid
     at = millis(line.timestamp)
     usage = message.usage or Usage()
     real = message.model not in (None, SYNTHETIC_MODEL)
@@ -542,10 +551,10 @@ def _assistant(_: Event, line: AssistantLine) -> list[Change]:
         if block.type == "thinking":
             kind, text = "reasoning", block.thinking
         elif block.type == "tool_use" and block.id:
-            kind, data = "tool", encode({"id": block.id}).decode()
+            kind, data = "tool", encode({"id": _unique(block.id, session)}).decode()
             changes.append(
                 ToolOpened(
-                    block.id,
+                    _unique(block.id, session),
                     session,
                     SOURCE,
                     Rank.RECORD,
