@@ -171,7 +171,11 @@ def _lines(fd: int) -> Iterator[bytes]:
     while True:
         if not _readable(fd, 0):
             yield b""
-        chunk = os.read(fd, _CHUNK)
+        try:
+            chunk = os.read(fd, _CHUNK)
+        except OSError as e:  # closed; what came before it is whole
+            _complain(f"stdin cannot be read: {e.strerror}")
+            chunk = b""
         if not chunk:
             yield rest
             return

@@ -51,8 +51,9 @@ def _opencode_level(properties: Any) -> str:
     state = _at(properties, "part", "state")
     if _at(state, "status") == "error" or _at(properties, "status", "type") == "retry":
         return WARN
-    exit_code = _at(state, "metadata", "exit")
-    return WARN if exit_code not in (None, b"0", 0) else INFO
+    # An exit that is null is a command that was stopped; "invalid" stands for a tool that does not exist.
+    stopped = _at(state, "metadata", "exit") if "exit" in (_at(state, "metadata") or {}) else b"0"
+    return WARN if stopped not in (b"0", 0) or _at(properties, "part", "tool") == "invalid" else INFO
 
 
 def _transcript_level(line: Any) -> str:

@@ -1,13 +1,13 @@
 """Following Claude Code's transcripts: the lines that are new since the last look go into the log, each once.
 
 Hooks carry neither tokens nor the answers' structure, and the client deletes transcripts after 30 days; so whatever a
-hook announces is taken in at once. Measured facts about the files: README, "Claude Code".
+hook announces is taken in at once.
 
 A record's id comes from its source, so the same record imported twice bears the same id:
 
-    <session>[/<agent>]:<uuid>      a line that bears a uuid
-    <session>[/<agent>]@<offset>    a state line, by its byte offset in the file
-    <session>/<agent>#<crc>         a subagent's .meta.json, by its content
+    <session>[/<agent>]:<uuid>          a line that bears a uuid
+    <session>[/<agent>]@<offset>#<crc>  a state line, by its byte offset in the file and its content
+    <session>/<agent>#<crc>             a subagent's .meta.json, by its content
 
 What a killed client wrote last is picked up by the next hook of any session and by `clankers project` (`sweep`).
 
@@ -120,23 +120,25 @@ def sweep(log: Log, *, limit: int | None = None, budget: int | None = None, but:
     """
     new = 0
     failure: Exception | None = None
-    for session in open_sessions(log.root)[:limit]:
+    sessions = open_sessions(log.root)
+    if limit is not None and len(sessions) > limit:  # another part of them each time
+        start = time.time_ns() // 1000 % len(sessions)
+        sessions = (sessions[start:] + sessions[:start])[:limit]
+    for session in sessions:
         if session in but or (budget is not None and budget <= 0):
             continue
-        with Cursor(log.root, session) as cursor:
-            if not cursor.locked:
-                continue
-            files = _Files(session, cursor)
-            try:
-                if cursor.path:
-                    _checked(session, cursor.path)
-                    new += files.take_in(log, budget)
-            except (TranscriptError, OSError) as e:
-                failure = failure or e
-            if budget is not None:
-                budget -= files.taken
-            if time.time() - files.changed_at() > (_SETTLED if cursor.ended else _FORGOTTEN):
-                cursor.close()
+        try:
+            with Cursor(log.root, session) as cursor:
+                if cursor.locked:
+                    files = _Files(session, cursor)
+                    try:
+                        new += files.take_in(log, budget) if cursor.path and _checked(session, cursor.path) else 0
+                    finally:
+                        budget = None if budget is None else budget - files.taken
+                        if time.time() - files.changed_at() > (_SETTLED if cursor.ended else _FORGOTTEN):
+                            cursor.close()
+        except (TranscriptError, OSError) as e:
+            failure = failure or e
     if failure:
         raise failure
     return new
@@ -235,6 +237,7 @@ class _Files:
                 new += self._take_in_file(log, name, seen, budget)
             except TranscriptError as e:
                 failure = failure or e
+        log.sync()  # before the cursor says that it was read: what a failing disk lost is then read again
         cursor.busy = False
         cursor.save()
         if failure:
@@ -245,7 +248,7 @@ class _Files:
         """When the session's files last changed, in seconds since the epoch."""
         try:
             return max(os.stat(self._path(name)).st_mtime for name in self._names())
-        except (FileNotFoundError, ValueError):
+        except OSError:
             return self.cursor.changed_at()
 
     def lines(self, name: str, offset: int) -> Iterator[tuple[int, bytes]]:
@@ -259,10 +262,10 @@ class _Files:
         except FileNotFoundError:
             return
         except OSError as e:
-            raise TranscriptError(f"{self._path(name)} is a link or cannot be opened: {e.strerror}") from None
+            raise TranscriptError(f"{self._path(name)!r} is a link or cannot be opened: {e.strerror}") from None
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise TranscriptError(f"{self._path(name)} is not a regular file")
+                raise TranscriptError(f"{self._path(name)!r} is not a regular file")
             os.lseek(fd, offset, os.SEEK_SET)
             rest = b""
             while chunk := os.read(fd, _CHUNK):
@@ -271,7 +274,7 @@ class _Files:
                     yield offset, text + b"\n"
                     offset += len(text) + 1
                 if len(rest) > _MAX_LINE:
-                    raise TranscriptError(f"{self._path(name)}: a line of over {_MAX_LINE} bytes at byte {offset}")
+                    raise TranscriptError(f"{self._path(name)!r}: a line of over {_MAX_LINE} bytes at byte {offset}")
         finally:
             os.close(fd)
 
@@ -299,10 +302,10 @@ class _Files:
     def _record(self, name: str, at: int, raw: bytes, now: int) -> tuple[str, bytes] | None:
         """The id and the log line of one line of a transcript; None for what is left out."""
         owner = f"{self.session}/{name.removeprefix('agent-')}" if name else self.session
-        by_offset = f"{owner}@{at}"
         text = jsondoc.trim(raw)
         if not text:
             return None
+        by_offset = f"{owner}@{at}#{crc32(text):08x}"
         try:
             line, error = jsondoc.parse(text), "not a JSON object"
         except jsondoc.NotJSONError as e:

@@ -1,7 +1,7 @@
 """What an event means, as plain data: adapters make these, the store applies them.
 
 Every change may be applied twice, and in any order, with the same rows in the end: values that say the same thing from
-several sources carry a rank, and the store keeps the best (`projector.merge`). Times are epoch milliseconds; None means
+several sources carry a rank, and the store keeps the best (`projector.rows`). Times are epoch milliseconds; None means
 "not said", which changes nothing.
 """
 
@@ -25,7 +25,7 @@ class SessionSeen(Struct, frozen=True):
 
     Attributes:
         facts: by column. A value of None clears: only for harnesses that send whole snapshots.
-        at: when the facts held; the latest wins, of a fact in `merge.EARLIEST` the earliest.
+        at: when the facts held; the latest wins, of a fact in `rows.EARLIEST` the earliest.
     """
 
     session_id: str

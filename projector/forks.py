@@ -56,6 +56,12 @@ def _find_unmarked(db: apsw.Connection, fork: str) -> None:
         ).fetchall():
             origin = marked[bisect_left(times, at)][1]
             db.execute(_NOTE_COPY, (id, fork, origin))
+    # A copied result bears no mark either. Where the call's id is only good within its session, it looks like the
+    # result of a call of the fork's own, which never was.
+    db.execute(
+        "DELETE FROM tools WHERE session_id = ?1 AND open_rank < 0 AND completed_at <= ?2 AND instr(id, ?1 || '/') = 1",
+        (fork, times[-1]),
+    )
 
 
 def _root(db: apsw.Connection, claims: set[str]) -> str:

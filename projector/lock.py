@@ -5,14 +5,11 @@ SQLite's own locks.
 """
 
 import os
-import time
 from types import TracebackType
 from typing import Self
 
 from clankers.errors import BusyError
 from clankers.paths import make_private
-
-_POLL = 0.05  # seconds
 
 
 class ProjectorLock:
@@ -21,27 +18,22 @@ class ProjectorLock:
     Args:
         path: of the database.
         purpose: what the holder does, for the message that others get.
-        patience: seconds to wait for another holder.
 
     Raises:
         BusyError: from `with`, when another process keeps the lock; says which.
     """
 
-    def __init__(self, path: str, purpose: str, *, patience: float = 0) -> None:
+    def __init__(self, path: str, purpose: str) -> None:
         self._path = path + ".lock"
         self._purpose = purpose
-        self._patience = patience
 
     def __enter__(self) -> Self:
         make_private(os.path.dirname(os.path.abspath(self._path)))
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        deadline = time.monotonic() + self._patience
-        while not _try_lock(self._fd):
-            if time.monotonic() >= deadline:
-                holder = _read(self._fd)
-                os.close(self._fd)
-                raise BusyError(f"another projector is at work on this database: {holder}; stop it, or try again later")
-            time.sleep(_POLL)
+        if not _try_lock(self._fd):
+            holder = _read(self._fd)
+            os.close(self._fd)
+            raise BusyError(f"another projector is at work on this database: {holder}; stop it, or try again later")
         os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 0, os.SEEK_SET)
         os.write(self._fd, f"process {os.getpid()}, clankers {self._purpose}".encode())

@@ -10,7 +10,7 @@ from msgspec import Struct
 from projector.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, ToolClosed, ToolOpened
 
 # Facts of which the first counts; of all others the last.
-EARLIEST = frozenset({"created_at", "project_path"})
+EARLIEST = frozenset({"created_at", "project_path", "deleted_at"})
 
 
 class MessageRow(Struct):

@@ -196,12 +196,13 @@ CREATE TABLE sightings (  -- what hooks saw; shown in the tables above while the
   source TEXT NOT NULL,
   kind TEXT NOT NULL,
   same TEXT NOT NULL,  -- what tells those apart that stand for different things: a digest of the text, an error's type
-  text TEXT,  -- NULL once the record has it
+  text TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  synthetic INTEGER NOT NULL
+  synthetic INTEGER NOT NULL,
+  shown INTEGER  -- whether there is a row for it; NULL while that is to be found out
 ) WITHOUT ROWID;
 CREATE INDEX sightings_by_session ON sightings (session_id, kind, same);
-CREATE INDEX sightings_open ON sightings (session_id) WHERE text IS NOT NULL;
+CREATE INDEX sightings_open ON sightings (session_id) WHERE shown IS NOT 0;
 
 CREATE TABLE part_deltas (  -- bits of text of parts that are not whole yet
   id TEXT PRIMARY KEY,

@@ -4,6 +4,7 @@ Nothing here depends on the order in which things were told, so a replay in one 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import apsw
 import msgspec
@@ -20,7 +21,7 @@ class Touched:
     """Whose rows a batch wrote, by id.
 
     Attributes:
-        messages: those whose parts changed.
+        messages: those that changed, or whose parts did.
         parts: those that got a bit more text.
         copies: sessions of which a copy was found.
         billed: sessions whose bill grew.
@@ -38,11 +39,12 @@ def settle(db: apsw.Connection, touched: Touched) -> None:
     """Bring everything up to date that is worked out from the rows of `touched`; inside the batch's transaction."""
     _streamed_text(db, touched.parts)
     _text_content(db, touched.messages)
-    sessions = touched.sessions | settle_forks(db, touched.copies)
+    forked = settle_forks(db, touched.copies)
+    sessions = touched.sessions | forked
     sessions |= _linked(db, sessions, touched)
     for session in sorted(sessions):
         _copied(db, session)
-        _sightings(db, session)
+        _sightings(db, session, anew=session in forked)
     _file_edits(db, touched.tools)
     for session in sorted(sessions):
         _session(db, session)
@@ -78,15 +80,16 @@ def _streamed_text(db: apsw.Connection, parts: set[str]) -> None:
             t for (t,) in db.execute("SELECT text FROM part_deltas WHERE part_id = ? ORDER BY position, id", (part,))
         )
         db.execute(
-            "UPDATE parts SET text = ?1, type = coalesce(type, 'text') "
-            "WHERE id = ?2 AND length(?1) > length(ifnull(text, ''))",
+            "UPDATE parts SET text = ?1 WHERE id = ?2 AND length(?1) > length(ifnull(text, ''))",
             (text, part),
         )
 
 
 def _text_content(db: apsw.Connection, messages: set[str]) -> None:
-    """A message's text: its text parts in order, joined by a newline."""
-    texts = "SELECT text FROM parts WHERE message_id = ? AND type = 'text' AND text <> '' ORDER BY seq, id"
+    """A message's text: its text parts in order, joined by a newline; so are parts of which only deltas came."""
+    texts = (
+        "SELECT text FROM parts WHERE message_id = ? AND ifnull(type, 'text') = 'text' AND text <> '' ORDER BY seq, id"
+    )
     db.executemany(
         "UPDATE messages SET text_content = ? WHERE id = ?",
         (("\n".join(t for (t,) in db.execute(texts, (m,))) or None, m) for m in messages),
@@ -124,30 +127,36 @@ def _copied(db: apsw.Connection, session: str) -> None:
         )
 
 
+# What counts as white space around a text: clients trim what they tell a hook, and not what they record.
+_SPACE = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff"
 _RECORDED = {
     # How many of the client's own records there are that say what a sighting says.
     "prompt": """SELECT count(*) FROM messages AS m WHERE m.session_id = ?1 AND m.role = 'user'
-        AND m.id NOT LIKE 'hook:%' AND (trim(m.text_content) = ?2 OR EXISTS
+        AND m.id NOT LIKE 'hook:%' AND (trim(m.text_content, ?3) = ?2 OR EXISTS
         (SELECT 1 FROM parts WHERE message_id = m.id AND data = json_object('typed', ?2)))""",
     "answer": """SELECT count(*) FROM messages AS m WHERE m.session_id = ?1 AND m.role = 'assistant'
-        AND m.id NOT LIKE 'hook:%' AND (trim(m.text_content) = ?2 OR EXISTS
-        (SELECT 1 FROM parts WHERE message_id = m.id AND type = 'text' AND trim(text) = ?2))""",
+        AND m.id NOT LIKE 'hook:%' AND (trim(m.text_content, ?3) = ?2 OR EXISTS
+        (SELECT 1 FROM parts WHERE message_id = m.id AND type = 'text' AND trim(text, ?3) = ?2))""",
     "error": """SELECT count(*) FROM session_errors WHERE session_id = ?1 AND error_type = ?2
-        AND id NOT LIKE 'hook:%' AND NOT will_retry""",
+        AND id NOT LIKE 'hook:%' AND NOT will_retry AND ?3 IS NOT NULL""",
 }
 
 
-def _sightings(db: apsw.Connection, session: str) -> None:
-    """Show what only hooks saw: of equal sightings as many, the latest, as the record has too few."""
-    still_open = "SELECT DISTINCT kind, same FROM sightings WHERE session_id = ? AND text IS NOT NULL"
-    for kind, same in db.execute(still_open, (session,)).fetchall():
-        equal = "FROM sightings WHERE session_id = ? AND kind = ? AND same = ?"
-        text: str = db.execute(f"SELECT text {equal} AND text IS NOT NULL LIMIT 1", (session, kind, same)).get
-        recorded = db.execute(_RECORDED[str(kind)], (session, same if kind == "error" else text.strip())).get
-        ids = db.execute(f"SELECT id {equal} ORDER BY created_at, id", (session, kind, same)).fetchall()
-        for i, (id,) in enumerate(ids):
+def _sightings(db: apsw.Connection, session: str, *, anew: bool) -> None:
+    """Show what only hooks saw: of equal sightings as many, the latest, as the record has too few.
+
+    Once a record says the same, nothing undoes that but a fork's giving it back; then all are looked at `anew`.
+    """
+    which = "" if anew else "AND shown IS NOT 0"
+    groups = db.execute(f"SELECT DISTINCT kind, same FROM sightings WHERE session_id = ? {which}", (session,))
+    for kind, same in groups.fetchall():
+        equal = "SELECT id, text FROM sightings WHERE session_id = ? AND kind = ? AND same = ?"
+        seen: list[Any] = db.execute(f"{equal} ORDER BY created_at, id", (session, kind, same)).fetchall()
+        wanted = same if kind == "error" else seen[0][1].strip(_SPACE)
+        recorded = db.execute(_RECORDED[str(kind)], (session, wanted, _SPACE)).get
+        for i, (id, _) in enumerate(seen):
             shown = i >= recorded
-            db.execute("UPDATE sightings SET text = ? WHERE id = ?", (text if shown else None, id))
+            db.execute("UPDATE sightings SET shown = ? WHERE id = ?", (shown, id))
             for statement in (_SHOW_ERROR if kind == "error" else _SHOW_MESSAGE) if shown else _HIDE:
                 db.execute(statement, (id,))
 
@@ -159,15 +168,17 @@ _HIDE = (
 )
 _SHOW_ERROR = (
     """INSERT INTO session_errors (id, session_id, error_type, error_message, created_at, source)
-    SELECT id, session_id, same, text, created_at, source FROM sightings WHERE id = ? ON CONFLICT DO NOTHING""",
+    SELECT id, session_id, same, text, created_at, source FROM sightings WHERE id = ?
+    ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at""",
 )
 _SHOW_MESSAGE = (
     """INSERT INTO messages (id, session_id, role, text_content, created_at, completed_at, source, synthetic)
     SELECT id, session_id, iif(kind = 'prompt', 'user', 'assistant'), text, created_at, created_at, source, synthetic
-    FROM sightings WHERE id = ? ON CONFLICT DO NOTHING""",
+    FROM sightings WHERE id = ?
+    ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, completed_at = excluded.completed_at""",
     """INSERT INTO parts (id, message_id, session_id, seq, type, text, created_at, completed_at)
-    SELECT id, id, session_id, 0, 'text', text, created_at, created_at
-    FROM sightings WHERE id = ? ON CONFLICT DO NOTHING""",
+    SELECT id, id, session_id, 0, 'text', text, created_at, created_at FROM sightings WHERE id = ?
+    ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, completed_at = excluded.completed_at""",
 )
 
 

@@ -1,4 +1,4 @@
-"""The only place that knows SQLite: changes in, rows and the log position out, in one transaction.
+"""Changes in, rows and the log position out, in one transaction.
 
 Changes are gathered per row before they reach SQLite, so a row is written once a batch, however often it is told.
 
@@ -112,10 +112,8 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
         version, owner = db.pragma("user_version"), db.pragma("application_id")
         empty = db.pragma("schema_version") == 0
         db.execute("SELECT count(*) FROM sqlite_schema")  # parses the schema
-    except apsw.Error as e:
-        raise SchemaError(
-            f"{path} cannot be used as a database: {e}; `clankers project --rebuild` makes it anew"
-        ) from e
+    except (apsw.NotADBError, apsw.CorruptError) as e:
+        raise SchemaError(f"{path} is damaged: {e}; `clankers project --rebuild` makes it anew") from e
     if not empty and owner != APPLICATION_ID:
         db.close()
         raise SchemaError(f"{path} is another program's database; set CLANKERS_DB_PATH to a file for clankers")
@@ -228,7 +226,8 @@ class Store:
             )
             self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:  # a full disk has rolled it back already
+                self.db.execute("ROLLBACK")
             raise
         self._clear()
 
@@ -299,8 +298,8 @@ class Store:
         )
         db.executemany("INSERT INTO part_deltas VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", self._deltas)
         db.executemany(
-            "INSERT INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-            "created_at = min(created_at, excluded.created_at)",
+            "INSERT INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET "
+            "created_at = min(created_at, excluded.created_at), shown = NULL",
             (
                 (s.id, s.session_id, s.source, s.kind, s.same, s.text, s.created_at, s.synthetic)
                 for s in self._sightings.values()
@@ -327,7 +326,7 @@ class Store:
             db,
             Touched(
                 sessions=set(self._facts),
-                messages={part.message_id for part in self._rows["parts"].values()},
+                messages={part.message_id for part in self._rows["parts"].values()} | set(self._rows["messages"]),
                 parts={part_id for _, part_id, _, _ in self._deltas},
                 tools=set(self._rows["tools"]),
                 copies={c.session_id for c in self._copies.values()},

@@ -7,9 +7,9 @@ from msgspec import Meta, Raw, Struct
 from msgspec.json import decode
 
 Id = Annotated[str, Meta(min_length=1, max_length=512)]
-Count = Annotated[int, Meta(ge=0, le=2**53)]  # tokens, milliseconds: what JavaScript can count
+Count = Annotated[int, Meta(ge=0, le=2**40)]  # tokens, milliseconds: millions of them add up within 64 bits
 Millis = Annotated[int, Meta(ge=0, le=2**53)]  # since the epoch
-Dollars = Annotated[float, Meta(ge=0)]
+Dollars = Annotated[float, Meta(ge=0, le=1e12)]
 Int = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 
 NOTHING = Raw(b"null")

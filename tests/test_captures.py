@@ -311,3 +311,31 @@ def test_a_server_that_gives_all_responses_the_same_id_loses_none(root: Path, tm
     found = rows(project(root))
     assert sorted(m["text_content"] for m in found["messages"]) == ["r1 0\nr1 1", "r2 0\nr2 1"]
     assert found["sessions"][0]["prompt_tokens"] == 30
+
+
+def test_a_fork_makes_no_tool_of_a_copied_result_whatever_the_ids(root: Path, tmp_path: Path) -> None:
+    from clankers import envelope
+    from clankers.log import Log
+
+    def line(session: str, uuid: str, second: int, kind: str, content: Any, **more: Any) -> bytes:
+        shared = {"sessionId": session, "uuid": uuid, "timestamp": f"2026-11-20T23:45:{second}.000Z", **more}
+        message = {"content": content, **({"id": f"m-{uuid}", "model": "local"} if kind == "assistant" else {})}
+        return envelope.line("claude-code", f"transcript.{kind}", json.dumps({**shared, "message": message}).encode())
+
+    def conversation(session: str, **mark: Any) -> list[bytes]:
+        call = [{"type": "tool_use", "id": "call_1", "name": "Bash", "input": {"command": "true"}}]
+        result = [{"type": "tool_result", "tool_use_id": "call_1", "content": "ok"}]
+        return [
+            line(session, "u1", 10, "user", "go"),
+            line(session, "u2", 11, "assistant", call, **mark),
+            line(session, "u3", 12, "user", result),
+            line(session, "u4", 13, "assistant", [{"type": "text", "text": "done"}], **mark),
+        ]
+
+    own = [line("B", "u5", 20, "user", "and now"), line("B", "u6", 21, "assistant", [{"type": "text", "text": "yes"}])]
+    with Log(str(root)) as log:
+        log.write("2026-11-20", [*conversation("B", requestSessionId="A"), *own, *conversation("A")])
+    found = rows(project(root))
+    assert [(t["session_id"], t["success"]) for t in found["tools"]] == [("A", 1)]
+    assert {s["id"]: s["tool_call_count"] for s in found["sessions"]} == {"A": 1, "B": 0}
+    assert {s["id"]: s["message_count"] for s in found["sessions"]} == {"A": 3, "B": 2}

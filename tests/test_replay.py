@@ -318,6 +318,81 @@ def test_a_session_that_only_hooks_saw_still_has_its_words(tmp_path: Path) -> No
     assert found["sessions"][0]["title"] == "do it"
 
 
+def test_white_space_around_a_text_does_not_make_it_another(tmp_path: Path) -> None:
+    """The client trims the answer that it tells a hook; the transcript has it whole."""
+    said = "\n\n\u00a0Hello.\n"
+    message = {"id": "msg_01abcdefghijklm", "model": "m", "content": [{"type": "text", "text": said}]}
+    common = {"sessionId": "s1", "timestamp": "2026-11-20T23:45:39.317Z"}
+    events = [
+        ("UserPromptSubmit", {"session_id": "s1", "prompt": "hello\n"}),
+        ("Stop", {"session_id": "s1", "last_assistant_message": "Hello."}),
+        ("transcript.user", {**common, "uuid": "u1", "message": {"content": "hello\n"}}),
+        ("transcript.assistant", {**common, "uuid": "u2", "message": message}),
+    ]
+    lines = [envelope.line("claude-code", kind, json.dumps(payload).encode()) for kind, payload in events]
+    messages = rows(database(tmp_path / "data", lines))["messages"]
+    assert sorted(m["id"] for m in messages) == ["msg_01abcdefghijklm", "u1"]
+
+
+def test_a_tool_that_a_hook_saw_succeed_is_not_undone_by_the_resume_after_a_kill(tmp_path: Path) -> None:
+    result = {"type": "tool_result", "tool_use_id": "toolu_01abcdefghijk", "is_error": True, "content": "[interrupted]"}
+    resumed = {
+        "sessionId": "s1",
+        "uuid": "u1",
+        "timestamp": "2026-11-20T23:45:39.317Z",
+        "toolDenialKind": "interrupted",
+        "message": {"content": [result]},
+    }
+    hook = {
+        "session_id": "s1",
+        "tool_name": "Bash",
+        "tool_use_id": "toolu_01abcdefghijk",
+        "tool_input": {"command": "true"},
+        "tool_response": {"stdout": "done", "stderr": ""},
+    }
+    lines = [
+        envelope.line("claude-code", "PostToolUse", json.dumps(hook).encode()),
+        envelope.line("claude-code", "transcript.user", json.dumps(resumed).encode()),
+    ]
+    for n, order in enumerate((lines, lines[::-1])):
+        (tool,) = rows(database(tmp_path / str(n), order))["tools"]
+        assert (tool["status"], tool["success"], tool["tool_output"]) == ("completed", 1, "done")
+
+
+def test_numbers_at_their_limits_do_not_overflow_a_sum(tmp_path: Path) -> None:
+    """SQLite's sum() fails beyond 64 bits, and would fail again at every later replay."""
+    lines = []
+    for n in range(1100):
+        for huge in (2**40, 2**53):
+            info = {"id": f"m{n}", "sessionID": "s", "role": "assistant", "tokens": {"input": huge}}
+            event = {"properties": {"info": info}}
+            lines.append(envelope.line("opencode", "message.updated", json.dumps(event).encode()))
+    usage = {f"model{n}": {"outputTokens": 2**40} for n in range(9000)}
+    cost = {"sessionId": "c", "totalCostUSD": 1, "modelUsage": usage}
+    lines.append(envelope.line("claude-code", "transcript.cost-state", json.dumps(cost).encode()))
+    db = database(tmp_path / "data", lines)
+    assert db.execute("SELECT prompt_tokens FROM sessions WHERE id = 's'").get == 1100 * 2**40
+    assert db.execute("SELECT count(*) FROM rejects").get == 1100
+
+
+def test_parts_that_come_before_their_message_make_the_same_rows(tmp_path: Path) -> None:
+    def event(kind: str, **properties: Any) -> bytes:
+        return envelope.line("opencode", kind, json.dumps({"properties": properties}).encode())
+
+    ids = {"sessionID": "s", "messageID": "m"}
+    delta = {**ids, "partID": "p", "field": "text", "delta": "thinking"}
+    lines = [
+        event("message.part.delta", **delta),
+        event("message.part.updated", part={**ids, "id": "p", "type": "reasoning", "text": ""}),
+        event("message.part.updated", part={**ids, "id": "q", "type": "text", "text": "note", "synthetic": True}),
+        event("message.updated", info={"id": "m", "sessionID": "s", "role": "user"}),
+    ]
+    at_once = rows(database(tmp_path / "once", lines))
+    assert at_once == rows(database(tmp_path / "line by line", lines, batch_lines=1))
+    assert at_once == rows(database(tmp_path / "backwards", lines[::-1], batch_lines=1))
+    assert (at_once["messages"][0]["text_content"], at_once["messages"][0]["synthetic"]) == ("note", 1)
+
+
 LIGHT = {"append", "cursor", "envelope", "errors", "jsondoc", "kinds", "log", "paths", "transcripts", "__init__"}
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -121,6 +122,11 @@ def assert_once(root: Path) -> None:
     assert [id for id, count in Counter(ids(root)).items() if count > 1] == []
 
 
+def state(offset: int, line: bytes, owner: str = SESSION) -> str:
+    """The id of a line without uuid: where it stands and what it says."""
+    return f"{owner}@{offset}#{crc32(line.strip()):08x}"
+
+
 def uuids(*names: int | str) -> list[str]:
     return [f"{SESSION}:u-{name}" for name in names]
 
@@ -141,12 +147,12 @@ def test_each_line_is_recorded_once_however_often_hooks_fire(root: Path, home: P
     assert {e.source for e in found} == {"claude-code"}
 
 
-def test_a_line_with_uuid_is_named_by_it_and_a_state_line_by_its_offset(root: Path, home: Path) -> None:
+def test_a_line_with_uuid_is_named_by_it_and_a_state_line_by_its_place_and_content(root: Path, home: Path) -> None:
     client = Client(home)
     client.say({"type": "summary"}, user(1), {"type": "mode"}, {"no": "type"})
     fire(root, client.hook())
-    size = [len(line) for line in client.path.read_bytes().splitlines(keepends=True)]
-    expected = [f"{SESSION}@0", f"{SESSION}:u-1", f"{SESSION}@{sum(size[:2])}", f"{SESSION}@{sum(size[:3])}"]
+    a, b, c, d = client.path.read_bytes().splitlines(keepends=True)
+    expected = [state(0, a), f"{SESSION}:u-1", state(len(a + b), c), state(len(a + b + c), d)]
     assert ids(root) == expected
     assert [e.type for e in events(root)][-1] == "transcript.unknown"
 
@@ -364,7 +370,7 @@ def test_a_complete_but_invalid_line_is_kept_as_invalid(root: Path, home: Path, 
     fire(root, client.hook())
     one, invalid, two = events(root)
     assert [one.id, two.id] == uuids(1, 2)
-    assert (invalid.type, invalid.level, invalid.id) == ("invalid", "error", f"{SESSION}@{len(encoded(user(1)))}")
+    assert (invalid.type, invalid.level, invalid.id) == ("invalid", "error", state(len(encoded(user(1))), bad))
     payload = json.loads(bytes(invalid.payload))
     assert "raw" in payload or "raw_b64" in payload
     assert str(client.path) in payload["error"]
@@ -606,9 +612,9 @@ def test_subagents_files_and_their_descriptions_are_taken_in(root: Path, home: P
         fire(root, client.hook())
     assert_once(root)
     by_id = {e.id: e for e in events(root)}
-    offset = len(encoded(user(2)))
-    (described,) = (id for id in by_id if "#" in id)
-    assert set(by_id) == {*uuids(1), f"{SESSION}/ab12:u-2", f"{SESSION}/ab12@{offset}", described}
+    mode = state(len(encoded(user(2))), encoded({"type": "mode"}), f"{SESSION}/ab12")
+    (described,) = (id for id in by_id if id.startswith(f"{SESSION}/ab12#"))
+    assert set(by_id) == {*uuids(1), f"{SESSION}/ab12:u-2", mode, described}
     assert by_id[described].type == transcripts.META
     assert json.loads(bytes(by_id[described].payload)) == {
         "sessionId": SESSION,
@@ -810,7 +816,8 @@ def test_where_a_read_ends_does_not_matter(root: Path, home: Path, chunk: int, m
     client.say(*(user(n) for n in range(10)), b"\n", {"type": "mode"}, b'{"half')
     fire(root, client.hook())
     fire(root, client.hook())
-    assert ids(root) == [*uuids(*range(10)), f"{SESSION}@{sum(len(encoded(user(n))) for n in range(10)) + 1}"]
+    before = sum(len(encoded(user(n))) for n in range(10)) + 1
+    assert ids(root) == [*uuids(*range(10)), state(before, encoded({"type": "mode"}))]
 
 
 def test_take_in_reads_all_of_one_session_and_says_how_much_was_new(root: Path, home: Path) -> None:
@@ -822,3 +829,49 @@ def test_take_in_reads_all_of_one_session_and_says_how_much_was_new(root: Path, 
         assert transcripts.take_in(log, SESSION, str(client.path)) == 0
     assert_once(root)
     assert (root / file_name(envelope.day_of(time.time_ns()))).exists()
+
+
+# Found by review
+
+
+def test_a_truncated_tail_does_not_hide_another_line_at_the_same_place(root: Path, home: Path) -> None:
+    client = Client(home)
+    client.say(user(1), {"type": "custom-title", "customTitle": "old"}, user(2))
+    fire(root, client.hook())
+    client.path.write_bytes(encoded(user(1)) + encoded({"type": "custom-title", "customTitle": "new"}))
+    fire(root, client.hook())
+    titles = [e for e in events(root) if e.type == "transcript.custom-title"]
+    assert [json.loads(bytes(e.payload))["customTitle"] for e in titles] == ["old", "new"]
+
+
+def test_a_failing_disk_leaves_the_lines_to_be_read_again(
+    root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(home)
+    fire(root, client.hook())
+    client.say(user(1))
+    before = {p: p.read_bytes() for p in root.glob("*.jsonl")}
+
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        with pytest.raises(OSError, match="Input/output"):
+            fire(root, client.hook())
+    for path, content in before.items():
+        path.write_bytes(content)  # what was not synced is gone
+    fire(root, client.hook())
+    assert ids(root) == uuids(1)
+
+
+def test_many_open_sessions_all_get_their_turn(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcripts, "_SWEEP", 5)
+    clients = [Client(home, f"{n:08}-2222-4333-8444-555555555555") for n in range(20)]
+    for client in clients:
+        fire(root, client.hook())
+        client.say({**user(1), "uuid": f"u-{client.path.stem[:8]}"})
+    deadline = time.monotonic() + 20
+    while len(ids(root)) < len(clients):
+        assert time.monotonic() < deadline, "some sessions never got their turn"
+        fire(root, Client(home, "99999999-2222-4333-8444-555555555555").hook())

@@ -2,11 +2,12 @@
 
 import sys
 
+import apsw
 import typer
 
 from clankers import __version__
 from clankers.cli import demo, project, query, sessions
-from clankers.errors import EX_FAIL, ClankersError
+from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
 
 app = typer.Typer(
     name="clankers",
@@ -49,6 +50,12 @@ def main() -> int:
     except ClankersError as e:
         print(f"clankers: {e}", file=sys.stderr)
         return e.exit_code
+    except (apsw.BusyError, apsw.LockedError) as e:
+        print(f"clankers: another program keeps the database: {e}; close it, or try again later", file=sys.stderr)
+        return EX_BUSY
+    except (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError) as e:
+        print(f"clankers: the database cannot be written: {e}; check its directory and free space", file=sys.stderr)
+        return EX_IO
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `| head` has seen enough

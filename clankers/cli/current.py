@@ -10,7 +10,7 @@ from clankers import paths, transcripts
 from clankers.cli.output import progress_bar
 from clankers.errors import BusyError, ClankersError
 from clankers.log import Log
-from clankers.reader import log_files
+from clankers.reader import log_files, read
 from projector.lock import ProjectorLock
 from projector.rebuild import update
 from projector.replay import LogChangedError, Replayed, pending
@@ -41,14 +41,14 @@ _ASKING = frozenset(
 )
 
 
-def bring_up_to_date(purpose: str, *, patience: float = 0) -> Replayed:
+def bring_up_to_date(purpose: str) -> Replayed:
     """Take in what clients wrote without telling, then replay what is new in the log.
 
     Raises:
         BusyError: another projector is at work.
     """
     root, path = paths.data_root(), paths.database_path()
-    with ProjectorLock(path, purpose, patience=patience):
+    with ProjectorLock(path, purpose):
         sweep()
         with progress_bar("Replaying the log", log_bytes(root)) as step:
             return update(path, root, progress=step)
@@ -95,7 +95,8 @@ def _if_current(path: str, root: str) -> apsw.Connection | None:
     """The database, if the projector at work has brought it up to the log's end."""
     db = open_for_reading(path)
     try:
-        if not pending(db, root):
+        # A last line without its newline does not count: it may never get one.
+        if not any(next(read(root, *at), None) for at in pending(db, root)):
             return db
     except (LogChangedError, apsw.Error):
         pass  # it is about to make a new one

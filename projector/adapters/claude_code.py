@@ -42,6 +42,10 @@ SYNTHETIC_MODEL = "<synthetic>"  # the "model" of lines that the client wrote it
 # all responses the same id: theirs are taken to be unique within a request or session.
 _UNIQUE = re.compile(r"(?:msg|toolu|srvtoolu)_(?:bdrk_|vrtx_)?01\w{10,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EXIT_CODE = re.compile(r"Exit code (\d{1,10})\b")
+# How the text begins by which the model is told that a call failed or was denied.
+_FAILURE = re.compile(
+    r"<tool_use_error>|Exit code \d|Error\b|Permission to use |Claude requested permissions|The user doesn't want"
+)
 _COMMAND_NAME = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
 _COMMAND_ARGS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 # How text begins that the client made up, in the user's place.
@@ -218,10 +222,14 @@ def _post_tool(event: Event, hook: ToolHook) -> list[Change]:
 
 
 def _post_batch(event: Event, hook: BatchHook) -> list[Change]:
-    """The batch closes what no hook of its own closed: a call that was denied, unknown or ill-formed, so a failure."""
+    """The batch closes what no hook of its own closed: a call that was denied, unknown or ill-formed.
+
+    It does not say so in a field; the text that the model gets does. A success whose own hook was lost closes too.
+    """
     changes = _hook_session(event, hook)
     for call in hook.tool_calls:
         text = _blocks_text(call.tool_response)
+        failed = _FAILURE.match(text or "") is not None
         changes += [
             _opened_by_hook(event, hook, call),
             ToolClosed(
@@ -230,11 +238,11 @@ def _post_batch(event: Event, hook: BatchHook) -> list[Change]:
                 SOURCE,
                 Rank.HOOK,
                 millis(event.ts),
-                "error",
-                False,
+                "error" if failed else "completed",
+                not failed,
                 text,
-                _exit_code(text),
-                text,
+                _exit_code(text) if failed else None,
+                text if failed else None,
             ),
         ]
     return changes
@@ -495,12 +503,15 @@ def _tool_result(line: UserLine, block: Block) -> list[Change]:
     interrupted = line.toolDenialKind == "interrupted" or response.get("interrupted") is True
     status = "interrupted" if interrupted else "denied" if line.toolDenialKind else "error" if failed else "completed"
     success = status == "completed"
+    # After a kill the next resume closes what it finds open with "interrupted, the outcome is unknown": a hook that saw
+    # the end knows better.
+    rank = Rank.HOOK if line.toolDenialKind == "interrupted" else Rank.RECORD
     changes: list[Change] = [
         ToolClosed(
             _unique(block.tool_use_id, session),
             session,
             SOURCE,
-            Rank.RECORD,
+            rank,
             at,
             status,
             success,
@@ -621,7 +632,7 @@ def _title(_: Event, line: TitleLine) -> list[Change]:
 def _cost(_: Event, line: CostLine) -> list[Change]:
     changes = _record(line)
     if not line.hasUnknownModelCost:
-        output = sum(usage.outputTokens for usage in line.modelUsage.values())
+        output = min(sum(usage.outputTokens for usage in line.modelUsage.values()), 2**53)
         changes.append(CostSeen(line.sessionId, SOURCE, line.totalCostUSD, output))
     return changes
 

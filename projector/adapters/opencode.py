@@ -8,6 +8,7 @@ which repeat what message.part.updated says, session.diff, file.edited (it names
 """
 
 import re
+from binascii import crc32
 from collections.abc import Callable
 from typing import Any
 
@@ -390,8 +391,10 @@ def _session_error(event: Event, properties: ErrorProperties) -> list[Change]:
     if not properties.sessionID or not properties.error:
         return []
     error = properties.error
-    id = f"hook:error:{_event_id(event)}"
     said = error.data.message or error.name
+    # Events of 1.0 and 1.1 bear no id: there equal failures of a session, told again, are one.
+    told = _own_id(event) or f"{properties.sessionID}:{error.name}:{crc32(said.encode()):08x}"
+    id = f"hook:error:{told}"
     return [Sighting(id, properties.sessionID, SOURCE, "error", error.name, said, millis(event.ts))]
 
 
@@ -412,6 +415,13 @@ def _named(_: Event, properties: NamedProperties) -> list[Change]:
     return [SessionSeen(session, SOURCE)] if session else []
 
 
+def _named_hook(event: Event) -> list[Change]:
+    """A plugin hook's {input, output}: what they say comes as events too, but they name their session."""
+    given = as_object(event.payload).get("input")
+    session = given.get("sessionID") if isinstance(given, dict) else None
+    return [SessionSeen(session, SOURCE)] if isinstance(session, str) and 0 < len(session) <= 512 else []
+
+
 def _order(id: str) -> int:
     m = _ORDERED_ID.match(id)
     return int(m[1], 16) if m else 0
@@ -421,10 +431,14 @@ class _Envelope(Wire):
     properties: Raw
 
 
-def _event_id(event: Event) -> str:
-    """The event's own id where the client gives one (1.18), else the line's."""
+def _own_id(event: Event) -> str | None:
+    """The event's own id, which clients since 1.18 give."""
     given = as_object(event.payload).get("id")
-    return given if isinstance(given, str) and 0 < len(given) <= 128 else event.id
+    return given if isinstance(given, str) and 0 < len(given) <= 128 else None
+
+
+def _event_id(event: Event) -> str:
+    return _own_id(event) or event.id
 
 
 _open = Decoder(_Envelope).decode
@@ -474,7 +488,6 @@ CASES: dict[str, Callable[[Event], list[Change]]] = {
         ),
         _any,
     ),
-    # Named plugin hooks: their payload is the hook's {input, output}, and what they say comes as events too.
     **dict.fromkeys(
         (
             "tool.execute.before",
@@ -485,7 +498,7 @@ CASES: dict[str, Callable[[Event], list[Change]]] = {
             "command.execute.before",
             "dispose",
         ),
-        lambda _: [],
+        _named_hook,
     ),
 }
 
