@@ -1,5 +1,6 @@
 """Printing for people: tables, numbers, times. Recorded text is untrusted: it never reaches a terminal as it is."""
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,12 @@ _PATIENCE = 1.0  # seconds before a progress bar appears
 def clean(text: str) -> str:
     r"""`text` with control characters made visible, as `\x1b`; newlines and tabs become spaces."""
     return _CONTROLS.sub(lambda m: " " if m[0] in "\n\r\t" else f"\\x{ord(m[0]):02x}", text)
+
+
+def print_json(value: object) -> None:
+    """`value` as one line of JSON; a terminal gets nothing but ASCII, so that no control character acts on it."""
+    json.dump(value, sys.stdout, ensure_ascii=sys.stdout.isatty())
+    print()
 
 
 def console() -> Console:

@@ -2,7 +2,6 @@
 
 import csv
 import difflib
-import json
 import math
 import re
 import sys
@@ -13,7 +12,7 @@ import apsw
 import typer
 
 from clankers.cli.current import open_current
-from clankers.cli.output import console, table
+from clankers.cli.output import clean, console, print_json, table
 from clankers.errors import ClankersError, UsageError
 
 _MISSING = re.compile(r"no such (table|column|function): (.+)")
@@ -37,14 +36,11 @@ def command(
     finally:
         db.close()
     if as_json:
-        json.dump(
-            [dict(zip(_unique(columns), map(_plain, row), strict=True)) for row in rows], sys.stdout, ensure_ascii=False
-        )
-        print()
+        print_json([dict(zip(_unique(columns), map(_plain, row), strict=True)) for row in rows])
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(map(_plain, row) for row in rows)
+        writer.writerows([_for_csv(value) for value in row] for row in rows)
     elif columns:
         numbers = [c for i, c in enumerate(columns) if any(isinstance(r[i], int | float) for r in rows)]
         console().print(table(columns, rows, right=numbers))
@@ -109,6 +105,12 @@ def _plain(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return None  # JSON has no such number
     return value.hex() if isinstance(value, bytes) else value
+
+
+def _for_csv(value: object) -> object:
+    """A value that a CSV file holds as it is, and a terminal without its control characters."""
+    plain = _plain(value)
+    return clean(plain) if isinstance(plain, str) and sys.stdout.isatty() else plain
 
 
 def _unique(columns: list[str]) -> list[str]:

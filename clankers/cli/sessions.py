@@ -1,14 +1,12 @@
 """`clankers sessions`: what was worked on, newest first."""
 
-import json
-import sys
 from typing import Annotated
 
 import apsw
 import typer
 
 from clankers.cli.current import open_current
-from clankers.cli.output import console, local_time, short_number, table
+from clankers.cli.output import console, local_time, print_json, short_number, table
 
 # Subagents stand below the session that called them, oldest first.
 _LIST = """
@@ -38,8 +36,7 @@ def command(
     finally:
         db.close()
     if as_json:
-        json.dump(found, sys.stdout, ensure_ascii=False)
-        print()
+        print_json(found)
     elif found:
         console().print(table(_COLUMNS, map(_row, found), right=_NUMBERS))
     else:
