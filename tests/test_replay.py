@@ -318,6 +318,18 @@ def test_a_session_that_only_hooks_saw_still_has_its_words(tmp_path: Path) -> No
     assert found["sessions"][0]["title"] == "do it"
 
 
+def test_attachments_that_are_no_prompts_may_look_as_they_like(tmp_path: Path) -> None:
+    common = {"sessionId": "s1", "uuid": "u1", "timestamp": "2026-11-20T23:45:39.317Z"}
+    attachments: list[Any] = [{"type": "plan", "prompt": {"not": "text"}}, {"type": 7}, [], "x", None]
+    lines = [
+        envelope.line("claude-code", "transcript.attachment", json.dumps({**common, "attachment": one}).encode())
+        for one in attachments
+    ]
+    db = database(tmp_path / "data", lines)
+    assert db.execute("SELECT count(*) FROM rejects").get == 0
+    assert rows(db)["sessions"][0]["updated_at"] == 1795218339317
+
+
 def test_white_space_around_a_text_does_not_make_it_another(tmp_path: Path) -> None:
     """The client trims the answer that it tells a hook; the transcript has it whole."""
     said = "\n\n\u00a0Hello.\n"

@@ -57,10 +57,6 @@ class Message(Wire):
     usage: Usage | None = None
 
 
-class Origin(Wire):
-    kind: str | None = None
-
-
 class ForkedFrom(Wire):
     sessionId: Id
 
@@ -86,7 +82,7 @@ class UserLine(Line, kw_only=True):
     permissionMode: str | None = None
     isMeta: bool | None = None
     isCompactSummary: bool | None = None
-    origin: Origin | None = None
+    origin: Raw = NOTHING
     toolUseResult: Raw = NOTHING
     toolDenialKind: str | None = None
 
@@ -104,13 +100,12 @@ class AssistantLine(Line, kw_only=True):
 
 
 class QueuedCommand(Wire):
-    type: str
     prompt: str | list[Block] | None = None
     commandMode: str | None = None
 
 
 class AttachmentLine(Line, kw_only=True):
-    attachment: QueuedCommand
+    attachment: Raw
 
 
 class ApiError(Wire):
@@ -216,7 +211,7 @@ def _user(_: Event, line: UserLine) -> list[Change]:
 
 
 def _is_synthetic(line: UserLine, text: str) -> bool:
-    made_by_client = line.origin is not None and line.origin.kind not in (None, "human")
+    made_by_client = as_object(line.origin).get("kind", "human") != "human"
     return bool(line.isMeta or line.isCompactSummary or made_by_client or text.startswith(SYNTHETIC))
 
 
@@ -336,8 +331,10 @@ def _assistant(_: Event, line: AssistantLine) -> list[Change]:
 def _attachment(_: Event, line: AttachmentLine) -> list[Change]:
     """Of the attachments only prompts that were queued during a turn are somebody's words."""
     changes = _record(line, line.uuid)
-    queued = line.attachment
-    if queued.type != "queued_command" or not queued.prompt or not line.uuid or not line.timestamp:
+    if as_object(line.attachment).get("type") != "queued_command" or not line.uuid or not line.timestamp:
+        return changes
+    queued = decode(line.attachment, type=QueuedCommand)
+    if not queued.prompt:
         return changes
     said = [Block(type="text", text=queued.prompt)] if isinstance(queued.prompt, str) else queued.prompt
     text = "\n".join(b.text for b in said if b.text is not None)

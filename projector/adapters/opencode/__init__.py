@@ -229,7 +229,7 @@ def _status(event: Event, properties: StatusProperties) -> list[Change]:
     changes: list[Change] = [_standing(session, status.type)]
     if status.type == "retry":
         # The same attempt may be told twice: the time of the next one tells attempts apart.
-        id = f"retry:{session}:{status.next or _event_id(event)}"
+        id = f"retry:{session}:{_event_id(event) if status.next is None else int(status.next)}"
         said = status.message
         changes.append(ErrorSeen(id, session, SOURCE, "retry", said, millis(event.ts), will_retry=True))
     return changes

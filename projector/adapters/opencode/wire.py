@@ -126,7 +126,7 @@ class StatusInfo(Wire):
     type: str
     attempt: Count | None = None
     message: str | None = None
-    next: Millis | None = None
+    next: float | None = None  # epoch milliseconds; a back-off may be a fraction
 
 
 class StatusProperties(Wire):
