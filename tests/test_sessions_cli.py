@@ -1,5 +1,6 @@
 """`clankers sessions`, `clankers demo`, and what the command line says of itself."""
 
+import io
 import json
 import os
 import re
@@ -9,9 +10,12 @@ from typing import Any
 
 import pytest
 import typer.main
+from rich.cells import cell_len
+from rich.console import Console
 
 import clankers
 from clankers import cli
+from clankers.cli import sessions
 from clankers.errors import EX_USAGE
 from tests.feeding import append, feed_transcripts, opencode_records
 from tests.test_project_cli import NOW, call, run, session, work
@@ -275,3 +279,31 @@ def test_usage_errors_of_ours_have_their_own_exit_code(root: Path) -> None:
         assert done.out == ""
         assert done.err.startswith("clankers: ")
         assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_list_fits_the_terminal_and_cuts_only_titles(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(sessions, "console", lambda: Console(file=out, width=width, highlight=False))
+    counts = dict.fromkeys(("message_count", "tool_call_count", "error_count"), 12345)
+    tokens = dict.fromkeys(("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"), 10**6)
+    session = {
+        "id": "0aee4390-a408-41f0-9070-440cf9a316bf",
+        "source": "claude-code",
+        "project_name": "app",
+        "title": "A long title with emoji 🎉 and 日本語, " * 5,
+        "model": "claude-opus-5-5",
+        "created_at": 1795218339317,
+        "cost": 12.5,
+        "depth": 0,
+        **counts,
+        **tokens,
+    }
+    sessions.print_sessions([session])
+    lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
+    assert len(lines) == 3
+    assert all(cell_len(line) <= width for line in lines)
+    row = lines[2]
+    assert "…" in row
+    assert "$12.50" in row
+    assert row.endswith("0aee4390-a408-41f0-9070-440cf9a316bf"[: 36 if width >= 150 else 12])

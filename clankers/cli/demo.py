@@ -13,7 +13,7 @@ import typer
 from clankers.cli.current import open_for_reading
 from clankers.cli.output import clean, console, table
 from clankers.cli.query import run_query
-from clankers.cli.sessions import _COLUMNS, _NUMBERS, _row, list_sessions
+from clankers.cli.sessions import list_sessions, print_sessions
 from clankers.log import file_name
 from projector.rebuild import update
 
@@ -42,7 +42,7 @@ def command() -> None:
         db = open_for_reading(database)
         try:
             typer.echo("\nThe sessions (clankers sessions):")
-            out.print(table(_COLUMNS, map(_row, list_sessions(db, 25)), right=_NUMBERS))
+            print_sessions(list_sessions(db, 25))
             for head, sql in (("The tools", _TOOLS), ("The tokens, as the clients count them", _TOKENS)):
                 typer.echo(f"{head} (clankers query ...):")
                 columns, rows = run_query(db, sql)
