@@ -339,3 +339,22 @@ def test_a_fork_makes_no_tool_of_a_copied_result_whatever_the_ids(root: Path, tm
     assert [(t["session_id"], t["success"]) for t in found["tools"]] == [("A", 1)]
     assert {s["id"]: s["tool_call_count"] for s in found["sessions"]} == {"A": 1, "B": 0}
     assert {s["id"]: s["message_count"] for s in found["sessions"]} == {"A": 3, "B": 2}
+
+
+@pytest.mark.parametrize("version", ["1.2.27", "1.0.185"])
+def test_older_opencode_envelopes_make_the_same_kinds_of_rows(version: str, root: Path) -> None:
+    """Five runs: five tools, five failing tools, a subagent, reasoning, a refused key."""
+    append(root, opencode_records(f"{version}/60-turns"))
+    found = rows(project(root))
+    assert (len(found["sessions"]), len(found["messages"]), len(found["tools"])) == (6, 24, 12)
+    (child,) = [s for s in found["sessions"] if s["parent_id"]]
+    assert child["agent"] == "general"
+    assert sum(t["success"] for t in found["tools"]) == 7
+    assert "nosuchtool" in {t["tool_name"] for t in found["tools"]}
+    assert [(e["error_type"], e["status_code"]) for e in found["session_errors"]] == [("APIError", 401)]
+    # As the client's own database (1.2.27) adds them up: up to 1.2 `output` includes the reasoning.
+    spent = sorted((s["prompt_tokens"], s["completion_tokens"], s["reasoning_tokens"]) for s in found["sessions"])
+    assert spent == [(0, 0, 0), (400, 45, 10), (800, 90, 20), (800, 90, 20), (2400, 270, 60), (2400, 270, 60)]
+    assert all(s["model"] == "mock-1" and s["client_version"] == version for s in found["sessions"])
+    answers = [m["text_content"] for m in found["messages"] if m["role"] == "assistant"]
+    assert "All tools done." in answers
