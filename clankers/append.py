@@ -167,7 +167,8 @@ def _stream(log: Log, options: Options) -> int:
 
 def _lines(fd: int) -> Iterator[bytes]:
     """The lines of `fd`, and an empty one whenever the next read would wait: time to write what has come."""
-    rest = b""
+    pieces: list[bytes] = []  # of a line that has no end yet
+    size = 0  # bytes in them
     while True:
         if not _readable(fd, 0):
             yield b""
@@ -177,14 +178,17 @@ def _lines(fd: int) -> Iterator[bytes]:
             _complain(f"stdin cannot be read: {e.strerror}")
             chunk = b""
         if not chunk:
-            yield rest
+            yield b"".join(pieces)
             return
-        *lines, rest = (rest + chunk).split(b"\n")
+        *lines, last = chunk.split(b"\n")
         for text in lines:
-            yield text + b"\n"
-        if len(rest) > MAX_INPUT:
-            yield rest  # no document; the log keeps it, and the stream goes on behind it
-            rest = b""
+            yield b"".join((*pieces, text, b"\n"))
+            pieces, size = [], 0
+        pieces.append(last)
+        size += len(last)
+        if size > MAX_INPUT:
+            yield b"".join(pieces)  # no document; the log keeps it, and the stream goes on behind it
+            pieces, size = [], 0
 
 
 def _write(log: Log, options: Options, group: Iterable[_Input]) -> int:

@@ -1,7 +1,5 @@
 """`clankers project` as people run it: real processes, real kills, real SQLite."""
 
-import io
-import json
 import os
 import random
 import shutil
@@ -11,70 +9,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-from unittest import mock
+from typing import Any
 
 import apsw
 import pytest
 
 from clankers import envelope
-from clankers.__main__ import main
 from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
 from clankers.log import Log
 from projector import rebuild as rebuilding
 from projector import store
 from projector.lock import ProjectorLock
 from tests import feeding
+from tests.commands import POSIX_ONLY, Result, call, command, environment, event, run, session, work
 from tests.feeding import Record, append, feed_transcripts, opencode_records
-
-NOW = 1_700_000_000_000  # milliseconds, of the events themselves
-POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="signals and file modes are POSIX")
-
-
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-def environment(root: Path, **more: str) -> dict[str, str]:
-    """What a command sees: its data in `root`, and nothing of the machine's own settings for clankers."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("CLANKERS_") and k != "FORCE_COLOR"}
-    return kept | {"CLANKERS_DATA_PATH": str(root), "HOME": str(root.parent), "COLUMNS": "200"} | more
-
-
-def command(*args: str) -> list[str]:
-    return [sys.executable, "-m", "clankers", *args]
-
-
-def run(root: Path, *args: str, **env: str) -> Result:
-    """The command as a process."""
-    done = subprocess.run(
-        command(*args),
-        env=environment(root, **env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=30,
-        check=False,
-    )
-    return Result(done.returncode, done.stdout, done.stderr)
-
-
-def call(root: Path, *args: str, **env: str) -> Result:
-    """The command in this process: what a process would add is only its start."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.dict(os.environ, environment(root, **env), clear=True),
-        mock.patch.object(sys, "argv", ["clankers", *args]),
-        redirect_stdout(out),
-        redirect_stderr(err),
-    ):
-        code = main()
-    return Result(code, out.getvalue(), err.getvalue())
 
 
 def wait_for(condition: Callable[[], object], *, seconds: float = 10.0) -> float:
@@ -84,42 +35,6 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 10.0) -> float
         assert time.monotonic() - begun < seconds, "it did not happen in time"
         time.sleep(0.005)  # between two looks, so that the other process gets the processor
     return time.monotonic() - begun
-
-
-def event(kind: str, **properties: Any) -> Record:
-    return "opencode", kind, json.dumps({"type": kind, "properties": properties}).encode()
-
-
-def session(id: str, *, title: str = "a title", created: int = NOW, **more: Any) -> Record:
-    """A session as OpenCode tells it."""
-    time = {"created": created, "updated": created}
-    return event(
-        "session.created",
-        info={"id": id, "directory": "/src/shop", "title": title, "version": "1", "time": time} | more,
-    )
-
-
-def work(first: int, count: int) -> list[Record]:
-    """`count` sessions, each with one prompt."""
-    records = []
-    for i in range(first, first + count):
-        id, message = f"ses_{i:06}", f"msg_{i:06}"
-        at = {"created": NOW + i * 5000}
-        records += [
-            session(id, created=NOW + i * 5000),
-            event("message.updated", info={"id": message, "sessionID": id, "role": "user", "time": at}),
-            event(
-                "message.part.updated",
-                part={
-                    "id": f"prt_{i:06}",
-                    "messageID": message,
-                    "sessionID": id,
-                    "type": "text",
-                    "text": f"prompt {i}",
-                },
-            ),
-        ]
-    return records
 
 
 def append_at(root: Path, stamp: str, records: list[Record]) -> None:

@@ -17,11 +17,8 @@ import pytest
 from clankers.cli.current import open_for_reading
 from clankers.cli.query import QueryError, run_query
 from clankers.errors import EX_FAIL, EX_USAGE
+from tests.commands import HOSTILE, POSIX_ONLY, RAW, call, command, environment, run, session, work
 from tests.feeding import append
-from tests.test_project_cli import POSIX_ONLY, call, command, environment, run, session, work
-
-RAW = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-HOSTILE = "\x1b[2J\x1b]0;owned\x07a\nb\tc\rd\x9b31m\u202egnp.exe\u2066x\x7f"
 
 
 @pytest.fixture

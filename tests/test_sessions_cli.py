@@ -17,9 +17,8 @@ import clankers
 from clankers import cli
 from clankers.cli import sessions
 from clankers.errors import EX_USAGE
+from tests.commands import HOSTILE, NOW, RAW, call, run, session, work
 from tests.feeding import append, feed_transcripts, opencode_records
-from tests.test_project_cli import NOW, call, run, session, work
-from tests.test_query import HOSTILE, RAW
 
 COMMANDS = ("append", "project", "query", "sessions", "demo")
 
