@@ -12,6 +12,7 @@ import os
 import time
 
 from clankers import jsondoc
+from clankers.locks import try_lock
 from clankers.paths import make_private
 
 TYPE_CHECKING = False
@@ -91,6 +92,12 @@ class Cursor:
         """As if the session were new: everything is to be read, and compared with the log."""
         self.offsets, self.metas, self.since, self.known, self.busy = {}, {}, "", False, False
 
+    def move_to(self, path: str) -> None:
+        """The session's transcript is at `path`: where that is another file than before, nothing of it was read."""
+        if self.path and self.path != path:
+            self.forget()
+        self.path = path
+
     def save(self) -> None:
         """Write the cursor, if it changed."""
         quote = jsondoc.quote
@@ -141,30 +148,9 @@ def _markers(root: str) -> str:
 
 def _lock(fd: int, patience: float) -> bool:
     """Lock `fd` for this process, waiting up to `patience` seconds; False when somebody else keeps it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return _lock_windows(fd)
     deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_POLL)
-        else:
-            return True
-
-
-def _lock_windows(fd: int) -> bool:
-    import msvcrt
-
-    os.lseek(fd, 1 << 30, os.SEEK_SET)  # behind the content: a lock there keeps nobody from reading it
-    try:
-        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-    except OSError:
-        return False
-    finally:
-        os.lseek(fd, 0, os.SEEK_SET)
+    while not try_lock(fd):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL)
     return True

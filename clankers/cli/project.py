@@ -12,10 +12,12 @@ import typer
 
 from clankers import paths
 from clankers.cli.current import bring_up_to_date, log_bytes, open_for_reading, sweep
+from clankers.cli.first_backfill import start_first_backfill
 from clankers.cli.output import progress_bar
 from clankers.errors import UsageError
+from clankers.locks import WATCHER
 from projector.follow import follow
-from projector.lock import ProjectorLock
+from projector.lock import PATIENCE, ProjectorLock
 from projector.rebuild import build, rebuild
 from projector.replay import Replayed
 
@@ -39,13 +41,14 @@ def command(
         _rebuild()
     else:
         begun = time.monotonic()
-        _report(paths.database_path(), bring_up_to_date("project"), begun)
+        _report(paths.database_path(), bring_up_to_date("project", patience=PATIENCE), begun)
+        start_first_backfill()
 
 
 def _rebuild() -> None:
     begun = time.monotonic()
     root, path = paths.data_root(), paths.database_path()
-    with ProjectorLock(path, "project --rebuild"):
+    with ProjectorLock(path, "project --rebuild", patience=PATIENCE):
         sweep()
         with progress_bar("Rebuilding", log_bytes(root)) as step:
             done = rebuild(path, root, progress=step)
@@ -76,7 +79,7 @@ def _moment(text: str) -> int:
 def _watch() -> None:
     root, path = paths.data_root(), paths.database_path()
     begun = time.monotonic()
-    with ProjectorLock(path, "project --watch"):
+    with ProjectorLock(path, WATCHER, patience=PATIENCE):
         anyio.run(partial(follow, path, root, sweep=sweep, told=lambda done: _report(path, done, begun)))
 
 
