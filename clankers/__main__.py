@@ -10,6 +10,11 @@ def main() -> int:
         from clankers.append import main as append
 
         return append(argv[1:])
+    if argv == ["catch-up"]:
+        from clankers.background import wait_turn
+
+        if not wait_turn():
+            return 0
     from clankers.cli import main as cli
 
     return cli()

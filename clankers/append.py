@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from clankers import envelope, jsondoc, kinds, paths
+from clankers import background, envelope, jsondoc, kinds, paths
 from clankers.errors import EX_DATA, EX_IO, EX_OK, EX_USAGE
 from clankers.log import Log
 
@@ -194,13 +194,14 @@ def _lines(fd: int) -> Iterator[bytes]:
 def _write(log: Log, options: Options, group: Iterable[_Input]) -> int:
     """Log the input, then what it announces; returns the exit code once both are on the disk."""
     now = time.time_ns()
-    lines, announced, code = [], [], EX_OK
+    lines, announced, told, code = [], [], [], EX_OK
     for piece in group:
         if piece.error is None:
             kind = options.kind or kinds.kind_of(piece.document)
             level = kinds.level_of(kind, piece.document)
             lines.append(envelope.line(options.source, kind, piece.raw, level=level, now_ns=now))
             announced.append(piece.document)
+            told.append(kind)
         else:
             payload = envelope.invalid(piece.raw, piece.error)
             lines.append(envelope.line(options.source, envelope.INVALID, payload, level=envelope.ERROR, now_ns=now))
@@ -210,6 +211,7 @@ def _write(log: Log, options: Options, group: Iterable[_Input]) -> int:
     if options.source == "claude-code" and announced:
         _follow(log, announced)
     log.sync()
+    _catch_up(told)
     return code
 
 
@@ -221,3 +223,11 @@ def _follow(log: Log, hooks: list[Any]) -> None:
         transcripts.after_hooks(log, hooks)
     except Exception as e:  # noqa: BLE001 (whatever it is, the next hook or `project` takes the lines in)
         _complain(f"transcript not read: {type(e).__name__}: {e}; the next hook or `clankers project` tries again")
+
+
+def _catch_up(told: list[str]) -> None:
+    """At the end of a turn, have the database brought up to date; every command that reads does so too."""
+    try:
+        background.after_turn(told)
+    except OSError as e:
+        _complain(f"no catch-up started: {e.strerror or e}; `clankers project` brings the database up to date")

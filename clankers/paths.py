@@ -9,7 +9,7 @@ DB_ENV = "CLANKERS_DB_PATH"
 
 def data_root() -> str:
     """The directory that holds the logs: `CLANKERS_DATA_PATH`, else the platform's data directory for `clankers`."""
-    if root := os.environ.get(DATA_ENV):
+    if root := _told(DATA_ENV):
         return root
     home = os.path.expanduser("~")
     if sys.platform == "darwin":
@@ -23,7 +23,17 @@ def data_root() -> str:
 
 def database_path() -> str:
     """The SQLite database: `CLANKERS_DB_PATH`, else `clankers.db` in the data root."""
-    return os.environ.get(DB_ENV) or os.path.join(data_root(), "clankers.db")
+    return _told(DB_ENV) or os.path.join(data_root(), "clankers.db")
+
+
+def _told(variable: str) -> str:
+    """The path in an environment variable; empty where it is not set.
+
+    A relative one is the project's, wherever in it a hook is run: Claude Code changes directory and says the project's.
+    """
+    path = os.environ.get(variable, "")
+    project = os.environ.get("CLAUDE_PROJECT_DIR", "")
+    return os.path.join(project, path) if path and os.path.isabs(project) else path
 
 
 def make_private(directory: str) -> None:

@@ -777,3 +777,18 @@ def test_a_stream_is_cut_at_its_newlines_however_it_arrives(values: list[Any], e
         os.close(r)
         assert b"".join(got) == data[:60_000]
         assert all(text.count(b"\n") <= 1 for text in got)
+
+
+def test_a_relative_data_path_is_the_projects_wherever_a_hook_runs(tmp_path: Path) -> None:
+    below = tmp_path / "project" / "src" / "deep"
+    below.mkdir(parents=True)
+    env = environment(tmp_path) | {"CLANKERS_DATA_PATH": ".clankers-dev"}
+    hook = b'{"hook_event_name":"PreToolUse"}'
+    project = {"CLAUDE_PROJECT_DIR": str(tmp_path / "project")}
+    argv = [sys.executable, "-m", "clankers", "append", "claude-code"]
+    subprocess.run(argv, input=hook, env=env | project, cwd=below, check=True)
+    subprocess.run(argv, input=hook, env=env, cwd=below, check=True)
+    assert [p.parent for p in sorted(tmp_path.rglob("*.jsonl"))] == [
+        tmp_path / "project" / ".clankers-dev",
+        below / ".clankers-dev",
+    ]

@@ -6,7 +6,7 @@ import apsw
 import typer
 
 from clankers import __version__
-from clankers.cli import demo, project, query, sessions
+from clankers.cli import backfill, current, demo, doctor, install, project, query, sessions
 from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
 
 app = typer.Typer(
@@ -21,6 +21,11 @@ app.command("project")(project.command)
 app.command("query")(query.command)
 app.command("sessions")(sessions.command)
 app.command("demo")(demo.command)
+app.command("install")(install.install)
+app.command("uninstall")(install.uninstall)
+app.command("doctor")(doctor.command)
+app.command("backfill")(backfill.command)
+app.command("catch-up", help="What the end of a turn starts in the background.")(current.catch_up)
 
 
 @app.command("append", add_help_option=True)

@@ -7,6 +7,7 @@ import time
 import apsw
 
 from clankers import paths, transcripts
+from clankers.cli.first_backfill import start_first_backfill
 from clankers.cli.output import progress_bar
 from clankers.errors import BusyError, ClankersError
 from clankers.log import Log
@@ -41,14 +42,18 @@ _ASKING = frozenset(
 )
 
 
-def bring_up_to_date(purpose: str) -> Replayed:
+def bring_up_to_date(purpose: str, *, patience: float = 0) -> Replayed:
     """Take in what clients wrote without telling, then replay what is new in the log.
+
+    Args:
+        purpose: the command, for the message that others get.
+        patience: seconds to wait for another projector that will soon be done.
 
     Raises:
         BusyError: another projector is at work.
     """
     root, path = paths.data_root(), paths.database_path()
-    with ProjectorLock(path, purpose):
+    with ProjectorLock(path, purpose, patience=patience):
         sweep()
         with progress_bar("Replaying the log", log_bytes(root)) as step:
             return update(path, root, progress=step)
@@ -73,8 +78,13 @@ def open_current() -> apsw.Connection:
 
     While another projector keeps the lock, as `project --watch` does, what that one writes serves: it is waited for.
     """
+    db = _open_current(paths.database_path(), paths.data_root())
+    start_first_backfill()
+    return db
+
+
+def _open_current(path: str, root: str) -> apsw.Connection:
     deadline = time.monotonic() + _PATIENCE
-    path, root = paths.database_path(), paths.data_root()
     while True:
         try:
             bring_up_to_date("query")
@@ -89,6 +99,11 @@ def open_current() -> apsw.Connection:
         else:
             break
     return open_for_reading(path)
+
+
+def catch_up() -> None:
+    """Bring the database up to date, and say nothing."""
+    open_current().close()
 
 
 def _if_current(path: str, root: str) -> apsw.Connection | None:
