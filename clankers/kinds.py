@@ -42,7 +42,16 @@ def level_of(kind: str, document: Any) -> str:
         return _opencode_level(_at(document, "properties"))
     if kind.startswith("transcript."):
         return _transcript_level(document)
+    if kind in ("storage.message", "db.message"):
+        return _opencode_level({"info": _stored(kind, document)})
+    if kind in ("storage.part", "db.part"):
+        return _opencode_level({"part": _stored(kind, document)})
     return INFO
+
+
+def _stored(kind: str, document: Any) -> Any:
+    """What OpenCode stores of a message or part: in a file as it is, in the database in a column."""
+    return _at(document, "data") if kind.startswith("db.") else document
 
 
 def _opencode_level(properties: Any) -> str:

@@ -21,9 +21,9 @@ import stat
 import time
 from zlib import crc32
 
-from clankers import envelope, jsondoc, kinds
+from clankers import envelope, jsondoc, kinds, recorded
 from clankers.cursor import Cursor, open_sessions
-from clankers.log import Log, file_name
+from clankers.log import Log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _after_hook(log: Log, session: str, hook: dict[str, Any]) -> None:
     with Cursor(log.root, session, patience=_PATIENCE) as cursor:
         if cursor.locked:
             event = hook.get("hook_event_name")
-            cursor.path = path
+            cursor.move_to(path)
             cursor.ended = event == "SessionEnd"
             cursor.open()
             files = _Files(session, cursor)
@@ -90,8 +90,15 @@ def _after_hook(log: Log, session: str, hook: dict[str, Any]) -> None:
             files.take_in(log, HOOK_BYTES)
 
 
-def take_in(log: Log, session: str, path: str) -> int:
+def take_in(log: Log, session: str, path: str, *, is_new: bool = False, afresh: bool = False) -> int:
     """Take in all that is new in the transcript of `session` at `path` and in its subagents'; returns the new records.
+
+    Args:
+        log: where to.
+        session: its id.
+        path: of its transcript.
+        is_new: the caller knows that the log holds no record of it, which saves looking.
+        afresh: read from the first byte, however far the cursor says that the files were read.
 
     Raises:
         OSError: a file cannot be read or written.
@@ -100,9 +107,24 @@ def take_in(log: Log, session: str, path: str) -> int:
     path = _checked(session, path)
     with Cursor(log.root, session, patience=_PATIENCE) as cursor:
         if not cursor.locked:
-            return 0
-        cursor.path = path
-        return _Files(session, cursor).take_in(log, None)
+            return 0  # a hook is at work on it and takes it in
+        if afresh:
+            cursor.forget()
+        cursor.move_to(path)
+        files = _Files(session, cursor, is_new=is_new)
+        if time.time() - files.changed_at() < _FORGOTTEN:
+            cursor.open()  # it may still be going on
+        return files.take_in(log, None)
+
+
+def created(path: str) -> str:
+    """When the transcript at `path` begins (RFC 3339, UTC): its first time, else the file's.
+
+    Raises:
+        OSError: it cannot be read.
+        TranscriptError: it is not a regular file.
+    """
+    return _first_time(path) or envelope.stamp(os.stat(path).st_mtime_ns)
 
 
 def sweep(log: Log, *, limit: int | None = None, budget: int | None = None, but: Container[str] = ()) -> int:
@@ -199,11 +221,13 @@ class _Files:
 
     Attributes:
         taken: bytes of transcript that `take_in` took in.
+        is_new: the log holds no record of the session.
     """
 
-    def __init__(self, session: str, cursor: Cursor) -> None:
+    def __init__(self, session: str, cursor: Cursor, *, is_new: bool = False) -> None:
         self.session = session
         self.cursor = cursor
+        self.is_new = is_new
         self.taken = 0
 
     def take_in(self, log: Log, budget: int | None) -> int:
@@ -222,7 +246,7 @@ class _Files:
             cursor.save()
             return 0
         if cursor.busy or not cursor.known:
-            seen = self._ids_in(log.root, cursor.since or self._born())
+            seen = self._recorded(log.root, cursor.since or self._born())
         if not cursor.busy:  # else the append that was cut off began on an earlier day, perhaps
             cursor.since = envelope.day_of(time.time_ns())
         cursor.known = cursor.busy = True
@@ -233,7 +257,7 @@ class _Files:
             try:
                 if self._rewritten(name):  # then the ids of its lines tell what is new
                     cursor.offsets[name] = 0
-                    seen |= self._ids_in(log.root, self._born())
+                    seen |= self._recorded(log.root, self._born())
                 new += self._take_in_file(log, name, seen, budget)
             except TranscriptError as e:
                 failure = failure or e
@@ -252,31 +276,8 @@ class _Files:
             return self.cursor.changed_at()
 
     def lines(self, name: str, offset: int) -> Iterator[tuple[int, bytes]]:
-        """The whole lines of a file from `offset` on, each with its own offset; a last line without newline is left.
-
-        Raises:
-            TranscriptError: it is no regular file, or has no end of a line in sight.
-        """
-        try:
-            fd = os.open(self._path(name), _FLAGS)
-        except FileNotFoundError:
-            return
-        except OSError as e:
-            raise TranscriptError(f"{self._path(name)!r} is a link or cannot be opened: {e.strerror}") from None
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise TranscriptError(f"{self._path(name)!r} is not a regular file")
-            os.lseek(fd, offset, os.SEEK_SET)
-            rest = b""
-            while chunk := os.read(fd, _CHUNK):
-                *whole, rest = (rest + chunk).split(b"\n")
-                for text in whole:
-                    yield offset, text + b"\n"
-                    offset += len(text) + 1
-                if len(rest) > _MAX_LINE:
-                    raise TranscriptError(f"{self._path(name)!r}: a line of over {_MAX_LINE} bytes at byte {offset}")
-        finally:
-            os.close(fd)
+        """The whole lines of a file from `offset` on, as `_lines` gives them."""
+        return _lines(self._path(name), offset)
 
     def _take_in_file(self, log: Log, name: str, seen: set[str], budget: int | None) -> int:
         offsets = self.cursor.offsets
@@ -395,35 +396,51 @@ class _Files:
                 log.write(envelope.day_of(now), [envelope.line(SOURCE, META, payload, id=id, now_ns=now)])
                 yield True
 
+    def _recorded(self, root: str, since: str) -> set[str]:
+        """The ids of this session's records in the log, from the day `since` on."""
+        return set() if self.is_new else set(recorded.ids(root, self.session, since))
+
     def _born(self) -> str:
         """The day of the transcript's first line: no record of it can be older. Empty where it does not say."""
         try:
-            for _, raw in self.lines("", 0):
-                _, key, rest = raw.partition(b'"timestamp":"')
-                if key and len(rest) > 10 and rest[:10].replace(b"-", b"").isdigit():
-                    return rest[:10].decode()
+            return _first_time(self.cursor.path)[:10]
         except TranscriptError:
-            pass
-        return ""
+            return ""
 
-    def _ids_in(self, root: str, since: str) -> set[str]:
-        """The ids of this session's whole records in the log, from the day `since` on."""
-        import mmap
 
-        ids = set()
-        head = envelope.HEAD + b'"' + self.session.encode()
-        for name in sorted(os.listdir(root)):
-            if not (name.startswith("clankers-") and name.endswith(".jsonl") and name >= file_name(since)):
-                continue
-            with open(os.path.join(root, name), "rb") as f:
-                if not os.fstat(f.fileno()).st_size:
-                    continue
-                with mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                    at = data.find(head)
-                    while at >= 0:
-                        start = at + len(envelope.HEAD) + 1
-                        end = data.find(b"\n", start)
-                        if end >= 0 and envelope.crc_holds(data[at:end]):  # a torn record is not in the log
-                            ids.add(data[start : data.find(b'"', start)].decode("utf-8", "replace"))
-                        at = data.find(head, start)
-        return ids
+def _lines(path: str, offset: int) -> Iterator[tuple[int, bytes]]:
+    """The whole lines of a file from `offset` on, each with its own offset; a last line without newline is left.
+
+    Raises:
+        TranscriptError: it is no regular file, or has no end of a line in sight.
+    """
+    try:
+        fd = os.open(path, _FLAGS)
+    except FileNotFoundError:
+        return
+    except OSError as e:
+        raise TranscriptError(f"{path!r} is a link or cannot be opened: {e.strerror}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise TranscriptError(f"{path!r} is not a regular file")
+        os.lseek(fd, offset, os.SEEK_SET)
+        rest = b""
+        while chunk := os.read(fd, _CHUNK):
+            *whole, rest = (rest + chunk).split(b"\n")
+            for text in whole:
+                yield offset, text + b"\n"
+                offset += len(text) + 1
+            if len(rest) > _MAX_LINE:
+                raise TranscriptError(f"{path!r}: a line of over {_MAX_LINE} bytes at byte {offset}")
+    finally:
+        os.close(fd)
+
+
+def _first_time(path: str) -> str:
+    """The first time that the transcript at `path` says; empty where it says none."""
+    for _, raw in _lines(path, 0):
+        _, key, rest = raw.partition(b'"timestamp":"')
+        time, end, _ = rest[:40].partition(b'"')
+        if key and end and time[:10].replace(b"-", b"").isdigit():
+            return time.decode("ascii", "replace")
+    return ""

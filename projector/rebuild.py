@@ -14,6 +14,7 @@ import apsw
 
 from clankers.errors import BusyError, ClankersError
 from clankers.paths import make_private
+from projector.meta import BACKFILL, read_meta, set_meta
 from projector.replay import LogChangedError, Replayed, replay
 from projector.store import BUSY_MS, OutdatedError, SchemaError, open_database
 
@@ -76,6 +77,8 @@ def rebuild(path: str, root: str, *, progress: Callable[[int], object] | None = 
     fresh = path + ".rebuild"
     try:
         done = build(fresh, root, progress=progress)
+        if backfilled := read_meta(path, BACKFILL):
+            set_meta(fresh, BACKFILL, backfilled)
         new = apsw.Connection(fresh)
         try:
             _swap(path, new)

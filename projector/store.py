@@ -58,7 +58,7 @@ from projector.rows import (
 from projector.settle import Touched, settle
 
 # Of the tables and of what the adapters make of the log. An older database is rebuilt. Raise it with either.
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x636C_6B72  # "clkr", so that file(1) and we know the file for ours
 BUSY_MS = 5000
 

@@ -17,6 +17,7 @@ import pytest
 from clankers.cli.current import open_for_reading
 from clankers.cli.query import QueryError, run_query
 from clankers.errors import EX_FAIL, EX_USAGE
+from projector.store import VERSION
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, call, command, environment, run, session, work
 from tests.feeding import append
 
@@ -112,7 +113,7 @@ def test_json_and_csv_at_once_are_refused(root: Path) -> None:
         ("WITH t (n) AS (SELECT 1 UNION SELECT 2) SELECT sum(n) FROM t", [(3,)]),
         ("WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT max(n) FROM t", [(5,)]),
         ("SELECT name FROM pragma_table_info('meta')", [("key",), ("value",)]),
-        ("PRAGMA user_version", [(1,)]),
+        ("PRAGMA user_version", [(VERSION,)]),
         ("PRAGMA journal_mode", [("wal",)]),
         ("PRAGMA integrity_check", [("ok",)]),
         ("SELECT 1; ", [(1,)]),

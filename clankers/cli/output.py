@@ -10,7 +10,16 @@ from time import monotonic
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -57,6 +66,14 @@ def short_number(n: int | None) -> str:
     return str(n)
 
 
+def short_bytes(n: int) -> str:
+    """`n` bytes as a person says it: 950 B, 12.3 kB, 4.5 MB."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n >= size:
+            return f"{n / size:.1f} {unit}"
+    return f"{n} B"
+
+
 def local_time(ms: int | None) -> str:
     """Epoch milliseconds as local time, to the minute."""
     try:
@@ -79,7 +96,25 @@ def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
         console=Console(stderr=True),
         transient=True,
     )
-    task = bar.add_task(label, total=total)
+    with _shown_late(bar, bar.add_task(label, total=total)) as step:
+        yield step
+
+
+@contextmanager
+def counting_bar(label: str) -> Iterator[Callable[[int], None]]:
+    """The same for work whose size is not known: a count that grows; call it with how many more are done."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    bar = Progress(
+        SpinnerColumn(), TextColumn(label), MofNCompleteColumn(), console=Console(stderr=True), transient=True
+    )
+    with _shown_late(bar, bar.add_task(label, total=None)) as step:
+        yield step
+
+
+@contextmanager
+def _shown_late(bar: Progress, task: TaskID) -> Iterator[Callable[[int], None]]:
     begun = monotonic()
 
     def step(n: int) -> None:

@@ -1,4 +1,4 @@
-"""OpenCode: plugin events of 1.0, 1.1, 1.2 and 1.18 into changes.
+"""OpenCode's plugin events, of 1.0, 1.1, 1.2 and 1.18, into changes.
 
 Sessions, messages and parts come as whole snapshots, many times as they grow. Up to 1.2 the payload's `properties` hold
 `{info}` or `{part}` alone, later ones repeat the session beside it; the ids inside serve all. Token counts stay as the
@@ -50,15 +50,15 @@ from projector.changes import (
     ToolClosed,
     ToolOpened,
 )
-from projector.wire import Wire, as_object, file_path, json_text, millis
+from projector.wire import NOTHING, Wire, as_object, file_path, millis
 
 SOURCE = "opencode"
 # msg_ and prt_ ids start with 12 hexadecimal digits of a time and a counter, so they sort as they were made.
 _ORDERED_ID = re.compile(r"[a-z]+_([0-9a-f]{12})")
 
 
-def _session(event: Event, properties: SessionProperties) -> list[Change]:
-    """A whole snapshot: an absent field is cleared."""
+def session(event: Event, properties: SessionProperties) -> list[Change]:
+    """A session, a whole snapshot: an absent field is cleared."""
     info = properties.info
     model = info.model or Model()
     at = info.time.updated or info.time.created or 0
@@ -75,7 +75,7 @@ def _session(event: Event, properties: SessionProperties) -> list[Change]:
         "billed": info.cost is not None,
     }
     if event.type == "session.deleted":
-        facts["deleted_at"] = millis(event.ts)
+        facts["deleted_at"] = _at(event)
     changes: list[Change] = [SessionSeen(info.id, SOURCE, at, Rank.RECORD, facts)]
     if info.parentID:
         changes.append(SessionSeen(info.parentID, SOURCE))
@@ -84,7 +84,8 @@ def _session(event: Event, properties: SessionProperties) -> list[Change]:
     return changes
 
 
-def _message(_: Event, properties: MessageProperties) -> list[Change]:
+def message(_: Event, properties: MessageProperties) -> list[Change]:
+    """A message as it stands, and what failed in it."""
     info = properties.info
     model = info.model or Model()
     tokens = info.tokens or Tokens()
@@ -122,16 +123,16 @@ def _error(error: Error, id: str, session: str, at: int, message: str | None) ->
     return ErrorSeen(id, session, SOURCE, error.name, error.data.message, at, message, error.data.statusCode)
 
 
-def _part(event: Event, properties: PartProperties) -> list[Change]:
+def part(event: Event, properties: PartProperties) -> list[Change]:
+    """A piece of a message as it stands; a tool call is a row of its own as well."""
     part = decode(properties.part, type=Part)
     text, data = part.text, None
     if part.type not in ("text", "reasoning", "tool", "step-start"):
-        data = json_text(properties.part)
-    created = part.time.start or part.time.created
-    changes: list[Change] = []
-    if part.type == "tool" and part.state:
-        created = part.state.time.start
-        changes += _tool(part, part.state)
+        data = _without_ids(properties.part)
+    # Its id: the times in it are rewritten as it grows, and the stores keep none for some kinds.
+    logged = millis(event.ts)
+    created = _made_at(part.id, logged) or part.time.start or logged
+    changes: list[Change] = _tool(part, part.state) if part.type == "tool" and part.state else []
     changes.append(
         PartSeen(
             part.id,
@@ -142,7 +143,7 @@ def _part(event: Event, properties: PartProperties) -> list[Change]:
             part.type,
             text,
             data,
-            created or properties.time,
+            created,
             part.time.end,
             synthetic=int(part.synthetic is True or part.type == "compaction")
             if text or part.type == "compaction"
@@ -151,8 +152,7 @@ def _part(event: Event, properties: PartProperties) -> list[Change]:
     )
     if part.type == "compaction":
         trigger = "auto" if part.auto else "manual"
-        at = created or properties.time or millis(event.ts)
-        changes.append(CompactionSeen(part.id, part.sessionID, SOURCE, at, trigger))
+        changes.append(CompactionSeen(part.id, part.sessionID, SOURCE, created, trigger))
     return changes
 
 
@@ -175,7 +175,7 @@ def _tool(part: Part, state: ToolState) -> list[Change]:
             rank,
             state.time.start,
             name,
-            json_text(state.input),
+            _compact(state.input),
             file_path(state.input),
             part.messageID,
             state.status,
@@ -205,6 +205,20 @@ def _tool(part: Part, state: ToolState) -> list[Change]:
     return changes
 
 
+def _without_ids(part: Raw) -> str:
+    """A piece as JSON, in one way of writing: the stores order its members differently, and its ids are columns."""
+    members = as_object(part)
+    for name in ("id", "sessionID", "messageID"):
+        members.pop(name, None)
+    return msgspec.json.encode(members, order="sorted").decode()
+
+
+def _compact(raw: Raw) -> str | None:
+    """`raw` without white space: the JSON tree is written to be read."""
+    value = decode(raw)
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
 def _delta(event: Event, properties: DeltaProperties) -> list[Change]:
     if properties.field != "text":
         return []
@@ -213,13 +227,13 @@ def _delta(event: Event, properties: DeltaProperties) -> list[Change]:
 
 
 def _message_removed(event: Event, removed: RemovedProperties) -> list[Change]:
-    return [MessageSeen(removed.messageID, removed.sessionID, SOURCE, deleted_at=millis(event.ts))]
+    return [MessageSeen(removed.messageID, removed.sessionID, SOURCE, deleted_at=_at(event))]
 
 
 def _part_removed(event: Event, removed: RemovedProperties) -> list[Change]:
     if not removed.partID:
         raise msgspec.ValidationError("Object missing required field `partID` - at `$.properties`")
-    at = millis(event.ts)
+    at = _at(event)
     order = _order(removed.partID)
     return [PartSeen(removed.partID, removed.messageID, removed.sessionID, SOURCE, order, deleted_at=at)]
 
@@ -231,7 +245,7 @@ def _status(event: Event, properties: StatusProperties) -> list[Change]:
         # The same attempt may be told twice: the time of the next one tells attempts apart.
         id = f"retry:{session}:{_event_id(event) if status.next is None else int(status.next)}"
         said = status.message
-        changes.append(ErrorSeen(id, session, SOURCE, "retry", said, millis(event.ts), will_retry=True))
+        changes.append(ErrorSeen(id, session, SOURCE, "retry", said, _at(event), will_retry=True))
     return changes
 
 
@@ -252,15 +266,16 @@ def _session_error(event: Event, properties: ErrorProperties) -> list[Change]:
     # Events of 1.0 and 1.1 bear no id: there equal failures of a session, told again, are one.
     told = _own_id(event) or f"{properties.sessionID}:{error.name}:{crc32(said.encode()):08x}"
     id = f"hook:error:{told}"
-    return [Sighting(id, properties.sessionID, SOURCE, "error", error.name, said, millis(event.ts))]
+    return [Sighting(id, properties.sessionID, SOURCE, "error", error.name, said, _at(event))]
 
 
 def _todo(event: Event, properties: TodoProperties) -> list[Change]:
     todos = [Todo(t.content, t.status, t.priority, t.id) for t in properties.todos]
-    return [TodosSeen(properties.sessionID, SOURCE, millis(event.ts), Rank.HOOK, todos)]
+    return [TodosSeen(properties.sessionID, SOURCE, _at(event), Rank.HOOK, todos)]
 
 
-def _project(_: Event, info: ProjectInfo) -> list[Change]:
+def project(_: Event, info: ProjectInfo) -> list[Change]:
+    """A project, as the client knows it."""
     return [ProjectSeen(info.worktree, SOURCE, info.id, info.name, info.vcs)]
 
 
@@ -279,6 +294,26 @@ def _named_hook(event: Event) -> list[Change]:
     return [SessionSeen(session, SOURCE)] if isinstance(session, str) and 0 < len(session) <= 512 else []
 
 
+def _at(event: Event) -> int:
+    """When an event happened, in epoch milliseconds: as its id says, else when it was logged."""
+    logged = millis(event.ts)
+    own = _own_id(event)
+    return (_made_at(own, logged) if own else None) or logged
+
+
+def _made_at(id: str, logged: int) -> int | None:
+    """When the thing with this id was made, in epoch milliseconds; None where the id does not say.
+
+    An id holds the lower 36 bits of it, which come round after two years: taken is the last time before `logged`, when
+    its event was; clocks may differ by a day.
+    """
+    m = _ORDERED_ID.match(id)
+    return logged + _DAY - (logged + _DAY - (int(m[1], 16) >> 12)) % (1 << 36) if m else None
+
+
+_DAY = 86_400_000  # milliseconds
+
+
 def _order(id: str) -> int:
     m = _ORDERED_ID.match(id)
     return int(m[1], 16) if m else 0
@@ -288,9 +323,13 @@ class _Envelope(Wire):
     properties: Raw
 
 
+class _Identified(Wire):
+    id: Raw = NOTHING
+
+
 def _own_id(event: Event) -> str | None:
     """The event's own id, which clients since 1.18 give."""
-    given = as_object(event.payload).get("id")
+    given = decode(_identified(event.payload).id)
     return given if isinstance(given, str) and 0 < len(given) <= 128 else None
 
 
@@ -299,6 +338,7 @@ def _event_id(event: Event) -> str:
 
 
 _open = Decoder(_Envelope).decode
+_identified = Decoder(_Identified).decode
 
 
 def _case(wire: type[Any], adapt: Callable[[Event, Any], list[Change]]) -> Callable[[Event], list[Change]]:
@@ -309,19 +349,19 @@ def _case(wire: type[Any], adapt: Callable[[Event, Any], list[Change]]) -> Calla
 _any = _case(NamedProperties, _named)
 
 CASES: dict[str, Callable[[Event], list[Change]]] = {
-    "session.created": _case(SessionProperties, _session),
-    "session.updated": _case(SessionProperties, _session),
-    "session.deleted": _case(SessionProperties, _session),
+    "session.created": _case(SessionProperties, session),
+    "session.updated": _case(SessionProperties, session),
+    "session.deleted": _case(SessionProperties, session),
     "session.status": _case(StatusProperties, _status),
     "session.idle": _case(NamedProperties, _idle),
     "session.error": _case(ErrorProperties, _session_error),
-    "message.updated": _case(MessageProperties, _message),
+    "message.updated": _case(MessageProperties, message),
     "message.removed": _case(RemovedProperties, _message_removed),
-    "message.part.updated": _case(PartProperties, _part),
+    "message.part.updated": _case(PartProperties, part),
     "message.part.delta": _case(DeltaProperties, _delta),
     "message.part.removed": _case(RemovedProperties, _part_removed),
     "todo.updated": _case(TodoProperties, _todo),
-    "project.updated": _case(ProjectInfo, _project),
+    "project.updated": _case(ProjectInfo, project),
     **dict.fromkeys(
         (
             "session.diff",

@@ -105,7 +105,6 @@ class Part(Wire):
 
 class PartProperties(Wire):
     part: Raw
-    time: Millis | None = None
 
 
 class DeltaProperties(Wire):

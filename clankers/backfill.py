@@ -1,0 +1,128 @@
+"""Taking in what the harnesses' own stores hold: the past, and what was not told live.
+
+Everything goes through the log, as what is told live does, and each record bears an id that its source gives: the
+import can be stopped at any point and run again, and twice adds nothing.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from clankers import envelope, recorded, transcripts
+from clankers.log import Log
+from clankers.opencode_store import SOURCE as OPENCODE
+from clankers.opencode_store import Record, Session, StoreError
+
+DAYS = 30  # how far back, if nobody says otherwise
+_CHUNK = 4 << 20  # bytes that are written between two looks at the clock
+
+
+class Past(NamedTuple):
+    """A session of the past.
+
+    Attributes:
+        created: when (RFC 3339, UTC); empty where nothing says it: then it counts as new.
+        take_in: appends to a log what is new; returns the count of records.
+    """
+
+    created: str
+    take_in: Callable[[Log], int]
+
+
+@dataclass
+class Imported:
+    """What an import did: counts, and what could not be read."""
+
+    sessions: int = 0
+    records: int = 0
+    older: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def backfill(
+    log: Log, past: Iterable[Past], days: int | None, *, progress: Callable[[int], object] | None = None
+) -> Imported:
+    """Take in the sessions of `past` that were created in the last `days` days, or all.
+
+    What is wrong with one session is noted, and does not keep the others from being read.
+
+    Raises:
+        OSError: the log cannot be written.
+    """
+    done = Imported()
+    since = "" if days is None else envelope.stamp(time.time_ns() - days * 86400 * 10**9)
+    for session in past:
+        if progress:
+            progress(1)
+        if session.created and session.created < since:
+            done.older += 1
+            continue
+        try:
+            new = session.take_in(log)
+        except (transcripts.TranscriptError, StoreError) as e:
+            done.problems.append(str(e))
+            continue
+        done.sessions += new > 0
+        done.records += new
+    return done
+
+
+def claude_code(root: str, files: Iterable[tuple[str, str]], *, afresh: bool) -> Iterator[Past]:
+    """The sessions whose transcripts are `files`, each with its session's id; `root` is the log's."""
+    known = _recorded_sessions(root)
+    for session, path in files:
+
+        def take_in(log: Log, session: str = session, path: str = path) -> int:
+            return transcripts.take_in(log, session, path, is_new=session not in known, afresh=afresh)
+
+        try:
+            created = transcripts.created(path)
+        except (OSError, transcripts.TranscriptError):
+            created = envelope.stamp(time.time_ns())  # reading it says what is wrong
+        yield Past(created, take_in)
+
+
+def _recorded_sessions(root: str) -> set[str]:
+    """The sessions of which the log holds records that were imported."""
+    return {re.split("[:@/#]", id, maxsplit=1)[0] for id in _ids(root, "") if not id.replace("-", "").isalnum()}
+
+
+def opencode(root: str, sessions: Iterable[Session]) -> Iterator[Past]:
+    """The `sessions` of OpenCode's stores; `root` is the log's."""
+    # A hash of each id: some 80 bytes a record, whatever the ids are.
+    seen = {hash(id) for prefix in ("storage.", "db.", "evt_") for id in _ids(root, prefix)}
+    for session in sessions:
+
+        def take_in(log: Log, records: Iterator[Record] = session.records) -> int:
+            return _append_new(log, records, seen)
+
+        yield Past("" if session.created is None else envelope.stamp(session.created * 10**6), take_in)
+
+
+def _append_new(log: Log, records: Iterator[Record], seen: set[int]) -> int:
+    new = 0
+    batch: list[bytes] = []
+    size, now = 0, time.time_ns()
+    for record in records:
+        if hash(record.id) in seen:
+            continue
+        seen.add(hash(record.id))
+        id, kind, payload, level = record
+        batch.append(envelope.line(OPENCODE, kind, payload, level=level, id=id, now_ns=now))
+        size += len(payload)
+        new += 1
+        if size >= _CHUNK:
+            log.write(envelope.day_of(now), batch)
+            batch, size, now = [], 0, time.time_ns()
+    log.write(envelope.day_of(now), batch)
+    log.sync()
+    return new
+
+
+def _ids(root: str, prefix: str) -> Iterator[str]:
+    try:
+        yield from recorded.ids(root, prefix)
+    except FileNotFoundError:
+        return  # nothing was recorded yet

@@ -1,0 +1,57 @@
+"""`clankers backfill`: what the harnesses' own stores hold, into the log."""
+
+import sys
+import time
+from collections.abc import Iterator
+from itertools import chain
+from typing import Annotated
+
+import typer
+
+from clankers import background, paths
+from clankers.backfill import DAYS, Past, backfill
+from clankers.cli.current import bring_up_to_date
+from clankers.cli.first_backfill import lock_path
+from clankers.cli.output import clean, counting_bar
+from clankers.errors import BusyError, UsageError
+from clankers.harnesses import HARNESSES
+from clankers.locks import NamedLock
+from clankers.log import Log
+from projector.lock import PATIENCE
+from projector.meta import BACKFILL, set_meta
+
+_TAKEN = "another backfill is under way"
+
+
+def command(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOURCE...", help=f"Of {', '.join(HARNESSES)}; else all.", show_default=False),
+    ] = None,
+    days: Annotated[int, typer.Option(help="Sessions created in the last so many days.", min=0)] = DAYS,
+    everything: Annotated[bool, typer.Option("--all", help="All sessions, however old.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Read everything from its beginning, as if nothing had been read.")
+    ] = False,
+) -> None:
+    """Take in the sessions that the harnesses' own stores hold. Twice adds nothing; stopped, it can be run again."""
+    for name in sources or ():
+        if name not in HARNESSES:
+            raise UsageError(f"{name!r} is no harness with a store; there are {', '.join(HARNESSES)}")
+    root = paths.data_root()
+    begun = time.monotonic()
+    background.be_nice()
+    with NamedLock(lock_path(), "backfill", _TAKEN, patience=1), Log(root) as log, counting_bar("Sessions") as step:
+        chosen = [harness for name, harness in HARNESSES.items() if not sources or name in sources]
+        past: Iterator[Past] = chain.from_iterable(harness.past(root, afresh=force) for harness in chosen)
+        done = backfill(log, past, None if everything else days, progress=step)
+    for problem in done.problems:
+        print(f"clankers: not taken in: {clean(problem)}", file=sys.stderr)
+    older = f"; {done.older:,} sessions older than {days} days left out (--all takes them in)" if done.older else ""
+    typer.echo(f"{done.records:,} new records of {done.sessions:,} sessions in {time.monotonic() - begun:.2f} s{older}")
+    try:
+        bring_up_to_date("backfill", patience=PATIENCE)
+    except BusyError:
+        pass  # a watcher, which sees the log grow
+    if len(chosen) == len(HARNESSES) and (everything or days >= DAYS):
+        set_meta(paths.database_path(), BACKFILL, str(time.time_ns() // 10**6))

@@ -1,0 +1,45 @@
+"""The past is taken in once by itself, in the background: after `install`, and where the database lacks the mark."""
+
+import os
+import sys
+
+from clankers import background, paths
+from clankers.harnesses.register import installed
+from clankers.locks import try_lock
+from projector.meta import BACKFILL, read_meta
+
+_SAID = (
+    "The sessions of the last 30 days are being taken in, in the background; `clankers doctor` says when it is done."
+)
+
+
+def lock_path() -> str:
+    """The lock that a backfill holds."""
+    return os.path.join(paths.data_root(), "backfill.lock")
+
+
+def start_first_backfill(*, again: bool = False) -> None:
+    """Start it where harnesses record into this root, it is not done and not under way; and say so.
+
+    Args:
+        again: also where the database says that it was done.
+    """
+    if not installed(paths.data_root()) or (not again and read_meta(paths.database_path(), BACKFILL)) or under_way():
+        return
+    try:
+        background.start("backfill")
+    except OSError:
+        return  # the next command tries again
+    print(_SAID, file=sys.stderr)
+
+
+def under_way() -> bool:
+    """Whether a backfill is at work."""
+    try:
+        fd = os.open(lock_path(), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not try_lock(fd)
+    finally:
+        os.close(fd)
