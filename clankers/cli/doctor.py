@@ -1,0 +1,210 @@
+"""`clankers doctor`: what is and is not working, each finding with its remedy. It changes nothing."""
+
+import mmap
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import apsw
+import msgspec
+import typer
+
+from clankers import paths
+from clankers.cli.current import log_bytes, open_for_reading
+from clankers.cli.first_backfill import under_way
+from clankers.cli.output import clean, local_time, print_json, short_bytes
+from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
+from clankers.harnesses import HARNESSES
+from clankers.harnesses.base import Harness
+from clankers.harnesses.register import installed
+from clankers.locks import watched
+from clankers.reader import log_files
+from projector.meta import BACKFILL, read_meta
+from projector.replay import LogChangedError, pending
+from projector.store import VERSION
+from projector.wire import millis
+
+_SPACE = 1 << 30  # bytes that should be free
+
+
+class Finding(msgspec.Struct):
+    """One thing that was looked at.
+
+    Attributes:
+        about: a harness, or a part of ours.
+        ok: False where something is to be done.
+        text: what is.
+        remedy: what to do.
+    """
+
+    about: str
+    ok: bool
+    text: str
+    remedy: str | None = None
+
+
+def command(as_json: Annotated[bool, typer.Option("--json", help="An array of the findings.")] = False) -> None:
+    """Say what is installed, whether it works, what was recorded last, and whether the database is current.
+
+    Exit code 1 where something is to be done.
+    """
+    found = list(examine(paths.data_root(), paths.database_path()))
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+    else:
+        about = ""
+        for finding in found:
+            if finding.about != about:
+                about = finding.about
+                typer.echo(about)
+            typer.echo(f"  {'ok' if finding.ok else '! '} {clean(finding.text)}")
+            if finding.remedy:
+                typer.echo(f"     -> {clean(finding.remedy)}")
+    if not all(finding.ok for finding in found):
+        raise typer.Exit(EX_FAIL)
+
+
+def examine(root: str, database: str) -> Iterator[Finding]:
+    """Everything that is looked at, in the data root `root` and the database `database`."""
+    places = installed(root)
+    for harness in HARNESSES.values():
+        yield from _harness(harness, root, [path for path, source in places.items() if source == harness.name])
+    yield from _log(root)
+    yield from _database(root, database)
+
+
+def _harness(harness: Harness, root: str, places: list[Path]) -> Iterator[Finding]:
+    version = harness.version()
+    if version:
+        yield Finding(harness.title, True, f"version {'.'.join(map(str, version))} is on the PATH")
+    else:
+        yield Finding(harness.title, True, f"`{harness.program}` is not on the PATH")
+    any_there = False
+    for path in dict.fromkeys([harness.file(None), harness.file(Path.cwd()), *places]):
+        try:
+            if harness.installed(path):
+                any_there = True
+                yield Finding(harness.title, True, f"is recorded by {path}")
+                for obstacle in harness.obstacles(path, version):
+                    said, _, remedy = obstacle.rpartition("; ")
+                    yield Finding(harness.title, False, said, remedy)
+            elif path in places:
+                remedy = (
+                    f"`clankers install {harness.name}` puts it back, `clankers uninstall {harness.name}` forgets it"
+                )
+                yield Finding(harness.title, False, f"our entry in {path} is gone", remedy)
+        except ClankersError as e:
+            yield Finding(harness.title, False, str(e), "mend the file")
+    if not any_there:
+        yield Finding(harness.title, not version, "is not recorded", f"clankers install {harness.name}")
+    if last := _last_event(root, harness.name):
+        yield Finding(harness.title, True, f"the last event came at {local_time(millis(last))}")
+    else:
+        remedy = "start a session; if nothing comes, look at what the client says about hooks or plugins"
+        yield Finding(harness.title, True, "nothing was recorded yet", remedy if any_there else None)
+
+
+class _Head(msgspec.Struct):
+    source: str
+    ts: str
+
+
+def _last_event(root: str, source: str) -> str | None:
+    """When the last event of `source` was logged; None where there is none."""
+    key = b'"source":"%s"' % source.encode()
+    for file in reversed(list(log_files(root))):
+        with open(os.path.join(root, file.name), "rb") as f:
+            if not os.fstat(f.fileno()).st_size:
+                continue
+            with mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                at = data.rfind(key)
+                while at >= 0:
+                    start = data.rfind(b"\n", 0, at) + 1
+                    end = data.find(b"\n", at)
+                    try:
+                        head = msgspec.json.decode(data[start : end if end >= 0 else len(data)], type=_Head)
+                        if head.source == source:
+                            return head.ts
+                    except msgspec.MsgspecError:
+                        pass  # a torn line
+                    at = data.rfind(key, 0, start)
+    return None
+
+
+def _log(root: str) -> Iterator[Finding]:
+    about = "Log"
+    if not os.path.isdir(root):
+        yield Finding(about, True, f"{root} is not there yet; the first event makes it")
+        return
+    if os.access(root, os.W_OK | os.X_OK):
+        files = list(log_files(root))
+        yield Finding(about, True, f"{short_bytes(log_bytes(root))} in {len(files):,} daily files in {root}")
+    else:
+        yield Finding(about, False, f"{root} cannot be written", "give it back to yourself (chown, chmod u+rwx)")
+    free = shutil.disk_usage(root).free
+    enough = free >= _SPACE
+    yield Finding(about, enough, f"{short_bytes(free)} free on its disk", None if enough else "make room")
+    done = subprocess.run(_recorder(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    works = done.returncode == EX_USAGE
+    said = "the recorder starts" if works else f"the recorder does not start: {done.stderr.strip()[-300:]}"
+    yield Finding(about, works, said, None if works else "install clankers anew")
+
+
+def _recorder() -> list[str]:
+    """`clankers append` as hooks start it, without a source: it answers by its exit code and does nothing."""
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    code = f"import sys; sys.path.insert(0, {package!r}); from clankers.__main__ import main; sys.exit(main())"
+    return [sys.executable, "-IS", "-c", code, "append"]
+
+
+def _database(root: str, path: str) -> Iterator[Finding]:
+    about = "Database"
+    if not os.path.exists(path):
+        yield Finding(about, True, f"{path} is not there yet; any command that reads makes it")
+        return
+    size = sum(os.stat(path + end).st_size for end in ("", "-wal") if os.path.exists(path + end))
+    yield Finding(about, True, f"{short_bytes(size)} in {path}")
+    rebuild = "clankers project --rebuild"
+    try:
+        db = open_for_reading(path)
+        try:
+            yield from _content(db, root, path)
+        finally:
+            db.close()
+    except LogChangedError as e:
+        yield Finding(about, False, f"the log is not what was read: {e}", "clankers project")
+    except (ClankersError, apsw.Error) as e:
+        yield Finding(about, False, f"it cannot be read: {e}", rebuild)
+
+
+def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
+    about = "Database"
+    if (version := db.pragma("user_version")) != VERSION:
+        yield Finding(
+            about, False, f"made by another clankers (schema {version}, this one's is {VERSION})", "clankers project"
+        )
+        return
+    behind = sum(os.stat(os.path.join(root, file.name)).st_size - offset for file, offset, _ in pending(db, root))
+    watcher = "; a watcher keeps it so" if watched(path) else ""
+    if behind:
+        yield Finding(about, True, f"{short_bytes(behind)} of the log behind; any command that reads catches up")
+    else:
+        yield Finding(about, True, f"current{watcher}")
+    count = db.execute("SELECT count(*) FROM rejects").get
+    yield Finding(
+        about,
+        not count,
+        f"{count:,} lines of the log could not be used" if count else "every line of the log could be used",
+        'clankers query "select * from rejects" names each, with the reason; the raw lines are kept' if count else None,
+    )
+    done = read_meta(path, BACKFILL)
+    if under_way():
+        yield Finding(about, True, "the past is being taken in right now")
+    elif done and done.isdigit():
+        yield Finding(about, True, f"the past was taken in at {local_time(int(done))}")
+    else:
+        yield Finding(about, True, "the past was not taken in: `clankers backfill` does it")

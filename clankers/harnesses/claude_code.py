@@ -1,0 +1,171 @@
+"""Claude Code: hooks in its settings, transcripts below its configuration directory."""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from clankers.backfill import Past, claude_code
+from clankers.files import Edit, content
+from clankers.harnesses.base import Harness, InstallError, Version
+from clankers.harnesses.claude_settings import add_hooks, hooks_disabled, our_hooks, remove_hooks
+from clankers.jsonc import JSONCError
+
+# The events that add something to the record, and the lowest version that was found to know each (by the list in the
+# client's own code). It matters: up to 2.1 one unknown event makes the client ignore its whole settings file, without a
+# word. Not among them: WorktreeCreate, where a hook that prints no path breaks `--worktree`; MessageDisplay, one for
+# every few words; PermissionRequest, which is asked for a decision; PostToolBatch, which repeats every tool's output.
+EVENTS: dict[str, Version] = {
+    "SessionStart": (2, 0, 0),
+    "UserPromptSubmit": (2, 0, 0),
+    "PreToolUse": (2, 0, 0),  # after a kill, with PostToolUse the only evidence of a tool
+    "PostToolUse": (2, 0, 0),  # how long a tool took
+    "PostToolUseFailure": (2, 0, 60),
+    "PermissionDenied": (2, 1, 90),
+    "Notification": (2, 0, 0),  # the client waited for the person
+    "Stop": (2, 0, 0),
+    "StopFailure": (2, 1, 80),
+    "SubagentStart": (2, 0, 50),
+    "SubagentStop": (2, 0, 0),
+    "PreCompact": (2, 0, 0),
+    "PostCompact": (2, 1, 80),
+    "TaskCreated": (2, 1, 90),
+    "TaskCompleted": (2, 1, 38),
+    "SessionEnd": (2, 0, 0),
+}
+_OLDEST = min(EVENTS.values())
+_TIMEOUT = 10  # seconds after which the client goes on without us, should the disk hang
+_END_TIMEOUT = 30  # SessionEnd's: without one of its own it is killed after 1.5 s
+
+
+class ClaudeCode(Harness):
+    """Claude Code."""
+
+    name = "claude-code"
+    title = "Claude Code"
+    program = "claude"
+
+    def file(self, project: Path | None) -> Path:
+        """The settings: a project's local ones, which are not shared, for the hook names a path of this machine."""
+        return project / ".claude" / "settings.local.json" if project else _home() / "settings.json"
+
+    def install(self, path: Path) -> Edit:
+        """Our hooks, merged into the settings."""
+        before = content(path)
+        version = self.version()
+        if version and version < _OLDEST:
+            raise InstallError(f"{_dotted(version)} of Claude Code knows too few hooks; update it to 2.0 or later")
+        try:
+            after = add_hooks(_text(path, before), _hooks(version)).encode()
+        except JSONCError as e:
+            raise InstallError(f"{path}: {e}; nothing was changed") from e
+        return Edit(path, before, after, keep=True, mode=0o600)
+
+    def uninstall(self, path: Path) -> Edit:
+        """Our hooks taken out; where nothing else was changed since, the file is what it was, byte for byte."""
+        before = content(path)
+        edit = Edit(path, before, before)
+        if before is None:
+            return edit
+        text = _text(path, before)
+        try:
+            ours = {event: hooks[0] for event, hooks in our_hooks(text).items()}
+            if not ours:
+                return edit
+            old = content(edit.backup)
+            if old is not None and add_hooks(_text(edit.backup, old), ours) == text:
+                return edit._replace(after=old)
+            after = remove_hooks(text)
+        except JSONCError as e:
+            raise InstallError(f"{path}: {e}; nothing was changed") from e
+        if old is None and "".join(after.split()) == "{}":
+            return edit._replace(after=None)  # there was no file before us
+        return edit._replace(after=after.encode())
+
+    def installed(self, path: Path) -> bool:
+        """Whether a hook of ours is there."""
+        try:
+            return bool(our_hooks(_text(path, content(path))))
+        except JSONCError as e:
+            raise InstallError(f"{path}: {e}") from e
+
+    def obstacles(self, path: Path, version: Version | None) -> list[str]:
+        """What keeps our hooks from being run."""
+        text = _text(path, content(path))
+        found = []
+        try:
+            json.loads(text.removeprefix("\ufeff"))
+        except json.JSONDecodeError as e:
+            found.append(
+                f"{path}, line {e.lineno}, column {e.colno}: not plain JSON, so Claude Code ignores the whole "
+                "file, our hooks included; remove the comment or the comma there"
+            )
+        if hooks_disabled(text):
+            found.append(f"{path}: disableAllHooks is set, so no hook runs; remove it")
+        theirs = set(_hooks(version))
+        if unknown := sorted(set(our_hooks(text)) - theirs):
+            found.append(
+                f"{path}: Claude Code {_dotted(version)} does not know {', '.join(unknown)} and may ignore the file; "
+                "run `clankers install claude-code` again"
+            )
+        if any(hook != _hooks(version).get(event) for event, hooks in our_hooks(text).items() for hook in hooks):
+            found.append(f"{path}: the hooks are those of another clankers; run `clankers install claude-code` again")
+        return found
+
+    def past(self, root: str, *, afresh: bool) -> Iterator[Past]:
+        """The transcripts."""
+        files = sorted((_home() / "projects").glob("*/*.jsonl"), key=_changed, reverse=True)
+        return claude_code(root, [(file.stem, str(file)) for file in files], afresh=afresh)
+
+
+def _home() -> Path:
+    return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
+
+
+def _changed(file: Path) -> float:
+    try:
+        return file.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _text(path: Path, data: bytes | None) -> str:
+    try:
+        return (data or b"").decode()
+    except UnicodeDecodeError as e:
+        line = data.count(b"\n", 0, e.start) + 1 if data else 1
+        raise InstallError(f"{path}, line {line}: not UTF-8 ({e.reason}); nothing was changed") from e
+
+
+def _hooks(version: Version | None) -> dict[str, dict[str, object]]:
+    """What is to be in the settings: for each event that `version` knows, our command."""
+    command = hook_command()
+    return {
+        event: {
+            "type": "command",
+            "command": command,
+            "timeout": _END_TIMEOUT if event == "SessionEnd" else _TIMEOUT,
+        }
+        for event, since in EVENTS.items()
+        if version is None or since <= version
+    }
+
+
+def hook_command() -> str:
+    """The shell command of a hook: `clankers append claude-code`, started as fast as Python starts.
+
+    TERM is ignored because a client that exits kills the hooks that still run. `-I` and `-S` leave out what recording
+    does not need: the environment's Python settings and site-packages. Whatever is wrong with the installation, the
+    exit code is never 2, which would block the client.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    code = (
+        f"import sys; sys.path.insert(0, {json.dumps(package)}); from clankers.__main__ import main; sys.exit(main())"
+    )
+    return f"trap '' TERM; exec {shlex.quote(sys.executable)} -IS -c {shlex.quote(code)} append claude-code"
+
+
+def _dotted(version: Version | None) -> str:
+    return ".".join(map(str, version or ()))
