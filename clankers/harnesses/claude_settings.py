@@ -92,7 +92,7 @@ def _in_place(text: str, hooks: Mapping[str, Mapping[str, object]]) -> bool:
 def _check_targets(text: str, events: Mapping[str, object]) -> None:
     # Before anything is removed: later, the places told would not be those in the user's file.
     hooks = _hooks(text, _settings(text))
-    if hooks is None or not events:
+    if hooks is None:
         return
     if not isinstance(hooks.value.plain, dict):
         raise JSONCError(text, hooks.value.start, '"hooks" is not an object')
@@ -117,14 +117,14 @@ def _marked(target: Value, text: str) -> str:
     """`text`, in which `target` was added to, with the sign for one that was empty before."""
     inner = target.start + 1
     # With a comment in it, it stays without a sign.
-    return text[:inner] + " " + text[inner:] if not target.items and target.tail == inner else text
+    return text[:inner] + " " + text[inner:] if target.tail == inner else text
 
 
 def _falls_with(text: str, container: Value, item: Item) -> bool:
     """Whether `container` is ours and has nothing in it but `item`, no comment either."""
     inner = container.start + 1
     around = text[inner : item.start] + text[item.value.end : container.end - 1].replace(",", "")
-    return len(container.items) == 1 and not around.strip() and not text.startswith(" ", inner)
+    return not around.strip() and not text.startswith(" ", inner)
 
 
 def _ours(text: str) -> Iterator[_Path]:
