@@ -17,6 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from clankers import envelope
+from clankers.harnesses.claude_code import hook_command
 
 Run = Callable[[], object]
 ROUNDS = 15
@@ -92,10 +93,14 @@ def main() -> None:
         env = {"CLANKERS_DATA_PATH": str(root)}
         clankers = shutil.which("clankers", path=str(Path(sys.executable).parent)) or "clankers"
         event = json.dumps({"hook_event_name": "PostToolUse", "session_id": "s", "pad": "x" * 4000}).encode()
-        hook = process(clankers, "append", "claude-code", data=event, env=env)
-        row("a hook, 4 KB, synced", "python -I -c pass", ratio(hook, process(sys.executable, "-I", "-c", "pass")))
+        hook = process("sh", "-c", hook_command(), data=event, env=env)
+        row(
+            "a hook as installed, 4 KB, synced",
+            "python -I -c pass",
+            ratio(hook, process(sys.executable, "-I", "-c", "pass")),
+        )
         if node := shutil.which("node"):
-            row("a hook, 4 KB, synced", "node -e 0", ratio(hook, process(node, "-e", "0")))
+            row("a hook as installed, 4 KB, synced", "node -e 0", ratio(hook, process(node, "-e", "0")))
 
         events = Path(folder, "events.jsonl")
         events.write_bytes(b'{"type":"t","pad":"%s"}\n' % (b"x" * 1000) * 20000)

@@ -61,7 +61,8 @@ def _opencode_level(properties: Any) -> str:
     if _at(state, "status") == "error" or _at(properties, "status", "type") == "retry":
         return WARN
     # An exit that is null is a command that was stopped; "invalid" stands for a tool that does not exist.
-    stopped = _at(state, "metadata", "exit") if "exit" in (_at(state, "metadata") or {}) else b"0"
+    metadata = _at(state, "metadata")
+    stopped = metadata["exit"] if isinstance(metadata, dict) and "exit" in metadata else b"0"
     return WARN if stopped not in (b"0", 0) or _at(properties, "part", "tool") == "invalid" else INFO
 
 

@@ -208,7 +208,7 @@ class Store:
             case Copied():
                 self._copies[change.id, change.session_id] = change
             case ProjectSeen():
-                self._projects[change.path] = change
+                self._project(change)
 
     def commit(self, positions: Iterable[tuple[str, int, int]]) -> None:
         """Write everything applied since the last commit, and how far the log was read, in one transaction.
@@ -230,6 +230,12 @@ class Store:
                 self.db.execute("ROLLBACK")
             raise
         self._clear()
+
+    def _project(self, seen: ProjectSeen) -> None:
+        """Of each property the last that was told."""
+        if old := self._projects.get(seen.path):
+            seen = ProjectSeen(seen.path, seen.source, seen.id or old.id, seen.name or old.name, seen.vcs or old.vcs)
+        self._projects[seen.path] = seen
 
     def _session(self, session_id: str, source: str) -> dict[str, tuple[int, int, int, Any]]:
         facts = self._facts.get(session_id)

@@ -192,6 +192,8 @@ def test_a_document_without_a_name_is_of_type_unknown(root: Path, document: byte
         (b'{"type":"session.status","properties":{"status":{"type":"retry"}}}', "warn"),
         (b'{"type":"message.part.updated","properties":{"part":{"state":{"metadata":{"exit":1}}}}}', "warn"),
         (b'{"type":"message.part.updated","properties":{"part":{"state":{"metadata":{"exit":0}}}}}', "info"),
+        (b'{"type":"message.part.updated","properties":{"part":{"state":{"metadata":3}}}}', "info"),
+        (b'{"type":"message.part.updated","properties":{"part":{"state":{"metadata":"exit"}}}}', "info"),
         (b'{"type":"message.part.updated","properties":[]}', "info"),
     ],
 )

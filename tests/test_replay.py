@@ -405,6 +405,19 @@ def test_parts_that_come_before_their_message_make_the_same_rows(tmp_path: Path)
     assert (at_once["messages"][0]["text_content"], at_once["messages"][0]["synthetic"]) == ("note", 1)
 
 
+def test_what_is_told_of_a_project_adds_up(tmp_path: Path) -> None:
+    lines = [
+        envelope.line("opencode", kind, payload)
+        for kind, payload in (
+            ("plugin.project", b'{"project":{"id":"p","worktree":"/src/shop","vcs":"git"}}'),
+            ("session.created", b'{"properties":{"info":{"id":"s","directory":"/src/shop"}}}'),
+        )
+    ]
+    told = {"path": "/src/shop", "id": "p", "name": "shop", "vcs": "git"}
+    assert rows(database(tmp_path / "once", lines))["projects"] == [told]
+    assert rows(database(tmp_path / "line by line", lines, batch_lines=1))["projects"] == [told]
+
+
 LIGHT = {
     "append",
     "background",
