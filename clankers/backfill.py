@@ -24,11 +24,11 @@ class Past(NamedTuple):
 
     Attributes:
         created: when (RFC 3339, UTC); empty where nothing says it: then it counts as new.
-        take_in: appends to a log what is new; returns the count of records.
+        take_in: appends to a log what is new, and counts it; what cannot be read it raises, once the rest is there.
     """
 
     created: str
-    take_in: Callable[[Log], int]
+    take_in: Callable[[Log, "Imported"], None]
 
 
 @dataclass
@@ -39,6 +39,11 @@ class Imported:
     records: int = 0
     older: int = 0
     problems: list[str] = field(default_factory=list)
+
+    def add(self, records: int) -> None:
+        """Count a session's new records."""
+        self.sessions += records > 0
+        self.records += records
 
 
 def backfill(
@@ -60,12 +65,9 @@ def backfill(
             done.older += 1
             continue
         try:
-            new = session.take_in(log)
+            session.take_in(log, done)
         except (transcripts.TranscriptError, StoreError) as e:
             done.problems.append(str(e))
-            continue
-        done.sessions += new > 0
-        done.records += new
     return done
 
 
@@ -74,8 +76,8 @@ def claude_code(root: str, files: Iterable[tuple[str, str]], *, afresh: bool) ->
     known = _recorded_sessions(root)
     for session, path in files:
 
-        def take_in(log: Log, session: str = session, path: str = path) -> int:
-            return transcripts.take_in(log, session, path, is_new=session not in known, afresh=afresh)
+        def take_in(log: Log, done: Imported, session: str = session, path: str = path) -> None:
+            done.add(transcripts.take_in(log, session, path, is_new=session not in known, afresh=afresh))
 
         try:
             created = transcripts.created(path)
@@ -95,30 +97,31 @@ def opencode(root: str, sessions: Iterable[Session]) -> Iterator[Past]:
     seen = {hash(id) for prefix in ("storage.", "db.", "evt_") for id in _ids(root, prefix)}
     for session in sessions:
 
-        def take_in(log: Log, records: Iterator[Record] = session.records) -> int:
-            return _append_new(log, records, seen)
+        def take_in(log: Log, done: Imported, records: Iterator[Record] = session.records) -> None:
+            _append_new(log, records, seen, done)
 
         yield Past("" if session.created is None else envelope.stamp(session.created * 10**6), take_in)
 
 
-def _append_new(log: Log, records: Iterator[Record], seen: set[int]) -> int:
+def _append_new(log: Log, records: Iterator[Record], seen: set[int], done: Imported) -> None:
     new = 0
     batch: list[bytes] = []
     size, now = 0, time.time_ns()
-    for record in records:
-        if hash(record.id) in seen:
-            continue
-        seen.add(hash(record.id))
-        id, kind, payload, level = record
-        batch.append(envelope.line(OPENCODE, kind, payload, level=level, id=id, now_ns=now))
-        size += len(payload)
-        new += 1
-        if size >= _CHUNK:
-            log.write(envelope.day_of(now), batch)
-            batch, size, now = [], 0, time.time_ns()
-    log.write(envelope.day_of(now), batch)
-    log.sync()
-    return new
+    try:
+        for id, kind, payload, level in records:
+            if hash(id) in seen:
+                continue
+            seen.add(hash(id))
+            batch.append(envelope.line(OPENCODE, kind, payload, level=level, id=id, now_ns=now))
+            size += len(payload)
+            new += 1
+            if size >= _CHUNK:
+                log.write(envelope.day_of(now), batch)
+                batch, size, now = [], 0, time.time_ns()
+    finally:  # what comes behind a record that cannot be read is lost to us, what came before it is not
+        log.write(envelope.day_of(now), batch)
+        log.sync()
+        done.add(new)
 
 
 def _ids(root: str, prefix: str) -> Iterator[str]:

@@ -71,6 +71,21 @@ def difference(edit: Edit) -> str:
     )
 
 
+def check(edit: Edit) -> int:
+    """The permissions of the file, or those that it will have.
+
+    Raises:
+        FileError: it is read-only.
+    """
+    try:
+        mode = stat.S_IMODE(edit.target.stat().st_mode)
+    except FileNotFoundError:
+        return edit.mode
+    if edit.before != edit.after and not mode & stat.S_IWUSR:
+        raise FileError(f"{edit.target} is read-only; make it writable (chmod u+w), or make the change by hand")
+    return mode
+
+
 def apply(edit: Edit) -> None:
     """Make the change: the file has its old content or the new one at any moment, and keeps its mode and its links.
 
@@ -78,13 +93,7 @@ def apply(edit: Edit) -> None:
         FileError: it is read-only, was changed by somebody else meanwhile, or cannot be written.
     """
     target = edit.target
-    try:
-        mode = stat.S_IMODE(target.stat().st_mode)
-    except FileNotFoundError:
-        mode = edit.mode
-    else:
-        if not mode & stat.S_IWUSR:
-            raise FileError(f"{target} is read-only; make it writable (chmod u+w), or make the change by hand")
+    mode = check(edit)
     if content(edit.path) != edit.before:
         raise FileError(f"{edit.path} was changed by another program just now; nothing was done, try again")
     try:
@@ -95,7 +104,7 @@ def apply(edit: Edit) -> None:
                     target.parent.rmdir()
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
-            if edit.keep and edit.before is not None and not edit.backup.exists():
+            if edit.keep and edit.before is not None:
                 _write(edit.backup, edit.before, mode)
             _write(target, edit.after, mode)
     except OSError as e:
@@ -103,10 +112,9 @@ def apply(edit: Edit) -> None:
 
 
 def drop_backup(edit: Edit) -> None:
-    """Remove the backup, once the file is again what it was."""
-    with contextlib.suppress(OSError):
-        if edit.backup.read_bytes() == edit.after:
-            edit.backup.unlink()
+    """Remove the backup, once nothing of ours is in the file any more."""
+    with contextlib.suppress(FileNotFoundError):
+        edit.backup.unlink()
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

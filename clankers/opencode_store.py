@@ -6,13 +6,15 @@ A record's id is made of what it is and of its content, so the same content impo
     db.<kind>:<id>#<crc>        a row of the database, its JSON columns as JSON
     evt_...                     an event that the database kept of what was removed since, under its own type
 
-The kinds are session, message, part, todo and project; a session's to-do list is one record.
+What is not a letter, digit, `_`, `-`, `.` or `~` in an id is percent-encoded. The kinds are session, message, part,
+todo and project; a session's to-do list is one record.
 """
 
 import os
 import stat
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from urllib.parse import quote
 from zlib import crc32
 
 import apsw
@@ -26,6 +28,7 @@ DB = "db."
 
 _MAX_FILE = 256 << 20  # bytes
 _BUSY_MS = 5000
+_LAST_TIME = 253_402_300_799_999  # epoch milliseconds: the end of the year 9999
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 # The tables that may be read. Others hold credentials: account, credential, control_account.
 _TABLES = frozenset({"session", "message", "part", "todo", "project", "event", "sqlite_schema", "sqlite_master"})
@@ -55,14 +58,20 @@ class StoreError(Exception):
     """A store that cannot be read; the message says why."""
 
 
-def _record(prefix: str, kind: str, id: str, payload: bytes) -> Record:
+def _record(prefix: str, kind: str, id: str, payload: bytes, *, head: bytes = b"", tail: bytes = b"") -> Record:
+    """A record with `payload` between `head` and `tail`, which are ours and do not count for its id."""
     payload = jsondoc.trim(payload)
-    name = f"{prefix}{kind}:{id}#{crc32(payload):08x}"
+    name = f"{prefix}{kind}:{_quoted(id)}#{crc32(payload):08x}"
+    payload = head + payload + tail
     try:
         document = jsondoc.parse(payload)
     except jsondoc.NotJSONError as e:
         return Record(name, envelope.INVALID, envelope.invalid(payload, f"{prefix}{kind} {id}: {e}"), envelope.ERROR)
     return Record(name, prefix + kind, payload, kinds.level_of(prefix + kind, document))
+
+
+def _quoted(id: str) -> str:
+    return quote(id, safe="", errors="surrogateescape")  # a file's name may be of any bytes
 
 
 # The JSON tree: session/<project>/<id>.json, message/<session>/<id>.json,
@@ -79,33 +88,45 @@ def tree_sessions(storage: str) -> Iterator[Session]:
     for project in _names(storage, "session"):
         for name in _names(storage, "session", project):
             id = name.removesuffix(".json")
-            known.add(id)
-            if (content := _content(storage, "session", project, name)) is not None:
-                yield Session(id, _created(content), _tree_records(storage, project, id, content))
+            problems: list[str] = []
+            content = _content(problems, storage, "session", project, name)
+            if content is not None:
+                known.add(id)
+                yield Session(id, _created(content), _tree_records(problems, storage, project, id, content))
+            elif problems:
+                yield Session(id, None, _told(problems))
     for id in _names(storage, "message"):
         if id not in known:
-            yield Session(id, None, _tree_messages(storage, id))
+            yield Session(id, None, _tree_messages([], storage, id))
 
 
-def _tree_records(storage: str, project: str, session: str, content: bytes) -> Iterator[Record]:
-    if (about := _content(storage, "project", project + ".json")) is not None:
+def _tree_records(problems: list[str], storage: str, project: str, session: str, content: bytes) -> Iterator[Record]:
+    if (about := _content(problems, storage, "project", project + ".json")) is not None:
         yield _record(STORAGE, "project", project, about)
     yield _record(STORAGE, "session", session, content)
-    yield from _tree_messages(storage, session)
-    if (todos := _content(storage, "todo", session + ".json")) is not None:
+    if (todos := _content(problems, storage, "todo", session + ".json")) is not None:
         at = os.stat(os.path.join(storage, "todo", session + ".json")).st_mtime_ns // 1_000_000
         head = b'{"sessionID":%s,"time":{"updated":%d},"todos":' % (jsondoc.quote(session), at)
-        yield _record(STORAGE, "todo", session, head + jsondoc.trim(todos) + b"}")
+        yield _record(STORAGE, "todo", session, todos, head=head, tail=b"}")
+    yield from _tree_messages(problems, storage, session)
 
 
-def _tree_messages(storage: str, session: str) -> Iterator[Record]:
+def _tree_messages(problems: list[str], storage: str, session: str) -> Iterator[Record]:
     for name in _names(storage, "message", session):
         message = name.removesuffix(".json")
-        if (content := _content(storage, "message", session, name)) is not None:
+        if (content := _content(problems, storage, "message", session, name)) is not None:
             yield _record(STORAGE, "message", message, content)
         for part in _names(storage, "part", message):
-            if (content := _content(storage, "part", message, part)) is not None:
+            if (content := _content(problems, storage, "part", message, part)) is not None:
                 yield _record(STORAGE, "part", part.removesuffix(".json"), content)
+    yield from _told(problems)
+
+
+def _told(problems: list[str]) -> Iterator[Record]:
+    """No records, but the problems that came up, once the others are out."""
+    if problems:
+        raise StoreError("; ".join(problems))
+    yield from ()
 
 
 def _names(*path: str) -> list[str]:
@@ -115,22 +136,29 @@ def _names(*path: str) -> list[str]:
         return []
 
 
-def _content(*path: str) -> bytes | None:
-    """A file's bytes; None for what is gone, or is no regular file of a sensible size."""
+def _content(problems: list[str], *path: str) -> bytes | None:
+    """A file's bytes; None for what is gone, and with a note to `problems` for what cannot be read."""
+    name = os.path.join(*path)
     try:
-        fd = os.open(os.path.join(*path), _FLAGS)
+        fd = os.open(name, _FLAGS)
+        with open(fd, "rb") as f:
+            status = os.fstat(fd)
+            if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_FILE:
+                return f.read()
+        problems.append(f"{name} is not a regular file of at most {_MAX_FILE} bytes")
     except FileNotFoundError:
-        return None
-    with open(fd, "rb") as f:
-        status = os.fstat(fd)
-        return f.read() if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_FILE else None
+        pass
+    except OSError as e:
+        problems.append(f"{name} is a link, or cannot be read: {e.strerror}")
+    return None
 
 
 def _created(content: bytes) -> int | None:
     try:
-        return int(jsondoc.parse(jsondoc.trim(content))["time"]["created"])
+        created = int(jsondoc.parse(jsondoc.trim(content))["time"]["created"])
     except (jsondoc.NotJSONError, LookupError, TypeError, ValueError):
         return None
+    return created if 0 <= created <= _LAST_TIME else None
 
 
 # The database.
@@ -171,7 +199,8 @@ def db_sessions(db: apsw.Connection) -> Iterator[Session]:
     except apsw.Error as e:
         raise StoreError(f"the sessions cannot be read: {e}") from e
     for id, created in found:
-        yield Session(str(id), created if isinstance(created, int) else None, _db_records(db, id))
+        at = created if isinstance(created, int) and 0 <= created <= _LAST_TIME else None
+        yield Session(str(id), at, _db_records(db, id))
 
 
 def _db_records(db: apsw.Connection, session: Any) -> Iterator[Record]:
@@ -245,4 +274,4 @@ def _removed(db: apsw.Connection, session: Any) -> Iterator[Record]:
         kind = str(versioned).rpartition(".")[0]  # message.removed.1
         event = {"id": id, "type": kind, "properties": msgspec.Raw(str(data).encode())}
         made = _record("", kind, str(id), msgspec.json.encode(event))
-        yield made._replace(id=str(id))
+        yield made._replace(id=_quoted(str(id)))

@@ -64,7 +64,8 @@ def _settings() -> dict[str, str]:
 
 def _unit() -> bytes:
     settings = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in _settings().items())
-    command = " ".join(map(_quoted, background.command("project", "--watch")))
+    # In a command, and only there, $ begins what systemd replaces.
+    command = " ".join(_quoted(word).replace("$", "$$") for word in background.command("project", "--watch"))
     return f"""\
 [Unit]
 Description=clankers: keeps the database of recorded agent sessions current
@@ -80,8 +81,8 @@ WantedBy=default.target
 
 
 def _quoted(text: str) -> str:
-    """`text` as one word in a unit file: systemd.syntax(7); % and $ begin what systemd replaces."""
-    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """`text` as one word in a unit file: systemd.syntax(7); % begins what systemd replaces."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"'
 
 

@@ -323,7 +323,8 @@ class _Files:
             if isinstance(attachment, dict) and attachment.get("type") in LEFT_OUT_ATTACHMENTS:
                 return None
         uuid = line.get("uuid")
-        id = f"{owner}:{uuid}" if isinstance(uuid, str) and 0 < len(uuid) <= 128 else by_offset
+        plain = isinstance(uuid, str) and len(uuid) <= 128 and uuid.isascii() and uuid.replace("-", "").isalnum()
+        id = f"{owner}:{uuid}" if plain else by_offset
         kind = KIND + (kind if isinstance(kind, str) and kind else kinds.UNKNOWN)[: kinds.MAX_KIND]
         return id, envelope.line(SOURCE, kind, text, level=kinds.level_of(kind, line), id=id, now_ns=now)
 

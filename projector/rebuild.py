@@ -33,9 +33,26 @@ def open_live(path: str) -> apsw.Connection:
         OutdatedError: it is to be rebuilt.
     """
     make_private(os.path.dirname(os.path.abspath(path)))
-    with contextlib.suppress(FileExistsError):  # SQLite would make it readable for others; its -wal and -shm follow it
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    if not os.path.exists(path):
+        _create(path)
     return open_database(path)
+
+
+def _create(path: str) -> None:
+    """An empty database at `path`, put there whole: nobody ever sees one without its tables."""
+    fresh = path + ".new"
+    _remove(fresh)
+    _make_private_file(fresh)
+    open_database(fresh, durable=False).close()
+    for suffix in ("-journal", "-wal", "-shm"):  # left of a database that was deleted; SQLite would mix them in
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path + suffix)
+    os.replace(fresh, path)
+
+
+def _make_private_file(path: str) -> None:
+    """A file for its owner alone: SQLite would make it readable for others; its -wal and -shm follow it."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def update(path: str, root: str, *, progress: Callable[[int], object] | None = None) -> Replayed:
@@ -99,7 +116,7 @@ def build(
     """
     make_private(os.path.dirname(os.path.abspath(path)))
     _remove(path)
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    _make_private_file(path)
     db = open_database(path, durable=False)
     try:
         done = replay(db, root, until=until, progress=progress)

@@ -7,6 +7,7 @@ import typer
 
 from clankers import __version__
 from clankers.cli import backfill, current, demo, doctor, install, project, query, sessions
+from clankers.cli.output import clean
 from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
 
 app = typer.Typer(
@@ -53,7 +54,7 @@ def main() -> int:
     try:
         app()
     except ClankersError as e:
-        print(f"clankers: {e}", file=sys.stderr)
+        print(f"clankers: {clean(str(e))}", file=sys.stderr)
         return e.exit_code
     except (apsw.BusyError, apsw.LockedError) as e:
         print(f"clankers: another program keeps the database: {e}; close it, or try again later", file=sys.stderr)
@@ -67,7 +68,7 @@ def main() -> int:
         sys.stderr.close()
         return EX_FAIL
     except OSError as e:
-        print(f"clankers: {e}", file=sys.stderr)
+        print(f"clankers: {clean(str(e))}", file=sys.stderr)
         return EX_FAIL
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else EX_FAIL if e.code else 0

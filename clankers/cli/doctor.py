@@ -4,7 +4,6 @@ import mmap
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +19,7 @@ from clankers.cli.output import clean, local_time, print_json, short_bytes
 from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
 from clankers.harnesses import HARNESSES
 from clankers.harnesses.base import Harness
+from clankers.harnesses.claude_code import recorder
 from clankers.harnesses.register import installed
 from clankers.locks import watched
 from clankers.reader import log_files
@@ -102,10 +102,17 @@ def _harness(harness: Harness, root: str, places: list[Path]) -> Iterator[Findin
     if not any_there:
         yield Finding(harness.title, not version, "is not recorded", f"clankers install {harness.name}")
     if last := _last_event(root, harness.name):
-        yield Finding(harness.title, True, f"the last event came at {local_time(millis(last))}")
+        yield Finding(harness.title, True, f"the last event came at {_local(last)}")
     else:
         remedy = "start a session; if nothing comes, look at what the client says about hooks or plugins"
         yield Finding(harness.title, True, "nothing was recorded yet", remedy if any_there else None)
+
+
+def _local(time: str) -> str:
+    try:
+        return local_time(millis(time))
+    except ValueError:
+        return f"{time[:40]!r}, which is no time"
 
 
 class _Head(msgspec.Struct):
@@ -148,17 +155,10 @@ def _log(root: str) -> Iterator[Finding]:
     free = shutil.disk_usage(root).free
     enough = free >= _SPACE
     yield Finding(about, enough, f"{short_bytes(free)} free on its disk", None if enough else "make room")
-    done = subprocess.run(_recorder(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(recorder(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     works = done.returncode == EX_USAGE
     said = "the recorder starts" if works else f"the recorder does not start: {done.stderr.strip()[-300:]}"
     yield Finding(about, works, said, None if works else "install clankers anew")
-
-
-def _recorder() -> list[str]:
-    """`clankers append` as hooks start it, without a source: it answers by its exit code and does nothing."""
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    code = f"import sys; sys.path.insert(0, {package!r}); from clankers.__main__ import main; sys.exit(main())"
-    return [sys.executable, "-IS", "-c", code, "append"]
 
 
 def _database(root: str, path: str) -> Iterator[Finding]:
@@ -184,9 +184,9 @@ def _database(root: str, path: str) -> Iterator[Finding]:
 def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
     about = "Database"
     if (version := db.pragma("user_version")) != VERSION:
-        yield Finding(
-            about, False, f"made by another clankers (schema {version}, this one's is {VERSION})", "clankers project"
-        )
+        newer = version > VERSION
+        made = f"made by {'a newer' if newer else 'another'} clankers (schema {version}, this one's is {VERSION})"
+        yield Finding(about, False, made, "update clankers" if newer else "clankers project")
         return
     behind = sum(os.stat(os.path.join(root, file.name)).st_size - offset for file, offset, _ in pending(db, root))
     watcher = "; a watcher keeps it so" if watched(path) else ""

@@ -10,7 +10,7 @@ from clankers import paths
 from clankers.cli.first_backfill import start_first_backfill
 from clankers.cli.output import clean
 from clankers.errors import UsageError
-from clankers.files import Edit, apply, difference, drop_backup
+from clankers.files import Edit, apply, check, difference, drop_backup
 from clankers.harnesses import HARNESSES
 from clankers.harnesses.base import Harness
 from clankers.harnesses.register import note
@@ -36,6 +36,7 @@ def install(
     # All changes are worked out before the first is made: one that cannot be made stops them all.
     edits = [(harness, harness.install(harness.file(place))) for harness in _chosen(sources, or_else=service)]
     unit = the_service().install() if service else None
+    _check([edit for _, edit in edits])
     if dry_run:
         _show([edit for _, edit in edits] + ([unit] if unit else []))
         return
@@ -43,14 +44,14 @@ def install(
         _make(edit, f"{harness.title} is recorded", f"{harness.title} is recorded already")
         note(paths.data_root(), edit.path, harness.name)
         if edit.backup.exists():
-            typer.echo(f"  what it was before is kept in {edit.backup}")
+            typer.echo(f"  what it was before is kept in {clean(str(edit.backup))}")
         for obstacle in harness.obstacles(edit.path, harness.version()):
             typer.echo(f"  but: {clean(obstacle)}", err=True)
     if unit:
         _make(unit, "The service is written", "The service is written already")
         typer.echo(f"  start it: {the_service().start}")
     if edits:
-        typer.echo(f"Sessions that begin from now on are in {paths.data_root()}")
+        typer.echo(f"Sessions that begin from now on are in {clean(paths.data_root())}")
         if os.environ.get(paths.DATA_ENV):
             typer.echo(f"  as long as {paths.DATA_ENV} is set for the harnesses as it is here")
         start_first_backfill(again=any(edit.before != edit.after for _, edit in edits))
@@ -66,12 +67,17 @@ def uninstall(
     place = Path.cwd() if project else None
     edits = [(harness, harness.uninstall(harness.file(place))) for harness in _chosen(sources, or_else=service)]
     unit = the_service().uninstall() if service else None
+    _check([edit for _, edit in edits])
     if dry_run:
         _show([edit for _, edit in edits] + ([unit] if unit else []))
         return
     for harness, edit in edits:
         _make(edit, f"{harness.title} is no longer recorded", f"{harness.title} was not recorded")
         drop_backup(edit)
+        if harness.installed(edit.path):
+            typer.echo(
+                "  but our entries that were there before `install` are there again; once more takes them out too"
+            )
         note(paths.data_root(), edit.path, None)
     if unit:
         _make(unit, "The service is removed", "There was no service")
@@ -87,6 +93,11 @@ def _chosen(sources: list[str] | None, *, or_else: bool) -> list[Harness]:
     return [HARNESSES[name] for name in dict.fromkeys(sources or ())]
 
 
+def _check(edits: list[Edit]) -> None:
+    for edit in edits:
+        check(edit)
+
+
 def _show(edits: list[Edit]) -> None:
     for edit in edits:
         for line in difference(edit).splitlines():
@@ -95,7 +106,7 @@ def _show(edits: list[Edit]) -> None:
 
 def _make(edit: Edit, done: str, nothing: str) -> None:
     if edit.before == edit.after:
-        typer.echo(f"{nothing}: {edit.path}")
+        typer.echo(f"{nothing}: {clean(str(edit.path))}")
         return
     apply(edit)
-    typer.echo(f"{done}: {edit.path}")
+    typer.echo(f"{done}: {clean(str(edit.path))}")

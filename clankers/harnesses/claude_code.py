@@ -61,7 +61,9 @@ class ClaudeCode(Harness):
             after = add_hooks(_text(path, before), _hooks(version)).encode()
         except JSONCError as e:
             raise InstallError(f"{path}: {e}; nothing was changed") from e
-        return Edit(path, before, after, keep=True, mode=0o600)
+        edit = Edit(path, before, after, mode=0o600)
+        # The backup of an earlier install is what the file was before us, still.
+        return edit._replace(keep=not our_hooks(_text(path, before)) or not edit.backup.exists())
 
     def uninstall(self, path: Path) -> Edit:
         """Our hooks taken out; where nothing else was changed since, the file is what it was, byte for byte."""
@@ -153,18 +155,24 @@ def _hooks(version: Version | None) -> dict[str, dict[str, object]]:
     }
 
 
-def hook_command() -> str:
-    """The shell command of a hook: `clankers append claude-code`, started as fast as Python starts.
+def recorder() -> list[str]:
+    """`clankers append`, to be followed by a source, started as fast as Python starts.
 
-    TERM is ignored because a client that exits kills the hooks that still run. `-I` and `-S` leave out what recording
-    does not need: the environment's Python settings and site-packages. Whatever is wrong with the installation, the
-    exit code is never 2, which would block the client.
+    `-I` and `-S` leave out what recording does not need: the environment's Python settings and site-packages.
     """
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    code = (
-        f"import sys; sys.path.insert(0, {json.dumps(package)}); from clankers.__main__ import main; sys.exit(main())"
-    )
-    return f"trap '' TERM; exec {shlex.quote(sys.executable)} -IS -c {shlex.quote(code)} append claude-code"
+    found = f"sys.path.insert(0, {json.dumps(package, ensure_ascii=False)})"
+    code = f"import sys; {found}; from clankers.__main__ import main; sys.exit(main())"
+    return [sys.executable, "-IS", "-c", code, "append"]
+
+
+def hook_command() -> str:
+    """The shell command of a hook.
+
+    TERM is ignored because a client that exits kills the hooks that still run. Whatever is wrong with the installation,
+    the exit code is never 2, which would block the client.
+    """
+    return f"trap '' TERM; exec {shlex.join([*recorder(), ClaudeCode.name])}"
 
 
 def _dotted(version: Version | None) -> str:

@@ -1,188 +1,100 @@
-"""The real Claude Code, from npm, against a mock model on loopback: what it did is what we recorded."""
+"""The real Claude Code: what it did is what we recorded, by its own count."""
 
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from clankers import transcripts
-from clankers.log import Log
-from tests.e2e.mock_model import MockModel, serving
-from tests.feeding import project, rows
+from tests.e2e.conftest import Day
+from tests.e2e.machine import Machine, Rows, until
 
-CLIENTS = Path(os.environ.get("CLANKERS_TEST_CLIENTS", Path(__file__).parents[2] / ".clients"))
-PACKAGES = CLIENTS / "claude-code" / "node_modules" / "@anthropic-ai"
-CLAUDE = next(iter(sorted(PACKAGES.glob("claude-code-*/claude"))), None)
+pytestmark = pytest.mark.e2e
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(CLAUDE is None, reason="Claude Code is not installed in .clients; .ci/run does it where npm is"),
-]
-
-HOOKS = (
-    "SessionStart",
-    "UserPromptSubmit",
-    "PreToolUse",
-    "PostToolUse",
-    "PostToolUseFailure",
-    "PostToolBatch",
-    "Stop",
-    "StopFailure",
-    "SubagentStart",
-    "SubagentStop",
-    "SessionEnd",
-)
-SCRIPTS: dict[str, list[dict[str, Any]]] = {
-    "tools": [
-        {"text": "First.", "tools": [("Bash", {"command": "echo hello", "description": "d"})]},
-        {"tools": [("Write", {"file_path": "@/new.txt", "content": "alpha\n"}), ("Read", {"file_path": "@/none.txt"})]},
-        {"tools": [("Bash", {"command": "echo out; exit 3", "description": "d"})]},
-        {"text": "All done."},
-    ],
-    "again": [{"text": "Second turn."}],
-    "delegate": [
-        {
-            "tools": [
-                (
-                    "Agent",
-                    {
-                        "description": "Look around",
-                        "prompt": "Do it [[sub]]",
-                        "subagent_type": "general-purpose",
-                        "run_in_background": False,
-                    },
-                )
-            ]
-        },
-        {"text": "Delegated."},
-    ],
-    "sub": [{"tools": [("Bash", {"command": "echo sub", "description": "d"})]}, {"text": "Nothing there."}],
-    "refused": [{"error": (401, "authentication_error", "invalid x-api-key")}] * 20,
-    "slow": [{"tools": [("Bash", {"command": "echo started > @/started; sleep 60", "description": "d"})]}],
-}
-
-
-class Client:
-    """Claude Code with a home of its own, our hooks in its settings, and a model that follows a script."""
-
-    def __init__(self, folder: Path, model: MockModel) -> None:
-        self.model = model
-        self.root = folder / "data"
-        self.home = folder / "home"
-        self.work = folder / "work"
-        self.work.mkdir()
-        (self.home / ".claude").mkdir(parents=True)
-        command = f"trap '' TERM; {sys.executable} -m clankers append claude-code"
-        hook = [{"hooks": [{"type": "command", "command": command, "timeout": 30}]}]
-        (self.home / ".claude" / "settings.json").write_text(json.dumps({"hooks": dict.fromkeys(HOOKS, hook)}))
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
-            "SHELL": shutil.which("bash") or "/bin/sh",
-            "LANG": "C.UTF-8",
-            "CLANKERS_DATA_PATH": str(self.root),
-            "ANTHROPIC_BASE_URL": model.url,
-            "ANTHROPIC_API_KEY": "sk-ant-mock-" + "0" * 30,
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            "DISABLE_AUTOUPDATER": "1",
-            "CLAUDE_CODE_MAX_RETRIES": "1",
-            "IS_SANDBOX": "1",
-        }
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        assert CLAUDE
-        return subprocess.Popen(
-            [str(CLAUDE), *arguments, "--permission-mode", "bypassPermissions"],
-            cwd=self.work,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments: str) -> str:
-        process = self.start(*arguments)
-        out, _ = process.communicate(timeout=120)
-        return out
-
-    def own_totals(self) -> dict[str, tuple[int, int, int, int]]:
-        """What the client itself counted for each session, its subagents included: input, output, cache read, write."""
-        found = {}
-        for path in self.home.glob(".claude/projects/*/*.jsonl"):
-            for line in map(json.loads, path.read_text("utf-8").splitlines()):
-                if line["type"] == "cost-state":
-                    used = line["modelUsage"].values()
-                    keys = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-                    a, b, c, d = (sum(u[k] for u in used) for k in keys)
-                    found[path.stem] = (a, b, c, d)
-        return found
-
-    def recorded(self) -> dict[str, list[dict[str, Any]]]:
-        with Log(str(self.root)) as log:
-            transcripts.sweep(log)
-        return rows(project(self.root))
+Totals = dict[str, tuple[int, int, int, int, float]]
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    text = json.dumps(SCRIPTS).replace("@/", f"{tmp_path}/work/")
-    with serving(json.loads(text)) as model:
-        yield Client(tmp_path, model)
+def day(a_day_of: Callable[[str], Day]) -> Day:
+    return a_day_of("claude-code")
 
 
-def totals(found: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[int, int, int, int]]:
-    """Our tokens for each session, its subagents included."""
-    sums: dict[str, tuple[int, int, int, int]] = {}
+def own_totals(machine: Machine) -> Totals:
+    """The client's count for each session, its subagents included: input, output, cache read, cache write, cost."""
+    found = {}
+    for path in machine.home.glob(".claude/projects/*/*.jsonl"):
+        for line in map(json.loads, path.read_text("utf-8").splitlines()):
+            if line["type"] == "cost-state":  # cumulative: the last one counts
+                used = line["modelUsage"].values()
+                keys = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+                a, b, c, d = (sum(u[k] for u in used) for k in keys)
+                found[path.stem] = (a, b, c, d, line["totalCostUSD"])
+    return found
+
+
+def totals(found: Rows) -> Totals:
+    """Our count of the same."""
+    sums: Totals = {}
     for s in found["sessions"]:
         of = s["parent_id"] or s["id"]
-        own = (s["prompt_tokens"], s["completion_tokens"], s["cache_read_tokens"], s["cache_write_tokens"])
-        a, b, c, d = (x + y for x, y in zip(sums.get(of, (0, 0, 0, 0)), own, strict=True))
-        sums[of] = (a, b, c, d)
+        a, b, c, d, cost = sums.get(of, (0, 0, 0, 0, 0.0))
+        sums[of] = (
+            a + s["prompt_tokens"],
+            b + s["completion_tokens"],
+            c + s["cache_read_tokens"],
+            d + s["cache_write_tokens"],
+            cost + (0.0 if s["parent_id"] else s["cost"]),  # a session's cost is with its subagents'
+        )
     return sums
 
 
-def test_what_the_client_did_is_what_was_recorded(client: Client) -> None:
-    assert "All done." in client.run("-p", "go [[tools]]")
-    assert "Second turn." in client.run("-p", "more [[again]]", "--continue")
-    assert "Delegated." in client.run("-p", "please [[delegate]]")
-    client.run("-p", "no [[refused]]")
-    found = client.recorded()
+def test_totals_and_costs_are_the_client_s_own(day: Day) -> None:
+    assert [done.out.strip() for done in day.said[:3]] == ["All done.", "Second turn.", "Delegated."]
+    assert day.said[3].code == 1
+    assert totals(day.rows) == own_totals(day.machine)
+    assert len([s for s in day.rows["sessions"] if s["cost"]]) == 2
 
-    assert totals(found) == client.own_totals()
-    assert len(found["tools"]) == client.model.tool_calls == 6
-    by_name = sorted((t["tool_name"], t["success"], t["exit_code"]) for t in found["tools"] if t["success"] == 0)
-    assert by_name == [("Bash", 0, 3), ("Read", 0, None)]
-    (child,) = [s for s in found["sessions"] if s["parent_id"]]
+
+def test_every_tool_call_is_a_row_and_failures_are_failures(day: Day) -> None:
+    assert sorted(t["tool_name"] for t in day.rows["tools"]) == sorted(day.asked)
+    failed = sorted((t["tool_name"], t["exit_code"]) for t in day.rows["tools"] if t["success"] == 0)
+    assert failed == [("Bash", 3), ("NoSuchTool", None), ("Read", None)]
+    assert len([t for t in day.rows["tools"] if t["success"]]) == 4
+
+
+def test_a_subagent_is_a_session_of_its_own(day: Day) -> None:
+    (child,) = [s for s in day.rows["sessions"] if s["parent_id"]]
     assert (child["title"], child["agent"], child["tool_call_count"]) == ("Look around", "general-purpose", 1)
-    assert [e["status_code"] for e in found["session_errors"] if not e["will_retry"]] == [401]
-    resumed = next(s for s in found["sessions"] if s["title"] == "go [[tools]]")
-    said = [m["text_content"] for m in found["messages"] if m["session_id"] == resumed["id"] and m["role"] == "user"]
+    (parent,) = [s for s in day.rows["sessions"] if s["id"] == child["parent_id"]]
+    assert (parent["title"], parent["tool_call_count"]) == ("please [[delegate]]", 1)
+
+
+def test_a_resumed_session_is_one_session(day: Day) -> None:
+    assert len(day.rows["sessions"]) == 4
+    (resumed,) = [s for s in day.rows["sessions"] if s["title"] == "go [[tools]]"]
+    said = [m["text_content"] for m in day.rows["messages"] if m["session_id"] == resumed["id"] and m["role"] == "user"]
     assert sorted(said) == ["go [[tools]]", "more [[again]]"]
-    assert {s["status"] for s in found["sessions"]} == {"ended"}
-    assert not [m for m in found["messages"] if m["id"].startswith("hook:")]
-
-    shutil.rmtree(client.home)
-    (client.root / "clankers.db").unlink()
-    assert rows(project(client.root)) == found
+    assert {s["status"] for s in day.rows["sessions"]} == {"ended"}
+    assert {(s["project_path"], s["git_branch"]) for s in day.rows["sessions"]} == {(str(day.machine.work), "trunk")}
 
 
-def test_a_killed_client_leaves_the_tool_that_ran(client: Client) -> None:
-    process = client.start("-p", "go [[slow]]")
-    deadline = time.monotonic() + 60
-    while not (client.work / "started").exists():
-        assert time.monotonic() < deadline, "the tool did not start"
-        time.sleep(0.05)  # until the tool runs, with the deadline above
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    found = client.recorded()
+def test_a_refused_request_is_an_error(day: Day) -> None:
+    assert [e["status_code"] for e in day.rows["session_errors"] if not e["will_retry"]] == [401]
+
+
+def test_no_message_is_left_with_an_id_of_our_making(day: Day) -> None:
+    assert not [m for m in day.rows["messages"] if m["id"].startswith("hook:")]
+
+
+def test_a_killed_client_leaves_the_tool_that_ran(new_machine: Callable[[str], Machine]) -> None:
+    machine = new_machine("claude-code")
+    machine.install()
+    process = machine.start("go [[slow]]")
+    started = machine.work / "started"
+    until(started.exists, "the tool starts", 60)
+    process.kill()
+    process.communicate()
+    started.unlink()  # the end of the tool, which outlives the client
+    found = machine.rows()
     (tool,) = found["tools"]
     assert (tool["tool_name"], tool["status"], tool["success"]) == ("Bash", "running", None)
     assert [m["text_content"] for m in found["messages"] if m["role"] == "user"] == ["go [[slow]]"]

@@ -1,0 +1,225 @@
+"""A machine with one real client on it that asks a scripted model, and `clankers`, run as people run it."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from unittest import mock
+
+import apsw
+import pytest
+
+from clankers import paths
+from tests.e2e.model import Model, serving
+from tests.e2e.scripts import scripts
+from tests.feeding import rows
+
+CLIENTS = Path(os.environ.get("CLANKERS_TEST_CLIENTS", Path(__file__).parents[2] / ".clients"))
+_PLATFORM = f"{sys.platform}-{ {'x86_64': 'x64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }"
+
+T = TypeVar("T")
+Rows = dict[str, list[dict[str, Any]]]
+
+
+class Done(NamedTuple):
+    """How a process ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Machine(ABC):
+    """A home and a work directory, both of this machine's own; the data root is where it is by default."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        self.model = model
+        self.program = program
+        self.version = version
+        self.home = folder / "home"
+        self.work = folder / "work"
+        temporary = folder / "tmp"
+        for directory in (self.home, self.work, temporary):
+            directory.mkdir(parents=True)
+        self.environment = {
+            "PATH": f"{self.program.parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "TMPDIR": str(temporary),
+            "SHELL": shutil.which("bash") or "/bin/sh",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+        }
+        with mock.patch.dict(os.environ, self.environment, clear=True):
+            self.root = Path(paths.data_root())
+        made = (
+            "git init -q -b trunk && git -c user.name=dev -c user.email=dev@example.org commit -q --allow-empty -m init"
+        )
+        subprocess.run(made, shell=True, cwd=self.work, env=self.environment, check=True)
+
+    @abstractmethod
+    def command(self, prompt: str, *options: str) -> list[str]:
+        """The command line that gives the client a prompt."""
+
+    def start(self, prompt: str, *options: str, under: tuple[str, ...] = (), **env: str) -> "subprocess.Popen[str]":
+        """The client at work on `prompt`; `under` is a command that runs it."""
+        return subprocess.Popen(
+            [*under, *self.command(prompt, *options)],
+            cwd=self.work,
+            env=self.environment | env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, prompt: str, *options: str, under: tuple[str, ...] = (), **env: str) -> Done:
+        """The client's whole answer."""
+        process = self.start(prompt, *options, under=under, **env)
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        return Done(process.returncode, out, err)
+
+    def clankers(self, *arguments: str, **env: str) -> Done:
+        """A command of ours that succeeds, on this machine."""
+        done = subprocess.run(
+            [sys.executable, "-m", "clankers", *arguments],
+            cwd=self.work,
+            env=self.environment | env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def install(self) -> None:
+        self.clankers("install", "claude-code", "opencode")
+
+    def rows(self, root: Path | None = None) -> Rows:
+        """All that is recorded, the log replayed up to its end."""
+        self.clankers("project", CLANKERS_DATA_PATH=str(root or self.root))
+        return self.plain_rows(root)
+
+    def plain_rows(self, root: Path | None = None) -> Rows:
+        """What the database holds, read as SQLite reads it; nothing where there is none."""
+        try:
+            db = apsw.Connection(str((root or self.root) / "clankers.db"), flags=apsw.SQLITE_OPEN_READONLY)
+        except apsw.CantOpenError:
+            return {}
+        try:
+            return rows(db)
+        finally:
+            db.close()
+
+    def wait_for_rest(self) -> None:
+        """Wait until no process runs any more that was started on this machine, as one that catches up."""
+        until(lambda: f"HOME={self.home} " not in _processes(), "the processes in the background end")
+
+
+class ClaudeCode(Machine):
+    """A machine with Claude Code."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        self.environment |= {
+            "ANTHROPIC_BASE_URL": model.url,
+            "ANTHROPIC_API_KEY": "sk-ant-mock-" + "0" * 30,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "CLAUDE_CODE_MAX_RETRIES": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "IS_SANDBOX": "1",
+        }
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        return [str(self.program), "-p", prompt, *options, "--permission-mode", "bypassPermissions"]
+
+
+class OpenCode(Machine):
+    """A machine with OpenCode."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        self.environment |= {
+            f"OPENCODE_DISABLE_{what}": "1"
+            for what in ("MODELS_FETCH", "AUTOUPDATE", "LSP_DOWNLOAD", "SHARE", "DEFAULT_PLUGINS")
+        }
+        config = self.home / ".config" / "opencode"
+        # Whatever is in its place already is not installed from npm, which start-up would wait for.
+        plugin = config / "node_modules" / "@opencode-ai" / "plugin"
+        plugin.mkdir(parents=True)
+        (plugin / "package.json").write_text(json.dumps({"name": "@opencode-ai/plugin", "version": self.version}))
+        needs = {"dependencies": {"@opencode-ai/plugin": self.version}}
+        (config / "package.json").write_text(json.dumps(needs))
+        (config / "package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": {"": needs}}))
+        one = {
+            "name": "Mock One",
+            "tool_call": True,
+            "reasoning": True,
+            "limit": {"context": 200000, "output": 8000},
+            "cost": {"input": 3, "output": 15, "cache_read": 0.3, "cache_write": 3.75},
+        }
+        provider = {
+            "npm": "@ai-sdk/openai-compatible",
+            "name": "Mock",
+            "options": {"baseURL": f"{model.url}/v1", "apiKey": "none"},
+            "models": {"mock-1": one},
+        }
+        settings = {
+            "autoupdate": False,
+            "share": "disabled",
+            "model": "mock/mock-1",
+            "small_model": "mock/mock-1",
+            "enabled_providers": ["mock"],
+            "provider": {"mock": provider},
+        }
+        (config / "opencode.json").write_text(json.dumps(settings))
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        return [str(self.program), "run", *options, prompt]
+
+
+@contextmanager
+def machine(client: str, folder: Path) -> Iterator[Machine]:
+    """A machine in `folder` with `client`, which is `claude-code` or `opencode-VERSION`."""
+    name, _, version = client.rpartition("-")
+    kind: type[Machine] = OpenCode if name == "opencode" else ClaudeCode
+    place = "opencode-{}*/bin/opencode" if kind is OpenCode else "@anthropic-ai/claude-code-{}*/claude"
+    found = sorted((CLIENTS / client / "node_modules").glob(place.format(_PLATFORM)))
+    if not found:
+        # A skip, for not everybody has npm, or wants hundreds of megabytes of clients.
+        pytest.skip(f"{client} is not in {CLIENTS.name}; .ci/run installs those that it names, where npm is")
+    with serving(scripts(client, folder / "work")) as model:
+        made = kind(folder, model, found[0], version)
+        yield made
+        made.wait_for_rest()
+    shutil.rmtree(folder, ignore_errors=True)  # a client unpacks some 5 MB at each start
+
+
+def _processes() -> str:
+    # With their environments, on Linux and macOS.
+    return subprocess.run(["ps", "axeww"], capture_output=True, text=True, errors="replace", check=True).stdout
+
+
+def until(condition: Callable[[], T], what: str, seconds: float = 15.0) -> T:
+    """What `condition` gives once it is true.
+
+    Raises:
+        AssertionError: `what` did not happen within so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)  # polls: another process does it
+    return found

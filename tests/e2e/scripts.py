@@ -1,0 +1,69 @@
+"""What the model says, in the words of each client's tools."""
+
+from pathlib import Path
+
+from tests.e2e.step import Step
+
+
+def scripts(client: str, work: Path) -> dict[str, list[Step]]:
+    """The scripts for `client`, which works in the directory `work`."""
+    slow = f"echo > {work}/started; for i in $(seq 600); do [ -e {work}/started ] || break; sleep 0.1; done"
+    return {
+        **(_claude_code if client.startswith("claude") else _opencode)(work, slow),
+        "again": [Step("Second turn.")],
+        "refused": [Step(refused=(401, "invalid x-api-key"))],
+    }
+
+
+def _claude_code(work: Path, slow: str) -> dict[str, list[Step]]:
+    delegation = {
+        "description": "Look around",
+        "prompt": "Do it [[sub]]",
+        "subagent_type": "general-purpose",
+        "run_in_background": False,
+    }
+    return {
+        "tools": [
+            Step("First.", (_bash("echo hello"),), thought="Well."),
+            Step(
+                tools=(
+                    ("Write", {"file_path": f"{work}/new.txt", "content": "alpha\n"}),
+                    ("Read", {"file_path": f"{work}/none.txt"}),
+                )
+            ),
+            Step(tools=(_bash("echo out; exit 3"), ("NoSuchTool", {"x": 1}))),
+            Step("All done."),
+        ],
+        "delegate": [Step(tools=(("Agent", delegation),)), Step("Delegated.")],
+        "sub": [Step(tools=(_bash("echo sub"),)), Step("Nothing there.")],
+        "slow": [Step(tools=(_bash(slow),))],
+    }
+
+
+def _bash(command: str, name: str = "Bash") -> tuple[str, dict[str, object]]:
+    return name, {"command": command, "description": "d"}
+
+
+def _opencode(work: Path, slow: str) -> dict[str, list[Step]]:
+    delegation = {"description": "Look around", "prompt": "Do it [[sub]]", "subagent_type": "general"}
+    todos = [{"id": "1", "content": "first", "status": "completed", "priority": "high"}]
+    return {
+        "tools": [
+            Step("First.", (_bash("echo hello", "bash"),), thought="Well."),
+            Step(
+                tools=(
+                    ("write", {"filePath": f"{work}/new.txt", "content": "alpha\n"}),
+                    ("read", {"filePath": f"{work}/none.txt"}),
+                )
+            ),
+            Step(tools=(_bash("echo out; exit 3", "bash"), ("nosuchtool", {"x": 1}), ("todowrite", {"todos": todos}))),
+            Step("All done."),
+        ],
+        "delegate": [Step(tools=(("task", delegation),)), Step("Delegated.")],
+        "sub": [Step(tools=(_bash("echo sub", "bash"),)), Step("Nothing there.")],
+        "slow": [Step(tools=(_bash(slow, "bash"),))],
+        "kill": [
+            Step(tools=(_bash("echo before", "bash"),)),
+            Step("".join(f"word{i:02} " for i in range(80)), chunks=80, delay=0.1),
+        ],
+    }

@@ -1,0 +1,332 @@
+"""What `clankers doctor` says of a machine in each of its states, and that it leaves it as it is."""
+
+import json
+import os
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import apsw
+import pytest
+
+from clankers import background
+from clankers.cli.first_backfill import lock_path
+from clankers.cli.output import short_bytes
+from clankers.errors import EX_FAIL, EX_OK
+from clankers.locks import NamedLock
+from projector.lock import ProjectorLock
+from projector.meta import BACKFILL, set_meta
+from projector.store import VERSION
+from tests.commands import HOSTILE, POSIX_ONLY, RAW, Result, call, work
+from tests.feeding import append
+
+CLIENTS = {"claude": "2.1.329 (Claude Code)", "opencode": "1.18.33"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def root(home: Path) -> Path:
+    return home / "data"
+
+
+@pytest.fixture
+def settings(home: Path) -> Path:
+    return home / ".claude" / "settings.json"
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(background, "start", mock.Mock())
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+
+def clankers(home: Path, *args: str) -> Result:
+    """The command, on a machine without clients but those in `home/bin`."""
+    nowhere = {"XDG_CONFIG_HOME": "", "XDG_DATA_HOME": "", "CLAUDE_CONFIG_DIR": "", "NO_COLOR": "1"}
+    return call(home / "data", *args, PATH=str(home / "bin"), **nowhere)
+
+
+def state(place: Path) -> dict[str, tuple[object, ...]]:
+    """Everything below `place`; but SQLite's index of its WAL, which whoever reads has to have, and an empty WAL."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in sorted(place.rglob("*")):
+        status = path.lstat()
+        if path.is_dir():
+            found[str(path)] = (status.st_mode,)
+        elif path.suffix != ".db-shm" and (status.st_size or path.suffix != ".db-wal"):
+            found[str(path)] = (status.st_mode, status.st_mtime_ns, path.read_bytes())
+    return found
+
+
+def findings(home: Path, *, code: int) -> list[dict[str, Any]]:
+    """What doctor found; its exit code is `code`, it changed nothing, and what people see says the same."""
+    before = state(home)
+    done = clankers(home, "doctor", "--json")
+    shown = clankers(home, "doctor")
+    assert state(home) == before
+    assert (done.code, done.err) == (code, "")
+    found: list[dict[str, Any]] = json.loads(done.out)
+    assert all(set(f) == {"about", "ok", "text", "remedy"} for f in found)
+    assert all(f["ok"] for f in found) == (code == EX_OK)
+    assert all(f["ok"] or f["remedy"] for f in found), "whatever is wrong has a remedy"
+    assert (shown.code, shown.err) == (code, "")
+    assert not RAW.search(shown.out)
+    assert shown.out.count("\n  ! ") == sum(not f["ok"] for f in found)
+    return found
+
+
+def about(found: list[dict[str, Any]], subject: str) -> list[tuple[bool, str]]:
+    return [(f["ok"], f["text"]) for f in found if f["about"] == subject]
+
+
+def wrong(found: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(f["about"], f["text"], f["remedy"]) for f in found if not f["ok"]]
+
+
+def clients(home: Path, **says: str) -> None:
+    for name, version in (CLIENTS | says).items():
+        program = home / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\necho '{version}'\n")
+        program.chmod(0o755)
+
+
+def installed(home: Path) -> None:
+    clients(home)
+    assert clankers(home, "install", "claude-code", "opencode").code == EX_OK
+
+
+def add_to_log(root: Path, data: bytes) -> None:
+    with next(root.glob("clankers-*.jsonl")).open("ab") as log:
+        log.write(data)
+
+
+def test_a_fresh_machine_without_clients_has_nothing_to_mend(home: Path, root: Path) -> None:
+    found = findings(home, code=EX_OK)
+    assert about(found, "OpenCode") == [
+        (True, "`opencode` is not on the PATH"),
+        (True, "is not recorded"),
+        (True, "nothing was recorded yet"),
+    ]
+    assert about(found, "Log") == [(True, f"{root} is not there yet; the first event makes it")]
+    assert about(found, "Database") == [
+        (True, f"{root / 'clankers.db'} is not there yet; any command that reads makes it")
+    ]
+
+
+@POSIX_ONLY
+def test_a_client_that_is_not_recorded_is_to_be_installed(home: Path) -> None:
+    clients(home)
+    assert wrong(findings(home, code=EX_FAIL)) == [
+        ("Claude Code", "is not recorded", "clankers install claude-code"),
+        ("OpenCode", "is not recorded", "clankers install opencode"),
+    ]
+
+
+@POSIX_ONLY
+def test_after_an_install_all_is_well(home: Path, root: Path, settings: Path) -> None:
+    installed(home)
+    found = findings(home, code=EX_OK)
+    assert about(found, "Claude Code") == [
+        (True, "version 2.1.329 is on the PATH"),
+        (True, f"is recorded by {settings}"),
+        (True, "nothing was recorded yet"),
+    ]
+    append(root, work(0, 1))
+    assert "the last event came at " in about(findings(home, code=EX_OK), "OpenCode")[-1][1]
+    assert (True, "the recorder starts") in about(findings(home, code=EX_OK), "Log")
+
+
+@POSIX_ONLY
+def test_hooks_that_somebody_took_away_are_missed(home: Path, settings: Path) -> None:
+    installed(home)
+    settings.write_text("{}")
+    texts = {text: remedy for _, text, remedy in wrong(findings(home, code=EX_FAIL))}
+    assert "clankers install claude-code" in texts[f"our entry in {settings} is gone"]
+    clankers(home, "uninstall", "claude-code")
+    assert [text for _, text, _ in wrong(findings(home, code=EX_FAIL))] == ["is not recorded"]
+
+
+@POSIX_ONLY
+def test_a_projects_entry_is_looked_after_from_anywhere(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = home / "shop"
+    place.mkdir()
+    with monkeypatch.context() as there:
+        there.chdir(place)
+        clankers(home, "install", "--project", "opencode")
+    plugin = place / ".opencode" / "plugin" / "clankers.js"
+    assert (True, f"is recorded by {plugin}") in about(findings(home, code=EX_OK), "OpenCode")
+    plugin.unlink()
+    assert wrong(findings(home, code=EX_FAIL))[0][1] == f"our entry in {plugin} is gone"
+
+
+@POSIX_ONLY
+def test_settings_that_cannot_be_read_are_to_be_mended(home: Path, settings: Path) -> None:
+    installed(home)
+    settings.write_bytes(b'{"a": }')
+    assert ("Claude Code", f"{settings}: line 1, column 7: ") == tuple(
+        text[: len(f"{settings}: line 1, column 7: ")] for text in wrong(findings(home, code=EX_FAIL))[0][:2]
+    )
+
+
+@POSIX_ONLY
+def test_obstacles_have_remedies(home: Path, settings: Path) -> None:
+    installed(home)
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"disableAllHooks": True}))
+    clients(home, claude="2.0.50", opencode="2.0.1")
+    (home / ".config" / "opencode" / "plugin" / "clankers.js").open("a").close()
+    told = [text for _, text, _ in wrong(findings(home, code=EX_FAIL))]
+    assert any("disableAllHooks is set" in text for text in told)
+    assert any("2.0.50 does not know PermissionDenied, PostCompact" in text for text in told)
+    assert any("OpenCode 2.x is not recorded yet" in text for text in told)
+
+
+@POSIX_ONLY
+def test_a_plugin_of_another_version_is_to_be_installed_again(home: Path) -> None:
+    installed(home)
+    with (home / ".config" / "opencode" / "plugin" / "clankers.js").open("a") as plugin:
+        plugin.write("// older")
+    ((_, text, remedy),) = wrong(findings(home, code=EX_FAIL))
+    assert text.endswith("that of another clankers")
+    assert remedy == "run `clankers install opencode` again"
+
+
+def test_lines_that_could_not_be_used_are_told(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    add_to_log(root, b'no JSON \x1b[2J\n{"v":1,"id":"torn","ts":"2026-\n')
+    assert clankers(home, "project").code == EX_OK
+    ((_, text, remedy),) = wrong(findings(home, code=EX_FAIL))
+    assert text == "2 lines of the log could not be used"
+    assert "select * from rejects" in remedy
+
+
+@pytest.mark.parametrize("ts", ["garbage", "", "2026-13-01T00:00:00Z", "\\u001b[2J"])
+def test_a_last_event_without_a_time_is_no_end_of_the_examination(ts: str, home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    line = f'{{"v":1,"id":"x","ts":"{ts}","level":"info","source":"opencode","type":"x","payload":{{}}}}\n'
+    add_to_log(root, line.encode())
+    assert about(findings(home, code=EX_OK), "Database")
+
+
+def test_a_torn_last_line_hides_no_event_before_it(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    add_to_log(root, b'{"v":1,"id":"torn","ts":"2026-11-20T23:45:39.317Z","level":"info","source":"opencode","ty')
+    assert "the last event came at " in about(findings(home, code=EX_OK), "OpenCode")[-1][1]
+
+
+def test_a_database_that_is_current_or_behind_is_well(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    clankers(home, "project")
+    assert (True, "current") in about(findings(home, code=EX_OK), "Database")
+    size = sum(p.stat().st_size for p in root.glob("*.jsonl"))
+    append(root, work(1, 1))
+    behind = sum(p.stat().st_size for p in root.glob("*.jsonl")) - size
+    assert any(
+        text.startswith(f"{short_bytes(behind)} of the log behind")
+        for _, text in about(findings(home, code=0), "Database")
+    )
+
+
+def test_a_watcher_is_told(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    clankers(home, "project")
+    with ProjectorLock(str(root / "clankers.db"), "project --watch"):
+        assert (True, "current; a watcher keeps it so") in about(findings(home, code=EX_OK), "Database")
+
+
+def test_a_database_of_an_older_version_is_to_be_replayed(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    clankers(home, "project")
+    with closing(apsw.Connection(str(root / "clankers.db"))) as db:
+        db.pragma("user_version", VERSION - 1)
+    ((subject, text, remedy),) = wrong(findings(home, code=EX_FAIL))
+    assert (subject, remedy) == ("Database", "clankers project")
+    assert text.startswith(f"made by another clankers (schema {VERSION - 1}")
+    assert clankers(home, "project").code == EX_OK
+    assert findings(home, code=EX_OK)
+
+
+def test_a_database_of_a_newer_version_is_not_to_be_replayed_which_would_be_refused(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    clankers(home, "project")
+    with closing(apsw.Connection(str(root / "clankers.db"))) as db:
+        db.pragma("user_version", VERSION + 1)
+    assert clankers(home, "project").code != EX_OK
+    ((_, _, remedy),) = wrong(findings(home, code=EX_FAIL))
+    assert remedy != "clankers project"
+
+
+def test_what_is_no_database_is_to_be_rebuilt(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    (root / "clankers.db").write_bytes(b"no database" * 1000)
+    ((subject, text, remedy),) = wrong(findings(home, code=EX_FAIL))
+    assert (subject, remedy) == ("Database", "clankers project --rebuild")
+    assert text.startswith("it cannot be read: ")
+
+
+def test_a_log_that_was_cut_is_told(home: Path, root: Path) -> None:
+    append(root, work(0, 3))
+    clankers(home, "project")
+    (log,) = root.glob("clankers-*.jsonl")
+    os.truncate(log, 100)
+    ((subject, text, _),) = wrong(findings(home, code=EX_FAIL))
+    assert (subject, text.partition(":")[0]) == ("Database", "the log is not what was read")
+
+
+def test_the_state_of_the_backfill_is_told(home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(root, work(0, 1))
+    clankers(home, "project")
+    assert "the past was not taken in" in about(findings(home, code=EX_OK), "Database")[-1][1]
+    monkeypatch.setenv("CLANKERS_DATA_PATH", str(root))
+    with NamedLock(lock_path(), "backfill", "taken"):
+        assert about(findings(home, code=EX_OK), "Database")[-1][1] == "the past is being taken in right now"
+    set_meta(str(root / "clankers.db"), BACKFILL, "1700000000000")
+    assert "the past was taken in at 2023-11-1" in about(findings(home, code=EX_OK), "Database")[-1][1]
+
+
+@POSIX_ONLY
+def test_a_root_that_cannot_be_written_is_told(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    root.chmod(0o500)
+    # To root everything can be written: then the mode has to be asked for it.
+    with mock.patch.object(os, "access", lambda path, asked: os.stat(path).st_mode >> 6 & asked == asked):
+        found = findings(home, code=EX_FAIL)
+    root.chmod(0o700)
+    ((subject, text, remedy),) = wrong(found)
+    assert (subject, text) == ("Log", f"{root} cannot be written")
+    assert "chmod" in remedy
+
+
+def test_a_recorder_that_does_not_start_is_told(home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(root, work(0, 1))
+    broken = home / "python"
+    broken.write_text("#!/bin/sh\nprintf 'broken \\033[2J' >&2\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(broken))
+    ((_, text, _),) = wrong(findings(home, code=EX_FAIL))
+    assert text.startswith("the recorder does not start: broken")
+
+
+@POSIX_ONLY
+def test_hostile_paths_do_not_steer_the_terminal(home: Path, root: Path) -> None:
+    odd = home / HOSTILE.replace("\n", "").replace("\r", "")
+    root.mkdir()
+    places = {str(odd / "settings.json"): "claude-code", str(odd / "clankers.js"): "opencode"}
+    (root / "installed.json").write_text(json.dumps(places))
+    gone = [text for _, text, _ in wrong(findings(home, code=EX_FAIL))]
+    assert gone == [f"our entry in {path} is gone" for path in places]
+    assert "\\x1b[2J" in clankers(home, "doctor").out
+
+
+@pytest.mark.parametrize("content", [b"[1]", b"{", b"\xff", b'{"a": 1}'])
+def test_a_list_of_places_that_somebody_mangled_is_no_reason_to_fail(content: bytes, home: Path, root: Path) -> None:
+    root.mkdir()
+    (root / "installed.json").write_bytes(content)
+    findings(home, code=EX_OK)

@@ -1,0 +1,430 @@
+"""Putting our entries into other people's files, and out again: real files, whatever their state."""
+
+import errno
+import json
+import os
+import plistlib
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from clankers import background, jsonc, paths
+from clankers.errors import EX_FAIL, EX_OK, EX_USAGE
+from clankers.harnesses.claude_code import EVENTS, hook_command
+from clankers.service import ServiceError, service
+from tests.commands import POSIX_ONLY, Result, call
+
+OLD_HOOK = "trap '' TERM; /old/bin/clankers append claude-code"
+THEIRS = {"type": "command", "command": "/usr/bin/notify 'clankers'"}
+BOM = b"\xef\xbb\xbf"
+
+
+def group(*commands: str) -> dict[str, Any]:
+    return {"matcher": "", "hooks": [{"type": "command", "command": command} for command in commands]}
+
+
+OTHERS = {"model": "opus", "hooks": {"Stop": [{"matcher": "Bash", "hooks": [THEIRS]}], "Setup": [{"hooks": [THEIRS]}]}}
+SETTINGS: dict[str, bytes | None] = {
+    "missing": None,
+    "empty": b"",
+    "an empty object": b"{}",
+    "spread": b'{\n  "model": "opus",\n\n  "env": { "A":"\xc3\xa4\\u00e4" }\n}\n',
+    "comments": b'// mine\n{\n  "a": 1, // one\n  /* "hooks": {} */\n  "hooks": {\n    // none yet\n  },\n}\n',
+    "other people's hooks": json.dumps(OTHERS, indent=2).encode(),
+    "other people's hooks on one line": json.dumps(OTHERS).encode(),
+    "windows": json.dumps(OTHERS, indent=4).replace("\n", "\r\n").encode(),
+    "a byte order mark": BOM + b'{"a": 1}\n',
+    "tabs": json.dumps(OTHERS, indent="\t").encode() + b"\n",
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def settings(home: Path) -> Path:
+    return home / ".claude" / "settings.json"
+
+
+@pytest.fixture
+def plugin(home: Path) -> Path:
+    return home / ".config" / "opencode" / "plugin" / "clankers.js"
+
+
+@pytest.fixture(autouse=True)
+def started() -> Iterator[mock.Mock]:
+    """What would have been started in the background."""
+    with mock.patch.object(background, "start") as start:
+        yield start
+
+
+def clankers(home: Path, *args: str, **env: str) -> Result:
+    """The command, on a machine without clients but those in `home/bin`."""
+    nowhere = {"PATH": str(home / "bin"), "XDG_CONFIG_HOME": "", "XDG_DATA_HOME": "", "CLAUDE_CONFIG_DIR": ""}
+    return call(home / "data", *args, **nowhere | env)
+
+
+def client(home: Path, name: str, says: str) -> None:
+    program = home / "bin" / name
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/sh\necho '{says}'\n")
+    program.chmod(0o755)
+
+
+def given(path: Path, data: bytes | None) -> bytes | None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if data is not None:
+        path.write_bytes(data)
+    return data
+
+
+def tree(place: Path) -> dict[str, bytes | str]:
+    """Every file below `place` but the data root, by its content; links by where they lead."""
+    files = [p for p in place.rglob("*") if p.is_file() or p.is_symlink()]
+    return {str(p): str(p.readlink()) if p.is_symlink() else p.read_bytes() for p in files}
+
+
+def plain(data: bytes) -> Any:
+    return jsonc.parse(data.decode()).plain
+
+
+def ours(data: bytes) -> dict[str, int]:
+    """How often our command is in the settings, by event."""
+    found: dict[str, int] = {}
+    for event, groups in plain(data)["hooks"].items():
+        commands = [hook["command"] for g in groups for hook in g["hooks"]]
+        if count := sum("append claude-code" in command for command in commands):
+            found[event] = count
+    return found
+
+
+def without_ours(data: bytes | None) -> Any:
+    value = plain(data or b"")
+    hooks = {}
+    for event, groups in value.pop("hooks", {}).items():
+        left = [g for g in groups if not any("append claude-code" in hook["command"] for hook in g["hooks"])]
+        if left:
+            hooks[event] = left
+    return value | ({"hooks": hooks} if hooks else {})
+
+
+def is_within(whole: bytes, part: bytes) -> bool:
+    """Whether `part` became `whole` by insertions alone."""
+    rest = iter(whole)
+    return all(byte in rest for byte in part)
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_the_hooks_are_added_once_and_all_else_stays(kind: str, home: Path, settings: Path) -> None:
+    before = given(settings, SETTINGS[kind])
+    done = clankers(home, "install", "claude-code")
+    assert done.code == EX_OK
+    after = settings.read_bytes()
+    assert ours(after) == dict.fromkeys(EVENTS, 1)
+    assert is_within(after, before or b"")
+    assert without_ours(after) == without_ours(before)
+    backup = settings.with_name("settings.json.before-clankers")
+    assert (backup.read_bytes() if backup.exists() else None) == before
+    again = clankers(home, "install", "claude-code")
+    assert again.code == EX_OK
+    assert "already" in again.out
+    assert settings.read_bytes() == after
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+@pytest.mark.parametrize("backup", ["with its backup", "without its backup"])
+def test_uninstalling_gives_the_file_back(kind: str, backup: str, home: Path, settings: Path) -> None:
+    before = given(settings, SETTINGS[kind])
+    assert clankers(home, "install", "claude-code").code == EX_OK
+    if backup == "without its backup":
+        settings.with_name("settings.json.before-clankers").unlink(missing_ok=True)
+        if kind in ("empty", "an empty object"):
+            before = None  # nobody can tell them from a file that is ours
+    assert clankers(home, "uninstall", "claude-code").code == EX_OK
+    assert [p.name for p in settings.parent.iterdir()] == ([settings.name] if before is not None else [])
+    if before is not None:
+        assert settings.read_bytes() == before
+    assert not (home / "data" / "installed.json").exists()
+    assert "was not recorded" in clankers(home, "uninstall", "claude-code").out
+
+
+def test_hooks_that_were_there_twice_and_old_ones_written_by_hand_become_one(home: Path, settings: Path) -> None:
+    stop = [group(hook_command()), {"matcher": "", "hooks": [THEIRS]}, group(hook_command()), group(OLD_HOOK)]
+    given(settings, json.dumps({"hooks": {"Stop": stop, "PreToolUse": [group("mine", OLD_HOOK)]}}, indent=2).encode())
+    assert clankers(home, "install", "claude-code").code == EX_OK
+    assert ours(settings.read_bytes()) == dict.fromkeys(EVENTS, 1)
+    assert OLD_HOOK not in settings.read_text()
+    assert {"matcher": "", "hooks": [THEIRS]} in plain(settings.read_bytes())["hooks"]["Stop"]
+    assert group("mine") in plain(settings.read_bytes())["hooks"]["PreToolUse"]
+
+
+def test_uninstalling_gives_back_even_the_hooks_of_ours_that_were_there_before(home: Path, settings: Path) -> None:
+    before = given(settings, json.dumps({"hooks": {"Stop": [group(OLD_HOOK), group(hook_command())]}}).encode())
+    clankers(home, "install", "claude-code")
+    clankers(home, "uninstall", "claude-code")
+    assert tree(settings.parent) == {str(settings): before}
+    clankers(home, "uninstall", "claude-code")
+    assert tree(settings.parent) == {}
+
+
+@pytest.mark.parametrize("backup", ["with its backup", "without its backup"])
+def test_what_others_added_after_us_stays(backup: str, home: Path, settings: Path) -> None:
+    given(settings, SETTINGS["other people's hooks"])
+    clankers(home, "install", "claude-code")
+    value = plain(settings.read_bytes())
+    value["theme"] = "dark"
+    value["hooks"]["Stop"].append(group("later"))
+    value["hooks"]["SessionEnd"][0]["hooks"].append(THEIRS)  # in the very group that is ours
+    settings.write_text(json.dumps(value, indent=2))
+    if backup == "without its backup":
+        settings.with_name("settings.json.before-clankers").unlink()
+    assert clankers(home, "uninstall", "claude-code").code == EX_OK
+    left = plain(settings.read_bytes())
+    assert left.pop("theme") == "dark"
+    assert left["hooks"].pop("SessionEnd") == [{"hooks": [THEIRS]}]
+    assert left["hooks"]["Stop"].pop() == group("later")
+    assert left == OTHERS
+
+
+def test_the_backup_is_of_the_last_install(home: Path, settings: Path) -> None:
+    given(settings, b'{"a": 1}')
+    clankers(home, "install", "claude-code")
+    settings.write_text(json.dumps(plain(settings.read_bytes()) | {"b": 2}))
+    clankers(home, "uninstall", "claude-code")
+    settings.write_bytes(b'{"c": 3}')
+    clankers(home, "install", "claude-code")
+    assert settings.with_name("settings.json.before-clankers").read_bytes() == b'{"c": 3}'
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_the_files_mode_is_kept(mode: int, home: Path, settings: Path) -> None:
+    given(settings, b"{}")
+    settings.chmod(mode)
+    for command in ("install", "uninstall"):
+        assert clankers(home, command, "claude-code").code == EX_OK
+        assert stat.S_IMODE(settings.stat().st_mode) == mode
+
+
+@POSIX_ONLY
+def test_a_link_stays_and_what_it_leads_to_is_changed(home: Path, settings: Path) -> None:
+    real = home / "dotfiles" / "claude.json"
+    given(real, b'{"a": 1}')
+    settings.parent.mkdir()
+    settings.symlink_to(os.path.join("..", "dotfiles", "claude.json"))
+    clankers(home, "install", "claude-code")
+    assert settings.is_symlink()
+    assert ours(real.read_bytes()) == dict.fromkeys(EVENTS, 1)
+    clankers(home, "uninstall", "claude-code")
+    assert settings.is_symlink()
+    assert real.read_bytes() == b'{"a": 1}'
+
+
+BAD = {
+    "malformed": (b'{\n  "a": 1,\n  "b" }', "line 3, column 7"),
+    "cut off": (b'{"a": [1, 2', "line 1, column 12"),
+    "two documents": (b"{}\n{}", "line 2, column 1"),
+    "not UTF-8": (b'{\n"a": "\xff"}', "line 2: not UTF-8"),
+    "hooks that are a list": (b'{"hooks": []}', '"hooks" is not an object'),
+    "an event that is an object": (b'{\n"hooks": {"Stop": {}}}', 'line 2, column 19: "Stop" is not a list'),
+    "hooks that are there twice": (b'{"hooks": {}, "hooks": {}}', '"hooks" is there twice'),
+    "no object": (b"[]", "not an object"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("sources", [("claude-code",), ("opencode", "claude-code")])
+def test_what_cannot_be_read_stops_all_and_nothing_is_changed(
+    kind: str, sources: tuple[str, ...], home: Path, settings: Path, started: mock.Mock
+) -> None:
+    data, told = BAD[kind]
+    given(settings, data)
+    before = tree(home)
+    done = clankers(home, "install", *sources)
+    assert done.code == EX_FAIL
+    assert str(settings) in done.err
+    assert told in done.err
+    assert tree(home) == before
+    started.assert_not_called()
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("sources", [("claude-code",), ("opencode", "claude-code")])
+def test_a_read_only_file_stops_all_and_nothing_is_changed(
+    sources: tuple[str, ...], home: Path, settings: Path
+) -> None:
+    """Also for root: the mode is the user's word."""
+    given(settings, b"{}")
+    settings.chmod(0o444)
+    before = tree(home)
+    done = clankers(home, "install", *sources)
+    assert done.code == EX_FAIL
+    assert f"{settings} is read-only" in done.err
+    assert tree(home) == before
+
+
+def test_a_directory_in_the_files_place_is_told(home: Path, settings: Path) -> None:
+    settings.mkdir(parents=True)
+    done = clankers(home, "install", "claude-code")
+    assert (done.code, tree(home)) == (EX_FAIL, {})
+    assert f"{settings} cannot be read" in done.err
+
+
+@pytest.mark.parametrize("before", [None, b'{"a": 1}'])
+def test_a_disk_that_fails_leaves_the_old_file_and_no_other(before: bytes | None, home: Path, settings: Path) -> None:
+    given(settings, before)
+    found = tree(home)
+    with mock.patch.object(os, "replace", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+        done = clankers(home, "install", "claude-code")
+    assert done.code == EX_FAIL
+    assert "No space left" in done.err
+    assert tree(home) == found
+
+
+def test_a_dry_run_shows_the_difference_and_changes_nothing(home: Path, settings: Path, started: mock.Mock) -> None:
+    given(settings, b'{\n  "a": "\x7f"\n}\n')
+    before = tree(home)
+    done = clankers(home, "install", "claude-code", "opencode", "--service", "--dry-run")
+    assert done.code == EX_OK
+    assert f"--- {settings}" in done.out
+    assert '-  "a": "\\x7f"' in done.out
+    assert '+    "SessionEnd": [' in done.out
+    assert "+// Records what happens in OpenCode" in done.out
+    assert tree(home) == before
+    started.assert_not_called()
+
+
+def test_a_project_gets_entries_of_its_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = home / "src" / "shop"
+    place.mkdir(parents=True)
+    monkeypatch.chdir(place)
+    assert clankers(home, "install", "--project", "claude-code", "opencode").code == EX_OK
+    files = {place / ".claude" / "settings.local.json", place / ".opencode" / "plugin" / "clankers.js"}
+    assert {p for p in place.rglob("*") if p.is_file()} == files
+    assert set(json.loads((home / "data" / "installed.json").read_text())) == {str(file) for file in files}
+    assert not (home / ".claude").exists()
+    assert clankers(home, "uninstall", "--project", "claude-code", "opencode").code == EX_OK
+    assert [p for p in place.rglob("*") if p.is_file()] == []
+
+
+@POSIX_ONLY
+def test_an_older_client_gets_only_what_it_knows_and_the_rest_when_it_is_updated(home: Path, settings: Path) -> None:
+    client(home, "claude", "2.0.50 (Claude Code)")
+    clankers(home, "install", "claude-code")
+    known = {event for event, since in EVENTS.items() if since <= (2, 0, 50)}
+    assert set(ours(settings.read_bytes())) == known
+    assert "PostToolUseFailure" not in known
+    client(home, "claude", "2.1.329 (Claude Code)")
+    clankers(home, "install", "claude-code")
+    assert ours(settings.read_bytes()) == dict.fromkeys(EVENTS, 1)
+    client(home, "claude", "1.0.128 (Claude Code)")
+    assert clankers(home, "install", "claude-code").code == EX_FAIL
+
+
+def test_what_keeps_the_hooks_from_running_is_told(home: Path, settings: Path) -> None:
+    given(settings, b'{\n  // quiet\n  "disableAllHooks": true\n}\n')
+    done = clankers(home, "install", "claude-code")
+    assert done.code == EX_OK
+    assert f"but: {settings}, line 2, column 3: not plain JSON" in done.err
+    assert "disableAllHooks is set" in done.err
+
+
+def test_a_plugin_that_is_not_ours_is_left_alone(home: Path, plugin: Path) -> None:
+    given(plugin, b"export default () => {}\n")
+    before = tree(home)
+    done = clankers(home, "install", "claude-code", "opencode")
+    assert (done.code, tree(home)) == (EX_FAIL, before)
+    assert f"{plugin} is there and not ours" in done.err
+    assert clankers(home, "uninstall", "opencode").code == EX_OK
+    assert tree(home) == before
+
+
+@pytest.mark.parametrize("company", [(), ("other.js",)])
+def test_the_plugins_folder_goes_with_it_if_nothing_else_is_there(
+    company: tuple[str, ...], home: Path, plugin: Path
+) -> None:
+    for name in company:
+        given(plugin.with_name(name), b"// theirs")
+    assert clankers(home, "install", "opencode").code == EX_OK
+    assert clankers(home, "install", "opencode").out.startswith("OpenCode is recorded already")
+    assert clankers(home, "uninstall", "opencode").code == EX_OK
+    assert plugin.parent.exists() == bool(company)
+    assert not plugin.exists()
+
+
+def test_the_plugin_as_installed_is_javascript_and_its_catch_up_runs(home: Path, plugin: Path) -> None:
+    clankers(home, "install", "opencode")
+    text = plugin.read_text("utf-8")
+    found = re.search(r"^const CATCH_UP = (\[.+\])", text, re.MULTILINE)
+    assert found
+    (home / "data" / "catch-up.lock").touch()
+    env = {paths.DATA_ENV: str(home / "data"), "HOME": str(home), "PYTHONPATH": str(home)}
+    done = subprocess.run(json.loads(found[1]), env=env, cwd="/", capture_output=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert (home / "data" / "clankers.db").exists()
+    if node := shutil.which("node"):
+        module = home / "clankers.mjs"
+        module.write_text(text, "utf-8")
+        subprocess.run([node, "--check", module], check=True)
+
+
+def test_the_past_is_taken_in_after_an_install_that_changed_something(home: Path, started: mock.Mock) -> None:
+    clankers(home, "install", "opencode")
+    started.assert_called_once_with("backfill")
+
+
+@pytest.mark.parametrize("args", [(), ("codex",), ("claude-code", "codex")])
+def test_only_harnesses_that_are_known_can_be_named(args: tuple[str, ...], home: Path) -> None:
+    done = clankers(home, "install", *args)
+    assert (done.code, tree(home)) == (EX_USAGE, {})
+    assert "claude-code, opencode" in done.err
+
+
+# The service.
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="systemd")
+def test_the_service_is_a_unit_that_systemd_takes(home: Path) -> None:
+    odd = home / '50% "of" it'
+    done = call(odd, "install", "--service", XDG_CONFIG_HOME="", HOME=str(home))
+    unit = home / ".config" / "systemd" / "user" / "clankers.service"
+    assert (done.code, f"The service is written: {unit}" in done.out) == (EX_OK, True)
+    escaped = str(odd).replace("%", "%%").replace('"', '\\"')
+    assert f'Environment="{paths.DATA_ENV}={escaped}"' in unit.read_text()
+    if analyze := shutil.which("systemd-analyze"):
+        env = {"XDG_RUNTIME_DIR": str(home), "HOME": str(home), "PATH": os.environ["PATH"]}
+        subprocess.run([analyze, "--user", "verify", str(unit)], env=env, check=True)
+    assert call(odd, "uninstall", "--service", XDG_CONFIG_HOME="", HOME=str(home)).code == EX_OK
+    assert not unit.exists()
+
+
+def test_a_dollar_in_the_data_path_is_one_in_the_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd.exec(5): in Environment= the $ character has no special meaning."""
+    monkeypatch.setenv(paths.DATA_ENV, "/srv/$data")
+    assert f'Environment="{paths.DATA_ENV}=/srv/$data"' in service("linux").text.decode()
+
+
+@POSIX_ONLY
+def test_on_a_mac_it_is_an_agent(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv(paths.DATA_ENV, "/srv/50% <of> it")
+    made = service("darwin")
+    assert made.path == home / "Library" / "LaunchAgents" / "clankers.project.plist"
+    agent = plistlib.loads(made.text)
+    assert agent["EnvironmentVariables"] == {paths.DATA_ENV: "/srv/50% <of> it"}
+    assert agent["ProgramArguments"] == background.command("project", "--watch")
+
+
+def test_elsewhere_there_is_no_service() -> None:
+    with pytest.raises(ServiceError, match="project --watch"):
+        service("win32")
