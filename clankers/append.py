@@ -59,13 +59,15 @@ def main(argv: list[str]) -> int:
         return EX_USAGE
     try:
         with Log(paths.data_root()) as log:
-            if options.stream:
-                return _stream(log, options)
-            return _write(log, options, [_read_document(0)])
+            told: set[str] = set()
+            code = _stream(log, options, told) if options.stream else _write(log, options, [_read_document(0)], told)
+        _catch_up(told)
     except OSError as e:
         where = f" {e.filename}" if e.filename else f" in {paths.data_root()}"
         _complain(f"cannot write the log{where}: {e.strerror or e}; check the directory's owner and free space")
         return EX_IO
+    else:
+        return code
 
 
 def _options(argv: list[str]) -> Options:
@@ -151,7 +153,7 @@ def _readable(fd: int, seconds: float) -> bool:
     return bool(p.poll(max(seconds, 0) * 1000))
 
 
-def _stream(log: Log, options: Options) -> int:
+def _stream(log: Log, options: Options, told: set[str]) -> int:
     code = EX_OK
     group: list[_Input] = []
     waiting = 0
@@ -160,9 +162,9 @@ def _stream(log: Log, options: Options) -> int:
             group.append(_parse(raw))
             waiting += len(raw)
         if group and (waiting > _STREAM_GROUP or not raw):
-            code = max(code, _write(log, options, group))
+            code = max(code, _write(log, options, group, told))
             group, waiting = [], 0
-    return max(code, _write(log, options, group))
+    return max(code, _write(log, options, group, told))
 
 
 def _lines(fd: int) -> Iterator[bytes]:
@@ -191,17 +193,20 @@ def _lines(fd: int) -> Iterator[bytes]:
             pieces, size = [], 0
 
 
-def _write(log: Log, options: Options, group: Iterable[_Input]) -> int:
-    """Log the input, then what it announces; returns the exit code once both are on the disk."""
+def _write(log: Log, options: Options, group: Iterable[_Input], told: set[str]) -> int:
+    """Log the input, then what it announces; returns the exit code once both are on the disk.
+
+    The events' types are added to `told`.
+    """
     now = time.time_ns()
-    lines, announced, told, code = [], [], [], EX_OK
+    lines, announced, code = [], [], EX_OK
     for piece in group:
         if piece.error is None:
             kind = options.kind or kinds.kind_of(piece.document)
             level = kinds.level_of(kind, piece.document)
             lines.append(envelope.line(options.source, kind, piece.raw, level=level, now_ns=now))
             announced.append(piece.document)
-            told.append(kind)
+            told.add(kind)
         else:
             payload = envelope.invalid(piece.raw, piece.error)
             lines.append(envelope.line(options.source, envelope.INVALID, payload, level=envelope.ERROR, now_ns=now))
@@ -211,7 +216,6 @@ def _write(log: Log, options: Options, group: Iterable[_Input]) -> int:
     if options.source == "claude-code" and announced:
         _follow(log, announced)
     log.sync()
-    _catch_up(told)
     return code
 
 
@@ -225,7 +229,7 @@ def _follow(log: Log, hooks: list[Any]) -> None:
         _complain(f"transcript not read: {type(e).__name__}: {e}; the next hook or `clankers project` tries again")
 
 
-def _catch_up(told: list[str]) -> None:
+def _catch_up(told: set[str]) -> None:
     """At the end of a turn, have the database brought up to date; every command that reads does so too."""
     try:
         background.after_turn(told)

@@ -4,6 +4,7 @@ Everything goes through the log, as what is told live does, and each record bear
 import can be stopped at any point and run again, and twice adds nothing.
 """
 
+import errno
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,9 +14,10 @@ from typing import NamedTuple
 from clankers import envelope, recorded, transcripts
 from clankers.log import Log
 from clankers.opencode_store import SOURCE as OPENCODE
-from clankers.opencode_store import Record, Session, StoreError
+from clankers.opencode_store import Record, Session, StoreBusyError, StoreError
 
 DAYS = 30  # how far back, if nobody says otherwise
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _CHUNK = 4 << 20  # bytes that are written between two looks at the clock
 
 
@@ -33,12 +35,13 @@ class Past(NamedTuple):
 
 @dataclass
 class Imported:
-    """What an import did: counts, and what could not be read."""
+    """What an import did: counts, what could not be read, and whether that may be otherwise the next time."""
 
     sessions: int = 0
     records: int = 0
     older: int = 0
     problems: list[str] = field(default_factory=list)
+    busy: bool = False
 
     def add(self, records: int) -> None:
         """Count a session's new records."""
@@ -67,6 +70,11 @@ def backfill(
         try:
             session.take_in(log, done)
         except (transcripts.TranscriptError, StoreError) as e:
+            done.problems.append(str(e))
+            done.busy |= isinstance(e, StoreBusyError)
+        except OSError as e:
+            if e.errno in _NO_ROOM:  # it is the log that cannot be written
+                raise
             done.problems.append(str(e))
     return done
 

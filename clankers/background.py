@@ -18,13 +18,13 @@ _DELAY = 1.0  # seconds that a catch-up waits, so that the ends of a turn and of
 _NICENESS = 15  # behind whatever the user is doing
 
 
-def after_turn(kinds: list[str]) -> None:
-    """Start a catch-up when one of the events just logged ended a turn and nobody follows the log.
+def after_turn(kinds: set[str]) -> None:
+    """Start a catch-up when one of the events just logged ended a turn.
 
     Raises:
         OSError: it cannot be started.
     """
-    if not _TURN_ENDS.isdisjoint(kinds) and not watched(paths.database_path()):
+    if not _TURN_ENDS.isdisjoint(kinds):
         start("catch-up")
 
 
@@ -52,20 +52,29 @@ def start(*arguments: str) -> None:
         null = subprocess.DEVNULL
         subprocess.Popen(argv, stdin=null, stdout=null, stderr=null, creationflags=flags)
         return
-    # What runs us waits for the end of our output: the new process must not hold on to it, nor to its signals.
+    import signal
+
+    # What runs us waits for the end of our output: the new process must not hold on to it. And it is to be stopped as
+    # any other, though hooks ignore TERM.
     null_device = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     try:
-        os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsid=True)
+        os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=signals, setsid=True)
     except NotImplementedError:  # by an old C library: a process group of its own is next best
-        os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setpgroup=0)
+        os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=signals, setpgroup=0)
 
 
 def wait_turn() -> bool:
-    """Wait for what else is about to be logged; False when another catch-up is waiting already and will see it too."""
-    root = paths.data_root()
+    """Wait for what else is about to be logged; False when another process sees it too."""
+    if watched(paths.database_path()):
+        return False
     be_nice()
+    for name, path in ((paths.DATA_ENV, paths.data_root()), (paths.DB_ENV, paths.database_path())):
+        if os.environ.get(name):
+            os.environ[name] = os.path.abspath(path)
+    os.chdir(os.sep)  # a directory that somebody works in is not to be kept busy
     try:
-        fd = os.open(os.path.join(root, "catch-up.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        fd = os.open(os.path.join(paths.data_root(), "catch-up.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError:
         return False  # no root, or none that can be written: nothing to catch up with
     try:

@@ -51,7 +51,11 @@ def content(path: Path) -> bytes | None:
         FileError: it is there, and cannot be read.
     """
     try:
-        return path.read_bytes()
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(fd, "rb") as f:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise FileError(f"{path} is not a regular file; move it away first")
+            return f.read()
     except FileNotFoundError:
         return None
     except OSError as e:
@@ -125,8 +129,18 @@ def _write(path: Path, data: bytes, mode: int) -> None:
             f.flush()
             os.fsync(f.fileno())
         os.chmod(temporary, mode)
+        _give(temporary, path)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _give(temporary: str, path: Path) -> None:
+    """Let the new file be whose the old one is: root, too, installs for others."""
+    if hasattr(os, "chown"):
+        with contextlib.suppress(FileNotFoundError):
+            old, new = path.stat(), os.stat(temporary)
+            if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+                os.chown(temporary, old.st_uid, old.st_gid)

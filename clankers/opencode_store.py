@@ -58,6 +58,10 @@ class StoreError(Exception):
     """A store that cannot be read; the message says why."""
 
 
+class StoreBusyError(StoreError):
+    """A store that another program keeps to itself for now."""
+
+
 def _record(prefix: str, kind: str, id: str, payload: bytes, *, head: bytes = b"", tail: bytes = b"") -> Record:
     """A record with `payload` between `head` and `tail`, which are ours and do not count for its id."""
     payload = jsondoc.trim(payload)
@@ -85,8 +89,9 @@ def tree_sessions(storage: str) -> Iterator[Session]:
         OSError: a file cannot be read.
     """
     known = set()
-    for project in _names(storage, "session"):
-        for name in _names(storage, "session", project):
+    unlisted: list[str] = []
+    for project in _names(unlisted, storage, "session"):
+        for name in _names(unlisted, storage, "session", project):
             id = name.removesuffix(".json")
             problems: list[str] = []
             content = _content(problems, storage, "session", project, name)
@@ -95,9 +100,11 @@ def tree_sessions(storage: str) -> Iterator[Session]:
                 yield Session(id, _created(content), _tree_records(problems, storage, project, id, content))
             elif problems:
                 yield Session(id, None, _told(problems))
-    for id in _names(storage, "message"):
+    for id in _names(unlisted, storage, "message"):
         if id not in known:
             yield Session(id, None, _tree_messages([], storage, id))
+    if unlisted:
+        yield Session(storage, None, _told(unlisted))
 
 
 def _tree_records(problems: list[str], storage: str, project: str, session: str, content: bytes) -> Iterator[Record]:
@@ -112,11 +119,11 @@ def _tree_records(problems: list[str], storage: str, project: str, session: str,
 
 
 def _tree_messages(problems: list[str], storage: str, session: str) -> Iterator[Record]:
-    for name in _names(storage, "message", session):
+    for name in _names(problems, storage, "message", session):
         message = name.removesuffix(".json")
         if (content := _content(problems, storage, "message", session, name)) is not None:
             yield _record(STORAGE, "message", message, content)
-        for part in _names(storage, "part", message):
+        for part in _names(problems, storage, "part", message):
             if (content := _content(problems, storage, "part", message, part)) is not None:
                 yield _record(STORAGE, "part", part.removesuffix(".json"), content)
     yield from _told(problems)
@@ -129,11 +136,16 @@ def _told(problems: list[str]) -> Iterator[Record]:
     yield from ()
 
 
-def _names(*path: str) -> list[str]:
+def _names(problems: list[str], *path: str) -> list[str]:
+    """What is in a directory; none, with a note to `problems`, where it cannot be read."""
+    directory = os.path.join(*path)
     try:
-        return sorted(n for n in os.listdir(os.path.join(*path)) if not n.startswith("."))
+        return sorted(n for n in os.listdir(directory) if not n.startswith("."))
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        pass
+    except OSError as e:
+        problems.append(f"{directory} cannot be read: {e.strerror}")
+    return []
 
 
 def _content(problems: list[str], *path: str) -> bytes | None:
@@ -175,6 +187,8 @@ def open_store(path: str) -> apsw.Connection:
         db.set_busy_timeout(_BUSY_MS)
         db.authorizer = _only_sessions
         db.execute("SELECT count(*) FROM session").fetchone()
+    except (apsw.BusyError, apsw.LockedError) as e:
+        raise StoreBusyError(f"{path} is kept by another program: {e}") from e
     except apsw.Error as e:
         raise StoreError(f"{path} cannot be read: {e}") from e
     return db
@@ -218,6 +232,8 @@ def _db_records(db: apsw.Connection, session: Any) -> Iterator[Record]:
         if todos := _rows(db, "SELECT * FROM todo WHERE session_id = ? ORDER BY position", session):
             yield _record(DB, "todo", str(session), msgspec.json.encode({"session_id": session, "todos": todos}))
         yield from _removed(db, session)
+    except (apsw.BusyError, apsw.LockedError) as e:
+        raise StoreBusyError(f"session {session!s:.80} is kept by another program: {e}") from e
     except (apsw.Error, UnicodeDecodeError) as e:
         raise StoreError(f"session {session!s:.80} cannot be read: {e}") from e
 

@@ -108,6 +108,7 @@ def take_in(log: Log, session: str, path: str, *, is_new: bool = False, afresh: 
     with Cursor(log.root, session, patience=_PATIENCE) as cursor:
         if not cursor.locked:
             return 0  # a hook is at work on it and takes it in
+        is_new = is_new and not cursor.known and not cursor.busy  # nor has a hook come before us
         if afresh:
             cursor.forget()
         cursor.move_to(path)
@@ -340,7 +341,7 @@ class _Files:
     def _listing(self) -> list[str]:
         try:
             return [n for n in os.listdir(self._subagents()) if n.startswith("agent-") and len(n) < 200]
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:  # most of the time there is none
             return []
 
     def _size(self, name: str) -> int:

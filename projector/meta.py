@@ -6,6 +6,8 @@ from projector.store import BUSY_MS
 
 BACKFILL = "backfill_completed_at"  # epoch milliseconds; without it, the past is taken in again
 
+PROBLEMS = "backfill_problems"  # what the last backfill of all sources could not read, a line each
+
 
 def read_meta(path: str, key: str) -> str | None:
     """The value of `key` in the database at `path`; None where it is not set, or the database cannot be read."""

@@ -178,32 +178,28 @@ def start() -> Iterator[mock.Mock]:
 
 def test_only_the_end_of_a_turn_starts_one(start: mock.Mock, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(paths.DATA_ENV, str(root))
-    background.after_turn(["SessionStart", "PreToolUse", "PostToolUse", "SubagentStop", "message.updated"])
-    background.after_turn([])
+    background.after_turn({"SessionStart", "PreToolUse", "PostToolUse", "SubagentStop", "message.updated"})
+    background.after_turn(set())
     start.assert_not_called()
-    background.after_turn(["PreToolUse", "Stop", "Stop"])
+    background.after_turn({"PreToolUse", "Stop"})
     start.assert_called_once_with("catch-up")
 
 
-def test_beside_a_watcher_none_is_started_but_beside_a_dead_one(
-    start: mock.Mock, root: Path, monkeypatch: pytest.MonkeyPatch
+def test_beside_a_watcher_there_is_nothing_to_do_but_beside_a_dead_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(paths.DATA_ENV, str(root))
+    monkeypatch.chdir(tmp_path)
     lock = root / "clankers.db.lock"
-    with ProjectorLock(str(root / "clankers.db"), WATCHER):
-        background.after_turn(["Stop"])
-        start.assert_not_called()
-        said = lock.read_text()
-    background.after_turn(["Stop"])
-    assert start.call_count == 1
-    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
-        dead.wait()
-    lock.write_text(said.replace(str(os.getpid()), str(dead.pid)))  # as a watcher that was killed leaves it
-    background.after_turn(["Stop"])
-    assert start.call_count == 2
-    with ProjectorLock(str(root / "clankers.db"), "project"):
-        background.after_turn(["Stop"])
-    assert start.call_count == 3
+    with mock.patch.object(background, "_DELAY", 0), mock.patch.object(background, "be_nice"):
+        with ProjectorLock(str(root / "clankers.db"), WATCHER):
+            assert not background.wait_turn()
+            said = lock.read_text()
+        assert background.wait_turn()
+        lock.write_text(said)  # as a watcher that was killed leaves it, perhaps with another's process id by now
+        assert background.wait_turn()
+        with ProjectorLock(str(root / "clankers.db"), "project"):
+            assert background.wait_turn()
 
 
 @contextmanager

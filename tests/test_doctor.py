@@ -113,7 +113,6 @@ def test_a_fresh_machine_without_clients_has_nothing_to_mend(home: Path, root: P
     assert about(found, "OpenCode") == [
         (True, "`opencode` is not on the PATH"),
         (True, "is not recorded"),
-        (True, "nothing was recorded yet"),
     ]
     assert about(found, "Log") == [(True, f"{root} is not there yet; the first event makes it")]
     assert about(found, "Database") == [
@@ -140,7 +139,7 @@ def test_after_an_install_all_is_well(home: Path, root: Path, settings: Path) ->
         (True, "nothing was recorded yet"),
     ]
     append(root, work(0, 1))
-    assert "the last event came at " in about(findings(home, code=EX_OK), "OpenCode")[-1][1]
+    assert any("the last event came at " in text for _, text in about(findings(home, code=EX_OK), "OpenCode"))
     assert (True, "the recorder starts") in about(findings(home, code=EX_OK), "Log")
 
 
@@ -180,11 +179,11 @@ def test_settings_that_cannot_be_read_are_to_be_mended(home: Path, settings: Pat
 def test_obstacles_have_remedies(home: Path, settings: Path) -> None:
     installed(home)
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"disableAllHooks": True}))
-    clients(home, claude="2.0.50", opencode="2.0.1")
+    clients(home, claude="2.1.50", opencode="2.0.1")
     (home / ".config" / "opencode" / "plugin" / "clankers.js").open("a").close()
     told = [text for _, text, _ in wrong(findings(home, code=EX_FAIL))]
     assert any("disableAllHooks is set" in text for text in told)
-    assert any("2.0.50 does not know PermissionDenied, PostCompact" in text for text in told)
+    assert any("not those that this clankers wants for Claude Code 2.1.50" in text for text in told)
     assert any("OpenCode 2.x is not recorded yet" in text for text in told)
 
 
@@ -203,7 +202,7 @@ def test_lines_that_could_not_be_used_are_told(home: Path, root: Path) -> None:
     add_to_log(root, b'no JSON \x1b[2J\n{"v":1,"id":"torn","ts":"2026-\n')
     assert clankers(home, "project").code == EX_OK
     ((_, text, remedy),) = wrong(findings(home, code=EX_FAIL))
-    assert text == "2 lines of the log could not be used"
+    assert text.startswith("2 lines of the log could not be used, the last in clankers-")
     assert "select * from rejects" in remedy
 
 
@@ -218,7 +217,7 @@ def test_a_last_event_without_a_time_is_no_end_of_the_examination(ts: str, home:
 def test_a_torn_last_line_hides_no_event_before_it(home: Path, root: Path) -> None:
     append(root, work(0, 1))
     add_to_log(root, b'{"v":1,"id":"torn","ts":"2026-11-20T23:45:39.317Z","level":"info","source":"opencode","ty')
-    assert "the last event came at " in about(findings(home, code=EX_OK), "OpenCode")[-1][1]
+    assert any("the last event came at " in text for _, text in about(findings(home, code=EX_OK), "OpenCode"))
 
 
 def test_a_database_that_is_current_or_behind_is_well(home: Path, root: Path) -> None:
@@ -300,7 +299,7 @@ def test_a_root_that_cannot_be_written_is_told(home: Path, root: Path) -> None:
         found = findings(home, code=EX_FAIL)
     root.chmod(0o700)
     ((subject, text, remedy),) = wrong(found)
-    assert (subject, text) == ("Log", f"{root} cannot be written")
+    assert (subject, text) == ("Log", f"{root} cannot be written, and with it the data root")
     assert "chmod" in remedy
 
 

@@ -98,6 +98,10 @@ def plain(data: bytes) -> Any:
     return jsonc.parse(data.decode()).plain
 
 
+# Where no client says its version, only what the oldest one knows: it would ignore its settings for anything else.
+OLDEST = [event for event, since in EVENTS.items() if since == (2, 1, 0)]
+
+
 def ours(data: bytes) -> dict[str, int]:
     """How often our command is in the settings, by event."""
     found: dict[str, int] = {}
@@ -130,7 +134,7 @@ def test_the_hooks_are_added_once_and_all_else_stays(kind: str, home: Path, sett
     done = clankers(home, "install", "claude-code")
     assert done.code == EX_OK
     after = settings.read_bytes()
-    assert ours(after) == dict.fromkeys(EVENTS, 1)
+    assert ours(after) == dict.fromkeys(OLDEST, 1)
     assert is_within(after, before or b"")
     assert without_ours(after) == without_ours(before)
     backup = settings.with_name("settings.json.before-clankers")
@@ -148,8 +152,8 @@ def test_uninstalling_gives_the_file_back(kind: str, backup: str, home: Path, se
     assert clankers(home, "install", "claude-code").code == EX_OK
     if backup == "without its backup":
         settings.with_name("settings.json.before-clankers").unlink(missing_ok=True)
-        if kind in ("empty", "an empty object"):
-            before = None  # nobody can tell them from a file that is ours
+        if kind == "empty":
+            before = None  # nobody can tell it from a file that is ours
     assert clankers(home, "uninstall", "claude-code").code == EX_OK
     assert [p.name for p in settings.parent.iterdir()] == ([settings.name] if before is not None else [])
     if before is not None:
@@ -162,7 +166,7 @@ def test_hooks_that_were_there_twice_and_old_ones_written_by_hand_become_one(hom
     stop = [group(hook_command()), {"matcher": "", "hooks": [THEIRS]}, group(hook_command()), group(OLD_HOOK)]
     given(settings, json.dumps({"hooks": {"Stop": stop, "PreToolUse": [group("mine", OLD_HOOK)]}}, indent=2).encode())
     assert clankers(home, "install", "claude-code").code == EX_OK
-    assert ours(settings.read_bytes()) == dict.fromkeys(EVENTS, 1)
+    assert ours(settings.read_bytes()) == dict.fromkeys(OLDEST, 1)
     assert OLD_HOOK not in settings.read_text()
     assert {"matcher": "", "hooks": [THEIRS]} in plain(settings.read_bytes())["hooks"]["Stop"]
     assert group("mine") in plain(settings.read_bytes())["hooks"]["PreToolUse"]
@@ -174,7 +178,7 @@ def test_uninstalling_gives_back_even_the_hooks_of_ours_that_were_there_before(h
     clankers(home, "uninstall", "claude-code")
     assert tree(settings.parent) == {str(settings): before}
     clankers(home, "uninstall", "claude-code")
-    assert tree(settings.parent) == {}
+    assert tree(settings.parent) == {str(settings): b"{}"}
 
 
 @pytest.mark.parametrize("backup", ["with its backup", "without its backup"])
@@ -224,7 +228,7 @@ def test_a_link_stays_and_what_it_leads_to_is_changed(home: Path, settings: Path
     settings.symlink_to(os.path.join("..", "dotfiles", "claude.json"))
     clankers(home, "install", "claude-code")
     assert settings.is_symlink()
-    assert ours(real.read_bytes()) == dict.fromkeys(EVENTS, 1)
+    assert ours(real.read_bytes()) == dict.fromkeys(OLDEST, 1)
     clankers(home, "uninstall", "claude-code")
     assert settings.is_symlink()
     assert real.read_bytes() == b'{"a": 1}'
@@ -319,15 +323,15 @@ def test_a_project_gets_entries_of_its_own(home: Path, monkeypatch: pytest.Monke
 
 @POSIX_ONLY
 def test_an_older_client_gets_only_what_it_knows_and_the_rest_when_it_is_updated(home: Path, settings: Path) -> None:
-    client(home, "claude", "2.0.50 (Claude Code)")
+    client(home, "claude", "2.1.80 (Claude Code)")
     clankers(home, "install", "claude-code")
-    known = {event for event, since in EVENTS.items() if since <= (2, 0, 50)}
+    known = {event for event, since in EVENTS.items() if since <= (2, 1, 80)}
     assert set(ours(settings.read_bytes())) == known
-    assert "PostToolUseFailure" not in known
+    assert "PermissionDenied" not in known
     client(home, "claude", "2.1.329 (Claude Code)")
     clankers(home, "install", "claude-code")
     assert ours(settings.read_bytes()) == dict.fromkeys(EVENTS, 1)
-    client(home, "claude", "1.0.128 (Claude Code)")
+    client(home, "claude", "2.0.76 (Claude Code)")
     assert clankers(home, "install", "claude-code").code == EX_FAIL
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clankers.harnesses.claude_settings import OURS, add_hooks, hooks_disabled, our_hooks, remove_hooks
+from clankers.harnesses.claude_settings import add_hooks, hooks_disabled, is_ours, our_hooks, remove_hooks
 from clankers.jsonc import JSONCError, Value, append_element, delete, insert_member, parse
 
 HOOK: dict[str, object] = {"type": "command", "command": "clankers append claude-code", "timeout": 10}
@@ -425,12 +425,11 @@ def test_from_a_group_with_theirs_only_our_definition_goes() -> None:
         "/p/bin/clankers append claude-code",
         "trap '' TERM; '/p q/bin/clankers' append claude-code",
         "trap '' TERM; exec /v/bin/python -IS -c 'from clankers.__main__ import main; main()' append claude-code",
-        "clankers append claude-code >/dev/null 2>&1",
-        "PATH=/opt/clankers\n./run append  claude-code",
+        "/v/bin/python3 -P -m clankers append claude-code",
     ],
 )
 def test_our_command_is_known(command: str) -> None:
-    assert OURS.search(command)
+    assert is_ours(command)
 
 
 @pytest.mark.parametrize(
@@ -444,10 +443,15 @@ def test_our_command_is_known(command: str) -> None:
         "clankers append claude-code-next",
         "clankers append opencode",
         "append claude-code; clankers",
+        "redact-secrets | clankers append claude-code",
+        "clankers append claude-code >/dev/null",
+        "cd ~/src/clankers && ./notify.sh; make append claude-code",
+        "PATH=/opt/clankers\n./run append  claude-code",
+        "clankers append claude-code '",
     ],
 )
 def test_another_command_is_not_ours(command: str) -> None:
-    assert not OURS.search(command)
+    assert not is_ours(command)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ import pytest
 from clankers import envelope, jsondoc, kinds, paths
 from clankers.log import Log
 from clankers.reader import Line, log_files, read
-from projector.lock import ProjectorLock
 from tests.commands import POSIX_ONLY, environment
 from tests.feeding import CAPTURES, OPENCODE, opencode_records, project, rows
 
@@ -1107,47 +1106,6 @@ def test_no_command_no_catch_up(start: Start) -> None:
     client.load()
     client.tell(IDLE)
     assert spawned(client) == 0
-    client.end()
-
-
-@pytest.mark.parametrize("elsewhere", [False, True], ids=["default", "CLANKERS_DB_PATH"])
-def test_while_the_database_is_watched_no_catch_up_starts(
-    elsewhere: bool, start: Start, root: Path, tmp_path: Path
-) -> None:
-    database = tmp_path / "elsewhere.db" if elsewhere else root / "clankers.db"
-    env = {"CLANKERS_DB_PATH": str(database)} if elsewhere else {}
-    client = counting(start, **env)
-    counts = []
-    for n, purpose in enumerate(("project", "project --watch", "project --rebuild", "project --watch")):
-        with ProjectorLock(str(database), purpose):
-            client.clock(NOON + n * 5000)
-            client.tell(IDLE)
-            counts.append(spawned(client))
-    assert counts == [1, 1, 2, 2]
-    client.clock(NOON + 20_000)
-    client.tell(IDLE)  # the watcher has gone, its file stays
-    assert spawned(client) == 3
-    client.end()
-
-
-@pytest.mark.parametrize("holder", ["a dead process", "nothing", "nonsense", "no such number"])
-def test_a_watcher_that_is_dead_keeps_nobody_from_catching_up(holder: str, start: Start, root: Path) -> None:
-    dead = subprocess.Popen(["/bin/true"])
-    dead.wait()
-    lock = root / "clankers.db.lock"
-    with ProjectorLock(str(root / "clankers.db"), "project --watch"):
-        said = lock.read_text()
-    assert str(os.getpid()) in said
-    texts = {
-        "a dead process": said.replace(str(os.getpid()), str(dead.pid)),
-        "nothing": "",
-        "nonsense": "\0\n",
-        "no such number": said.replace(str(os.getpid()), "9" * 30),
-    }
-    lock.write_text(texts[holder])
-    client = counting(start)
-    client.tell(IDLE)
-    assert spawned(client) == 1
     client.end()
 
 

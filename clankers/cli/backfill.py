@@ -18,8 +18,9 @@ from clankers.harnesses import HARNESSES
 from clankers.locks import NamedLock
 from clankers.log import Log
 from projector.lock import PATIENCE
-from projector.meta import BACKFILL, set_meta
+from projector.meta import BACKFILL, PROBLEMS, set_meta
 
+_MAX_PROBLEMS = 100  # that are noted for `doctor`
 _TAKEN = "another backfill is under way"
 
 
@@ -41,8 +42,12 @@ def command(
     root = paths.data_root()
     begun = time.monotonic()
     background.be_nice()
-    with NamedLock(lock_path(), "backfill", _TAKEN, patience=1), Log(root) as log, counting_bar("Sessions") as step:
-        chosen = [harness for name, harness in HARNESSES.items() if not sources or name in sources]
+    chosen = [harness for name, harness in HARNESSES.items() if not sources or name in sources]
+    with (
+        NamedLock(lock_path(), "backfill", _TAKEN, patience=1),
+        Log(root) as log,
+        counting_bar("Sessions", sum(harness.count() for harness in chosen)) as step,
+    ):
         past: Iterator[Past] = chain.from_iterable(harness.past(root, afresh=force) for harness in chosen)
         done = backfill(log, past, None if everything else days, progress=step)
     for problem in done.problems:
@@ -54,4 +59,7 @@ def command(
     except BusyError:
         pass  # a watcher, which sees the log grow
     if len(chosen) == len(HARNESSES) and (everything or days >= DAYS):
-        set_meta(paths.database_path(), BACKFILL, str(time.time_ns() // 10**6))
+        database = paths.database_path()
+        set_meta(database, PROBLEMS, "\n".join(done.problems[:_MAX_PROBLEMS]))
+        if not done.busy:  # else the next command tries again
+            set_meta(database, BACKFILL, str(time.time_ns() // 10**6))

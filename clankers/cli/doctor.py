@@ -4,6 +4,7 @@ import mmap
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ import apsw
 import msgspec
 import typer
 
-from clankers import paths
+from clankers import envelope, paths
 from clankers.cli.current import log_bytes, open_for_reading
 from clankers.cli.first_backfill import under_way
 from clankers.cli.output import clean, local_time, print_json, short_bytes
@@ -22,13 +23,15 @@ from clankers.harnesses.base import Harness
 from clankers.harnesses.claude_code import recorder
 from clankers.harnesses.register import installed
 from clankers.locks import watched
+from clankers.log import file_name
 from clankers.reader import log_files
-from projector.meta import BACKFILL, read_meta
+from projector.meta import BACKFILL, PROBLEMS, read_meta
 from projector.replay import LogChangedError, pending
 from projector.store import VERSION
 from projector.wire import millis
 
 _SPACE = 1 << 30  # bytes that should be free
+_RECENT_NS = 2 * 86400 * 10**9  # lines that cannot be used are a concern for so long
 
 
 class Finding(msgspec.Struct):
@@ -99,13 +102,15 @@ def _harness(harness: Harness, root: str, places: list[Path]) -> Iterator[Findin
                 yield Finding(harness.title, False, f"our entry in {path} is gone", remedy)
         except ClankersError as e:
             yield Finding(harness.title, False, str(e), "mend the file")
-    if not any_there:
-        yield Finding(harness.title, not version, "is not recorded", f"clankers install {harness.name}")
-    if last := _last_event(root, harness.name):
+    last = _last_event(root, harness.name)
+    if last:
         yield Finding(harness.title, True, f"the last event came at {_local(last)}")
-    else:
+    elif any_there:
         remedy = "start a session; if nothing comes, look at what the client says about hooks or plugins"
-        yield Finding(harness.title, True, "nothing was recorded yet", remedy if any_there else None)
+        yield Finding(harness.title, True, "nothing was recorded yet", remedy)
+    if not any_there:
+        text = "has no entry that `clankers install` made" if last else "is not recorded"
+        yield Finding(harness.title, not version or bool(last), text, f"clankers install {harness.name}")
 
 
 def _local(time: str) -> str:
@@ -144,14 +149,18 @@ def _last_event(root: str, source: str) -> str | None:
 
 def _log(root: str) -> Iterator[Finding]:
     about = "Log"
+    there = Path(os.path.abspath(root))
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        remedy = f"give it back to yourself (chown, chmod u+rwx), or set {paths.DATA_ENV}"
+        yield Finding(about, False, f"{there} cannot be written, and with it the data root", remedy)
+        return
     if not os.path.isdir(root):
         yield Finding(about, True, f"{root} is not there yet; the first event makes it")
         return
-    if os.access(root, os.W_OK | os.X_OK):
-        files = list(log_files(root))
-        yield Finding(about, True, f"{short_bytes(log_bytes(root))} in {len(files):,} daily files in {root}")
-    else:
-        yield Finding(about, False, f"{root} cannot be written", "give it back to yourself (chown, chmod u+rwx)")
+    files = list(log_files(root))
+    yield Finding(about, True, f"{short_bytes(log_bytes(root))} in {len(files):,} daily files in {root}")
     free = shutil.disk_usage(root).free
     enough = free >= _SPACE
     yield Finding(about, enough, f"{short_bytes(free)} free on its disk", None if enough else "make room")
@@ -194,11 +203,12 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, True, f"{short_bytes(behind)} of the log behind; any command that reads catches up")
     else:
         yield Finding(about, True, f"current{watcher}")
-    count = db.execute("SELECT count(*) FROM rejects").get
+    count, last = db.execute("SELECT count(*), max(file) FROM rejects").get
+    recent = last is not None and last >= file_name(envelope.day_of(time.time_ns() - _RECENT_NS))
     yield Finding(
         about,
-        not count,
-        f"{count:,} lines of the log could not be used" if count else "every line of the log could be used",
+        not recent,
+        f"{count:,} lines of the log could not be used, the last in {last}" if count else "every line could be used",
         'clankers query "select * from rejects" names each, with the reason; the raw lines are kept' if count else None,
     )
     done = read_meta(path, BACKFILL)
@@ -208,3 +218,5 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, True, f"the past was taken in at {local_time(int(done))}")
     else:
         yield Finding(about, True, "the past was not taken in: `clankers backfill` does it")
+    for problem in filter(None, (read_meta(path, PROBLEMS) or "").split("\n")):
+        yield Finding(about, False, f"not taken in: {problem}", "mend or remove it, then run `clankers backfill`")

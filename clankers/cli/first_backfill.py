@@ -36,7 +36,7 @@ def start_first_backfill(*, again: bool = False) -> None:
 def under_way() -> bool:
     """Whether a backfill is at work."""
     try:
-        fd = os.open(lock_path(), os.O_RDWR)
+        fd = os.open(lock_path(), os.O_RDONLY)
     except OSError:
         return False
     try:

@@ -12,8 +12,9 @@ from clankers.cli.output import clean
 from clankers.errors import UsageError
 from clankers.files import Edit, apply, check, difference, drop_backup
 from clankers.harnesses import HARNESSES
-from clankers.harnesses.base import Harness
-from clankers.harnesses.register import note
+from clankers.harnesses.base import Harness, InstallError
+from clankers.harnesses.register import installed, note
+from clankers.paths import make_private
 from clankers.service import service as the_service
 
 _SOURCES = ", ".join(HARNESSES)
@@ -40,11 +41,14 @@ def install(
     if dry_run:
         _show([edit for _, edit in edits] + ([unit] if unit else []))
         return
+    _check_root(paths.data_root())
     for harness, edit in edits:
         _make(edit, f"{harness.title} is recorded", f"{harness.title} is recorded already")
         note(paths.data_root(), edit.path, harness.name)
         if edit.backup.exists():
             typer.echo(f"  what it was before is kept in {clean(str(edit.backup))}")
+        if place:
+            typer.echo("  it names paths of this machine: keep it out of version control")
         for obstacle in harness.obstacles(edit.path, harness.version()):
             typer.echo(f"  but: {clean(obstacle)}", err=True)
     if unit:
@@ -79,6 +83,9 @@ def uninstall(
                 "  but our entries that were there before `install` are there again; once more takes them out too"
             )
         note(paths.data_root(), edit.path, None)
+        for path, source in installed(paths.data_root()).items():
+            if source == harness.name and not path.exists():  # with its project, perhaps
+                note(paths.data_root(), path, None)
     if unit:
         _make(unit, "The service is removed", "There was no service")
         typer.echo(f"  stop it, if it runs: {the_service().stop}")
@@ -96,6 +103,17 @@ def _chosen(sources: list[str] | None, *, or_else: bool) -> list[Harness]:
 def _check(edits: list[Edit]) -> None:
     for edit in edits:
         check(edit)
+
+
+def _check_root(root: str) -> None:
+    """Raise where nothing could be recorded: then a hook would fail at every event."""
+    try:
+        make_private(os.path.abspath(root))
+        usable = os.access(root, os.W_OK | os.X_OK)
+    except OSError:
+        usable = False
+    if not usable:
+        raise InstallError(f"{root} is not a directory that can be written; set {paths.DATA_ENV} to one")
 
 
 def _show(edits: list[Edit]) -> None:

@@ -15,7 +15,6 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
-    SpinnerColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -101,15 +100,20 @@ def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def counting_bar(label: str) -> Iterator[Callable[[int], None]]:
-    """The same for work whose size is not known: a count that grows; call it with how many more are done."""
+def counting_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """The same for so many things; call it with how many more are done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
     bar = Progress(
-        SpinnerColumn(), TextColumn(label), MofNCompleteColumn(), console=Console(stderr=True), transient=True
+        TextColumn(label),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
     )
-    with _shown_late(bar, bar.add_task(label, total=None)) as step:
+    with _shown_late(bar, bar.add_task(label, total=total)) as step:
         yield step
 
 

@@ -1,5 +1,6 @@
 """What is to be known of a harness to record it: where its things are, and how our entry gets there and away again."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ class Harness(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     program: ClassVar[str]
+    elsewhere: ClassVar[tuple[str, ...]] = ()  # directories where the program is, off the PATH too
 
     @abstractmethod
     def file(self, project: Path | None) -> Path:
@@ -67,9 +69,14 @@ class Harness(ABC):
     def past(self, root: str, *, afresh: bool) -> Iterator[Past]:
         """The sessions in the harness's own stores; `root` is where our log is, `afresh` as in `clankers backfill`."""
 
+    @abstractmethod
+    def count(self) -> int:
+        """How many sessions `past` gives, about."""
+
     def version(self) -> Version | None:
-        """The client's version; None where it is not on the PATH, or does not say."""
-        if not (program := shutil.which(self.program)):
+        """The client's version; None where it is not found, or does not say."""
+        places = [os.environ.get("PATH", os.defpath), *map(os.path.expanduser, self.elsewhere)]
+        if not (program := shutil.which(self.program, path=os.pathsep.join(places))):
             return None
         try:
             done = subprocess.run(

@@ -14,28 +14,29 @@ from clankers.harnesses.claude_settings import add_hooks, hooks_disabled, our_ho
 from clankers.jsonc import JSONCError
 
 # The events that add something to the record, and the lowest version that was found to know each (by the list in the
-# client's own code). It matters: up to 2.1 one unknown event makes the client ignore its whole settings file, without a
-# word. Not among them: WorktreeCreate, where a hook that prints no path breaks `--worktree`; MessageDisplay, one for
-# every few words; PermissionRequest, which is asked for a decision; PostToolBatch, which repeats every tool's output.
+# client's own code; not looked for below 2.1.0, which kept subagents' transcripts elsewhere). It matters: 2.0 ignores
+# its whole settings file, without a word, for one event that it does not know. Not among them: WorktreeCreate, where a
+# hook that prints no path breaks `--worktree`; MessageDisplay, one for every few words; PermissionRequest, which is
+# asked for a decision; PostToolBatch, which repeats every tool's output.
+_OLDEST: Version = (2, 1, 0)
 EVENTS: dict[str, Version] = {
-    "SessionStart": (2, 0, 0),
-    "UserPromptSubmit": (2, 0, 0),
-    "PreToolUse": (2, 0, 0),  # after a kill, with PostToolUse the only evidence of a tool
-    "PostToolUse": (2, 0, 0),  # how long a tool took
-    "PostToolUseFailure": (2, 0, 60),
+    "SessionStart": _OLDEST,
+    "UserPromptSubmit": _OLDEST,
+    "PreToolUse": _OLDEST,  # after a kill, with PostToolUse the only evidence of a tool
+    "PostToolUse": _OLDEST,  # how long a tool took
+    "PostToolUseFailure": _OLDEST,
     "PermissionDenied": (2, 1, 90),
-    "Notification": (2, 0, 0),  # the client waited for the person
-    "Stop": (2, 0, 0),
+    "Notification": _OLDEST,  # the client waited for the person
+    "Stop": _OLDEST,
     "StopFailure": (2, 1, 80),
-    "SubagentStart": (2, 0, 50),
-    "SubagentStop": (2, 0, 0),
-    "PreCompact": (2, 0, 0),
+    "SubagentStart": _OLDEST,
+    "SubagentStop": _OLDEST,
+    "PreCompact": _OLDEST,
     "PostCompact": (2, 1, 80),
     "TaskCreated": (2, 1, 90),
     "TaskCompleted": (2, 1, 38),
-    "SessionEnd": (2, 0, 0),
+    "SessionEnd": _OLDEST,
 }
-_OLDEST = min(EVENTS.values())
 _TIMEOUT = 10  # seconds after which the client goes on without us, should the disk hang
 _END_TIMEOUT = 30  # SessionEnd's: without one of its own it is killed after 1.5 s
 
@@ -46,6 +47,7 @@ class ClaudeCode(Harness):
     name = "claude-code"
     title = "Claude Code"
     program = "claude"
+    elsewhere = ("~/.claude/local", "~/.local/bin")
 
     def file(self, project: Path | None) -> Path:
         """The settings: a project's local ones, which are not shared, for the hook names a path of this machine."""
@@ -56,7 +58,7 @@ class ClaudeCode(Harness):
         before = content(path)
         version = self.version()
         if version and version < _OLDEST:
-            raise InstallError(f"{_dotted(version)} of Claude Code knows too few hooks; update it to 2.0 or later")
+            raise InstallError(f"Claude Code {_dotted(version)} is too old to be recorded; update it to 2.1 or later")
         try:
             after = add_hooks(_text(path, before), _hooks(version)).encode()
         except JSONCError as e:
@@ -82,8 +84,8 @@ class ClaudeCode(Harness):
             after = remove_hooks(text)
         except JSONCError as e:
             raise InstallError(f"{path}: {e}; nothing was changed") from e
-        if old is None and "".join(after.split()) == "{}":
-            return edit._replace(after=None)  # there was no file before us
+        if old is None and text == add_hooks("", ours):
+            return edit._replace(after=None)  # the file is ours alone
         return edit._replace(after=after.encode())
 
     def installed(self, path: Path) -> bool:
@@ -106,20 +108,25 @@ class ClaudeCode(Harness):
             )
         if hooks_disabled(text):
             found.append(f"{path}: disableAllHooks is set, so no hook runs; remove it")
-        theirs = set(_hooks(version))
-        if unknown := sorted(set(our_hooks(text)) - theirs):
+        if version and our_hooks(text) != {event: [hook] for event, hook in _hooks(version).items()}:
             found.append(
-                f"{path}: Claude Code {_dotted(version)} does not know {', '.join(unknown)} and may ignore the file; "
+                f"{path}: the hooks are not those that this clankers wants for Claude Code {_dotted(version)}; "
                 "run `clankers install claude-code` again"
             )
-        if any(hook != _hooks(version).get(event) for event, hooks in our_hooks(text).items() for hook in hooks):
-            found.append(f"{path}: the hooks are those of another clankers; run `clankers install claude-code` again")
         return found
 
     def past(self, root: str, *, afresh: bool) -> Iterator[Past]:
         """The transcripts."""
-        files = sorted((_home() / "projects").glob("*/*.jsonl"), key=_changed, reverse=True)
+        files = sorted(_transcripts(), key=_changed, reverse=True)
         return claude_code(root, [(file.stem, str(file)) for file in files], afresh=afresh)
+
+    def count(self) -> int:
+        """The transcripts."""
+        return sum(1 for _ in _transcripts())
+
+
+def _transcripts() -> Iterator[Path]:
+    return (_home() / "projects").glob("*/*.jsonl")
 
 
 def _home() -> Path:
@@ -142,7 +149,10 @@ def _text(path: Path, data: bytes | None) -> str:
 
 
 def _hooks(version: Version | None) -> dict[str, dict[str, object]]:
-    """What is to be in the settings: for each event that `version` knows, our command."""
+    """What is to be in the settings: for each event that `version` knows, our command.
+
+    Where the version is not known, it is taken for the oldest.
+    """
     command = hook_command()
     return {
         event: {
@@ -151,7 +161,7 @@ def _hooks(version: Version | None) -> dict[str, dict[str, object]]:
             "timeout": _END_TIMEOUT if event == "SessionEnd" else _TIMEOUT,
         }
         for event, since in EVENTS.items()
-        if version is None or since <= version
+        if since <= (version or _OLDEST)
     }
 
 
@@ -161,7 +171,7 @@ def recorder() -> list[str]:
     `-I` and `-S` leave out what recording does not need: the environment's Python settings and site-packages.
     """
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    found = f"sys.path.insert(0, {json.dumps(package, ensure_ascii=False)})"
+    found = f"sys.path.append({json.dumps(package, ensure_ascii=False)})"
     code = f"import sys; {found}; from clankers.__main__ import main; sys.exit(main())"
     return [sys.executable, "-IS", "-c", code, "append"]
 

@@ -1,7 +1,7 @@
 """Our hooks in the text of Claude Code's settings.json: put there, told, and taken out again.
 
 The hooks stand in it as `{"hooks": {EVENT: [{"matcher": ..., "hooks": [{"type": "command", "command": ...}]}]}}`:
-events with lists of groups, and groups with lists of definitions. Ours are known by their command (`OURS`), and all
+events with lists of groups, and groups with lists of definitions. Ours are known by their command (`is_ours`), and all
 else is somebody else's: none of its bytes is touched. `remove_hooks` gives back the text that `add_hooks` was given,
 but for text of nothing but whitespace, which becomes an empty object. A group of nobody else's definitions goes as a
 whole, with its matcher and the comments in it.
@@ -10,12 +10,11 @@ A list or object that is left empty goes too, unless it was there before us. A s
 put one where we add to an empty list or object. A formatter may take it away; then it goes with the last of ours.
 """
 
-import re
+import shlex
 from collections.abc import Iterator, Mapping
 
 from clankers.jsonc import Item, JSONCError, Value, append_element, delete, insert_member, parse
 
-OURS = re.compile(r"(?<![\w-])clankers(?![\w-]).*\sappend\s+claude-code(?![\w.-])", re.DOTALL)
 _EVERY_TOOL = (None, "", "*")  # matchers that leave no event of the hook out
 
 # From the outermost inwards, a list or object and the item of it that leads to the definition: the settings and their
@@ -73,6 +72,29 @@ def our_hooks(text: str) -> dict[str, list[dict[str, object]]]:
     for _, (_, event), _, (_, definition) in _ours(text):
         found.setdefault(str(event.key), []).append(definition.value.plain)
     return found
+
+
+def is_ours(command: str) -> bool:
+    """Whether `command` is nothing but `clankers append claude-code`, however it is started.
+
+    A command that does something else besides is its writer's.
+    """
+    words = shlex.shlex(
+        command.removeprefix("trap '' TERM; ").removeprefix("exec "), posix=True, punctuation_chars=True
+    )
+    words.whitespace_split = True
+    words.commenters = ""
+    try:
+        match list(words):
+            case [program, "append", "claude-code"]:
+                return program.replace("\\", "/").rpartition("/")[2] in ("clankers", "clankers.exe")
+            case [_, *_, "-m", "clankers", "append", "claude-code"]:
+                return True
+            case [_, "-IS", "-c", code, "append", "claude-code"]:
+                return "clankers.__main__" in code
+    except ValueError:  # a quote without its end
+        pass
+    return False
 
 
 def hooks_disabled(text: str) -> bool:
@@ -139,7 +161,7 @@ def _ours(text: str) -> Iterator[_Path]:
             for definition in _elements(definitions):
                 hook = definition.value.plain
                 command = hook.get("command") if isinstance(hook, dict) else None
-                if definitions and isinstance(command, str) and OURS.search(command):
+                if definitions and isinstance(command, str) and is_ours(command):
                     inner = (event.value, group), (definitions.value, definition)
                     yield [(settings, hooks), (hooks.value, event), *inner]
 

@@ -57,11 +57,37 @@ class OpenCode(Harness):
 
     def past(self, root: str, *, afresh: bool) -> Iterator[Past]:  # noqa: ARG002 (every record is compared anyway)
         """The databases, then the JSON tree, which later versions leave as it was."""
-        return opencode(root, _sessions(_directory("XDG_DATA_HOME", ".local/share")))
+        return opencode(root, _sessions(_data()))
+
+    def count(self) -> int:
+        """The sessions in the databases and in the JSON tree."""
+        return sum(map(_count, _databases(_data()))) + sum(
+            1 for _ in (_data() / "storage" / "session").glob("*/*.json")
+        )
+
+
+def _data() -> Path:
+    return _directory("XDG_DATA_HOME", ".local/share")
+
+
+def _databases(data: Path) -> list[Path]:
+    return sorted(data.glob("opencode*.db"))
+
+
+def _count(database: Path) -> int:
+    try:
+        db = open_store(str(database))
+    except StoreError:
+        return 1  # what is wrong with it is told in its place
+    try:
+        found: int = db.execute("SELECT count(*) FROM session").get
+        return found
+    finally:
+        db.close()
 
 
 def _sessions(data: Path) -> Iterator[Session]:
-    for path in sorted(data.glob("opencode*.db")):
+    for path in _databases(data):
         try:
             db = open_store(str(path))
             try:

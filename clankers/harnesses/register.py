@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from clankers.files import Edit, apply, content
+from clankers.files import Edit, FileError, apply, content
 from clankers.paths import make_private
 
 _NAME = "installed.json"
@@ -19,7 +19,7 @@ def installed(root: str) -> dict[Path, str]:
     """The files into which entries were put for the data root `root`, each with its harness's name."""
     try:
         found = msgspec.json.decode(content(_file(root)) or b"{}", type=dict[str, str])
-    except msgspec.MsgspecError:  # edited by hand, perhaps
+    except (msgspec.MsgspecError, FileError):  # edited by hand, perhaps
         return {}
     return {Path(path): source for path, source in found.items()}
 

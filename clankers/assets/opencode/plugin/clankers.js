@@ -131,7 +131,7 @@ class Recorder {
   turnEnded() {
     if (this.fd >= 0) fs.fsync(this.fd, () => {}) // a power loss takes no whole turn; nobody waits for it
     const now = Date.now()
-    if (!CATCH_UP.length || now - this.caughtUp < 1000 || watched(this.root)) return // a catch-up waits so long itself
+    if (!CATCH_UP.length || now - this.caughtUp < 1000) return // a catch-up waits so long itself
     this.caughtUp = now
     spawn(CATCH_UP[0], CATCH_UP.slice(1), { detached: true, stdio: "ignore", windowsHide: true }).on("error", () => {}).unref()
   }
@@ -221,15 +221,6 @@ function dataRoot() {
   if (process.platform === "win32") return join(env.LOCALAPPDATA || join(homedir(), "AppData", "Local"), "clankers")
   const base = env.XDG_DATA_HOME ?? ""
   return join(base.startsWith("/") ? base : join(homedir(), ".local", "share"), "clankers")
-}
-
-// Whether `clankers project --watch` is at work: then the database is current without being told.
-function watched(root) {
-  return quietly(() => {
-    const holder = fs.readFileSync((process.env.CLANKERS_DB_PATH || join(root, "clankers.db")) + ".lock", "utf8")
-    const [, pid] = /^process (\d+), clankers project --watch/.exec(holder) ?? []
-    return pid !== undefined && process.kill(Number(pid), 0)
-  })
 }
 
 function line(source, type, level, payload) {
