@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -432,3 +433,14 @@ def test_on_a_mac_it_is_an_agent(home: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_elsewhere_there_is_no_service() -> None:
     with pytest.raises(ServiceError, match="project --watch"):
         service("win32")
+
+
+def test_the_plugin_registers_what_install_does() -> None:
+    plugin = files("clankers") / "assets" / "claude-code"
+    hooks = json.loads((plugin / "hooks" / "hooks.json").read_text("utf-8"))["hooks"]
+    timeouts = {event: group["hooks"][0]["timeout"] for event, (group,) in hooks.items()}
+    assert timeouts == {event: 30 if event == "SessionEnd" else 10 for event in EVENTS}
+    assert {group["hooks"][0]["command"].rpartition("; ")[2] for (group,) in hooks.values()} == {
+        "exec clankers append claude-code"
+    }
+    assert json.loads((plugin / ".claude-plugin" / "plugin.json").read_text("utf-8"))["name"] == "clankers"

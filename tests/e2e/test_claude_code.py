@@ -1,7 +1,11 @@
 """The real Claude Code: what it did is what we recorded, by its own count."""
 
 import json
+import os
+import sys
 from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +102,27 @@ def test_a_killed_client_leaves_the_tool_that_ran(new_machine: Callable[[str], M
     (tool,) = found["tools"]
     assert (tool["tool_name"], tool["status"], tool["success"]) == ("Bash", "running", None)
     assert [m["text_content"] for m in found["messages"] if m["role"] == "user"] == ["go [[slow]]"]
+
+
+def test_hooks_in_the_settings_and_the_plugin_beside_them_record_nothing_twice(
+    day: Day, new_machine: Callable[[str], Machine]
+) -> None:
+    here = new_machine("claude-code")
+    here.install()
+    bin_path = f"{Path(sys.executable).parent}{os.pathsep}{here.environment['PATH']}"
+    here.run("go [[tools]]", "--plugin-dir", str(files("clankers") / "assets" / "claude-code"), PATH=bin_path)
+    log = "".join(path.read_text("utf-8") for path in here.root.glob("clankers-*.jsonl"))
+    assert log.count('"type":"UserPromptSubmit"') == log.count('"type":"Stop"') == 2, "both have run"
+    found = here.rows()
+    assert totals(found) == own_totals(here)
+    assert len(found["tools"]) == len(here.model.asked)
+    assert len(found["sessions"]) == 1
+    once = [m["text_content"] for m in day.rows["messages"] if m["session_id"] == session_of(day.rows, "go [[tools]]")]
+    assert sorted(str(m["text_content"]) for m in found["messages"]) == sorted(
+        str(text) for text in once if text not in ("more [[again]]", "Second turn.")
+    )
+
+
+def session_of(found: Rows, title: str) -> str:
+    (id,) = [str(s["id"]) for s in found["sessions"] if s["title"] == title]
+    return id
