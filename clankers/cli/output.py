@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from time import monotonic
 
@@ -15,7 +15,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
+    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -81,44 +81,24 @@ def local_time(ms: int | None) -> str:
         return str(ms)
 
 
-@contextmanager
-def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
     """A bar on stderr, when that is a terminal and the work takes over a second; call it with each step's bytes."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    bar = Progress(
-        TextColumn(label),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with _shown_late(bar, bar.add_task(label, total=total)) as step:
-        yield step
+    return _bar(label, total, DownloadColumn())
+
+
+def counting_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """The same for things that are counted; call it with how many more are done."""
+    return _bar(label, total, MofNCompleteColumn())
 
 
 @contextmanager
-def counting_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """The same for so many things; call it with how many more are done."""
+def _bar(label: str, total: int, done: ProgressColumn) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    bar = Progress(
-        TextColumn(label),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with _shown_late(bar, bar.add_task(label, total=total)) as step:
-        yield step
-
-
-@contextmanager
-def _shown_late(bar: Progress, task: TaskID) -> Iterator[Callable[[int], None]]:
+    columns = (TextColumn(label), BarColumn(), done, TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task(label, total=total)
     begun = monotonic()
 
     def step(n: int) -> None:
