@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from clankers import background, envelope, jsondoc, kinds, paths
+from clankers import envelope, jsondoc, kinds, paths
 from clankers.errors import EX_DATA, EX_IO, EX_OK, EX_USAGE
 from clankers.log import Log
 
@@ -231,7 +231,11 @@ def _follow(log: Log, hooks: list[Any]) -> None:
 
 def _catch_up(told: set[str]) -> None:
     """At the end of a turn, have the database brought up to date; every command that reads does so too."""
+    if kinds.TURN_ENDS.isdisjoint(told):
+        return
+    from clankers import background
+
     try:
-        background.after_turn(told)
+        background.start("catch-up")
     except OSError as e:
         _complain(f"no catch-up started: {e.strerror or e}; `clankers project` brings the database up to date")

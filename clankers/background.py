@@ -1,6 +1,6 @@
 """Work that nobody waits for, in a process of its own: bringing the database up to date when a turn ends.
 
-Imported on the append path: nothing heavy here.
+Imported on the append path, when a turn ends: nothing heavy here.
 """
 
 from __future__ import annotations  # typing is a third of what a hook would import
@@ -12,20 +12,8 @@ import time
 from clankers import paths
 from clankers.locks import try_lock, watched
 
-# After these events, of whatever harness, there is nothing more to wait for: a turn or a session has ended.
-_TURN_ENDS = frozenset({"Stop", "StopFailure", "SessionEnd", "session.idle"})
 _DELAY = 1.0  # seconds that a catch-up waits, so that the ends of a turn and of its session are one
 _NICENESS = 15  # behind whatever the user is doing
-
-
-def after_turn(kinds: set[str]) -> None:
-    """Start a catch-up when one of the events just logged ended a turn.
-
-    Raises:
-        OSError: it cannot be started.
-    """
-    if not _TURN_ENDS.isdisjoint(kinds):
-        start("catch-up")
 
 
 def command(*arguments: str) -> list[str]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 UNKNOWN = "unknown"  # a document that does not say what it is
+# After these events, of whatever harness, there is nothing more to wait for: a turn or a session has ended.
+TURN_ENDS = frozenset({"Stop", "StopFailure", "SessionEnd", "session.idle"})
 MAX_KIND = 200  # characters of a type that are kept
 
 # Where harnesses put an event's name: Claude Code's hooks, OpenCode's bus events, OpenCode's named plugin hooks.

@@ -18,6 +18,7 @@ import apsw
 import pytest
 
 from clankers import background, locks, paths
+from clankers.append import main as append_main
 from clankers.errors import EX_BUSY, EX_OK
 from clankers.harnesses import claude_code
 from clankers.harnesses.claude_code import hook_command
@@ -176,13 +177,16 @@ def start() -> Iterator[mock.Mock]:
         yield started
 
 
-def test_only_the_end_of_a_turn_starts_one(start: mock.Mock, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_end_of_a_turn_starts_one_however_many_a_stream_tells(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(paths.DATA_ENV, str(root))
-    background.after_turn({"SessionStart", "PreToolUse", "PostToolUse", "SubagentStop", "message.updated"})
-    background.after_turn(set())
-    start.assert_not_called()
-    background.after_turn({"PreToolUse", "Stop"})
-    start.assert_called_once_with("catch-up")
+    others = ["SessionStart", "PreToolUse", "PostToolUse", "SubagentStop", "message.updated"]
+    for kinds, calls in ((others, 0), ([*others, "Stop", "Stop"], 1)):
+        lines = b"".join(b'{"hook_event_name":"%s"}\n' % kind.encode() for kind in kinds)
+        with mock.patch.object(background, "start") as start, mock.patch("os.read", side_effect=[lines, b""]):
+            assert append_main(["x", "--stream"]) == EX_OK
+        assert start.call_args_list == [mock.call("catch-up")] * calls
 
 
 def test_beside_a_watcher_there_is_nothing_to_do_but_beside_a_dead_one(
