@@ -117,13 +117,21 @@ def _names(*path: str) -> list[str]:
 
 def _content(*path: str) -> bytes | None:
     """A file's bytes; None for what is gone, or is no regular file of a sensible size."""
+    file = os.path.join(*path)
     try:
-        fd = os.open(os.path.join(*path), _FLAGS)
+        if not stat.S_ISREG(os.lstat(file).st_mode):
+            return None
+        fd = os.open(file, _FLAGS)
     except FileNotFoundError:
         return None
-    with open(fd, "rb") as f:
+    try:
         status = os.fstat(fd)
-        return f.read() if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_FILE else None
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE:
+            return None
+        with open(fd, "rb", closefd=False) as f:
+            return f.read()
+    finally:
+        os.close(fd)
 
 
 def _created(content: bytes) -> int | None:

@@ -43,14 +43,14 @@ def install(
         _make(edit, f"{harness.title} is recorded", f"{harness.title} is recorded already")
         note(paths.data_root(), edit.path, harness.name)
         if edit.backup.exists():
-            typer.echo(f"  what it was before is kept in {edit.backup}")
+            typer.echo(clean(f"  what it was before is kept in {edit.backup}"))
         for obstacle in harness.obstacles(edit.path, harness.version()):
             typer.echo(f"  but: {clean(obstacle)}", err=True)
     if unit:
         _make(unit, "The service is written", "The service is written already")
         typer.echo(f"  start it: {the_service().start}")
     if edits:
-        typer.echo(f"Sessions that begin from now on are in {paths.data_root()}")
+        typer.echo(clean(f"Sessions that begin from now on are in {paths.data_root()}"))
         if os.environ.get(paths.DATA_ENV):
             typer.echo(f"  as long as {paths.DATA_ENV} is set for the harnesses as it is here")
         start_first_backfill(again=any(edit.before != edit.after for _, edit in edits))
@@ -95,7 +95,7 @@ def _show(edits: list[Edit]) -> None:
 
 def _make(edit: Edit, done: str, nothing: str) -> None:
     if edit.before == edit.after:
-        typer.echo(f"{nothing}: {edit.path}")
+        typer.echo(clean(f"{nothing}: {edit.path}"))
         return
     apply(edit)
-    typer.echo(f"{done}: {edit.path}")
+    typer.echo(clean(f"{done}: {edit.path}"))
