@@ -99,8 +99,10 @@ def _complain(message: str) -> None:
     """One line for a person; a harness that closed stderr does not turn it into a failure."""
     if sys.stderr is None:
         return
+    # A path or a payload may be anybody's: what steers a terminal is shown, not passed on.
+    shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in message)
     try:
-        sys.stderr.write(f"clankers append: {message}\n")
+        sys.stderr.write(f"clankers append: {shown}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         pass
@@ -145,11 +147,11 @@ def _read_document(fd: int) -> _Input:
 def _readable(fd: int, seconds: float) -> bool:
     """Whether `fd` has bytes, or its end, within `seconds`."""
     try:
-        from select import poll
+        from select import POLLIN, poll
     except ImportError:  # Windows cannot wait for a pipe
         return True
     p = poll()
-    p.register(fd)
+    p.register(fd, POLLIN)  # by default also whether it can be written to, as a socket or a terminal always can
     return bool(p.poll(max(seconds, 0) * 1000))
 
 

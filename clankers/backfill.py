@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from clankers import envelope, recorded, transcripts
+from clankers import envelope, recorded, tombstones, transcripts
 from clankers.log import Log
 from clankers.opencode_store import SOURCE as OPENCODE
 from clankers.opencode_store import Record, Session, StoreBusyError, StoreError
@@ -82,10 +82,13 @@ def backfill(
 def claude_code(root: str, files: Iterable[tuple[str, str]], *, afresh: bool) -> Iterator[Past]:
     """The sessions whose transcripts are `files`, each with its session's id; `root` is the log's."""
     known = _recorded_sessions(root)
+    forgotten = tombstones.forgotten(root)
     for session, path in files:
 
         def take_in(log: Log, done: Imported, session: str = session, path: str = path) -> None:
-            done.add(transcripts.take_in(log, session, path, is_new=session not in known, afresh=afresh))
+            is_new = session not in known
+            new = transcripts.take_in(log, session, path, is_new=is_new, afresh=afresh, forgotten=forgotten)
+            done.add(new)
 
         try:
             created = transcripts.created(path)
@@ -99,11 +102,14 @@ def _recorded_sessions(root: str) -> set[str]:
     return {re.split("[:@/#]", id, maxsplit=1)[0] for id in _ids(root, "") if not id.replace("-", "").isalnum()}
 
 
-def opencode(root: str, sessions: Iterable[Session]) -> Iterator[Past]:
-    """The `sessions` of OpenCode's stores; `root` is the log's."""
+def opencode(root: str, sessions: Iterable[Session], *, afresh: bool = False) -> Iterator[Past]:
+    """The `sessions` of OpenCode's stores, without those that were forgotten, or `afresh` all; `root` is the log's."""
+    forgotten = set() if afresh else tombstones.forgotten(root)
     # A hash of each id: some 80 bytes a record, whatever the ids are.
     seen = {hash(id) for prefix in ("storage.", "db.", "evt_") for id in _ids(root, prefix)}
     for session in sessions:
+        if session.id in forgotten:
+            continue
 
         def take_in(log: Log, done: Imported, records: Iterator[Record] = session.records) -> None:
             _append_new(log, records, seen, done)

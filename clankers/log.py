@@ -41,6 +41,7 @@ class Log:
         self._day = ""
         self._fd = -1
         self._unsynced = False
+        self._failed: OSError | None = None  # of a sync
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +53,7 @@ class Log:
         """Append `lines`, each with its newline, to the file of `day`."""
         if not lines:
             return
-        if day != self._day:
+        if day != self._day or self._moved(day):
             self.close()
             self._open(day)
         end = os.fstat(self._fd).st_size
@@ -75,8 +76,14 @@ class Log:
 
     def sync(self) -> None:
         """Bring what was written to the disk."""
+        if self._failed:  # the system tells of a lost write once: a second sync would say that all is well
+            raise self._failed
         if self._unsynced and self._fd >= 0:
-            os.fsync(self._fd)
+            try:
+                os.fsync(self._fd)
+            except OSError as e:
+                self._failed = e
+                raise
             self._unsynced = False
 
     def close(self) -> None:
@@ -88,6 +95,15 @@ class Log:
                 os.close(self._fd)
                 self._fd, self._day = -1, ""
 
+    def _moved(self, day: str) -> bool:
+        """Whether the open file is no longer the log's: it was renamed, or removed with its directory."""
+        ours = os.fstat(self._fd)
+        try:
+            there = os.stat(os.path.join(self.root, file_name(day)))
+        except FileNotFoundError:
+            return True
+        return (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
+
     def _open(self, day: str) -> None:
         path = os.path.join(self.root, file_name(day))
         try:
@@ -95,7 +111,7 @@ class Log:
         except FileNotFoundError:
             make_private(self.root)
             self._fd = os.open(path, _FLAGS | os.O_CREAT, 0o600)
-            _sync_directory(self.root)  # else a power loss may take the new file's name with it
+            sync_directory(self.root)  # else a power loss may take the new file's name with it
         self._day = day
 
 
@@ -106,7 +122,8 @@ def _last_byte(fd: int, end: int) -> bytes:
     return os.read(fd, 1)
 
 
-def _sync_directory(path: str) -> None:
+def sync_directory(path: str) -> None:
+    """Bring the names in the directory at `path` to the disk."""
     if not hasattr(os, "O_DIRECTORY"):
         return  # Windows has no handle of a directory to sync
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

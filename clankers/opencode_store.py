@@ -153,10 +153,13 @@ def _content(problems: list[str], *path: str) -> bytes | None:
     name = os.path.join(*path)
     try:
         fd = os.open(name, _FLAGS)
-        with open(fd, "rb") as f:
+        try:
             status = os.fstat(fd)
             if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_FILE:
-                return f.read()
+                with open(fd, "rb", closefd=False) as f:
+                    return f.read()
+        finally:
+            os.close(fd)
         problems.append(f"{name} is not a regular file of at most {_MAX_FILE} bytes")
     except FileNotFoundError:
         pass

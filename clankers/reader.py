@@ -1,11 +1,11 @@
 r"""Reading the log: positions, whole lines, what is wrong with the others.
 
-A position is a file and a byte offset in it. A last line without its newline is left for later: it may be in flight.
-A line that cannot be used never takes its neighbours along: it is told with file, line number and reason, and a whole
-line that stands behind a torn one, because its writer did not look, is found by its head.
+A position is a day and an uncompressed byte offset in it, whether the day is archived or not. A last line without its
+newline is left for later: it may be in flight. A line that cannot be used never takes its neighbours along: it is told
+with file, line number and reason, and a whole line that stands behind a torn one, because its writer did not look, is
+found by its head.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from clankers.days import Damage, Day, listed
 from clankers.envelope import HEAD, VERSION, crc_holds
 
 _FILE_NAME = re.compile(r"clankers-(\d{4}-\d{2}-\d{2})\.jsonl", re.ASCII)
-_CHUNK = 4 << 20
 _MAX_LOOKS = 16  # places in a torn line where a whole one may begin
 # `\ud800` and its like in a string: half of a character, which JSON allows and UTF-8 cannot hold. JavaScript writes
 # them when it cuts a string in the middle of an emoji.
@@ -27,10 +27,10 @@ _SURROGATE = re.compile(
 
 
 class LogFile(NamedTuple):
-    """One day's file.
+    """One day's file, or the files that `clankers.days` finds in its place.
 
     Attributes:
-        name: in the data root, `clankers-YYYY-MM-DD.jsonl`.
+        name: in the data root, `clankers-YYYY-MM-DD.jsonl`; the same once it is archived.
         day: days since the epoch, so that `position` orders events across files.
     """
 
@@ -60,7 +60,8 @@ class Line(NamedTuple):
     Attributes:
         number: counted from 1.
         offset: bytes from the file's start to the line's.
-        size: bytes, newline included; 0 where another follows before the newline, so that reading never goes on there.
+        size: bytes, newline included; 0 where another follows before the newline, so that reading never goes on there,
+            and where nothing is missing and an archive is damaged.
         event: None where the line cannot be used.
         reason: why not; empty where it can.
         raw: the line without its newline.
@@ -80,7 +81,7 @@ _decode = msgspec.json.Decoder(Event).decode
 def log_files(root: str) -> list[LogFile]:
     """The log's files in `root`, oldest day first; none when there is no such directory."""
     try:
-        names = os.listdir(root)
+        names = listed(root)
     except FileNotFoundError:
         return []
     found = []
@@ -99,10 +100,17 @@ def read(root: str, file: LogFile, offset: int = 0, number: int = 0) -> Iterator
     Raises:
         OSError: the file cannot be read.
     """
-    with open(os.path.join(root, file.name), "rb", buffering=0) as f:
-        f.seek(offset)
+    with Day(root, file.name) as day:
         pieces: list[bytes] = []
-        while chunk := f.read(_CHUNK):
+        for chunk in day.chunks(offset):
+            if isinstance(chunk, Damage):
+                torn = b"".join(pieces)
+                size = len(torn) + chunk.size
+                yield Line(number + 1, offset, size, None, chunk.reason, torn)
+                pieces = []
+                number += size > 0
+                offset += size
+                continue
             *lines, last = chunk.split(b"\n")
             if lines:
                 pieces.append(lines[0])

@@ -5,9 +5,8 @@ Imported on the append path: nothing heavy here.
 
 from __future__ import annotations  # typing is a third of what a hook would import
 
-import os
-
 from clankers import envelope
+from clankers.days import Day, listed
 from clankers.log import file_name
 
 TYPE_CHECKING = False
@@ -21,20 +20,16 @@ def ids(root: str, prefix: str, since: str = "") -> Iterator[str]:
     Raises:
         OSError: a file cannot be read.
     """
-    import mmap
-
     head = envelope.HEAD + b'"' + prefix.encode()
-    for name in sorted(os.listdir(root)):
-        if not (name.startswith("clankers-") and name.endswith(".jsonl") and name >= file_name(since)):
+    for name in listed(root):
+        if name < file_name(since):
             continue
-        with open(os.path.join(root, name), "rb") as f:
-            if not os.fstat(f.fileno()).st_size:
-                continue
-            with mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                at = data.find(head)
+        with Day(root, name) as day:
+            for lines in day.blocks():
+                at = lines.find(head)
                 while at >= 0:
                     start = at + len(envelope.HEAD) + 1
-                    end = data.find(b"\n", start)
-                    if end >= 0 and envelope.crc_holds(data[at:end]):  # a torn record is not in the log
-                        yield data[start : data.find(b'"', start)].decode("utf-8", "replace")
-                    at = data.find(head, start)
+                    end = lines.find(b"\n", start)
+                    if envelope.crc_holds(lines[at:end]):  # a torn record is not in the log
+                        yield lines[start : lines.find(b'"', start)].decode("utf-8", "replace")
+                    at = lines.find(head, start)

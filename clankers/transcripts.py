@@ -21,7 +21,7 @@ import stat
 import time
 from zlib import crc32
 
-from clankers import envelope, jsondoc, kinds, recorded
+from clankers import envelope, jsondoc, kinds, recorded, tombstones
 from clankers.cursor import Cursor, open_sessions
 from clankers.log import Log
 
@@ -43,6 +43,7 @@ HOOK_BYTES = 4 << 20  # of transcript that one hook takes in; the rest follows a
 _CHUNK = 4 << 20
 _MAX_LINE = 256 << 20
 _PATIENCE = 0.25  # seconds a Stop hook waits for the answer to reach the file; 1 to 23 ms were measured
+_LONG_PATIENCE = 5.0  # seconds to wait for a hook that takes in a transcript
 _POLL = 0.002  # seconds
 _SETTLED = 60.0  # seconds after its last change that an ended session's files are taken to be complete
 _FORGOTTEN = 86400.0  # the same for a session that never said it ended
@@ -90,7 +91,15 @@ def _after_hook(log: Log, session: str, hook: dict[str, Any]) -> None:
             files.take_in(log, HOOK_BYTES)
 
 
-def take_in(log: Log, session: str, path: str, *, is_new: bool = False, afresh: bool = False) -> int:
+def take_in(
+    log: Log,
+    session: str,
+    path: str,
+    *,
+    is_new: bool = False,
+    afresh: bool = False,
+    forgotten: Container[str] | None = None,
+) -> int:
     """Take in all that is new in the transcript of `session` at `path` and in its subagents'; returns the new records.
 
     Args:
@@ -99,6 +108,7 @@ def take_in(log: Log, session: str, path: str, *, is_new: bool = False, afresh: 
         path: of its transcript.
         is_new: the caller knows that the log holds no record of it, which saves looking.
         afresh: read from the first byte, however far the cursor says that the files were read.
+        forgotten: the sessions whose past is not to come back, where the caller knows them.
 
     Raises:
         OSError: a file cannot be read or written.
@@ -112,10 +122,30 @@ def take_in(log: Log, session: str, path: str, *, is_new: bool = False, afresh: 
         if afresh:
             cursor.forget()
         cursor.move_to(path)
-        files = _Files(session, cursor, is_new=is_new)
+        files = _Files(session, cursor, is_new=is_new, forgotten=() if afresh else forgotten)
         if time.time() - files.changed_at() < _FORGOTTEN:
             cursor.open()  # it may still be going on
         return files.take_in(log, None)
+
+
+def pass_over(root: str, session: str, forgotten: Container[str]) -> bool:
+    """Take what the files of `session` hold by now for read, where `forgotten` names it; else its subagents' there.
+
+    Returns:
+        False where another process keeps the session's cursor.
+
+    Raises:
+        OSError: a file cannot be read or written.
+        TranscriptError: a transcript is none any more.
+    """
+    with Cursor(root, session, patience=_LONG_PATIENCE) as cursor:
+        if cursor.locked:
+            if cursor.path:
+                _Files(session, cursor).pass_over(forgotten)
+                cursor.save()
+            if session in forgotten:
+                cursor.close()
+        return cursor.locked
 
 
 def created(path: str) -> str:
@@ -223,12 +253,16 @@ class _Files:
     Attributes:
         taken: bytes of transcript that `take_in` took in.
         is_new: the log holds no record of the session.
+        forgotten: the sessions whose past is not to come back; None: the log is to be asked.
     """
 
-    def __init__(self, session: str, cursor: Cursor, *, is_new: bool = False) -> None:
+    def __init__(
+        self, session: str, cursor: Cursor, *, is_new: bool = False, forgotten: Container[str] | None = None
+    ) -> None:
         self.session = session
         self.cursor = cursor
         self.is_new = is_new
+        self.forgotten = forgotten
         self.taken = 0
 
     def take_in(self, log: Log, budget: int | None) -> int:
@@ -248,6 +282,9 @@ class _Files:
             return 0
         if cursor.busy or not cursor.known:
             seen = self._recorded(log.root, cursor.since or self._born())
+        if not cursor.known:
+            self.pass_over(self._forgotten(log.root))
+            metas = self._new_metas()
         if not cursor.busy:  # else the append that was cut off began on an earlier day, perhaps
             cursor.since = envelope.day_of(time.time_ns())
         cursor.known = cursor.busy = True
@@ -259,6 +296,7 @@ class _Files:
                 if self._rewritten(name):  # then the ids of its lines tell what is new
                     cursor.offsets[name] = 0
                     seen |= self._recorded(log.root, self._born())
+                    self.pass_over(self._forgotten(log.root), [name])
                 new += self._take_in_file(log, name, seen, budget)
             except TranscriptError as e:
                 failure = failure or e
@@ -268,6 +306,22 @@ class _Files:
         if failure:
             raise failure
         return new
+
+    def pass_over(self, forgotten: Container[str], names: list[str] | None = None) -> None:
+        """Take what the session's files, or those of `names`, hold by now for read, where `forgotten` names whose."""
+        cursor = self.cursor
+        whole = self.session in forgotten
+        for name in self._names() if names is None else names:
+            if whole or name.removeprefix("agent-") in forgotten:
+                end = 0
+                for at, raw in self.lines(name, 0):
+                    end = at + len(raw)
+                cursor.offsets[name] = end
+        for agent, _, version in self._new_metas():
+            if whole or agent in forgotten:
+                cursor.metas[agent] = version
+        if whole:
+            cursor.known, cursor.busy = True, False
 
     def changed_at(self) -> float:
         """When the session's files last changed, in seconds since the epoch."""
@@ -321,11 +375,11 @@ class _Files:
             return None
         if kind == "attachment":
             attachment = line.get("attachment")
-            if isinstance(attachment, dict) and attachment.get("type") in LEFT_OUT_ATTACHMENTS:
+            what = attachment.get("type") if isinstance(attachment, dict) else None
+            if isinstance(what, str) and what in LEFT_OUT_ATTACHMENTS:
                 return None
         uuid = line.get("uuid")
-        plain = isinstance(uuid, str) and len(uuid) <= 128 and uuid.isascii() and uuid.replace("-", "").isalnum()
-        id = f"{owner}:{uuid}" if plain else by_offset
+        id = f"{owner}:{uuid}" if _is_name(uuid) else by_offset
         kind = KIND + (kind if isinstance(kind, str) and kind else kinds.UNKNOWN)[: kinds.MAX_KIND]
         return id, envelope.line(SOURCE, kind, text, level=kinds.level_of(kind, line), id=id, now_ns=now)
 
@@ -402,12 +456,25 @@ class _Files:
         """The ids of this session's records in the log, from the day `since` on."""
         return set() if self.is_new else set(recorded.ids(root, self.session, since))
 
+    def _forgotten(self, root: str) -> Container[str]:
+        """The sessions whose past is not to come back; a tombstone cannot be older than its session."""
+        return tombstones.forgotten(root, self._born()) if self.forgotten is None else self.forgotten
+
     def _born(self) -> str:
         """The day of the transcript's first line: no record of it can be older. Empty where it does not say."""
         try:
             return _first_time(self.cursor.path)[:10]
         except TranscriptError:
             return ""
+
+
+def _is_name(uuid: Any) -> bool:
+    """Whether `uuid` can stand in an id, which the log is searched for by its bytes: nothing in it is escaped."""
+    return (
+        isinstance(uuid, str)
+        and 0 < len(uuid) <= 128
+        and jsondoc.quote(uuid) == b'"%s"' % uuid.encode("utf-8", "replace")
+    )
 
 
 def _lines(path: str, offset: int) -> Iterator[tuple[int, bytes]]:

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 import apsw
 
-from clankers.reader import log_files
+from clankers.days import stored
 from projector.rebuild import checkpoint, open_live, update
 from projector.replay import LogChangedError, Replayed, replay
 
@@ -87,10 +87,4 @@ async def _stop_on_signal(scope: anyio.CancelScope) -> None:
 
 def _sizes(path: str, root: str) -> list[tuple[str, int]]:
     """What tells that there is something to do: the sizes of the log's files, and whether the database is there."""
-    sizes = [(path, int(os.path.exists(path)))]
-    for file in log_files(root):
-        try:
-            sizes.append((file.name, os.stat(os.path.join(root, file.name)).st_size))
-        except FileNotFoundError:
-            continue
-    return sizes
+    return [(path, int(os.path.exists(path))), *stored(root)]

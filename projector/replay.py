@@ -1,12 +1,12 @@
 """Read, adapt, write: the log's new lines into the database."""
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import apsw
 
+from clankers.days import exists, sizes
 from clankers.reader import Line, LogFile, log_files, read
 from projector.adapters import UnusableError, adapt
 from projector.store import Store
@@ -26,26 +26,27 @@ class Replayed:
 
 
 class LogChangedError(Exception):
-    """A file of the log is shorter than what was already read of it: the database is to be rebuilt."""
+    """A day of the log is shorter than what was already read of it: the database is to be rebuilt."""
 
 
 def pending(db: apsw.Connection, root: str) -> list[tuple[LogFile, int, int]]:
-    """The log's files with something new, each with the bytes and lines that were read.
+    """The log's days with something new, each with the bytes and lines that were read.
 
     Raises:
-        LogChangedError: a file was cut or is gone.
+        LogChangedError: a day was cut or is gone.
     """
     read_so_far = Store(db).positions()
     found = []
+    now = sizes(root)
     for file in log_files(root):
         offset, lines = read_so_far.pop(file.name, (0, 0))
-        size = os.stat(os.path.join(root, file.name)).st_size
+        size = now.get(file.name, offset)
         if size < offset:
             raise LogChangedError(f"{file.name} has {size} bytes, of which {offset} were read")
         if size > offset:
             found.append((file, offset, lines))
-    if read_so_far:
-        raise LogChangedError(f"{', '.join(read_so_far)}: gone from the log")
+    if gone := [name for name in read_so_far if not exists(root, name)]:
+        raise LogChangedError(f"{', '.join(gone)}: gone from the log")
     return found
 
 

@@ -327,7 +327,7 @@ def test_reading_from_any_position_continues_exactly_there(root: Path) -> None:
 def test_where_a_read_ends_does_not_matter(root: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     put(root, line("a") + b"\n" + b"junk\n" + line("t")[:80] + line("b") + line("c") + b"\n\n" + line("d") + b"tail")
     everything = lines_of(root)
-    monkeypatch.setattr("clankers.reader._CHUNK", chunk)
+    monkeypatch.setattr("clankers.pieces._CHUNK", chunk)
     assert lines_of(root) == everything
     assert ids_of(everything) == ["a", "b", "c", "d"]
 

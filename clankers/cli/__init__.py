@@ -6,7 +6,21 @@ import apsw
 import typer
 
 from clankers import __version__
-from clankers.cli import backfill, current, demo, doctor, install, project, query, sessions
+from clankers.cli import (
+    archive,
+    backfill,
+    current,
+    demo,
+    doctor,
+    forget,
+    install,
+    project,
+    query,
+    repair,
+    scrub,
+    sessions,
+    verify,
+)
 from clankers.cli.output import clean
 from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
 
@@ -26,6 +40,11 @@ app.command("install")(install.install)
 app.command("uninstall")(install.uninstall)
 app.command("doctor")(doctor.command)
 app.command("backfill")(backfill.command)
+app.command("archive")(archive.command)
+app.command("verify")(verify.command)
+app.command("repair")(repair.command)
+app.command("scrub")(scrub.command)
+app.command("forget")(forget.command)
 app.command("catch-up", help="What the end of a turn starts in the background.")(current.catch_up)
 
 
@@ -49,18 +68,23 @@ def _root(version: bool = typer.Option(False, "--version", help="Show the versio
         raise typer.Exit
 
 
+def _complain(what: object) -> None:
+    """One line for a person; paths and names in it may be anybody's."""
+    print(f"clankers: {clean(str(what))}", file=sys.stderr)
+
+
 def main() -> int:
     """Run the command line; returns the exit code. The one place that turns errors into messages and codes."""
     try:
         app()
     except ClankersError as e:
-        print(f"clankers: {clean(str(e))}", file=sys.stderr)
+        _complain(e)
         return e.exit_code
     except (apsw.BusyError, apsw.LockedError) as e:
-        print(f"clankers: another program keeps the database: {e}; close it, or try again later", file=sys.stderr)
+        _complain(f"another program keeps the database: {e}; close it, or try again later")
         return EX_BUSY
     except (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError) as e:
-        print(f"clankers: the database cannot be written: {e}; check its directory and free space", file=sys.stderr)
+        _complain(f"the database cannot be written: {e}; check its directory and free space")
         return EX_IO
     except KeyboardInterrupt:
         return 130
@@ -68,7 +92,7 @@ def main() -> int:
         sys.stderr.close()
         return EX_FAIL
     except OSError as e:
-        print(f"clankers: {clean(str(e))}", file=sys.stderr)
+        _complain(e)
         return EX_FAIL
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else EX_FAIL if e.code else 0

@@ -8,10 +8,11 @@ import apsw
 
 from clankers import paths, transcripts
 from clankers.cli.first_backfill import start_first_backfill
-from clankers.cli.output import progress_bar
+from clankers.cli.output import clean, progress_bar
+from clankers.days import sizes
 from clankers.errors import BusyError, ClankersError
 from clankers.log import Log
-from clankers.reader import log_files, read
+from clankers.reader import read
 from projector.lock import ProjectorLock
 from projector.rebuild import update
 from projector.replay import LogChangedError, Replayed, pending
@@ -65,12 +66,12 @@ def sweep() -> None:
         with Log(paths.data_root()) as log:
             transcripts.sweep(log)
     except (OSError, transcripts.TranscriptError) as e:
-        print(f"clankers: a transcript was not read: {e}", file=sys.stderr)
+        print(f"clankers: a transcript was not read: {clean(str(e))}", file=sys.stderr)
 
 
 def log_bytes(root: str) -> int:
-    """The size of the log in `root`, in bytes."""
-    return sum(os.stat(os.path.join(root, file.name)).st_size for file in log_files(root))
+    """The size of the log in `root`, in bytes to replay: uncompressed."""
+    return sum(sizes(root).values())
 
 
 def open_current() -> apsw.Connection:

@@ -1,6 +1,5 @@
 """`clankers doctor`: what is and is not working, each finding with its remedy. It changes nothing."""
 
-import mmap
 import os
 import shutil
 import subprocess
@@ -14,9 +13,10 @@ import msgspec
 import typer
 
 from clankers import envelope, paths
-from clankers.cli.current import log_bytes, open_for_reading
+from clankers.cli.current import open_for_reading
 from clankers.cli.first_backfill import under_way
 from clankers.cli.output import clean, local_time, print_json, short_bytes
+from clankers.days import PACKED, Day, sizes, stored
 from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
 from clankers.harnesses import HARNESSES
 from clankers.harnesses.base import Harness
@@ -24,7 +24,7 @@ from clankers.harnesses.claude_code import recorder
 from clankers.harnesses.register import installed
 from clankers.locks import watched
 from clankers.log import file_name
-from clankers.reader import log_files
+from clankers.reader import LogFile, log_files
 from projector.meta import BACKFILL, PROBLEMS, read_meta
 from projector.replay import LogChangedError, pending
 from projector.store import VERSION
@@ -32,6 +32,7 @@ from projector.wire import millis
 
 _SPACE = 1 << 30  # bytes that should be free
 _RECENT_NS = 2 * 86400 * 10**9  # lines that cannot be used are a concern for so long
+_LOOK = 30  # days of the log in which the last event of a source is looked for: archived ones take their time
 
 
 class Finding(msgspec.Struct):
@@ -102,22 +103,17 @@ def _harness(harness: Harness, root: str, places: list[Path]) -> Iterator[Findin
                 yield Finding(harness.title, False, f"our entry in {path} is gone", remedy)
         except ClankersError as e:
             yield Finding(harness.title, False, str(e), "mend the file")
-    last = _last_event(root, harness.name)
+    days = log_files(root)
+    last = _last_event(root, days[-_LOOK:], harness.name)
     if last:
-        yield Finding(harness.title, True, f"the last event came at {_local(last)}")
+        yield Finding(harness.title, True, f"the last event came at {local_time(last)}")
     elif any_there:
         remedy = "start a session; if nothing comes, look at what the client says about hooks or plugins"
-        yield Finding(harness.title, True, "nothing was recorded yet", remedy)
+        nothing = "nothing was recorded yet" if len(days) <= _LOOK else f"nothing in the log's last {_LOOK} days"
+        yield Finding(harness.title, True, nothing, remedy)
     if not any_there:
         text = "has no entry that `clankers install` made" if last else "is not recorded"
         yield Finding(harness.title, not version or bool(last), text, f"clankers install {harness.name}")
-
-
-def _local(time: str) -> str:
-    try:
-        return local_time(millis(time))
-    except ValueError:
-        return f"{time[:40]!r}, which is no time"
 
 
 class _Head(msgspec.Struct):
@@ -125,25 +121,30 @@ class _Head(msgspec.Struct):
     ts: str
 
 
-def _last_event(root: str, source: str) -> str | None:
-    """When the last event of `source` was logged; None where there is none."""
+def _last_event(root: str, days: list[LogFile], source: str) -> int | None:
+    """When (epoch milliseconds) the last event of `source` was logged on one of `days`; None where there is none."""
+    for file in reversed(days):
+        last = None
+        with Day(root, file.name) as day:
+            for lines in day.blocks():
+                last = _last_in(lines, source) or last
+        if last:
+            return last
+    return None
+
+
+def _last_in(lines: bytes, source: str) -> int | None:
     key = b'"source":"%s"' % source.encode()
-    for file in reversed(list(log_files(root))):
-        with open(os.path.join(root, file.name), "rb") as f:
-            if not os.fstat(f.fileno()).st_size:
-                continue
-            with mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                at = data.rfind(key)
-                while at >= 0:
-                    start = data.rfind(b"\n", 0, at) + 1
-                    end = data.find(b"\n", at)
-                    try:
-                        head = msgspec.json.decode(data[start : end if end >= 0 else len(data)], type=_Head)
-                        if head.source == source:
-                            return head.ts
-                    except msgspec.MsgspecError:
-                        pass  # a torn line
-                    at = data.rfind(key, 0, start)
+    at = lines.rfind(key)
+    while at >= 0:
+        start = lines.rfind(b"\n", 0, at) + 1
+        try:
+            head = msgspec.json.decode(lines[start : lines.find(b"\n", at)], type=_Head)
+            if head.source == source:
+                return millis(head.ts)
+        except (msgspec.MsgspecError, ValueError):
+            pass  # a torn or damaged line
+        at = lines.rfind(key, 0, start)
     return None
 
 
@@ -159,8 +160,11 @@ def _log(root: str) -> Iterator[Finding]:
     if not os.path.isdir(root):
         yield Finding(about, True, f"{root} is not there yet; the first event makes it")
         return
-    files = list(log_files(root))
-    yield Finding(about, True, f"{short_bytes(log_bytes(root))} in {len(files):,} daily files in {root}")
+    found = stored(root)
+    packed = sum(name.endswith(PACKED) for name, _ in found)
+    archived = f", {packed:,} of them archived" if packed else ""
+    size = short_bytes(sum(n for _, n in found))
+    yield Finding(about, True, f"{size} in {len(found):,} daily files{archived} in {root}")
     free = shutil.disk_usage(root).free
     enough = free >= _SPACE
     yield Finding(about, enough, f"{short_bytes(free)} free on its disk", None if enough else "make room")
@@ -197,7 +201,8 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         made = f"made by {'a newer' if newer else 'another'} clankers (schema {version}, this one's is {VERSION})"
         yield Finding(about, False, made, "update clankers" if newer else "clankers project")
         return
-    behind = sum(os.stat(os.path.join(root, file.name)).st_size - offset for file, offset, _ in pending(db, root))
+    now = sizes(root)
+    behind = sum(now.get(file.name, offset) - offset for file, offset, _ in pending(db, root))
     watcher = "; a watcher keeps it so" if watched(path) else ""
     if behind:
         yield Finding(about, True, f"{short_bytes(behind)} of the log behind; any command that reads catches up")

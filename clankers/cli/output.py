@@ -86,13 +86,13 @@ def progress_bar(label: str, total: int) -> AbstractContextManager[Callable[[int
     return _bar(label, total, DownloadColumn())
 
 
-def counting_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    """The same for things that are counted; call it with how many more are done."""
+def counting_bar(label: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
+    """The same for things that are counted, `total` of them if that is known; call it with how many more are done."""
     return _bar(label, total, MofNCompleteColumn())
 
 
 @contextmanager
-def _bar(label: str, total: int, done: ProgressColumn) -> Iterator[Callable[[int], None]]:
+def _bar(label: str, total: int | None, done: ProgressColumn) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return

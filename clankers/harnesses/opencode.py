@@ -55,9 +55,9 @@ class OpenCode(Harness):
             return [f"{path} is that of another clankers; run `clankers install opencode` again"]
         return []
 
-    def past(self, root: str, *, afresh: bool) -> Iterator[Past]:  # noqa: ARG002 (every record is compared anyway)
+    def past(self, root: str, *, afresh: bool) -> Iterator[Past]:
         """The databases, then the JSON tree, which later versions leave as it was."""
-        return opencode(root, _sessions(_data()))
+        return opencode(root, _sessions(_data()), afresh=afresh)
 
     def count(self) -> int:
         """The sessions in the databases and in the JSON tree."""

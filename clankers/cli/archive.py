@@ -1,0 +1,95 @@
+"""`clankers archive`: closed days of the log, compressed."""
+
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from clankers import patch, paths
+from clankers.archive import InUseError, archive, due, tidy
+from clankers.cli.output import clean, progress_bar, short_bytes
+from clankers.days import PACKED, stored
+from clankers.errors import EX_FAIL, UsageError
+from clankers.packing import ArchiveError
+
+_GRACE = timedelta(days=1)
+
+
+def command(
+    before: Annotated[
+        str | None, typer.Option(metavar="DATE", help="UTC days before this one; else before yesterday.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which days; change nothing.")] = False,
+) -> None:
+    """Compress the closed days of the log; everything reads them as before, and so do `rg -z` and `zcat`.
+
+    Today is being written to. Yesterday is spared too: a clock that is set right, and a writer that began before
+    midnight, may still append to it. A day that came back all the same is merged by the next run.
+    """
+    begun = time.monotonic()
+    root = paths.data_root()
+    days = due(root, _day(before))
+    if not days:
+        typer.echo("Nothing to archive.")
+        return
+    size = _bytes(root, days)
+    if dry_run:
+        typer.echo("\n".join(f"{name}  {short_bytes(_bytes(root, [name]))}" for name in days))
+        typer.echo(f"{_count(days)} to archive, {short_bytes(size)}")
+        return
+    patch.finish(root)
+    left = []
+    failed = False
+    with (
+        patch.lock(root, "archive"),
+        progress_bar("Archiving", size) as step,
+    ):
+        if patch.unfinished(root):  # it names a plain file
+            raise ArchiveError("a repair was killed just now; archive again, which finishes it first")
+        tidy(root)
+        for name in days:
+            try:
+                archive(root, name, progress=step)
+            except ArchiveError as e:
+                print(f"clankers: {clean(str(e))}", file=sys.stderr)
+                left.append(name)
+                failed = failed or not isinstance(e, InUseError)
+    done = [name for name in days if name not in left]
+    after = short_bytes(_bytes(root, done, PACKED))
+    before_bytes = short_bytes(size - _bytes(root, left))
+    rest = f"; {_count(left)} left as before" if left else ""
+    typer.echo(
+        f"{_count(done)} archived, {before_bytes} before, {after} after, in {time.monotonic() - begun:.2f} s{rest}"
+    )
+    if failed:
+        raise typer.Exit(EX_FAIL)
+
+
+def _day(text: str | None) -> str:
+    """The first UTC day that is not to be archived."""
+    today = datetime.now(UTC).date()
+    if text is None:
+        return (today - _GRACE).isoformat()
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--before {text!r} is not a day; write it as 2026-11-20") from None
+    if day > today:
+        raise UsageError(f"--before {text}: today's file is being written; {today} is the latest that can be given")
+    return day.isoformat()
+
+
+def _bytes(root: str, days: list[str], *ends: str) -> int:
+    """What the files of `days` take on the disk; only those with one of `ends`, where some are given."""
+    return sum(
+        size
+        for file, size in stored(root)
+        for day, end in [file.partition(".jsonl")[::2]]
+        if day + ".jsonl" in days and (not ends or end in ends)
+    )
+
+
+def _count(days: list[str]) -> str:
+    return f"{len(days):,} day{'s' * (len(days) != 1)}"

@@ -1,0 +1,110 @@
+"""Which sessions a person means: by id, by date, by project."""
+
+import os
+from datetime import date as day
+from datetime import datetime, time
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from clankers.errors import UsageError
+
+_SHOWN = 5  # ids of an ambiguous prefix
+
+
+class Session(NamedTuple):
+    """A session, as far as a person knows it by it; `updated` is its last activity, in epoch milliseconds."""
+
+    id: str
+    parent: str | None
+    title: str | None
+    project: str | None
+    updated: int | None
+
+
+def named(known: dict[str, Session], names: list[str]) -> list[Session]:
+    """The sessions whose ids are `names`, or begin so.
+
+    Raises:
+        UsageError: a name is nobody's, or more than one's.
+    """
+    found = []
+    for name in names:
+        ids = [name] if name in known else [id for id in known if name and id.startswith(name)]
+        if not ids:
+            raise UsageError(
+                f"there is no session {name!r}; `clankers query 'select id, title from sessions'` lists them"
+            )
+        if len(ids) > 1:
+            shown = ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
+            raise UsageError(f"{name!r} is the beginning of {len(ids):,} sessions: {shown}; write more of the id")
+        found.append(known[ids[0]])
+    return found
+
+
+def in_project(known: dict[str, Session], project: Path) -> list[Session]:
+    """The sessions that work in the directory `project` or below."""
+    places = {os.path.abspath(project), os.path.realpath(project)}
+    return [
+        one
+        for one in known.values()
+        if one.project
+        and any(one.project == place or one.project.startswith(os.path.join(place, "")) for place in places)
+    ]
+
+
+def active_before(known: dict[str, Session], date: str) -> list[Session]:
+    """The sessions, with their children, in all of which nothing happened since the local day `date` began.
+
+    Raises:
+        UsageError: it is not a day.
+    """
+    try:
+        since = datetime.combine(day.fromisoformat(date), time.min).astimezone().timestamp() * 1000
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"--before {date!r} is not a day; write it as 2026-11-20") from None
+    children = _children(known)
+    found = []
+    for one in known.values():
+        if one.parent in known:
+            continue  # goes with its parent
+        family = _family(known, children, one)
+        times = [member.updated for member in family if member.updated is not None]
+        if times and max(times) < since:
+            found += family
+    return found
+
+
+def with_children(known: dict[str, Session], sessions: list[Session]) -> list[Session]:
+    """`sessions` and their children's children, each once, children behind their parents."""
+    children = _children(known)
+    found = {member.id: member for one in sessions for member in _family(known, children, one)}
+    return list(found.values())
+
+
+def _children(known: dict[str, Session]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in known.values():
+        if one.parent is not None:
+            found.setdefault(one.parent, []).append(one.id)
+    return found
+
+
+def _family(known: dict[str, Session], children: dict[str, list[str]], one: Session) -> list[Session]:
+    found: dict[str, Session] = {}
+    todo = [one.id]
+    while todo:
+        if (id := todo.pop()) not in found:  # whose log says that it is its own grandparent
+            found[id] = known[id]
+            todo += reversed(children.get(id, []))
+    return list(found.values())
+
+
+def all_sessions(db: apsw.Connection) -> dict[str, Session]:
+    """The sessions in a database by id, the oldest first."""
+    rows = db.execute(
+        "SELECT id, parent_id, title, project_path, max(coalesce(updated_at, ended_at, created_at), "
+        "coalesce(ended_at, updated_at, created_at)) FROM sessions ORDER BY created_at, id"
+    )
+    return {row[0]: Session(*row) for row in rows}

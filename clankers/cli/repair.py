@@ -1,0 +1,68 @@
+"""`clankers repair`: mends of the log what can be proved, and says what cannot."""
+
+import os
+from itertools import groupby
+from typing import Annotated
+
+import typer
+
+from clankers import patch, paths
+from clankers.cli.current import log_bytes
+from clankers.cli.output import progress_bar
+from clankers.cli.verify import examine_log, place
+from clankers.days import PACKED
+from clankers.errors import EX_FAIL
+from clankers.repair import Repair, apply, plan
+from clankers.verify import Bad
+from projector.lock import PATIENCE, ProjectorLock
+from projector.rebuild import rebuild
+
+
+def command(dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False) -> None:
+    """Mend damaged lines of the log where it is proved what they were, each file copied first; rebuild the database.
+
+    Exit code 1 where anything bad is left.
+    """
+    root, path = paths.data_root(), paths.database_path()
+    finished = None if dry_run else patch.finish(root)
+    if finished:
+        typer.echo(f"{finished}: what a killed repair had begun is finished")
+    bad = examine_log(root).bad
+    repairs = plan(root, bad)
+    if dry_run:
+        for repair in repairs:
+            _say(repair, "would be done: ")
+        left = [one for one in bad if not any(r.file == one.file and r.line <= one.line <= r.last for r in repairs)]
+    elif repairs or finished:
+        _apply(root, path, repairs)
+        left = bad = examine_log(root).bad
+    else:
+        left = bad
+    for one in left:
+        typer.echo(f"{place(one)}; left as it is{_why(root, one)}")
+    typer.echo(f"{len(repairs):,} repairs{' to be done' if dry_run else ''}, {len(left):,} bad places left")
+    if bad:
+        raise typer.Exit(EX_FAIL)
+
+
+def _say(repair: Repair, how: str = "") -> None:
+    typer.echo(f"{repair.file}:{repair.line}: {how}{repair.done}")
+
+
+def _why(root: str, bad: Bad) -> str:
+    """What a person can do about a place that is not mended; empty where there is nothing."""
+    packed = os.path.join(root, bad.file) + PACKED
+    return f": unpack the day (gunzip {packed}) to have it looked at" if os.path.exists(packed) else ""
+
+
+def _apply(root: str, path: str, repairs: list[Repair]) -> None:
+    # Lines change where they stand, which no position in the database tells of: it is made anew.
+    with ProjectorLock(path, "repair", patience=PATIENCE):
+        for name, group in groupby(repairs, key=lambda one: one.file):
+            todo = list(group)
+            copy = apply(root, name, todo)
+            for one in todo:
+                _say(one)
+            typer.echo(f"{name}: what it was is kept as {copy}")
+        with progress_bar("Rebuilding", log_bytes(root)) as step:
+            rebuild(path, root, progress=step)

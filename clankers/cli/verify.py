@@ -1,0 +1,96 @@
+"""`clankers verify`: is every line of the log whole, and is the database what a replay of it makes?"""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from clankers import patch, paths
+from clankers.cli.current import bring_up_to_date, log_bytes
+from clankers.cli.output import clean, counting_bar, print_json, progress_bar
+from clankers.errors import EX_FAIL, BusyError, ClankersError
+from clankers.verify import Bad, Verified, verify
+from projector.compare import Difference, Fresh
+
+
+def command(as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
+    """Check every line of the log, and the database against a fresh replay. Exit code 1 where either does not hold."""
+    root, path = paths.data_root(), paths.database_path()
+    log = examine_log(root)
+    if not as_json:
+        for bad in [*log.bad, *log.unfinished]:
+            typer.echo(place(bad))
+        counts = f"{log.lines:,} lines in {log.files:,} files: {len(log.bad):,} bad"
+        if log.unfinished:
+            counts += f", {len(log.unfinished):,} not finished yet"
+        if log.without_crc:
+            counts += f", {log.without_crc:,} without a CRC"
+        typer.echo(counts)
+    database = _examine_database(path, root)
+    if as_json:
+        print_json(
+            {
+                "lines": log.lines,
+                "files": log.files,
+                "bad": [bad.told() for bad in log.bad],
+                "unfinished": [bad.told() for bad in log.unfinished],
+                "without_crc": log.without_crc,
+                "database": {"ok": not database, "differences": msgspec.to_builtins(database)},
+            }
+        )
+    else:
+        for difference in database:
+            typer.echo(f"database: {clean(_told(difference))}")
+        remedy = "it is not what the log says; `clankers project --rebuild` makes it anew"
+        typer.echo(f"database: {remedy if database else 'what a fresh replay of the log makes'}")
+    if log.bad or database:
+        raise typer.Exit(EX_FAIL)
+
+
+def examine_log(root: str) -> Verified:
+    """Every line of the log in `root`, with a progress bar."""
+    with progress_bar("Reading the log", log_bytes(root)) as step:
+        found = verify(root, progress=step)
+    if patch.unfinished(root):
+        reason = "a repair is under way, or was killed in the middle; `clankers repair` finishes it"
+        found.bad.append(Bad(patch.JOURNAL, 0, 0, reason))
+    return found
+
+
+def place(bad: Bad) -> str:
+    """A place of the log, and what is wrong there, for people."""
+    return clean(f"{bad.file}:{bad.line}: at byte {bad.offset}: {bad.reason}")
+
+
+def _examine_database(path: str, root: str) -> list[Difference]:
+    def catch_up() -> None:
+        try:
+            bring_up_to_date("verify")
+        except BusyError:
+            pass  # another projector does it
+
+    try:
+        with Fresh(path, root) as fresh:
+            with progress_bar("Replaying the log", log_bytes(root)) as step:
+                fresh.build(progress=step)
+            with counting_bar("Comparing the tables") as step:
+                return fresh.differences(catch_up, step=step)
+    except BusyError:
+        raise
+    except ClankersError as e:
+        return [Difference("", problem=str(e))]
+
+
+def _told(difference: Difference) -> str:
+    counts = [
+        f"{count:,} {what}"
+        for count, what in (
+            (difference.missing, "missing"),
+            (difference.extra, "that should not be there"),
+            (difference.changed, "changed"),
+        )
+        if count
+    ]
+    ids = f": {', '.join(difference.ids)}" if difference.ids else ""
+    said = difference.problem or f"{', '.join(counts)}{ids}"
+    return f"{difference.table}: {said}" if difference.table else said

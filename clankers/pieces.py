@@ -1,0 +1,188 @@
+"""A file of the log, plain or compressed, read as the uncompressed bytes it holds: in pieces of bounded size.
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import os
+import zlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+# What our own archives say behind the fixed part of their header: an extra field "ck" (RFC 1952, section 2.3.1.1) of
+# 8 bytes, the uncompressed size, which gzip's own trailer tells only up to 4 GiB, and only of its last member.
+EXTRA = b"\x0c\0ck\x08\0"
+
+_MAX_SIZE = 1 << 40  # bytes of a day that a position can tell
+_CHUNK = 4 << 20
+_READ = 256 << 10  # compressed bytes at a time
+_HEAD = 64 << 10  # bytes by which a copy is known: each line has an id of its own
+_GZIP = 31  # zlib's word for: a gzip header and trailer
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+_Key = tuple[int, int, int, int, int]
+_known: dict[_Key, int] = {}  # uncompressed sizes of compressed files
+
+
+class DamagedError(Exception):
+    """A compressed file was cut or changed; the message says how that shows."""
+
+
+class Piece:
+    """An open file of a day.
+
+    Args:
+        path: of the file.
+        packed: whether it is compressed.
+
+    Attributes:
+        size: uncompressed bytes; those of a damaged archive that does not say are what can be read, and one.
+        told: whether it is an archive that says its size itself.
+
+    Raises:
+        OSError: from every method, when the file cannot be read.
+    """
+
+    def __init__(self, path: str, *, packed: bool) -> None:
+        self.packed = packed
+        self.fd = os.open(path, _FLAGS)
+        try:
+            self.status = os.fstat(self.fd)
+            self.told = packed and (size := _told_size(self.fd)) is not None
+            if not packed:
+                self.size = self.status.st_size
+            elif self.told:
+                self.size = _known[_key(self.status)] = size or 0
+            else:
+                self.size = self._counted()
+        except BaseException:
+            os.close(self.fd)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self.fd)
+
+    def read(self, offset: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The uncompressed bytes from `offset` to `end`; to wherever the file ends where that is None.
+
+        Raises:
+            DamagedError: it is compressed, and was damaged; or it does not hold `end` bytes.
+        """
+        if self.packed:
+            yield from self._unpacked(offset, end)
+            return
+        os.lseek(self.fd, offset, os.SEEK_SET)
+        while chunk := os.read(self.fd, _CHUNK if end is None else min(_CHUNK, end - offset)):
+            offset += len(chunk)
+            yield chunk
+
+    def head(self) -> bytes:
+        """The first bytes, as far as they can be read."""
+        found = b""
+        try:
+            for chunk in self.read(0, min(self.size, _HEAD)):
+                found += chunk
+                if len(found) >= _HEAD:
+                    break
+        except DamagedError:
+            pass
+        return found
+
+    def _unpacked(self, offset: int, end: int | None) -> Iterator[bytes]:
+        at = 0
+        for chunk in _unpack(self.fd):  # to its very end, where the checksum stands
+            part = chunk[max(offset - at, 0) : None if end is None else max(end - at, 0)]
+            at += len(chunk)
+            if part:
+                yield part
+        if end is not None and at != end:
+            raise DamagedError(f"it should hold {end} bytes, and holds {at}")
+
+    def _counted(self) -> int:
+        """The size of an archive that another program made: by reading it, once in a process."""
+        key = _key(self.status)
+        if key not in _known:
+            size = 0
+            try:
+                for chunk in _unpack(self.fd):
+                    size += len(chunk)
+            except DamagedError:
+                size += 1  # so that it is read, and the damage told
+            _known[key] = size
+        return _known[key]
+
+
+def is_copy(one: Piece, other: Piece) -> bool:
+    """Whether two files begin with the same bytes, as far as both can be read; an empty one is a copy of any."""
+    first, second = one.head(), other.head()
+    size = min(len(first), len(second))
+    return first[:size] == second[:size] if size else not (one.size and other.size)
+
+
+def known_size(status: os.stat_result) -> int | None:
+    """The uncompressed size of a compressed file that this process has seen before."""
+    return _known.get(_key(status))
+
+
+def _key(status: os.stat_result) -> _Key:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _told_size(fd: int) -> int | None:
+    """The uncompressed size that an archive of ours says; None of another."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    head = os.read(fd, 24)
+    size = int.from_bytes(head[16:], "little")
+    return size if head[:4] == b"\x1f\x8b\x08\x04" and head[10:16] == EXTRA and size < _MAX_SIZE else None
+
+
+def _unpack(fd: int) -> Iterator[bytes]:
+    """What the gzip file `fd` holds, in pieces of bounded size; all that stands before a damage.
+
+    Raises:
+        DamagedError: at a damage, or the end of a file that was cut.
+    """
+    os.lseek(fd, 0, os.SEEK_SET)
+    stream = zlib.decompressobj(_GZIP)
+    data = os.read(fd, _READ)
+    while data:
+        before = stream.copy()
+        try:
+            out = stream.decompress(data, _CHUNK)
+        except zlib.error as e:
+            yield _before_damage(before, data)
+            raise DamagedError(str(e)) from None
+        if out:
+            yield out
+        if stream.eof:  # another member may follow, or zeros
+            data = (stream.unused_data or os.read(fd, _READ)).lstrip(b"\0")
+            if data:
+                stream = zlib.decompressobj(_GZIP)
+        else:
+            data = stream.unconsumed_tail or os.read(fd, _READ)
+    while out := stream.decompress(b"", _CHUNK):
+        yield out
+    if not stream.eof:
+        raise DamagedError("it was cut off")
+
+
+def _before_damage(stream: zlib._Decompress, data: bytes) -> bytes:
+    """What `stream` makes of `data` up to where it fails."""
+    found = bytearray()
+    try:
+        for at in range(len(data)):
+            found += stream.decompress(data[at : at + 1])
+    except zlib.error:
+        pass
+    return bytes(found)

@@ -1,0 +1,204 @@
+"""SIGKILL of `clankers append`: what it acknowledged is there once, what it did not is there once or not at all."""
+
+import contextlib
+import json
+import random
+import subprocess
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.commands import POSIX_ONLY, call, environment
+from tests.faults.common import (
+    SEED,
+    assert_acknowledged_once,
+    clankers,
+    figures,
+    keep_from_catching_up,
+    killed,
+    killed_after,
+    logged,
+    numbered,
+    run,
+    sizes,
+    usual_duration,
+)
+from tests.test_project_cli import reading, wait_for
+from tests.test_transcripts import Client, user
+
+pytestmark = POSIX_ONLY
+A_ROOT = 100  # points in one log: then it is projected, and a new one begun
+
+
+def moment(chance: random.Random, usual: float) -> float:
+    """A moment of a process's life, or one shortly behind it; its work is in the last third."""
+    return usual * (chance.uniform(0, 1.3) if chance.random() < 0.3 else chance.uniform(0.6, 1.2))
+
+
+@sizes(12, 400)
+def test_append_killed_at_any_moment_keeps_what_it_acknowledged_and_the_next_line_whole(
+    size: int, tmp_path: Path
+) -> None:
+    chance = random.Random(SEED)
+    argv = clankers("append", "opencode")
+    codes: list[int] = []
+    kept = torn = 0
+    begun = time.monotonic()
+    for first in range(0, size, A_ROOT):
+        root = tmp_path / f"root-{first}"
+        keep_from_catching_up(root)
+        usual = usual_duration(lambda root=root: run(root, argv, b'{"type":"server.heartbeat"}'))  # type: ignore[misc]
+        for path in root.glob("*.jsonl"):
+            path.unlink()
+        tried: Counter[str] = Counter()
+        acknowledged = set()
+        here = []
+        for n in range(first, min(first + A_ROOT, size)):
+            pad = int(2_000_000 ** chance.random())
+            tried[f"ses_{n:06}"] += 1
+            here.append(killed_after(moment(chance, usual), argv, root, numbered(n, pad)))
+            if here[-1] == 0:
+                acknowledged.add(f"ses_{n:06}")
+        assert set(here) <= {0, -9}
+        assert_acknowledged_once(root, tried, acknowledged, torn=killed(here))
+        found = logged(root)
+        kept, torn = kept + len(found.lines), torn + len(found.torn)
+        codes += here
+    assert 0 < killed(codes) < size
+    figures(
+        f"append: {size} points, {killed(codes)} killed, {codes.count(0)} acknowledged, {kept} in log and database, "
+        f"{torn} torn, 0 lost, 0 double, {time.monotonic() - begun:.0f} s"
+    )
+
+
+@sizes(8, 300)
+def test_a_hook_killed_at_any_moment_takes_no_transcript_line_along_and_none_comes_twice(
+    size: int, tmp_path: Path
+) -> None:
+    chance = random.Random(SEED + 1)
+    argv = clankers("append", "claude-code")
+    codes: list[int] = []
+    records = 0
+    begun = time.monotonic()
+    for first in range(0, size, A_ROOT):
+        root = tmp_path / f"root-{first}"
+        keep_from_catching_up(root)
+        client = Client(tmp_path / f"home-{first}")
+        client.say(dated(client, "first"))
+        usual = usual_duration(
+            lambda root=root, client=client: run(root, argv, json.dumps(client.hook("Notification")).encode())  # type: ignore[misc]
+        )
+        hooks = Counter({"": 5})
+        names, acknowledged = ["first"], set()
+        for n in range(first, min(first + A_ROOT, size)):
+            said = [f"{n}-{m}" for m in range(chance.randrange(1, 30))]
+            client.say(*(dated(client, name, pad="x" * chance.randrange(20_000)) for name in said))
+            client.say(dated(client, f"agent-{n}"), agent=f"a{n % 3}")
+            client.agent(f"a{n % 3}").with_suffix(".meta.json").write_text(json.dumps({"agentType": f"t{n}"}))
+            names += said
+            kind = chance.choice(["PreToolUse", "PostToolUse", "Stop", "SubagentStop"])
+            hook = json.dumps(
+                client.hook(kind, prompt_id=f"hook-{n}", tool_use_id=f"t{n}", tool_name="Bash", tool_input={})
+            ).encode()
+            hooks[f"hook-{n}"] += 1
+            codes.append(killed_after(moment(chance, usual), argv, root, hook))
+            if codes[-1] == 0:
+                acknowledged.add(f"hook-{n}")
+        assert call(root, "project").code == 0
+        found = logged(root)
+        hooked = Counter(
+            line["payload"].get("prompt_id", "") for line in found.lines if "hook_event_name" in line["payload"]
+        )
+        assert acknowledged <= hooked.keys()
+        assert hooked <= hooks
+        ids = Counter(line["id"] for line in found.lines)
+        assert max(ids.values()) == 1, [id for id, n in ids.items() if n > 1][:5]
+        agents = {line["payload"]["uuid"] for line in found.lines if "/a" in line["id"] and "uuid" in line["payload"]}
+        own = [line["payload"]["uuid"] for line in found.lines if f"{client.session}:" in line["id"]]
+        assert sorted(own) == sorted(f"u-{name}" for name in names)
+        assert agents == {f"u-agent-{n}" for n in range(first, min(first + A_ROOT, size))}
+        assert len(found.torn) <= killed(codes)
+        with reading(root / "clankers.db") as db:
+            assert db.execute("SELECT * FROM rejects").fetchall()[len(found.torn) :] == []
+            assert db.execute("SELECT sum(events) FROM event_types").get == len(found.lines)
+            assert db.execute("SELECT count(*) FROM messages").get == len(names) + len(agents)
+        records += len(found.lines)
+    assert set(codes) <= {0, -9}
+    figures(
+        f"append with transcripts: {size} points, {killed(codes)} killed, {records} records, 0 lost, 0 double, "
+        f"{time.monotonic() - begun:.0f} s"
+    )
+
+
+@sizes(8, 300)
+def test_a_stream_killed_at_any_moment_keeps_a_beginning_of_what_it_was_told(size: int, tmp_path: Path) -> None:
+    """A stream acknowledges by its end; what stood in the log before the kill stays, in order and without a hole."""
+    chance = random.Random(SEED + 2)
+    argv = clankers("append", "opencode", "--stream")
+    tried: Counter[str] = Counter()
+    acknowledged: set[str] = set()
+    root = tmp_path / "root"
+    keep_from_catching_up(root)
+    codes: list[int] = []
+    told = 0
+    usual = usual_duration(
+        lambda: run(tmp_path / "usual", argv, b"".join(numbered(n, 25_000) + b"\n" for n in range(20)))
+    )
+    begun = time.monotonic()
+    for _ in range(size):
+        events = [numbered(told + i, int(300_000 ** chance.random())) for i in range(chance.randrange(1, 40))]
+        names = [f"ses_{told + i:06}" for i in range(len(events))]
+        told += len(events)
+        tried.update(names)
+        shown = chance.randrange(len(events) + 1) if chance.random() < 0.5 else 0
+        before = len(logged_names(root))
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, env=environment(root)) as process:
+            feeding = threading.Thread(target=feed, args=(process, events, shown))
+            feeding.start()
+            if shown:  # what the log shows is there for good
+                wait_for(lambda before=before, shown=shown: len(logged_names(root)) >= before + shown)  # type: ignore[misc]
+                acknowledged.update(names[:shown])
+            try:
+                process.wait(timeout=chance.uniform(0, 0.004) if shown else usual * chance.uniform(0.3, 0.9))
+            except subprocess.TimeoutExpired:
+                process.kill()
+            codes.append(process.wait())
+            feeding.join()
+        if codes[-1] == 0:
+            acknowledged.update(names)
+        mine = [name for name in logged_names(root) if name in set(names)]
+        assert mine == names[: len(mine)]
+        if sum(p.stat().st_size for p in root.glob("*.jsonl")) > 20_000_000:
+            assert_acknowledged_once(root, tried, acknowledged, torn=killed(codes))
+            tried.clear()
+            acknowledged.clear()
+            for path in root.iterdir():
+                path.unlink()
+            keep_from_catching_up(root)
+    assert_acknowledged_once(root, tried, acknowledged, torn=killed(codes))
+    assert set(codes) <= {0, -9}
+    assert killed(codes)
+    figures(
+        f"append --stream: {size} points, {killed(codes)} killed, {told} events told, 0 lost, 0 double, "
+        f"{time.monotonic() - begun:.0f} s"
+    )
+
+
+def feed(process: "subprocess.Popen[bytes]", events: list[bytes], pause: int) -> None:
+    """Tell a stream its events; behind the first `pause` of them it is left in doubt whether more will come."""
+    assert process.stdin
+    with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(b"".join(e + b"\n" for e in events[:pause]))
+        stdin.flush()
+        stdin.write(b"".join(e + b"\n" for e in events[pause:]))
+
+
+def dated(client: Client, name: str, **more: Any) -> dict[str, Any]:
+    """A prompt in a transcript as the client writes it."""
+    return user(name, sessionId=client.session, timestamp="2026-11-20T10:00:00.000Z", **more)
+
+
+def logged_names(root: Path) -> list[str]:
+    return [line["payload"]["properties"]["info"]["id"] for line in logged(root).lines]
