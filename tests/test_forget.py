@@ -1,5 +1,6 @@
 """`clankers forget`: what it names is gone from every file, and nothing else is."""
 
+import gzip
 import json
 import os
 import random
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,8 +25,8 @@ from clankers.reader import log_files, read
 from clankers.repack import Change, rewrite
 from projector.lock import ProjectorLock
 from tests import feeding
-from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session, work
-from tests.feeding import CAPTURES, Recording, append, feed_hooks, feed_transcripts, opencode_records, project
+from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session
+from tests.feeding import Recording, append, feed_hooks, feed_transcripts, opencode_records, project
 
 pytestmark = POSIX_ONLY
 
@@ -73,15 +74,15 @@ def rows(root: Path) -> dict[str, Any]:
     with closing(apsw.Connection(str(root / "clankers.db"))) as db:
         types = sorted(db.execute("SELECT * FROM event_types WHERE source <> 'clankers'").fetchall())
         rejects = sorted(db.execute("SELECT reason FROM rejects").fetchall())
-        return feeding.rows(db) | {"event_types": types, "rejects": rejects}  # type: ignore[dict-item]
+        found: dict[str, Any] = {"event_types": types, "rejects": rejects}
+        return found | feeding.rows(db)
 
 
 def secrets(root: Path, ids: set[str]) -> list[bytes]:
     """What only the lines that name `ids` hold, but for these: their log ids and the words in them."""
-    theirs, others = [], []
-    for one in log_of(root).splitlines():
-        (theirs if any(id.encode() in one for id in ids) else others).append(one)
-    told = b"\n".join(others)
+    rest = others(root, ids)
+    theirs = [one for one in log_of(root).splitlines() if one not in set(rest)]
+    told = b"\n".join(rest)
     words = {one[13:49] for one in theirs} | {word for one in theirs for word in one.split() if len(word) > 12}
     return sorted(word for word in words if word not in told and not any(id.encode() in word for id in ids))
 
@@ -244,6 +245,22 @@ def test_backfill_does_not_bring_it_back_unless_forced(tmp_path: Path) -> None:
     assert call(root, "backfill", "--all", "--force", **places).out.startswith("0 new records")
 
 
+def test_what_a_fork_copied_is_the_forks(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+
+    def line(session: str, uuid: str, text: str, **more: str) -> feeding.Record:
+        said = {"sessionId": session, "uuid": uuid, "timestamp": f"2026-01-01T00:00:0{uuid[-1]}Z", "type": "user"}
+        return "claude-code", "transcript.user", json.dumps(said | {"message": {"content": text}} | more).encode()
+
+    copied = [line("fork", "u-1", "one", requestSessionId="origin"), line("fork", "u-2", "two")]
+    append(root, [line("origin", "u-1", "one"), *copied])
+    assert call(root, "forget", "origin", "--yes").code == 0
+    left = [one for one in log_of(root).splitlines() if one.strip() and b'"source":"clankers"' not in one]
+    assert [b'"fork"' in one for one in left] == [True, True]
+    assert call(root, "forget", "fork", "--yes").code == 0
+    assert {row["id"] for row in rows(root)["sessions"]} == set()
+
+
 @pytest.mark.parametrize("lost", [False, True], ids=["", "cursor lost"])
 def test_what_comes_later_is_recorded_and_nothing_else(lost: bool, tmp_path: Path) -> None:
     root, home = tmp_path / "data", tmp_path / "home"
@@ -327,25 +344,30 @@ class Killed(BaseException):
     """As if the process had been killed at this point."""
 
 
-def test_killed_at_every_sync_and_run_again_the_end_is_the_same(root: Path, tmp_path: Path) -> None:
+def test_killed_at_every_step_and_run_again_the_end_is_the_same(root: Path, tmp_path: Path) -> None:
     today = next(root.glob("clankers-*.jsonl"))
     lines = today.read_bytes().splitlines(keepends=True)
     (root / OLD).write_bytes(b"".join(lines[:40]))
     today.write_bytes(b"".join(lines[40:]))
     assert call(root, "archive").code == 0
     assert call(root, "project", "--rebuild").code == 0
-    sync = os.fsync
 
-    def killed_at(n: int) -> Callable[[int], None]:
+    def killed_at(n: int) -> ExitStack:
         left = [n]
 
-        def fsync(fd: int) -> None:
-            left[0] -= 1
-            if left[0] < 0:
-                raise Killed
-            sync(fd)
+        def until(real: Callable[..., Any]) -> Callable[..., Any]:
+            def step(*args: Any, **more: Any) -> Any:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Killed
+                return real(*args, **more)
 
-        return fsync
+            return step
+
+        stack = ExitStack()
+        for name in ("fsync", "replace", "unlink", "pwrite"):
+            stack.enter_context(mock.patch(f"os.{name}", until(getattr(os, name))))
+        return stack
 
     ends = []
     for n in range(100):
@@ -353,7 +375,7 @@ def test_killed_at_every_sync_and_run_again_the_end_is_the_same(root: Path, tmp_
         shutil.rmtree(copy.parent, ignore_errors=True)
         shutil.copytree(root, copy)
         try:
-            with mock.patch("os.fsync", killed_at(n)):
+            with killed_at(n):
                 call(copy, "forget", PARENT, "--yes")
         except Killed:
             finished = True
@@ -363,23 +385,41 @@ def test_killed_at_every_sync_and_run_again_the_end_is_the_same(root: Path, tmp_
             again = call(copy, "forget", *([] if tombstones.tombstones(str(copy)) else [PARENT, "--yes"]))
             assert again.code in (0, EX_USAGE), (n, again)
         assert all(stone.done for stone in tombstones.tombstones(str(copy))), n
-        ends.append((rows(copy), [one for one in others(copy, BY_CLAUDE)]))
+        ends.append((rows(copy), others(copy, BY_CLAUDE)))
         assert not any(PARENT.encode() in one for one in log_of(copy).splitlines() if b'"forgotten' not in one), n
+        packed = gzip.decompress((copy / (OLD + ".gz")).read_bytes())
+        assert PARENT.encode() not in packed, n
         if not finished:
             break
-    assert len(ends) > 6
+    assert len(ends) > 20
     assert all(end == ends[-1] for end in ends)
+
+
+@pytest.mark.parametrize("step", ["rebuild", "_empty_wal", "tombstones.close"])
+def test_killed_when_the_lines_are_gone_and_the_rows_are_not(step: str, root: Path) -> None:
+    words = secrets(root, BY_CLAUDE)
+    with mock.patch(f"clankers.cli.forget.{step}", side_effect=Killed), pytest.raises(Killed):
+        call(root, "forget", PARENT, "--yes")
+    assert [stone.done for stone in tombstones.tombstones(str(root))] == [False]
+    assert call(root, "forget", "nobody", "--dry-run").code == EX_USAGE
+    assert [stone.done for stone in tombstones.tombstones(str(root))] == [False]
+    assert call(root, "forget", "ses_e049e5553", "--yes").code == 0  # whatever it is told
+    assert [stone.done for stone in tombstones.tombstones(str(root))] == [True, True]
+    assert_nowhere(root, words, BY_CLAUDE | BY_OPENCODE)
 
 
 def test_killed_for_real(root: Path, tmp_path: Path) -> None:
     words = secrets(root, BY_CLAUDE)
     rng = random.Random(5)
+    begun = time.monotonic()
+    run(root, "forget", PARENT, "--dry-run")
+    whole = (time.monotonic() - begun) * 1.3
     for _ in range(5):
         copy = tmp_path / "copies" / "data"
         shutil.rmtree(copy.parent, ignore_errors=True)
         shutil.copytree(root, copy)
         process = subprocess.Popen(command("forget", PARENT, "--yes"), env=environment(copy), stdout=subprocess.PIPE)
-        time.sleep(0.25 + rng.random() * 0.35)
+        time.sleep(whole * rng.uniform(0.5, 1))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         stones = tombstones.tombstones(str(copy))
@@ -404,8 +444,3 @@ def test_a_change_may_reach_over_the_pieces_that_an_archive_is_read_in(tmp_path:
     for offset, new in changes:
         expected[offset : offset + len(new)] = new
     assert plain.read_bytes() == expected
-
-
-def test_the_captures_are_where_this_looks_for_them() -> None:
-    assert (CAPTURES / "claude-code" / "subagent").is_dir()
-    assert len(work(0, 1)) == 3

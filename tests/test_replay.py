@@ -432,6 +432,7 @@ LIGHT = {
     "paths",
     "pieces",
     "recorded",
+    "tombstones",
     "transcripts",
     "__init__",
 }

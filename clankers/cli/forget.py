@@ -24,8 +24,10 @@ import typer
 from clankers import paths, tombstones
 from clankers.cli.choosing import Session, active_before, all_sessions, in_project, named, with_children
 from clankers.cli.current import bring_up_to_date, log_bytes, open_current, open_for_reading
+from clankers.cli.first_backfill import lock_path
 from clankers.cli.output import clean, console, local_time, progress_bar, short_bytes, table
 from clankers.errors import EX_FAIL, BusyError, UsageError
+from clankers.locks import NamedLock
 from clankers.transcripts import TranscriptError, pass_over
 from projector.belongs import Sessions
 from projector.forgetting import Found, blank, look
@@ -75,7 +77,10 @@ def command(
         return
     if not yes:
         _ask()
-    with ProjectorLock(path, "forget", patience=PATIENCE):
+    with (
+        NamedLock(lock_path(), "forget", "a backfill, which might bring it back, is under way", patience=1),
+        ProjectorLock(path, "forget", patience=PATIENCE),
+    ):
         _pass_over(root, theirs.ids)
         with progress_bar("Looking", log_bytes(root)) as step:
             found = look(root, theirs, progress=step)

@@ -3,18 +3,21 @@
 import os
 import time
 from collections import Counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import apsw
 import typer
 
-from clankers import patch, paths, scrub
+from clankers import patch, paths
 from clankers.cli.current import log_bytes
 from clankers.cli.output import print_json, progress_bar
 from clankers.errors import BusyError
 from projector.lock import PATIENCE, ProjectorLock
 from projector.rebuild import rebuild
 from projector.store import BUSY_MS
+
+if TYPE_CHECKING:
+    from clankers.scrub import Found
 
 _SECONDS = 30.0  # to wait for readers who keep an old state of the database
 
@@ -27,6 +30,8 @@ def command(
 
     What is found is told by kind, never itself. Exit code 75, and nothing changed, while a watcher is at work.
     """
+    from clankers import scrub  # brings detect-secrets and requests, which no other command is to wait for
+
     root, path = paths.data_root(), paths.database_path()
     if dry_run:
         with progress_bar("Looking", log_bytes(root)) as step:
@@ -51,7 +56,9 @@ def command(
     typer.echo(f"{sum(counts.values()):,} credentials {'would be ' if dry_run else ''}masked")
 
 
-def _scrub(root: str, path: str) -> list[scrub.Found]:
+def _scrub(root: str, path: str) -> "list[Found]":
+    from clankers import scrub
+
     with ProjectorLock(path, "scrub", patience=PATIENCE):
         patch.finish(root)
         killed = scrub.unfinished(root)
@@ -76,6 +83,7 @@ def _empty_wal(path: str) -> None:
     db = apsw.Connection(path)
     try:
         db.set_busy_timeout(BUSY_MS)
+        db.pragma("schema_version")  # until something was read, SQLite does not know of the WAL, and cuts nothing
         while True:
             try:
                 db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
