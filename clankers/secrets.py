@@ -23,10 +23,9 @@ _JWT_REST = re.compile(r"[A-Za-z0-9_.+/=-]*")
 _NO_PASSWORD = re.compile(r"""["'<>{}\\*]|\A%[sdv]\Z""")  # a placeholder, or the end of a string
 _ESCAPE = re.compile(
     r"(?P<mask>\[secret:[a-z-]+\]\**)"
-    r"|(?:\\+u001[bB]|\x1b)\[[0-9;?]*[A-Za-z]"  # a colour
-    r"|\\+u00(?P<ascii>[2-7][0-9a-fA-F])"
-    r"|\\+u[0-9a-fA-F]{4}"
-    r"|\\+(?P<char>[\"'nrtbf/])"
+    r"|\x1b\[[0-9;?]*[A-Za-z]"  # a colour
+    # Only from the first of many backslashes, and never fewer than all: else a run of them would take for ever.
+    r"|(?<!\\)\\++(?:u001[bB]\[[0-9;?]*[A-Za-z]|u00(?P<ascii>[2-7][0-9a-fA-F])|u[0-9a-fA-F]{4}|(?P<char>[\"'nrtbf/]))"
 )
 _CHARS = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " ", "/": "/", '"': "'", "'": "'"}
 

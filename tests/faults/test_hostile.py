@@ -158,9 +158,10 @@ def test_a_json_store_of_anything_gives_records_or_says_why_not(size: int, tmp_p
                 case _:
                     path.write_bytes(content)
         for found in tree_sessions(str(store)):
-            for record in found.records:
-                json.loads(record.payload)
-                assert b"root:" not in record.payload
+            with suppress(StoreError):  # what is no regular file is told, behind the records of the others
+                for record in found.records:
+                    json.loads(record.payload)
+                    assert b"root:" not in record.payload
 
     check()
 
