@@ -17,6 +17,7 @@ Imported on the append path: nothing heavy here.
 from __future__ import annotations  # typing is a third of what a hook would import
 
 import os
+from zlib import crc32
 
 from clankers.pieces import DamagedError, Piece, is_copy, known_size
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 PACKED = ".gz"
 TAKEN = ".archiving"
 
+_TAIL = 1024  # bytes by which a day is known to be the one that was read
 _PREFIX, _PLAIN = "clankers-", ".jsonl"
 _TRIES = 100  # looks at a day's files, each of which an archiver, which renames a few times a run, must disturb
 
@@ -91,6 +93,19 @@ def sizes(root: str) -> dict[str, int]:
 def exists(root: str, name: str) -> bool:
     """Whether the day `name` has a file; right also while one is renamed, which a look at the directory can miss."""
     return any(os.path.exists(os.path.join(root, name + end)) for end in ("", TAKEN, PACKED))
+
+
+def tail_crc(root: str, name: str, offset: int) -> int | None:
+    """The CRC of the last bytes before `offset` in the day `name`; None where its plain file does not hold them."""
+    try:
+        with open(os.path.join(root, name), "rb") as f:
+            f.seek(max(offset - _TAIL, 0))
+            tail = f.read(min(offset, _TAIL))
+    except OSError:
+        return None
+    # Where it is not the only file, an offset in the day is none in the file.
+    alone = not any(os.path.exists(os.path.join(root, name + end)) for end in (TAKEN, PACKED))
+    return crc32(tail) if alone and len(tail) == min(offset, _TAIL) else None
 
 
 def _size(root: str, name: str, ends: list[str]) -> int:

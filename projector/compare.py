@@ -17,6 +17,7 @@ from projector.replay import LogChangedError, replay
 from projector.store import BUSY_MS, open_database
 
 _NOT_OF_THE_LOG = frozenset({"meta"})
+_NOT_COMPARED = frozenset({"tail"})  # which an archived day has not
 _SHOWN = 3  # ids of each kind
 _POLL = 0.05  # seconds between two looks whether both are of the same position in the log
 _STILL = 5.0  # seconds after which a live database that stays at another position will not get there by itself
@@ -172,7 +173,7 @@ def _differences(db: apsw.Connection, step: Callable[[int], object]) -> Iterator
 def _difference(db: apsw.Connection, table: str) -> Difference | None:
     info = db.execute(f"SELECT name, pk FROM pragma_table_info('{table}', 'main')").fetchall()
     keys = [f'"{name}"' for name, pk in info if pk]
-    values = [f'"{name}"' for name, pk in info if not pk]
+    values = [f'"{name}"' for name, pk in info if not pk and name not in _NOT_COMPARED]
     same = " AND ".join(f"a.{k} = b.{k}" for k in keys)
     shown = " || ' ' || ".join(f"coalesce(a.{k}, '')" for k in keys)
     shown = f"CAST({shown} AS BLOB)"  # whatever bytes it is

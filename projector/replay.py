@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import apsw
 
-from clankers.days import exists, sizes
+from clankers.days import exists, sizes, tail_crc
 from clankers.reader import Line, LogFile, log_files, read
 from projector.adapters import UnusableError, adapt
 from projector.store import Store
 from projector.wire import millis
 
+_YOUNG = 2  # days
 BATCH_BYTES = 16 << 20  # of log in one transaction
 BATCH_SECONDS = 0.5  # after which a transaction is committed, so that readers see a long replay grow
 
@@ -33,16 +34,21 @@ def pending(db: apsw.Connection, root: str) -> list[tuple[LogFile, int, int]]:
     """The log's days with something new, each with the bytes and lines that were read.
 
     Raises:
-        LogChangedError: a day was cut or is gone.
+        LogChangedError: a day was cut, replaced, or is gone.
     """
     read_so_far = Store(db).positions()
     found = []
     now = sizes(root)
-    for file in log_files(root):
-        offset, lines = read_so_far.pop(file.name, (0, 0))
+    days = log_files(root)
+    for file in days:
+        offset, lines, tail = read_so_far.pop(file.name, (0, 0, None))
         size = now.get(file.name, offset)
         if size < offset:
             raise LogChangedError(f"{file.name} has {size} bytes, of which {offset} were read")
+        # A power loss takes the end of the youngest; of the others only what has news is worth opening.
+        looked_at = size > offset or file in days[-_YOUNG:]
+        if tail is not None and looked_at and tail_crc(root, file.name, offset) not in (tail, None):
+            raise LogChangedError(f"{file.name} is not what was read of it")
         if size > offset:
             found.append((file, offset, lines))
     if gone := [name for name in read_so_far if not exists(root, name)]:
@@ -84,12 +90,12 @@ def replay(
             lines += 1
             late = not lines % 256 and time.monotonic() - since > BATCH_SECONDS
             if late or size >= BATCH_BYTES or lines == batch_lines:
-                store.commit([(file.name, *at)])
+                store.commit([(file.name, *at, None)])
                 if progress:
                     progress(size)
                 size, lines, since = 0, 0, time.monotonic()
         if lines:
-            store.commit([(file.name, *at)])
+            store.commit([(file.name, *at, tail_crc(root, file.name, at[0]))])
             if progress:
                 progress(size)
     return done

@@ -158,7 +158,8 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE log_files (
   name TEXT PRIMARY KEY,
   "offset" INTEGER NOT NULL,  -- bytes read
-  lines INTEGER NOT NULL  -- lines read
+  lines INTEGER NOT NULL,  -- lines read
+  tail INTEGER  -- CRC of the last bytes read: another file, or one that lost its end, is known by it; NULL: not noted
 );
 
 CREATE TABLE rejects (

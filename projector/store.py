@@ -58,7 +58,7 @@ from projector.rows import (
 from projector.settle import Touched, settle
 
 # Of the tables and of what the adapters make of the log. An older database is rebuilt. Raise it with either.
-VERSION = 2
+VERSION = 3
 APPLICATION_ID = 0x636C_6B72  # "clkr", so that file(1) and we know the file for ours
 BUSY_MS = 5000
 
@@ -155,9 +155,10 @@ class Store:
         self._types: Counter[tuple[str, str, bool]] = Counter()
         self._rejects: list[tuple[str, int, int, str]] = []
 
-    def positions(self) -> dict[str, tuple[int, int]]:
-        """Of each log file the bytes and lines that were read."""
-        return {name: (offset, lines) for name, offset, lines in self.db.execute("SELECT * FROM log_files")}
+    def positions(self) -> dict[str, tuple[int, int, int | None]]:
+        """Of each log file the bytes and lines that were read, and the CRC of the last of them, if it was noted."""
+        found = self.db.execute('SELECT name, "offset", lines, tail FROM log_files')
+        return {name: (offset, lines, tail) for name, offset, lines, tail in found}
 
     def count(self, source: str, kind: str, *, known: bool) -> None:
         """Count an event by its type."""
@@ -210,18 +211,18 @@ class Store:
             case ProjectSeen():
                 self._project(change)
 
-    def commit(self, positions: Iterable[tuple[str, int, int]]) -> None:
+    def commit(self, positions: Iterable[tuple[str, int, int, int | None]]) -> None:
         """Write everything applied since the last commit, and how far the log was read, in one transaction.
 
         Args:
-            positions: of each log file read: its name, bytes and lines.
+            positions: of each log file read: its name, bytes and lines, and the CRC of its last bytes.
         """
         self.db.execute("BEGIN IMMEDIATE")
         try:
             self._write()
             self.db.executemany(
-                'INSERT INTO log_files VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "offset" = excluded."offset", '
-                "lines = excluded.lines",
+                "INSERT INTO log_files VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                '"offset" = excluded."offset", lines = excluded.lines, tail = excluded.tail',
                 positions,
             )
             self.db.execute("COMMIT")

@@ -71,7 +71,8 @@ def log_names(root: Path) -> list[str]:
 def state(path: Path) -> dict[str, Any]:
     """All that a replay writes: the rows, the counts, the rejects, the positions."""
     with reading(path) as db:
-        more = {t: sorted(db.execute(f"SELECT * FROM {t}").fetchall()) for t in ("event_types", "rejects", "log_files")}
+        told = ("event_types", "rejects", '(SELECT name, "offset", lines FROM log_files)')
+        more = {table: sorted(db.execute(f"SELECT * FROM {table}").fetchall()) for table in told}
         return feeding.rows(db) | more
 
 
