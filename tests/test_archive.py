@@ -362,7 +362,7 @@ def test_writers_and_a_watcher_lose_nothing_while_their_day_is_archived_again_an
             with Log(str(root)) as log:
                 for m in range(15):
                     log.write(DAY, [line(f"many-{n}-{m}")])
-            time.sleep(0.01)
+            time.sleep(0.01)  # a writer that comes and goes
 
     archived = 0
     expected = ["first", *(f"one-{n}" for n in range(1500)), *(f"many-{n}-{m}" for n in range(100) for m in range(15))]

@@ -53,7 +53,7 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 15.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
+        time.sleep(0.01)  # polls: another process does it
 
 
 def count(root: Path) -> int:
@@ -146,7 +146,7 @@ def test_a_client_that_ends_does_not_end_the_hook(root: Path) -> None:
         deadline = time.monotonic() + 10
         while b"-IS" not in Path(f"/proc/{hook.pid}/cmdline").read_bytes().split(b"\0"):  # sh has become Python
             assert time.monotonic() < deadline
-            time.sleep(0.002)
+            time.sleep(0.002)  # polls: another process starts
         hook.send_signal(signal.SIGTERM)
         hook.communicate(b'{"hook_event_name":"SessionEnd"}\n', timeout=10)
     assert hook.returncode == 0

@@ -298,7 +298,7 @@ with Log(sys.argv[1]) as log:
         if n == 0:
             print("begun", flush=True)
         if not n % 50:
-            time.sleep(0.002)
+            time.sleep(0.002)  # a writer that comes and goes
         import os
         if os.path.exists(sys.argv[2]):
             print(n)
@@ -419,7 +419,7 @@ def test_killed_for_real(root: Path, tmp_path: Path) -> None:
         shutil.rmtree(copy.parent, ignore_errors=True)
         shutil.copytree(root, copy)
         process = subprocess.Popen(command("forget", PARENT, "--yes"), env=environment(copy), stdout=subprocess.PIPE)
-        time.sleep(whole * rng.uniform(0.5, 1))
+        time.sleep(whole * rng.uniform(0.5, 1))  # until the moment of the kill
         process.send_signal(signal.SIGKILL)
         process.communicate()
         stones = tombstones.tombstones(str(copy))

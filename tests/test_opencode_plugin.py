@@ -156,7 +156,7 @@ def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + DEADLINE
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.01)  # polls: another process writes
 
 
 def event(type: str, **properties: Any) -> Json:

@@ -267,7 +267,7 @@ def test_killed_anywhere_and_run_again_it_ends_the_same(root: Path, tmp_path: Pa
         copy = tmp_path / f"killed{n}"
         shutil.copytree(root, copy)
         process = subprocess.Popen(command("scrub"), env=environment(copy), stdout=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.3, 0.9))
+        time.sleep(rng.uniform(0.3, 0.9))  # until the moment of the kill
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert call(copy, "scrub").code == 0
@@ -293,7 +293,7 @@ def test_who_appends_meanwhile_loses_nothing(root: Path) -> None:
     while process.poll() is None:
         append(root, [session(f"ses_new_{written}")])
         written += 1
-        time.sleep(0.005)
+        time.sleep(0.005)  # a writer that comes and goes
     assert process.returncode == 0
     assert leaks(root) == []
     assert verify(str(root)).bad == []

@@ -100,8 +100,8 @@ def _sessions(data: Path) -> Iterator[Session]:
 
 
 def _unreadable(why: StoreError) -> Iterator[Record]:
+    yield from ()  # whoever asks for the records is told
     raise why
-    yield  # makes it a generator: whoever asks for the records is told
 
 
 def _directory(variable: str, default: str) -> Path:

@@ -208,7 +208,7 @@ while not Path(stop).exists():
         sys.exit(f"rows went away: {last} lines, then {lines}")
     reads, last = reads + 1, lines
     print(reads, last, flush=True)
-    time.sleep(0.002)
+    time.sleep(0.002)  # polls: another process does it
 """
 
 
