@@ -53,7 +53,9 @@ def settle(db: apsw.Connection, touched: Touched) -> None:
 def _linked(db: apsw.Connection, sessions: set[str], touched: Touched) -> set[str]:
     """Sessions whose rows follow from the touched ones: subagents of a tool call, forks of a bill, forked parents."""
     found: set[str] = set()
-    links = "SELECT session_id FROM session_facts WHERE value = ? AND name = ?"
+    # The partial index is found only by its own condition.
+    links = "SELECT session_id FROM session_facts WHERE value = ? AND name = ? AND name IN "
+    links += "('parent_id', 'forked_from', 'spawned_by')"
     for name, values in (("spawned_by", touched.tools), ("forked_from", touched.billed)):
         for value in values:
             found |= {s for (s,) in db.execute(links, (value, name))}
