@@ -1,8 +1,9 @@
-"""What an event means, as plain data: adapters make these, the store applies them.
+"""What an event means, as plain data: adapters make these, a batch gathers them, the store writes them.
 
-Every change may be applied twice, and in any order, with the same rows in the end: values that say the same thing from
-several sources carry a rank, and the store keeps the best (`projector.rows`). Times are epoch milliseconds; None means
-"not said", which changes nothing.
+A message, part, tool call, error or compaction as an event tells it is a row of which some values are known, and two
+of one id are merged (`projector.rows`). Every change may come twice, and in any order, with the same rows in the end:
+values that say the same thing from several sources carry a rank, and the best is kept. Times are epoch milliseconds;
+None means "not said", which changes nothing.
 """
 
 from enum import IntEnum
@@ -20,7 +21,10 @@ class Rank(IntEnum):
     RECORD = 3  # the client's own record of it
 
 
-class SessionSeen(Struct, frozen=True):
+UNTOLD = -1  # worse than any rank: no source has said it
+
+
+class SessionSeen(Struct, frozen=True, gc=False):
     """A session is named; some of its properties are told.
 
     Attributes:
@@ -35,7 +39,7 @@ class SessionSeen(Struct, frozen=True):
     facts: dict[str, Any] = {}
 
 
-class MessageSeen(Struct, frozen=True):
+class MessageSeen(Struct, gc=False):
     """A prompt or a model's response. Told again and again as it grows; token counts never shrink."""
 
     id: str
@@ -55,11 +59,11 @@ class MessageSeen(Struct, frozen=True):
     finish_reason: str | None = None
     created_at: int | None = None
     completed_at: int | None = None
-    synthetic: bool = False
+    synthetic: bool | int = False
     deleted_at: int | None = None
 
 
-class PartSeen(Struct, frozen=True):
+class PartSeen(Struct, gc=False):
     """A piece of a message.
 
     Attributes:
@@ -91,38 +95,37 @@ class PartDelta(Struct, frozen=True):
     text: str
 
 
-class ToolOpened(Struct, frozen=True):
-    """A tool was called; `rank` decides whose words stand in the row."""
+class ToolSeen(Struct, gc=False):
+    """A tool was called, or its call ended, or both: an event tells of one side or of the other.
+
+    Attributes:
+        open_rank: how good the source is of what was called; `UNTOLD` where that is not told.
+        created_at: when it was called.
+        close_rank: how good the source is of how it ended; `UNTOLD` where that is not told.
+        success: 0 for a failure, a non-zero exit, a denial or an interruption.
+        completed_at: when it ended.
+    """
 
     id: str
     session_id: str
     source: str
-    rank: Rank
-    at: int | None
+    open_rank: int = UNTOLD
+    message_id: str | None = None
     tool_name: str | None = None
     tool_input: str | None = None
     file_path: str | None = None
-    message_id: str | None = None
-    status: str = "running"
-
-
-class ToolClosed(Struct, frozen=True):
-    """A tool call ended. `success` False is a failure, a non-zero exit, a denial or an interruption."""
-
-    id: str
-    session_id: str
-    source: str
-    rank: Rank
-    at: int | None
-    status: str
-    success: bool
+    created_at: int | None = None
+    close_rank: int = UNTOLD
+    status: str | None = None
+    success: bool | int | None = None
     tool_output: str | None = None
     exit_code: int | None = None
     error_message: str | None = None
     duration_ms: int | None = None
+    completed_at: int | None = None
 
 
-class ErrorSeen(Struct, frozen=True):
+class ErrorSeen(Struct, gc=False):
     """A failure that reached the user, or (`will_retry`) one that the client tried to mend by itself."""
 
     id: str
@@ -130,10 +133,10 @@ class ErrorSeen(Struct, frozen=True):
     source: str
     error_type: str | None
     error_message: str | None
-    created_at: int
+    created_at: int | None
     message_id: str | None = None
     status_code: int | None = None
-    will_retry: bool = False
+    will_retry: bool | int = False
 
 
 class Sighting(Struct, frozen=True):
@@ -155,13 +158,13 @@ class Sighting(Struct, frozen=True):
     synthetic: bool = False
 
 
-class CompactionSeen(Struct, frozen=True):
+class CompactionSeen(Struct, gc=False):
     """A conversation was summarised to make room."""
 
     id: str
     session_id: str
     source: str
-    created_at: int
+    created_at: int | None
     trigger: str | None = None
     pre_tokens: int | None = None
     post_tokens: int | None = None
@@ -226,8 +229,7 @@ Change = (
     | MessageSeen
     | PartSeen
     | PartDelta
-    | ToolOpened
-    | ToolClosed
+    | ToolSeen
     | ErrorSeen
     | Sighting
     | CompactionSeen

@@ -9,6 +9,7 @@ import apsw
 from clankers.days import exists, sizes, tail_crc
 from clankers.reader import Line, LogFile, log_files, read
 from projector.adapters import UnusableError, adapt
+from projector.batch import Batch
 from projector.store import Store
 from projector.wire import millis
 
@@ -80,9 +81,10 @@ def replay(
     done = Replayed()
     for file, offset, number in pending(db, root):
         at = (offset, number)
+        batch = Batch()
         size, lines, since = 0, 0, time.monotonic()
         for line in read(root, file, offset, number):
-            _take(store, file, line, until, done)
+            _take(batch, file, line, until, done)
             if not line.size:
                 continue
             at = (line.offset + line.size, line.number)
@@ -90,22 +92,23 @@ def replay(
             lines += 1
             late = not lines % 256 and time.monotonic() - since > BATCH_SECONDS
             if late or size >= BATCH_BYTES or lines == batch_lines:
-                store.commit([(file.name, *at, None)])
+                store.write(batch, [(file.name, *at, None)])
                 if progress:
                     progress(size)
+                batch = Batch()
                 size, lines, since = 0, 0, time.monotonic()
         if lines:
-            store.commit([(file.name, *at, tail_crc(root, file.name, at[0]))])
+            store.write(batch, [(file.name, *at, tail_crc(root, file.name, at[0]))])
             if progress:
                 progress(size)
     return done
 
 
-def _take(store: Store, file: LogFile, line: Line, until: int | None, done: Replayed) -> None:
-    """One line of the log into the store's batch, and into the counts."""
+def _take(batch: Batch, file: LogFile, line: Line, until: int | None, done: Replayed) -> None:
+    """One line of the log into the batch, and into the counts."""
 
     def reject(reason: str) -> None:
-        store.reject(file.name, line.number, line.offset, reason)
+        batch.rejects.append((file.name, line.number, line.offset, reason))
         done.rejected += 1
 
     event = line.event
@@ -122,9 +125,9 @@ def _take(store: Store, file: LogFile, line: Line, until: int | None, done: Repl
     except Exception as e:  # noqa: BLE001 (a bug of the adapter's; mended, a rebuild takes the line in)
         reject(f"{event.source} {event.type}: the adapter failed: {type(e).__name__}: {e}; please report this")
         return
-    store.count(event.source, event.type, known=known)
+    batch.types[event.source, event.type, known] += 1
     done.events += 1
     done.unknown += not known
     position = file.position(line.offset)
     for change in changes:
-        store.apply(change, position)
+        batch.add(change, position)

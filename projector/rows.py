@@ -1,118 +1,26 @@
-"""The rows that changes are merged into, field by field as `schema.sql` has the columns, and how they merge.
+"""How two tellings of one row are merged, and where rows of a kind stand.
 
 Merging is what makes replays safe: it does not matter in which order, or how often, a change is merged.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
-
-from projector.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, ToolClosed, ToolOpened
+from projector.changes import UNTOLD, CompactionSeen, ErrorSeen, MessageSeen, PartSeen, ToolSeen
 
 # Facts of which the first counts; of all others the last.
 EARLIEST = frozenset({"created_at", "project_path", "deleted_at"})
 
+Row = MessageSeen | PartSeen | ToolSeen | ErrorSeen | CompactionSeen
 
-class MessageRow(Struct):
-    """A row of `messages`."""
-
-    id: str
-    session_id: str
-    role: str | None
-    text_content: str | None
-    model: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    duration_ms: int | None
-    created_at: int | None
-    completed_at: int | None
-    source: str
-    parent_id: str | None
-    provider: str | None
-    agent: str | None
-    reasoning_tokens: int | None
-    cache_read_tokens: int | None
-    cache_write_tokens: int | None
-    cost: float | None
-    finish_reason: str | None
-    synthetic: int
-    copied: int
-    deleted_at: int | None
-
-
-class PartRow(Struct):
-    """A row of `parts`."""
-
-    id: str
-    message_id: str
-    session_id: str
-    seq: int
-    type: str | None
-    text: str | None
-    data: str | None
-    synthetic: int | None
-    created_at: int | None
-    completed_at: int | None
-    deleted_at: int | None
-
-
-class ToolRow(Struct):
-    """A row of `tools`."""
-
-    id: str
-    session_id: str
-    message_id: str | None
-    tool_name: str | None
-    tool_input: str | None
-    tool_output: str | None
-    file_path: str | None
-    status: str | None
-    success: int | None
-    exit_code: int | None
-    error_message: str | None
-    duration_ms: int | None
-    created_at: int | None
-    completed_at: int | None
-    source: str
-    open_rank: int
-    close_rank: int
-
-
-class ErrorRow(Struct):
-    """A row of `session_errors`."""
-
-    id: str
-    session_id: str
-    message_id: str | None
-    error_type: str | None
-    error_message: str | None
-    status_code: int | None
-    will_retry: int
-    created_at: int | None
-    source: str
-
-
-class CompactionRow(Struct):
-    """A row of `compaction_events`."""
-
-    id: str
-    session_id: str
-    trigger: str | None
-    pre_tokens: int | None
-    post_tokens: int | None
-    duration_ms: int | None
-    created_at: int | None
-    source: str
-
-
-def blank(row: type[Any], id: str, session_id: str, source: str) -> Any:
-    """A row of which only the identity is known."""
-    values: dict[str, Any] = dict.fromkeys(row.__struct_fields__)
-    values |= {"synthetic": 0, "copied": 0, "seq": 0, "will_retry": 0, "open_rank": -1, "close_rank": -1}
-    values |= {"id": id, "session_id": session_id, "source": source}
-    if row is PartRow:
-        values["synthetic"] = None  # not said, which is not "no"
-    return row(**{name: values[name] for name in row.__struct_fields__})
+# A row's fields are columns of its table. What columns there are besides is worked out by `projector.settle`.
+TABLES: dict[type[Row], str] = {
+    MessageSeen: "messages",
+    PartSeen: "parts",
+    ToolSeen: "tools",
+    ErrorSeen: "session_errors",
+    CompactionSeen: "compaction_events",
+}
 
 
 def _first(a: Any, b: Any) -> Any:
@@ -125,7 +33,7 @@ def _last(a: Any, b: Any) -> Any:
     return b if a is None or (b is not None and b > a) else a
 
 
-def merge_message(row: MessageRow, seen: MessageSeen) -> None:
+def _message(row: MessageSeen, seen: MessageSeen) -> None:
     """Counts grow while a response streams, so the largest is the last; words that can differ never do."""
     row.role = _last(row.role, seen.role)
     row.parent_id = _last(row.parent_id, seen.parent_id)
@@ -143,11 +51,9 @@ def merge_message(row: MessageRow, seen: MessageSeen) -> None:
     row.completed_at = _last(row.completed_at, seen.completed_at)
     row.deleted_at = _first(row.deleted_at, seen.deleted_at)
     row.synthetic |= seen.synthetic
-    if row.role == "assistant" and row.completed_at is not None and row.created_at is not None:
-        row.duration_ms = row.completed_at - row.created_at
 
 
-def merge_part(row: PartRow, seen: PartSeen) -> None:
+def _part(row: PartSeen, seen: PartSeen) -> None:
     """A text grows until it is final (`completed_at`); the final one may be shorter: clients trim it."""
     final, was_final = seen.completed_at is not None, row.completed_at is not None
     if (
@@ -158,6 +64,7 @@ def merge_part(row: PartRow, seen: PartSeen) -> None:
         )
     ) or row.text is None:
         row.text = seen.text
+    row.message_id = seen.message_id
     row.seq = max(row.seq, seen.seq)
     row.type = _last(row.type, seen.type)
     row.data = _last(row.data, seen.data)
@@ -174,34 +81,30 @@ def _better(rank: int, at: int | None, old_rank: int, old_at: int | None) -> boo
     return at is not None and (old_at is None or at < old_at)
 
 
-def merge_opened(row: ToolRow, seen: ToolOpened) -> None:
-    """The best source's words about the call."""
-    if _better(seen.rank, seen.at, row.open_rank, row.created_at):
+def _tool(row: ToolSeen, seen: ToolSeen) -> None:
+    """The best source's words about the call, and about its result; only hooks know how long a call took."""
+    row.duration_ms = _last(row.duration_ms, seen.duration_ms)
+    if seen.open_rank != UNTOLD and _better(seen.open_rank, seen.created_at, row.open_rank, row.created_at):
         row.session_id = seen.session_id
         row.message_id = seen.message_id
         row.tool_name = seen.tool_name
         row.tool_input = seen.tool_input
         row.file_path = seen.file_path
-        row.created_at = seen.at
-        row.open_rank = seen.rank
-        if row.close_rank < 0:
+        row.created_at = seen.created_at
+        row.open_rank = seen.open_rank
+        if row.close_rank == UNTOLD:
             row.status = seen.status
-
-
-def merge_closed(row: ToolRow, seen: ToolClosed) -> None:
-    """The best source's words about the result; only hooks know how long a call took."""
-    row.duration_ms = _last(row.duration_ms, seen.duration_ms)
-    if _better(seen.rank, seen.at, row.close_rank, row.completed_at):
+    if seen.close_rank != UNTOLD and _better(seen.close_rank, seen.completed_at, row.close_rank, row.completed_at):
         row.status = seen.status
-        row.success = int(seen.success)
+        row.success = seen.success
         row.tool_output = seen.tool_output
         row.exit_code = seen.exit_code
         row.error_message = seen.error_message
-        row.completed_at = seen.at
-        row.close_rank = seen.rank
+        row.completed_at = seen.completed_at
+        row.close_rank = seen.close_rank
 
 
-def merge_error(row: ErrorRow, seen: ErrorSeen) -> None:
+def _error(row: ErrorSeen, seen: ErrorSeen) -> None:
     """The same failure, told again: only its time may still change."""
     row.message_id = _last(row.message_id, seen.message_id)
     row.error_type = _last(row.error_type, seen.error_type)
@@ -211,10 +114,20 @@ def merge_error(row: ErrorRow, seen: ErrorSeen) -> None:
     row.created_at = _last(row.created_at, seen.created_at)
 
 
-def merge_compaction(row: CompactionRow, seen: CompactionSeen) -> None:
+def _compaction(row: CompactionSeen, seen: CompactionSeen) -> None:
     """The same compaction, told again."""
     row.trigger = _last(row.trigger, seen.trigger)
     row.pre_tokens = _last(row.pre_tokens, seen.pre_tokens)
     row.post_tokens = _last(row.post_tokens, seen.post_tokens)
     row.duration_ms = _last(row.duration_ms, seen.duration_ms)
     row.created_at = _first(row.created_at, seen.created_at)
+
+
+# By kind: merges what the second says into the first.
+MERGE: dict[type[Row], Callable[[Any, Any], None]] = {
+    MessageSeen: _message,
+    PartSeen: _part,
+    ToolSeen: _tool,
+    ErrorSeen: _error,
+    CompactionSeen: _compaction,
+}

@@ -1,4 +1,5 @@
 -- The tables people ask. What a row means: README, "The tables". Times are epoch milliseconds, costs US dollars.
+-- Texts stand last in their rows: SQLite reads a row from its beginning, and a total then needs no more of it.
 
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY,
@@ -36,7 +37,6 @@ CREATE TABLE messages (
   id TEXT PRIMARY KEY,
   session_id TEXT NOT NULL REFERENCES sessions (id),
   role TEXT,
-  text_content TEXT,
   model TEXT,
   prompt_tokens INTEGER,
   completion_tokens INTEGER,
@@ -54,22 +54,25 @@ CREATE TABLE messages (
   finish_reason TEXT,
   synthetic INTEGER NOT NULL DEFAULT 0,
   copied INTEGER NOT NULL DEFAULT 0,
-  deleted_at INTEGER
+  deleted_at INTEGER,
+  text_content TEXT
 );
 CREATE INDEX messages_by_session ON messages (session_id, created_at);
+CREATE INDEX messages_copied ON messages (session_id) WHERE copied;
 
 CREATE TABLE parts (
   id TEXT PRIMARY KEY,
   message_id TEXT NOT NULL REFERENCES messages (id),
   session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
   seq INTEGER NOT NULL,
   type TEXT,
-  text TEXT,
-  data TEXT,
   synthetic INTEGER,  -- NULL where the harness marks messages, not parts
   created_at INTEGER,
   completed_at INTEGER,
-  deleted_at INTEGER
+  deleted_at INTEGER,
+  text TEXT,
+  data TEXT
 );
 CREATE INDEX parts_by_message ON parts (message_id, seq);
 
@@ -78,19 +81,19 @@ CREATE TABLE tools (
   session_id TEXT NOT NULL REFERENCES sessions (id),
   message_id TEXT,
   tool_name TEXT,
-  tool_input TEXT,
-  tool_output TEXT,
   file_path TEXT,
   status TEXT,
   success INTEGER,
   exit_code INTEGER,
-  error_message TEXT,
   duration_ms INTEGER,
   created_at INTEGER,
   completed_at INTEGER,
   source TEXT NOT NULL,
   open_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the call's values is, and of its result's:
-  close_rank INTEGER NOT NULL DEFAULT -1  -- projector.changes.Rank, -1 for none yet
+  close_rank INTEGER NOT NULL DEFAULT -1,  -- projector.changes.Rank, -1 for none yet
+  error_message TEXT,
+  tool_input TEXT,
+  tool_output TEXT
 );
 CREATE INDEX tools_by_session ON tools (session_id, created_at);
 CREATE INDEX tools_by_message ON tools (message_id);

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import apsw
-import msgspec
 
-from projector.changes import Rank, Todo
+from projector.changes import Rank
 from projector.forks import settle_forks
+from projector.totals import settle_sessions
 
 EDITING_TOOLS = ("Write", "Edit", "MultiEdit", "NotebookEdit", "write", "edit", "multiedit", "patch", "apply_patch")
-TITLE_LENGTH = 100  # characters of a first prompt that stand for a title
 
 
 @dataclass
@@ -38,16 +37,26 @@ class Touched:
 def settle(db: apsw.Connection, touched: Touched) -> None:
     """Bring everything up to date that is worked out from the rows of `touched`; inside the batch's transaction."""
     _streamed_text(db, touched.parts)
-    _text_content(db, touched.messages)
+    db.executemany(_MESSAGE, [(m,) for m in touched.messages])
     forked = settle_forks(db, touched.copies)
     sessions = touched.sessions | forked
     sessions |= _linked(db, sessions, touched)
+    _copied(db, sessions)
     for session in sorted(sessions):
-        _copied(db, session)
         _sightings(db, session, anew=session in forked)
     _file_edits(db, touched.tools)
-    for session in sorted(sessions):
-        _session(db, session)
+    settle_sessions(db, sorted(sessions))
+
+
+# A message's text: its text parts in order, joined by a newline; so are parts of which only deltas came.
+_MESSAGE = """
+UPDATE messages SET
+  text_content = (SELECT group_concat(text, char(10) ORDER BY seq, id) FROM parts
+    WHERE message_id = ?1 AND ifnull(type, 'text') = 'text' AND text <> ''),
+  synthetic = ifnull(iif(role = 'user', (SELECT min(synthetic) FROM parts WHERE message_id = ?1), NULL), synthetic),
+  duration_ms = iif(role = 'assistant', completed_at - created_at, NULL)
+WHERE id = ?1
+"""
 
 
 def _linked(db: apsw.Connection, sessions: set[str], touched: Touched) -> set[str]:
@@ -57,10 +66,8 @@ def _linked(db: apsw.Connection, sessions: set[str], touched: Touched) -> set[st
     links = "SELECT session_id FROM session_facts WHERE value = ? AND name = ? AND name IN "
     links += "('parent_id', 'forked_from', 'spawned_by')"
     for name, values in (("spawned_by", touched.tools), ("forked_from", touched.billed)):
-        for value in values:
-            found |= {s for (s,) in db.execute(links, (value, name))}
-    for session in sessions:
-        found |= {p for (p,) in db.execute(_FORKED_PARENT, (session,))}
+        found |= {s for (s,) in db.executemany(links, [(value, name) for value in values])}
+    found |= {p for (p,) in db.executemany(_FORKED_PARENT, [(session,) for session in sessions])}
     return found
 
 
@@ -73,60 +80,36 @@ WHERE child.session_id = ? AND child.name = 'parent_id'
 
 def _streamed_text(db: apsw.Connection, parts: set[str]) -> None:
     """A part's text from its deltas, as long as no final text has come."""
-    for part in parts:
-        final = db.execute("SELECT completed_at IS NOT NULL FROM parts WHERE id = ?", (part,)).get
-        if final:
-            db.execute("DELETE FROM part_deltas WHERE part_id = ?", (part,))
-            continue
-        text = "".join(
-            t for (t,) in db.execute("SELECT text FROM part_deltas WHERE part_id = ? ORDER BY position, id", (part,))
-        )
-        db.execute(
-            "UPDATE parts SET text = ?1 WHERE id = ?2 AND length(?1) > length(ifnull(text, ''))",
-            (text, part),
-        )
-
-
-def _text_content(db: apsw.Connection, messages: set[str]) -> None:
-    """A message's text: its text parts in order, joined by a newline; so are parts of which only deltas came."""
-    texts = (
-        "SELECT text FROM parts WHERE message_id = ? AND ifnull(type, 'text') = 'text' AND text <> '' ORDER BY seq, id"
+    ids = [(part,) for part in parts]
+    db.executemany(
+        "DELETE FROM part_deltas WHERE part_id = ?1 AND (SELECT completed_at FROM parts WHERE id = ?1) IS NOT NULL", ids
     )
     db.executemany(
-        "UPDATE messages SET text_content = ? WHERE id = ?",
-        (("\n".join(t for (t,) in db.execute(texts, (m,))) or None, m) for m in messages),
-    )
-    db.executemany(
-        "UPDATE messages SET synthetic = s.whole "
-        "FROM (SELECT min(synthetic) AS whole FROM parts WHERE message_id = ?1) AS s "
-        "WHERE id = ?1 AND role = 'user' AND s.whole IS NOT NULL",
-        ((m,) for m in messages),
+        "UPDATE parts SET text = d.text "
+        "FROM (SELECT group_concat(text, '' ORDER BY position, id) AS text FROM part_deltas WHERE part_id = ?1) AS d "
+        "WHERE id = ?1 AND length(d.text) > length(ifnull(parts.text, ''))",
+        ids,
     )
 
 
-def _copied(db: apsw.Connection, session: str) -> None:
+def _copied(db: apsw.Connection, sessions: set[str]) -> None:
     """OpenCode's fork gives copies new ids and their old times: a message older than its session is a copy.
 
     What the copies hold happened once, in the original: their tool calls, failures and compactions make no rows.
     """
-    born = db.execute(
-        "SELECT value FROM session_facts WHERE session_id = ? AND name = 'created_at' AND rank = ?",
-        (session, Rank.RECORD),
-    ).get
-    if not born:
-        return
-    db.execute(
-        "UPDATE messages SET copied = created_at < ?1 WHERE session_id = ?2 AND copied <> (created_at < ?1)",
-        (born, session),
+    born = "SELECT value, session_id FROM session_facts WHERE session_id = ? AND name = 'created_at' AND rank = ?"
+    known: list[Any] = db.executemany(born, [(session, Rank.RECORD) for session in sessions]).fetchall()
+    db.executemany(
+        "UPDATE messages SET copied = created_at < ?1 WHERE session_id = ?2 AND copied <> (created_at < ?1)", known
     )
+    some = "SELECT DISTINCT session_id FROM messages WHERE session_id = ?2 AND copied AND ?1 IS NOT NULL"
+    forks = [(session,) for (session,) in db.executemany(some, known)]
     copies = "SELECT id FROM messages WHERE session_id = ? AND copied"
-    if db.execute(copies + " LIMIT 1", (session,)).get:
-        db.execute(f"DELETE FROM tools WHERE message_id IN ({copies})", (session,))
-        db.execute(f"DELETE FROM session_errors WHERE message_id IN ({copies})", (session,))
-        db.execute(
-            f"DELETE FROM compaction_events WHERE id IN (SELECT id FROM parts WHERE message_id IN ({copies}))",
-            (session,),
-        )
+    db.executemany(f"DELETE FROM tools WHERE message_id IN ({copies})", forks)
+    db.executemany(f"DELETE FROM session_errors WHERE message_id IN ({copies})", forks)
+    db.executemany(
+        f"DELETE FROM compaction_events WHERE id IN (SELECT id FROM parts WHERE message_id IN ({copies}))", forks
+    )
 
 
 # What counts as white space around a text: clients trim what they tell a hook, and not what they record.
@@ -178,8 +161,8 @@ _SHOW_MESSAGE = (
     SELECT id, session_id, iif(kind = 'prompt', 'user', 'assistant'), text, created_at, created_at, source, synthetic
     FROM sightings WHERE id = ?
     ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, completed_at = excluded.completed_at""",
-    """INSERT INTO parts (id, message_id, session_id, seq, type, text, created_at, completed_at)
-    SELECT id, id, session_id, 0, 'text', text, created_at, created_at FROM sightings WHERE id = ?
+    """INSERT INTO parts (id, message_id, session_id, source, seq, type, text, created_at, completed_at)
+    SELECT id, id, session_id, source, 0, 'text', text, created_at, created_at FROM sightings WHERE id = ?
     ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, completed_at = excluded.completed_at""",
 )
 
@@ -193,140 +176,4 @@ def _file_edits(db: apsw.Connection, tools: set[str]) -> None:
         "SELECT id, session_id, message_id, tool_name, file_path, completed_at, source FROM tools "
         f"WHERE id = ? AND success AND file_path IS NOT NULL AND tool_name IN ({marks})",
         ((t, *EDITING_TOOLS) for t in tools),
-    )
-
-
-_TOTALS = """
-SELECT count(*), ifnull(sum(prompt_tokens), 0), ifnull(sum(completion_tokens), 0), ifnull(sum(reasoning_tokens), 0),
-  ifnull(sum(cache_read_tokens), 0), ifnull(sum(cache_write_tokens), 0), sum(cost),
-  min(created_at), max(max(created_at, ifnull(completed_at, created_at)))
-FROM messages WHERE session_id = ? AND NOT copied
-"""
-_LAST_MODEL = """
-SELECT model, provider, agent FROM messages
-WHERE session_id = ? AND role = 'assistant' AND model IS NOT NULL AND NOT copied AND NOT synthetic
-ORDER BY created_at DESC, id DESC LIMIT 1
-"""
-_FIRST_PROMPT = """
-SELECT text_content FROM messages
-WHERE session_id = ? AND role = 'user' AND NOT synthetic AND NOT copied AND text_content <> ''
-ORDER BY created_at, id LIMIT 1
-"""
-_UPDATE = """
-UPDATE sessions SET title = ?, project_path = ?, project_name = ?, model = ?, provider = ?, prompt_tokens = ?,
-  completion_tokens = ?, cost = ?, created_at = ?, updated_at = ?, status = ?, parent_id = ?, forked_from = ?,
-  agent = ?, client_version = ?, git_branch = ?, permission_mode = ?, reasoning_tokens = ?, cache_read_tokens = ?,
-  cache_write_tokens = ?, message_count = ?, tool_call_count = ?, error_count = ?, ended_at = ?, deleted_at = ?
-WHERE id = ?
-"""
-
-
-def _session(db: apsw.Connection, session: str) -> None:
-    facts = {n: (rank, v) for n, rank, v in db.execute(_FACTS, (session,))}
-
-    def fact(name: str) -> str | int | None:
-        value: str | int | None = facts.get(name, (0, None))[1]
-        return value
-
-    count, prompt, completion, reasoning, cache_read, cache_write, cost, first, last = db.execute(
-        _TOTALS, (session,)
-    ).get
-    model, provider, agent = db.execute(_LAST_MODEL, (session,)).get or (None, None, None)
-    # A fork's record starts with its origin's lines: its own first message tells when it began. A client that says
-    # when a session was created (OpenCode) is believed, a hook's time only where there is nothing else.
-    rank, created = facts.get("created_at", (Rank.GUESS, None))
-    created = created if rank == Rank.RECORD or first is None else first
-    title = fact("title")
-    if title is None and (prompted := db.execute(_FIRST_PROMPT, (session,)).get):
-        title = " ".join(prompted.split())[:TITLE_LENGTH]
-    path = fact("project_path")
-    name = str(path).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] if path else None
-    parent = fact("parent_id")
-    if spawned_by := fact("spawned_by"):  # a subagent of a subagent: the call stands in its parent's own record
-        parent = db.execute("SELECT session_id FROM tools WHERE id = ?", (spawned_by,)).get or parent
-    tools = db.execute("SELECT count(*) FROM tools WHERE session_id = ?", (session,)).get
-    errors = db.execute("SELECT count(*) FROM session_errors WHERE session_id = ? AND NOT will_retry", (session,)).get
-    if cost is None:  # no message says what it cost
-        cost = 0.0 if fact("billed") else _bill(db, session, fact("forked_from"))
-    db.execute(
-        _UPDATE,
-        (
-            title,
-            path,
-            name,
-            fact("model") or model,
-            fact("provider") or provider,
-            prompt,
-            completion,
-            cost,
-            created,
-            fact("updated_at") or last,
-            fact("status"),
-            parent,
-            fact("forked_from"),
-            fact("agent") or agent,
-            fact("client_version"),
-            fact("git_branch"),
-            fact("permission_mode"),
-            reasoning,
-            cache_read,
-            cache_write,
-            count,
-            tools,
-            errors,
-            fact("ended_at"),
-            fact("deleted_at"),
-            session,
-        ),
-    )
-    if path:
-        db.execute(
-            "INSERT INTO projects (path, name) VALUES (?1, ?2) "
-            "ON CONFLICT (path) DO UPDATE SET name = ?2 WHERE name IS NULL",
-            (path, name),
-        )
-    _todos(db, session, {n: v for n, (_, v) in facts.items() if n.startswith("todo")})
-
-
-_FACTS = "SELECT name, rank, value FROM session_facts WHERE session_id = ?"
-
-
-def _bill(db: apsw.Connection, session: str, origin: str | int | None) -> float | None:
-    """What Claude Code says a session cost, its subagents included.
-
-    The client adds up over resumes, so the highest sum is the last. A fork goes on from its origin's sum: that is found
-    among the sums that the origin wrote down by the output tokens that came before the fork's own.
-    """
-    total, output = db.execute(
-        "SELECT max(cost), max(output_tokens) FROM cost_states WHERE session_id = ?", (session,)
-    ).get
-    if total is None or origin is None:
-        return total  # type: ignore[no-any-return]
-    own = db.execute(
-        "SELECT ifnull(sum(completion_tokens), 0) FROM messages WHERE session_id = ?1 OR session_id IN "
-        "(SELECT session_id FROM session_facts WHERE name = 'parent_id' AND value = ?1)",
-        (session,),
-    ).get
-    before = db.execute(
-        "SELECT cost FROM cost_states WHERE session_id = ? ORDER BY abs(output_tokens - ?), cost LIMIT 1",
-        (origin, output - own),
-    ).get
-    return None if before is None else max(0.0, total - before)
-
-
-def _todos(db: apsw.Connection, session: str, facts: dict[str, str]) -> None:
-    if not facts:
-        return
-    source, at = db.execute(
-        "SELECT s.source, max(f.at) FROM sessions AS s JOIN session_facts AS f ON f.session_id = s.id "
-        "WHERE s.id = ? AND f.name GLOB 'todo*'",
-        (session,),
-    ).get
-    todos: list[Todo] = []
-    for name in sorted(facts, key=lambda n: (n != "todos", len(n), n)):
-        todos += msgspec.json.decode(facts[name], type=list[Todo])
-    db.execute("DELETE FROM todos WHERE session_id = ?", (session,))
-    db.executemany(
-        "INSERT INTO todos VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        ((session, i, t.id, t.content, t.status, t.priority, at, source) for i, t in enumerate(todos)),
     )

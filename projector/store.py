@@ -1,6 +1,4 @@
-"""Changes in, rows and the log position out, in one transaction.
-
-Changes are gathered per row before they reach SQLite, so a row is written once a batch, however often it is told.
+"""The only place that knows SQLite: a batch in, rows and the log position out, in one transaction.
 
 Why these settings:
 - journal_mode=WAL: readers and the projector do not wait for each other. A reader that holds a transaction open only
@@ -13,62 +11,23 @@ Why these settings:
 - foreign_keys=ON: a row that hangs in the air is a bug of ours; the transaction fails and nothing is half done.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
 import apsw
-import msgspec
 from msgspec.structs import astuple
 
 from clankers.errors import ClankersError
-from projector.changes import (
-    Change,
-    CompactionSeen,
-    Copied,
-    CostSeen,
-    ErrorSeen,
-    MessageSeen,
-    PartDelta,
-    PartSeen,
-    ProjectSeen,
-    Rank,
-    SessionSeen,
-    Sighting,
-    TodosSeen,
-    ToolClosed,
-    ToolOpened,
-)
-from projector.rows import (
-    EARLIEST,
-    CompactionRow,
-    ErrorRow,
-    MessageRow,
-    PartRow,
-    ToolRow,
-    blank,
-    merge_closed,
-    merge_compaction,
-    merge_error,
-    merge_message,
-    merge_opened,
-    merge_part,
-)
+from projector.batch import Batch, Fact
+from projector.changes import MessageSeen, PartSeen, ToolSeen
+from projector.rows import TABLES, Row
 from projector.settle import Touched, settle
 
 # Of the tables and of what the adapters make of the log. An older database is rebuilt. Raise it with either.
-VERSION = 3
+VERSION = 4
 APPLICATION_ID = 0x636C_6B72  # "clkr", so that file(1) and we know the file for ours
 BUSY_MS = 5000
-
-_ROWS: dict[str, type[Any]] = {
-    "messages": MessageRow,
-    "parts": PartRow,
-    "tools": ToolRow,
-    "session_errors": ErrorRow,
-    "compaction_events": CompactionRow,
-}
 
 
 class SchemaError(ClankersError):
@@ -79,20 +38,20 @@ class OutdatedError(Exception):
     """The database was made by an older clankers: it is to be rebuilt."""
 
 
-def _upsert(table: str, row: type[Any]) -> str:
-    names = [f'"{n}"' for n in row.__struct_fields__]
+def _upsert(kind: type[Row]) -> str:
+    names = [f'"{n}"' for n in kind.__struct_fields__]
     updates = ", ".join(f"{n} = excluded.{n}" for n in names[1:])
     marks = ", ".join("?" * len(names))
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}"
+    return f"INSERT INTO {TABLES[kind]} ({', '.join(names)}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}"
 
 
-def _select(table: str, row: type[Any]) -> str:
-    names = ", ".join(f'"{n}"' for n in row.__struct_fields__)
-    return f"SELECT {names} FROM {table} WHERE id = ?"
+def _select(kind: type[Row]) -> str:
+    names = ", ".join(f'"{n}"' for n in kind.__struct_fields__)
+    return f"SELECT {names} FROM {TABLES[kind]} WHERE id = ?"
 
 
-_UPSERTS = {table: _upsert(table, row) for table, row in _ROWS.items()}
-_SELECTS = {table: _select(table, row) for table, row in _ROWS.items()}
+_UPSERTS = {kind: _upsert(kind) for kind in TABLES}
+_SELECTS = {kind: _select(kind) for kind in TABLES}
 
 
 def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
@@ -137,89 +96,26 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
 
 
 class Store:
-    """Gathers changes and writes them: `apply` any number of them, then `commit` with the log position behind them."""
+    """An open database to write batches to."""
 
     def __init__(self, db: apsw.Connection) -> None:
         self.db = db
-        self._clear()
-
-    def _clear(self) -> None:
-        self._rows: dict[str, dict[str, Any]] = {table: {} for table in _ROWS}
-        self._facts: dict[str, dict[str, tuple[int, int, int, Any]]] = {}
-        self._deltas: list[tuple[str, str, int, str]] = []
-        self._sightings: dict[str, Sighting] = {}
-        self._copies: dict[tuple[str, str], Copied] = {}
-        self._costs: set[tuple[str, float, int]] = set()
-        self._projects: dict[str, ProjectSeen] = {}
-        self._sources: dict[str, str] = {}
-        self._types: Counter[tuple[str, str, bool]] = Counter()
-        self._rejects: list[tuple[str, int, int, str]] = []
 
     def positions(self) -> dict[str, tuple[int, int, int | None]]:
         """Of each log file the bytes and lines that were read, and the CRC of the last of them, if it was noted."""
         found = self.db.execute('SELECT name, "offset", lines, tail FROM log_files')
         return {name: (offset, lines, tail) for name, offset, lines, tail in found}
 
-    def count(self, source: str, kind: str, *, known: bool) -> None:
-        """Count an event by its type."""
-        self._types[source, kind, known] += 1
-
-    def reject(self, file: str, line: int, offset: int, reason: str) -> None:
-        """Note a line of the log that could not be used."""
-        self._rejects.append((file, line, offset, reason))
-
-    def apply(self, change: Change, position: int) -> None:
-        """Merge one change; `position` is the log's, by which the later of two equally good facts is known."""
-        match change:
-            case SessionSeen():
-                self._session(change.session_id, change.source)
-                for name, value in change.facts.items():
-                    self._fact(change.session_id, name, change.rank, change.at, position, value)
-            case MessageSeen():
-                self._merge("messages", change, merge_message)
-            case PartSeen():
-                self._part(change)
-            case PartDelta():
-                self._part(change.part)
-                self._deltas.append((change.id, change.part.id, position, change.text))
-            case ToolOpened():
-                self._merge("tools", change, merge_opened, owned=False)
-            case ToolClosed():
-                self._merge("tools", change, merge_closed, owned=False)
-            case ErrorSeen():
-                self._merge("session_errors", change, merge_error)
-            case CompactionSeen():
-                self._merge("compaction_events", change, merge_compaction)
-            case Sighting():
-                self._session(change.session_id, change.source)
-                old = self._sightings.get(change.id)
-                if old is None or change.created_at < old.created_at:
-                    self._sightings[change.id] = change
-            case TodosSeen():
-                self._session(change.session_id, change.source)
-                for todo in change.todos if change.one else ():
-                    value = msgspec.json.encode([todo]).decode()
-                    self._fact(change.session_id, f"todo:{todo.id}", change.rank, change.at, position, value)
-                if not change.one:
-                    value = msgspec.json.encode(change.todos).decode()
-                    self._fact(change.session_id, "todos", change.rank, change.at, position, value)
-            case CostSeen():
-                self._session(change.session_id, change.source)
-                self._costs.add((change.session_id, change.cost, change.output_tokens))
-            case Copied():
-                self._copies[change.id, change.session_id] = change
-            case ProjectSeen():
-                self._project(change)
-
-    def commit(self, positions: Iterable[tuple[str, int, int, int | None]]) -> None:
-        """Write everything applied since the last commit, and how far the log was read, in one transaction.
+    def write(self, batch: Batch, positions: Iterable[tuple[str, int, int, int | None]]) -> None:
+        """Write what `batch` gathered, and how far the log was read, in one transaction.
 
         Args:
+            batch: from where `positions` were before; not to be used again.
             positions: of each log file read: its name, bytes and lines, and the CRC of its last bytes.
         """
         self.db.execute("BEGIN IMMEDIATE")
         try:
-            self._write()
+            self._write(batch)
             self.db.executemany(
                 "INSERT INTO log_files VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
                 '"offset" = excluded."offset", lines = excluded.lines, tail = excluded.tail',
@@ -230,113 +126,72 @@ class Store:
             if self.db.in_transaction:  # a full disk has rolled it back already
                 self.db.execute("ROLLBACK")
             raise
-        self._clear()
 
-    def _project(self, seen: ProjectSeen) -> None:
-        """Of each property the last that was told."""
-        if old := self._projects.get(seen.path):
-            seen = ProjectSeen(seen.path, seen.source, seen.id or old.id, seen.name or old.name, seen.vcs or old.vcs)
-        self._projects[seen.path] = seen
-
-    def _session(self, session_id: str, source: str) -> dict[str, tuple[int, int, int, Any]]:
-        facts = self._facts.get(session_id)
-        if facts is None:
-            rows = self.db.execute(
-                "SELECT name, rank, at, position, value FROM session_facts WHERE session_id = ?", (session_id,)
-            )
-            facts = self._facts[session_id] = {name: (r, at, p, v) for name, r, at, p, v in rows}
-            self._sources[session_id] = source
-        return facts
-
-    def _fact(self, session_id: str, name: str, rank: Rank, at: int, position: int, value: Any) -> None:
-        facts = self._facts[session_id]
-        if name in EARLIEST:
-            at, position = -at, -position
-        old = facts.get(name)
-        if old is None or (rank, at, position) > old[:3]:
-            facts[name] = (int(rank), at, position, value)
-
-    def _row(self, table: str, id: str, session_id: str, source: str) -> Any:
-        cache = self._rows[table]
-        row = cache.get(id)
-        if row is None:
-            kind = _ROWS[table]
-            found = self.db.execute(_SELECTS[table], (id,)).fetchone()
-            row = cache[id] = kind(*found) if found else blank(kind, id, session_id, source)
-        return row
-
-    def _merge(self, table: str, change: Any, merge: Any, *, owned: bool = True) -> None:
-        self._session(change.session_id, change.source)
-        row = self._row(table, change.id, change.session_id, change.source)
-        if owned and row.session_id != change.session_id:
-            # Two sessions' records hold it: a fork copied it. Whose it is, is settled when both are known.
-            for session in (row.session_id, change.session_id):
-                self._copies.setdefault((change.id, session), Copied(change.id, session, session, 0))
-                self._session(session, change.source)
-        holder = row.session_id
-        merge(row, change)
-        if row.session_id != holder:  # a better source says whose call it was: both sessions' counts change
-            self._session(holder, change.source)
-
-    def _part(self, change: PartSeen) -> None:
-        self._session(change.session_id, change.source)
-        self._row("messages", change.message_id, change.session_id, change.source)
-        cache = self._rows["parts"]
-        row = cache.get(change.id)
-        if row is None:
-            found = self.db.execute(_SELECTS["parts"], (change.id,)).fetchone()
-            row = PartRow(*found) if found else blank(PartRow, change.id, change.session_id, change.source)
-            cache[change.id] = row
-        row.message_id = change.message_id
-        merge_part(row, change)
-
-    def _write(self) -> None:
+    def _write(self, batch: Batch) -> None:
         db = self.db
+        for kind in TABLES:
+            self._join(batch, kind)
         db.executemany(
-            "INSERT INTO sessions (id, source) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", self._sources.items()
+            "INSERT INTO sessions (id, source) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", batch.sources.items()
         )
-        for table, rows in self._rows.items():
-            if rows:
-                db.executemany(_UPSERTS[table], map(astuple, rows.values()))
-        db.executemany(
-            "INSERT INTO session_facts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, name) DO UPDATE SET "
-            "rank = excluded.rank, at = excluded.at, position = excluded.position, value = excluded.value",
-            ((s, n, *fact) for s, facts in self._facts.items() for n, fact in facts.items()),
-        )
-        db.executemany("INSERT INTO part_deltas VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", self._deltas)
+        for kind, rows in batch.rows.items():
+            db.executemany(_UPSERTS[kind], map(astuple, rows.values()))
+        self._facts(batch)
+        db.executemany("INSERT INTO part_deltas VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", batch.deltas)
         db.executemany(
             "INSERT INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET "
             "created_at = min(created_at, excluded.created_at), shown = NULL",
             (
                 (s.id, s.session_id, s.source, s.kind, s.same, s.text, s.created_at, s.synthetic)
-                for s in self._sightings.values()
+                for s in batch.sightings.values()
             ),
         )
         db.executemany(
             "INSERT INTO copies VALUES (?, ?, ?, ?) ON CONFLICT (session_id, id) DO UPDATE SET "
             "origin = excluded.origin, at = excluded.at WHERE excluded.origin <> excluded.session_id",
-            ((c.id, c.session_id, c.origin, c.at) for c in self._copies.values()),
+            ((c.id, c.session_id, c.origin, c.at) for c in batch.copies.values()),
         )
-        db.executemany("INSERT INTO cost_states VALUES (?, ?, ?) ON CONFLICT DO NOTHING", self._costs)
+        db.executemany("INSERT INTO cost_states VALUES (?, ?, ?) ON CONFLICT DO NOTHING", batch.costs)
         db.executemany(
             "INSERT INTO projects VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET id = coalesce(excluded.id, id), "
             "name = coalesce(excluded.name, name), vcs = coalesce(excluded.vcs, vcs)",
-            ((p.path, p.id, p.name, p.vcs) for p in self._projects.values()),
+            ((p.path, p.id, p.name, p.vcs) for p in batch.projects.values()),
         )
         db.executemany(
             "INSERT INTO event_types VALUES (?, ?, ?, ?) ON CONFLICT (source, type) DO UPDATE SET "
             "events = events + excluded.events",
-            ((source, kind, known, n) for (source, kind, known), n in self._types.items()),
+            ((source, kind, known, n) for (source, kind, known), n in batch.types.items()),
         )
-        db.executemany("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?)", self._rejects)
+        db.executemany("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?)", batch.rejects)
+        parts = batch.rows[PartSeen].values()
         settle(
             db,
             Touched(
-                sessions=set(self._facts),
-                messages={part.message_id for part in self._rows["parts"].values()} | set(self._rows["messages"]),
-                parts={part_id for _, part_id, _, _ in self._deltas},
-                tools=set(self._rows["tools"]),
-                copies={c.session_id for c in self._copies.values()},
-                billed={session for session, _, _ in self._costs},
+                sessions=set(batch.sessions),
+                messages={part.message_id for part in parts} | set(batch.rows[MessageSeen]),
+                parts={part_id for _, part_id, _, _ in batch.deltas},
+                tools=set(batch.rows[ToolSeen]),
+                copies={c.session_id for c in batch.copies.values()},
+                billed={session for session, _, _ in batch.costs},
             ),
+        )
+
+    def _join(self, batch: Batch, kind: type[Any]) -> None:
+        """Merge the rows of `batch` with what stands of them."""
+        rows = batch.rows[kind]
+        for found in self.db.executemany(_SELECTS[kind], [(id,) for id in rows]).fetchall():
+            row = kind(*found)
+            batch.merge(row, rows[row.id])
+            rows[row.id] = row
+
+    def _facts(self, batch: Batch) -> None:
+        """Of each fact the better one: the one that stands or that of `batch`."""
+        known = "SELECT session_id, name, rank, at, position FROM session_facts WHERE session_id = ?"
+        for session, name, *rank in self.db.executemany(known, [(session,) for session in batch.sessions]):
+            fact: Fact | None = batch.sessions[session].get(name)
+            if fact is not None and tuple(rank) >= fact[:3]:
+                del batch.sessions[session][name]
+        self.db.executemany(
+            "INSERT OR REPLACE INTO session_facts VALUES (?, ?, ?, ?, ?, ?)",
+            ((session, name, *fact) for session, facts in batch.sessions.items() for name, fact in facts.items()),
         )

@@ -9,7 +9,7 @@ from msgspec import Raw, field
 
 from clankers.reader import Event
 from projector.adapters.claude_code.common import SOURCE, SYNTHETIC, case, exit_code_in, text_of, todos_in, unique
-from projector.changes import Change, Rank, SessionSeen, Sighting, Todo, TodosSeen, ToolClosed, ToolOpened
+from projector.changes import Change, Rank, SessionSeen, Sighting, Todo, TodosSeen, ToolSeen
 from projector.wire import NOTHING, Count, Id, Wire, as_object, file_path, json_text, millis
 
 # How the text begins by which the model is told that a call failed or was denied.
@@ -138,16 +138,17 @@ def _pre_tool(event: Event, hook: ToolHook) -> list[Change]:
     return [*_hook_session(event, hook), _opened_by_hook(event, hook, hook)]
 
 
-def _opened_by_hook(event: Event, hook: Hook, call: ToolHook | BatchCall) -> ToolOpened:
-    return ToolOpened(
+def _opened_by_hook(event: Event, hook: Hook, call: ToolHook | BatchCall) -> ToolSeen:
+    return ToolSeen(
         unique(call.tool_use_id, _session_of(hook)),
         _session_of(hook),
         SOURCE,
-        Rank.HOOK if event.type == "PreToolUse" else Rank.GUESS,
-        millis(event.ts),
-        call.tool_name,
-        json_text(call.tool_input),
-        file_path(call.tool_input),
+        open_rank=Rank.HOOK if event.type == "PreToolUse" else Rank.GUESS,
+        tool_name=call.tool_name,
+        tool_input=json_text(call.tool_input),
+        file_path=file_path(call.tool_input),
+        created_at=millis(event.ts),
+        status="running",
     )
 
 
@@ -155,20 +156,16 @@ def _post_tool(event: Event, hook: ToolHook) -> list[Change]:
     failed = event.type == "PostToolUseFailure"
     response = as_object(hook.tool_response)
     interrupted = hook.is_interrupt is True or response.get("interrupted") is True
-    closed = ToolClosed(
-        unique(hook.tool_use_id, _session_of(hook)),
-        _session_of(hook),
-        SOURCE,
-        Rank.REPORT,
-        millis(event.ts),
-        "interrupted" if interrupted else "error" if failed else "completed",
-        not failed and not interrupted,
-        hook.error if failed else _response_text(hook.tool_response, response),
-        exit_code_in(hook.error) if failed else None,
-        hook.error if failed else None,
-        hook.duration_ms,
-    )
-    changes = [*_hook_session(event, hook), _opened_by_hook(event, hook, hook), closed]
+    call = _opened_by_hook(event, hook, hook)
+    call.close_rank = Rank.REPORT
+    call.status = "interrupted" if interrupted else "error" if failed else "completed"
+    call.success = not failed and not interrupted
+    call.tool_output = hook.error if failed else _response_text(hook.tool_response, response)
+    call.exit_code = exit_code_in(hook.error) if failed else None
+    call.error_message = hook.error if failed else None
+    call.duration_ms = hook.duration_ms
+    call.completed_at = millis(event.ts)
+    changes = [*_hook_session(event, hook), call]
     if not failed:
         changes += todos_in(_session_of(hook), millis(event.ts), Rank.HOOK, response)
     return changes
@@ -180,41 +177,34 @@ def _post_batch(event: Event, hook: BatchHook) -> list[Change]:
     It does not say so in a field; the text that the model gets does. A success whose own hook was lost closes too.
     """
     changes = _hook_session(event, hook)
-    for call in hook.tool_calls:
-        text = text_of(call.tool_response)
+    for told in hook.tool_calls:
+        text = text_of(told.tool_response)
         failed = _FAILURE.match(text or "") is not None
-        changes += [
-            _opened_by_hook(event, hook, call),
-            ToolClosed(
-                unique(call.tool_use_id, _session_of(hook)),
-                _session_of(hook),
-                SOURCE,
-                Rank.HOOK,
-                millis(event.ts),
-                "error" if failed else "completed",
-                not failed,
-                text,
-                exit_code_in(text) if failed else None,
-                text if failed else None,
-            ),
-        ]
+        call = _opened_by_hook(event, hook, told)
+        call.close_rank = Rank.HOOK
+        call.status = "error" if failed else "completed"
+        call.success = not failed
+        call.tool_output = text
+        call.exit_code = exit_code_in(text) if failed else None
+        call.error_message = text if failed else None
+        call.completed_at = millis(event.ts)
+        changes.append(call)
     return changes
 
 
 def _denied(event: Event, hook: DeniedHook) -> list[Change]:
     changes = _hook_session(event, hook)
     if hook.tool_use_id:
-        at = millis(event.ts)
         changes.append(
-            ToolClosed(
+            ToolSeen(
                 unique(hook.tool_use_id, _session_of(hook)),
                 _session_of(hook),
                 SOURCE,
-                Rank.REPORT,
-                at,
-                "denied",
-                False,
+                close_rank=Rank.REPORT,
+                status="denied",
+                success=False,
                 error_message=hook.reason,
+                completed_at=millis(event.ts),
             )
         )
     return changes

@@ -19,8 +19,7 @@ from projector.changes import (
     PartSeen,
     Rank,
     SessionSeen,
-    ToolClosed,
-    ToolOpened,
+    ToolSeen,
 )
 from projector.wire import NOTHING, Count, Dollars, Id, Int, Wire, as_object, file_path, json_text, millis
 
@@ -251,17 +250,17 @@ def _tool_result(line: UserLine, block: Block) -> list[Change]:
     # the end knows better.
     rank = Rank.HOOK if line.toolDenialKind == "interrupted" else Rank.RECORD
     changes: list[Change] = [
-        ToolClosed(
+        ToolSeen(
             unique(block.tool_use_id, session),
             session,
             SOURCE,
-            rank,
-            at,
-            status,
-            success,
-            text,
-            None if success else exit_code_in(text),
-            None if success else text,
+            close_rank=rank,
+            completed_at=at,
+            status=status,
+            success=success,
+            tool_output=text,
+            exit_code=None if success else exit_code_in(text),
+            error_message=None if success else text,
         )
     ]
     if success:
@@ -308,16 +307,17 @@ def _assistant(_: Event, line: AssistantLine) -> list[Change]:
         elif block.type == "tool_use" and block.id:
             kind, data = "tool", encode({"id": unique(block.id, session)}).decode()
             changes.append(
-                ToolOpened(
+                ToolSeen(
                     unique(block.id, session),
                     session,
                     SOURCE,
-                    Rank.RECORD,
-                    at,
-                    block.name,
-                    json_text(block.input),
-                    file_path(block.input),
-                    id,
+                    open_rank=Rank.RECORD,
+                    message_id=id,
+                    tool_name=block.name,
+                    tool_input=json_text(block.input),
+                    file_path=file_path(block.input),
+                    created_at=at,
+                    status="running",
                 )
             )
         changes.append(PartSeen(part, id, session, SOURCE, seq, kind, text, data, at, at))

@@ -47,8 +47,7 @@ from projector.changes import (
     Sighting,
     Todo,
     TodosSeen,
-    ToolClosed,
-    ToolOpened,
+    ToolSeen,
 )
 from projector.wire import NOTHING, Wire, as_object, file_path, millis
 
@@ -132,7 +131,7 @@ def part(event: Event, properties: PartProperties) -> list[Change]:
     # Its id: the times in it are rewritten as it grows, and the stores keep none for some kinds.
     logged = millis(event.ts)
     created = _made_at(part.id, logged) or part.time.start or logged
-    changes: list[Change] = _tool(part, part.state) if part.type == "tool" and part.state else []
+    changes: list[Change] = [_tool(part, part.state)] if part.type == "tool" and part.state else []
     changes.append(
         PartSeen(
             part.id,
@@ -156,7 +155,7 @@ def part(event: Event, properties: PartProperties) -> list[Change]:
     return changes
 
 
-def _tool(part: Part, state: ToolState) -> list[Change]:
+def _tool(part: Part, state: ToolState) -> ToolSeen:
     metadata = as_object(state.metadata)
     name, failed = part.tool, state.status == "error"
     message = state.error
@@ -166,43 +165,32 @@ def _tool(part: Part, state: ToolState) -> list[Change]:
         message = given["error"] if isinstance(given.get("error"), str) else state.output  # type: ignore[assignment]
         failed = True
     ended = state.status in ("completed", "error")
-    rank = Rank.RECORD if ended else Rank.HOOK if state.status == "running" else Rank.GUESS
-    changes: list[Change] = [
-        ToolOpened(
-            part.id,
-            part.sessionID,
-            SOURCE,
-            rank,
-            state.time.start,
-            name,
-            _compact(state.input),
-            file_path(state.input),
-            part.messageID,
-            state.status,
-        )
-    ]
+    call = ToolSeen(
+        part.id,
+        part.sessionID,
+        SOURCE,
+        open_rank=Rank.RECORD if ended else Rank.HOOK if state.status == "running" else Rank.GUESS,
+        message_id=part.messageID,
+        tool_name=name,
+        tool_input=_compact(state.input),
+        file_path=file_path(state.input),
+        created_at=state.time.start,
+        status=state.status,
+    )
     if ended:
         code = metadata.get("exit")
         # A command that was stopped, by a timeout or by the user, has an exit that is null.
         stopped = "exit" in metadata and code is None
-        success = not failed and not stopped and code in (None, 0)
         start, end = state.time.start, state.time.end
-        changes.append(
-            ToolClosed(
-                part.id,
-                part.sessionID,
-                SOURCE,
-                Rank.RECORD,
-                end,
-                "error" if failed else "interrupted" if stopped else "completed",
-                success,
-                state.output,
-                code if isinstance(code, int) and abs(code) < 2**53 else None,
-                message if failed else None,
-                end - start if start is not None and end is not None else None,
-            )
-        )
-    return changes
+        call.close_rank = Rank.RECORD
+        call.status = "error" if failed else "interrupted" if stopped else "completed"
+        call.success = not failed and not stopped and code in (None, 0)
+        call.tool_output = state.output
+        call.exit_code = code if isinstance(code, int) and abs(code) < 2**53 else None
+        call.error_message = message if failed else None
+        call.duration_ms = end - start if start is not None and end is not None else None
+        call.completed_at = end
+    return call
 
 
 def _without_ids(part: Raw) -> str:

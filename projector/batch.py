@@ -1,0 +1,158 @@
+"""A batch: what a stretch of the log says, each row merged from all that tells of it; no database behind it."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from projector.changes import (
+    Change,
+    CompactionSeen,
+    Copied,
+    CostSeen,
+    ErrorSeen,
+    MessageSeen,
+    PartDelta,
+    PartSeen,
+    ProjectSeen,
+    SessionSeen,
+    Sighting,
+    TodosSeen,
+    ToolSeen,
+)
+from projector.rows import EARLIEST, MERGE, TABLES, Row
+
+
+class Fact(NamedTuple):
+    """A property of a session. The greatest of (rank, at, position) is the best.
+
+    Attributes:
+        rank: how good its source is.
+        at: when it held, epoch milliseconds; negative where the earliest counts.
+        position: of its event in the log, by which the later of two equally good facts is known; negative likewise.
+        value: None where it is cleared.
+    """
+
+    rank: int
+    at: int
+    position: int
+    value: Any
+
+
+class Batch:
+    """Gathers changes: `add` any number of them; then `Store.write` it.
+
+    Attributes:
+        rows: by kind and id.
+        sessions: the facts of every session that is named, by id and the fact's name.
+        sources: of the sessions.
+        deltas: id, part, position and text of each.
+        types: how many events there were by source, type, and whether the type is known.
+        rejects: file, line, offset and reason of the lines that could not be used.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[type[Row], dict[str, Any]] = {kind: {} for kind in TABLES}
+        self.sessions: dict[str, dict[str, Fact]] = {}
+        self.sources: dict[str, str] = {}
+        self.deltas: list[tuple[str, str, int, str]] = []
+        self.sightings: dict[str, Sighting] = {}
+        self.copies: dict[tuple[str, str], Copied] = {}
+        self.costs: set[tuple[str, float, int]] = set()
+        self.projects: dict[str, ProjectSeen] = {}
+        self.types: Counter[tuple[str, str, bool]] = Counter()
+        self.rejects: list[tuple[str, int, int, str]] = []
+        self._adders: dict[type[Change], Callable[[Any, int], None]] = {
+            SessionSeen: self._session,
+            MessageSeen: self._row,
+            PartSeen: self._part,
+            PartDelta: self._delta,
+            ToolSeen: self._row,
+            ErrorSeen: self._row,
+            CompactionSeen: self._row,
+            Sighting: self._sighting,
+            TodosSeen: self._todos,
+            CostSeen: self._cost,
+            Copied: self._copied,
+            ProjectSeen: self._project,
+        }
+
+    def add(self, change: Change, position: int) -> None:
+        """Merge one change, told by the event at `position` in the log."""
+        self._adders[type(change)](change, position)
+
+    def merge(self, row: Row, seen: Row) -> None:
+        """Merge into `row` what `seen` says of it, and note where two sessions' records hold it."""
+        kind = type(row)
+        if row.session_id != seen.session_id:
+            for session in (row.session_id, seen.session_id):
+                self._named(session, seen.source)  # a better source says whose call it was: both's counts change
+                if kind is not ToolSeen and kind is not PartSeen:
+                    # A fork copied it. Whose it is, is settled when both are known.
+                    self.copies.setdefault((row.id, session), Copied(row.id, session, session, 0))
+        MERGE[kind](row, seen)
+
+    def _named(self, session_id: str, source: str) -> dict[str, Fact]:
+        facts = self.sessions.get(session_id)
+        if facts is None:
+            facts = self.sessions[session_id] = {}
+            self.sources[session_id] = source
+        return facts
+
+    def _session(self, change: SessionSeen, position: int) -> None:
+        facts = self._named(change.session_id, change.source)
+        rank, at = change.rank, change.at
+        for name, value in change.facts.items():
+            fact = Fact(rank, -at, -position, value) if name in EARLIEST else Fact(rank, at, position, value)
+            old = facts.get(name)
+            if old is None or fact[:3] > old[:3]:
+                facts[name] = fact
+
+    def _row(self, change: MessageSeen | ToolSeen | ErrorSeen | CompactionSeen, _: int) -> None:
+        rows = self.rows[type(change)]
+        row = rows.get(change.id)
+        if row is not None:
+            self.merge(row, change)
+        else:
+            rows[change.id] = change
+            self._named(change.session_id, change.source)
+
+    def _part(self, change: PartSeen, _: int = 0) -> None:
+        rows = self.rows[PartSeen]
+        row = rows.get(change.id)
+        if row is not None:
+            self.merge(row, change)
+        else:
+            rows[change.id] = change
+            self._named(change.session_id, change.source)
+        if change.message_id not in self.rows[MessageSeen]:
+            self.rows[MessageSeen][change.message_id] = MessageSeen(change.message_id, change.session_id, change.source)
+
+    def _delta(self, change: PartDelta, position: int) -> None:
+        self._part(change.part)
+        self.deltas.append((change.id, change.part.id, position, change.text))
+
+    def _sighting(self, change: Sighting, _: int) -> None:
+        self._named(change.session_id, change.source)
+        old = self.sightings.get(change.id)
+        if old is None or change.created_at < old.created_at:
+            self.sightings[change.id] = change
+
+    def _todos(self, change: TodosSeen, position: int) -> None:
+        one_by_one = {f"todo:{todo.id}": [todo] for todo in change.todos} if change.one else {"todos": change.todos}
+        facts = {name: msgspec.json.encode(todos).decode() for name, todos in one_by_one.items()}
+        self._session(SessionSeen(change.session_id, change.source, change.at, change.rank, facts), position)
+
+    def _cost(self, change: CostSeen, _: int) -> None:
+        self._named(change.session_id, change.source)
+        self.costs.add((change.session_id, change.cost, change.output_tokens))
+
+    def _copied(self, change: Copied, _: int) -> None:
+        self.copies[change.id, change.session_id] = change
+
+    def _project(self, seen: ProjectSeen, _: int) -> None:
+        """Of each property the last that was told."""
+        if old := self.projects.get(seen.path):
+            seen = ProjectSeen(seen.path, seen.source, seen.id or old.id, seen.name or old.name, seen.vcs or old.vcs)
+        self.projects[seen.path] = seen

@@ -1,0 +1,167 @@
+"""A session's row, worked out anew from its facts and from all that happened in it."""
+
+from collections import defaultdict
+from typing import Any
+
+import apsw
+import msgspec
+
+from projector.changes import Rank, Todo
+
+TITLE_LENGTH = 100  # characters of a first prompt that stand for a title
+
+_Facts = dict[str, tuple[int, Any]]  # rank and value, by name
+
+_FACTS = "SELECT session_id, name, rank, value FROM session_facts WHERE session_id = ?"
+_TOTALS = """
+SELECT ?1, count(*), ifnull(sum(prompt_tokens), 0), ifnull(sum(completion_tokens), 0), ifnull(sum(reasoning_tokens), 0),
+  ifnull(sum(cache_read_tokens), 0), ifnull(sum(cache_write_tokens), 0), sum(cost),
+  min(created_at), max(max(created_at, ifnull(completed_at, created_at))),
+  (SELECT count(*) FROM tools WHERE session_id = ?1),
+  (SELECT count(*) FROM session_errors WHERE session_id = ?1 AND NOT will_retry)
+FROM messages WHERE session_id = ?1 AND NOT copied
+"""
+_LAST_MODEL = """
+SELECT * FROM (SELECT session_id, model, provider, agent FROM messages
+  WHERE session_id = ? AND role = 'assistant' AND model IS NOT NULL AND NOT copied AND NOT synthetic
+  ORDER BY created_at DESC, id DESC LIMIT 1)
+"""
+_FIRST_PROMPT = """
+SELECT * FROM (SELECT session_id, text_content FROM messages
+  WHERE session_id = ? AND role = 'user' AND NOT synthetic AND NOT copied AND text_content <> ''
+  ORDER BY created_at, id LIMIT 1)
+"""
+_UPDATE = """
+UPDATE sessions SET title = ?, project_path = ?, project_name = ?, model = ?, provider = ?, prompt_tokens = ?,
+  completion_tokens = ?, cost = ?, created_at = ?, updated_at = ?, status = ?, parent_id = ?, forked_from = ?,
+  agent = ?, client_version = ?, git_branch = ?, permission_mode = ?, reasoning_tokens = ?, cache_read_tokens = ?,
+  cache_write_tokens = ?, message_count = ?, tool_call_count = ?, error_count = ?, ended_at = ?, deleted_at = ?
+WHERE id = ?
+"""
+_PROJECT = """
+INSERT INTO projects (path, name) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE SET name = ?2 WHERE name IS NULL
+"""
+
+
+def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
+    """Bring the rows of `sessions`, their projects and their to-dos up to date."""
+    ids = [(session,) for session in sessions]
+    facts: dict[str, _Facts] = defaultdict(dict)
+    for session, name, rank, value in db.executemany(_FACTS, ids):
+        facts[session][name] = (rank, value)
+    models = {session: rest for session, *rest in db.executemany(_LAST_MODEL, ids)}
+    untitled = [(session,) for session in sessions if facts[session].get("title", _UNSAID)[1] is None]
+    prompts: dict[str, str] = dict(db.executemany(_FIRST_PROMPT, untitled))
+    rows = []
+    projects = {}
+    totals: list[Any]
+    for session, *totals in list[Any](db.executemany(_TOTALS, ids)):
+        path, name = _project(facts[session])
+        projects[path] = name
+        rows.append(_row(db, session, facts[session], totals, models.get(session, _NO_MODEL), prompts.get(session)))
+    db.executemany(_UPDATE, rows)
+    db.executemany(_PROJECT, [(path, name) for path, name in projects.items() if path])
+    for session in sessions:
+        _todos(db, session, {name: value for name, (_, value) in facts[session].items() if name.startswith("todo")})
+
+
+_UNSAID = (Rank.GUESS, None)
+_NO_MODEL = (None, None, None)
+
+
+def _project(facts: _Facts) -> tuple[str | None, str | None]:
+    """A session's project: its path and its name."""
+    path = facts.get("project_path", _UNSAID)[1]
+    return (path, str(path).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]) if path else (path, None)
+
+
+def _row(
+    db: apsw.Connection, session: str, facts: _Facts, totals: list[Any], model_used: tuple[Any, ...], prompt: str | None
+) -> tuple[Any, ...]:
+    """What `_UPDATE` takes."""
+
+    def fact(name: str) -> Any:
+        return facts.get(name, _UNSAID)[1]
+
+    count, input, output, reasoning, cache_read, cache_write, cost, first, last, tools, errors = totals
+    model, provider, agent = model_used
+    # A fork's record starts with its origin's lines: its own first message tells when it began. A client that says
+    # when a session was created (OpenCode) is believed, a hook's time only where there is nothing else.
+    rank, created = facts.get("created_at", _UNSAID)
+    created = created if rank == Rank.RECORD or first is None else first
+    title = fact("title")
+    if title is None and prompt:
+        title = " ".join(prompt.split())[:TITLE_LENGTH]
+    parent = fact("parent_id")
+    if spawned_by := fact("spawned_by"):  # a subagent of a subagent: the call stands in its parent's own record
+        parent = db.execute("SELECT session_id FROM tools WHERE id = ?", (spawned_by,)).get or parent
+    if cost is None:  # no message says what it cost
+        cost = 0.0 if fact("billed") else _bill(db, session, fact("forked_from"))
+    return (
+        title,
+        *_project(facts),
+        fact("model") or model,
+        fact("provider") or provider,
+        input,
+        output,
+        cost,
+        created,
+        fact("updated_at") or last,
+        fact("status"),
+        parent,
+        fact("forked_from"),
+        fact("agent") or agent,
+        fact("client_version"),
+        fact("git_branch"),
+        fact("permission_mode"),
+        reasoning,
+        cache_read,
+        cache_write,
+        count,
+        tools,
+        errors,
+        fact("ended_at"),
+        fact("deleted_at"),
+        session,
+    )
+
+
+def _bill(db: apsw.Connection, session: str, origin: str | None) -> float | None:
+    """What Claude Code says a session cost, its subagents included.
+
+    The client adds up over resumes, so the highest sum is the last. A fork goes on from its origin's sum: that is found
+    among the sums that the origin wrote down by the output tokens that came before the fork's own.
+    """
+    total, output = db.execute(
+        "SELECT max(cost), max(output_tokens) FROM cost_states WHERE session_id = ?", (session,)
+    ).get
+    if total is None or origin is None:
+        return total  # type: ignore[no-any-return]
+    own = db.execute(
+        "SELECT ifnull(sum(completion_tokens), 0) FROM messages WHERE session_id = ?1 OR session_id IN "
+        "(SELECT session_id FROM session_facts WHERE name = 'parent_id' AND value = ?1)",
+        (session,),
+    ).get
+    before = db.execute(
+        "SELECT cost FROM cost_states WHERE session_id = ? ORDER BY abs(output_tokens - ?), cost LIMIT 1",
+        (origin, output - own),
+    ).get
+    return None if before is None else max(0.0, total - before)
+
+
+def _todos(db: apsw.Connection, session: str, facts: dict[str, str]) -> None:
+    if not facts:
+        return
+    source, at = db.execute(
+        "SELECT s.source, max(f.at) FROM sessions AS s JOIN session_facts AS f ON f.session_id = s.id "
+        "WHERE s.id = ? AND f.name GLOB 'todo*'",
+        (session,),
+    ).get
+    todos: list[Todo] = []
+    for name in sorted(facts, key=lambda n: (n != "todos", len(n), n)):
+        todos += msgspec.json.decode(facts[name], type=list[Todo])
+    db.execute("DELETE FROM todos WHERE session_id = ?", (session,))
+    db.executemany(
+        "INSERT INTO todos VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        ((session, i, t.id, t.content, t.status, t.priority, at, source) for i, t in enumerate(todos)),
+    )
