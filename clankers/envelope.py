@@ -89,4 +89,4 @@ def crc_holds(text: bytes) -> bool | None:
     """Whether the CRC of a line (without its newline) is right; None where it has none."""
     if text[-CRC_TAIL : -CRC_TAIL + len(CRC_KEY)] != CRC_KEY:
         return None
-    return text[-10:-2] == b"%08x" % crc32(memoryview(text)[:-CRC_TAIL])
+    return text[-10:-2] == b"%08x" % crc32(text[:-CRC_TAIL])

@@ -54,7 +54,7 @@ class Event(msgspec.Struct, frozen=True):
     payload: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A line of a log file: where it stands, and the event in it or what is wrong with it.
 
     Attributes:

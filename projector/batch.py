@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -23,21 +23,10 @@ from projector.changes import (
 )
 from projector.rows import EARLIEST, MERGE, TABLES, Row
 
-
-class Fact(NamedTuple):
-    """A property of a session. The greatest of (rank, at, position) is the best.
-
-    Attributes:
-        rank: how good its source is.
-        at: when it held, epoch milliseconds; negative where the earliest counts.
-        position: of its event in the log, by which the later of two equally good facts is known; negative likewise.
-        value: None where it is cleared.
-    """
-
-    rank: int
-    at: int
-    position: int
-    value: Any
+# A property of a session: rank, time, position and value. The rank says how good its source is, the time (epoch
+# milliseconds) when it held, the position in the log which of two equally good ones was told later. The greatest is the
+# best; where the first counts, time and position are negative. None as value clears.
+Fact = tuple[int, int, int, Any]
 
 
 class Batch:
@@ -104,7 +93,7 @@ class Batch:
         facts = self._named(change.session_id, change.source)
         rank, at = change.rank, change.at
         for name, value in change.facts.items():
-            fact = Fact(rank, -at, -position, value) if name in EARLIEST else Fact(rank, at, position, value)
+            fact = (rank, -at, -position, value) if name in EARLIEST else (rank, at, position, value)
             old = facts.get(name)
             if old is None or fact[:3] > old[:3]:
                 facts[name] = fact

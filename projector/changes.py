@@ -6,22 +6,19 @@ values that say the same thing from several sources carry a rank, and the best i
 None means "not said", which changes nothing.
 """
 
-from enum import IntEnum
 from typing import Any
 
 from msgspec import Struct
 
 
-class Rank(IntEnum):
-    """How good a source is. A better one wins whenever it comes."""
+class Rank:
+    """How good a source is. A better one wins whenever it comes. Plain numbers: they are columns, too."""
 
+    UNTOLD = -1  # no source has said it
     GUESS = 0  # follows from something else
     HOOK = 1  # a hook's report: early, but timed by us and sometimes not final
     REPORT = 2  # a hook's report of how something ended
     RECORD = 3  # the client's own record of it
-
-
-UNTOLD = -1  # worse than any rank: no source has said it
 
 
 class SessionSeen(Struct, frozen=True, gc=False):
@@ -35,7 +32,7 @@ class SessionSeen(Struct, frozen=True, gc=False):
     session_id: str
     source: str
     at: int = 0
-    rank: Rank = Rank.GUESS
+    rank: int = Rank.GUESS
     facts: dict[str, Any] = {}
 
 
@@ -99,9 +96,9 @@ class ToolSeen(Struct, gc=False):
     """A tool was called, or its call ended, or both: an event tells of one side or of the other.
 
     Attributes:
-        open_rank: how good the source is of what was called; `UNTOLD` where that is not told.
+        open_rank: how good the source is of what was called; `Rank.UNTOLD` where that is not told.
         created_at: when it was called.
-        close_rank: how good the source is of how it ended; `UNTOLD` where that is not told.
+        close_rank: how good the source is of how it ended; `Rank.UNTOLD` where that is not told.
         success: 0 for a failure, a non-zero exit, a denial or an interruption.
         completed_at: when it ended.
     """
@@ -109,13 +106,13 @@ class ToolSeen(Struct, gc=False):
     id: str
     session_id: str
     source: str
-    open_rank: int = UNTOLD
+    open_rank: int = Rank.UNTOLD
     message_id: str | None = None
     tool_name: str | None = None
     tool_input: str | None = None
     file_path: str | None = None
     created_at: int | None = None
-    close_rank: int = UNTOLD
+    close_rank: int = Rank.UNTOLD
     status: str | None = None
     success: bool | int | None = None
     tool_output: str | None = None
@@ -186,7 +183,7 @@ class TodosSeen(Struct, frozen=True):
     session_id: str
     source: str
     at: int
-    rank: Rank
+    rank: int
     todos: list[Todo]
     one: bool = False
 

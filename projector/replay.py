@@ -106,28 +106,25 @@ def replay(
 
 def _take(batch: Batch, file: LogFile, line: Line, until: int | None, done: Replayed) -> None:
     """One line of the log into the batch, and into the counts."""
-
-    def reject(reason: str) -> None:
-        batch.rejects.append((file.name, line.number, line.offset, reason))
-        done.rejected += 1
-
     event = line.event
-    if event is None:
-        reject(line.reason)
-        return
     try:
+        if event is None:
+            raise UnusableError(line.reason)  # noqa: TRY301 (one way out for all that cannot be used)
         if until is not None and millis(event.ts) > until:
             return
         changes, known = adapt(event)
     except (UnusableError, ValueError) as e:
-        reject(str(e))
-        return
+        reason = str(e)
     except Exception as e:  # noqa: BLE001 (a bug of the adapter's; mended, a rebuild takes the line in)
-        reject(f"{event.source} {event.type}: the adapter failed: {type(e).__name__}: {e}; please report this")
+        what = f"{event.source} {event.type}" if event else ""
+        reason = f"{what}: the adapter failed: {type(e).__name__}: {e}; please report this"
+    else:
+        batch.types[event.source, event.type, known] += 1
+        done.events += 1
+        done.unknown += not known
+        position = file.position(line.offset)
+        for change in changes:
+            batch.add(change, position)
         return
-    batch.types[event.source, event.type, known] += 1
-    done.events += 1
-    done.unknown += not known
-    position = file.position(line.offset)
-    for change in changes:
-        batch.add(change, position)
+    batch.rejects.append((file.name, line.number, line.offset, reason))
+    done.rejected += 1

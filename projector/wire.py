@@ -1,10 +1,11 @@
 """Types of foreign JSON that several adapters share. Only fields that are read are declared; others are skipped."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated
 
-from msgspec import Meta, Raw, Struct
-from msgspec.json import decode
+from msgspec import Meta, Raw, Struct, ValidationError
+from msgspec.json import Decoder, decode
 
 Id = Annotated[str, Meta(min_length=1, max_length=512)]
 Count = Annotated[int, Meta(ge=0, le=2**40)]  # tokens, milliseconds: millions of them add up within 64 bits
@@ -19,6 +20,7 @@ class Wire(Struct):
     """The root of all foreign structs."""
 
 
+@lru_cache(16)  # an event's own time is asked for several times
 def millis(text: str) -> int:
     """RFC 3339 time in `text` as epoch milliseconds; without a zone it is UTC.
 
@@ -43,11 +45,22 @@ def as_object(raw: Raw) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
+class _Paths(Wire):
+    file_path: Raw = NOTHING
+    filePath: Raw = NOTHING
+    notebook_path: Raw = NOTHING
+
+
+_paths = Decoder(_Paths).decode
+
+
 def file_path(tool_input: Raw) -> str | None:
     """The file that a tool works on, where its input names one under one of the harnesses' names for it."""
-    given = as_object(tool_input)
-    for key in ("file_path", "filePath", "notebook_path"):
-        path = given.get(key)
-        if isinstance(path, str):
+    try:
+        paths = _paths(tool_input)
+    except ValidationError:
+        return None  # no object
+    for raw in (paths.file_path, paths.filePath, paths.notebook_path):
+        if raw is not NOTHING and isinstance(path := decode(raw), str):
             return path
     return None

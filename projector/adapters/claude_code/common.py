@@ -8,7 +8,7 @@ from msgspec import Raw
 from msgspec.json import Decoder, decode
 
 from clankers.reader import Event
-from projector.changes import Change, Rank, Todo, TodosSeen
+from projector.changes import Change, Todo, TodosSeen
 from projector.wire import json_text
 
 SOURCE = "claude-code"
@@ -35,7 +35,7 @@ def unique(id: str, within: str) -> str:
     return id if _UNIQUE.fullmatch(id) else f"{within}/{id}"
 
 
-def todos_in(session: str, at: int, rank: Rank, response: dict[str, object]) -> list[Change]:
+def todos_in(session: str, at: int, rank: int, response: dict[str, object]) -> list[Change]:
     """TodoWrite answers with the list as it now stands."""
     todos = response.get("newTodos")
     if not isinstance(todos, list):

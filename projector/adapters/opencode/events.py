@@ -122,9 +122,12 @@ def _error(error: Error, id: str, session: str, at: int, message: str | None) ->
     return ErrorSeen(id, session, SOURCE, error.name, error.data.message, at, message, error.data.statusCode)
 
 
+_part = Decoder(Part).decode
+
+
 def part(event: Event, properties: PartProperties) -> list[Change]:
     """A piece of a message as it stands; a tool call is a row of its own as well."""
-    part = decode(properties.part, type=Part)
+    part = _part(properties.part)
     text, data = part.text, None
     if part.type not in ("text", "reasoning", "tool", "step-start"):
         data = _without_ids(properties.part)
@@ -203,8 +206,8 @@ def _without_ids(part: Raw) -> str:
 
 def _compact(raw: Raw) -> str | None:
     """`raw` without white space: the JSON tree is written to be read."""
-    value = decode(raw)
-    return None if value is None else msgspec.json.encode(value).decode()
+    text = msgspec.json.format(raw, indent=-1).decode("utf-8", "replace")
+    return None if text == "null" else text
 
 
 def _delta(event: Event, properties: DeltaProperties) -> list[Change]:
@@ -307,10 +310,6 @@ def _order(id: str) -> int:
     return int(m[1], 16) if m else 0
 
 
-class _Envelope(Wire):
-    properties: Raw
-
-
 class _Identified(Wire):
     id: Raw = NOTHING
 
@@ -325,13 +324,13 @@ def _event_id(event: Event) -> str:
     return _own_id(event) or event.id
 
 
-_open = Decoder(_Envelope).decode
 _identified = Decoder(_Identified).decode
 
 
 def _case(wire: type[Any], adapt: Callable[[Event, Any], list[Change]]) -> Callable[[Event], list[Change]]:
-    decoder = Decoder(wire)
-    return lambda event: adapt(event, decoder.decode(_open(event.payload).properties))
+    envelope: Any = msgspec.defstruct(f"{wire.__name__}Event", [("properties", wire)])
+    decoder = Decoder(envelope)
+    return lambda event: adapt(event, decoder.decode(event.payload).properties)
 
 
 _any = _case(NamedProperties, _named)
