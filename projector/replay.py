@@ -1,5 +1,6 @@
 """Read, adapt, write: the log's new lines into the database."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import apsw
 from clankers.days import exists, sizes, tail_crc
 from clankers.reader import Line, LogFile, log_files, read
 from projector.adapters import UnusableError, adapt
-from projector.store import Store
+from projector.store import OvertakenError, Store
 from projector.wire import millis
 
 _YOUNG = 2  # days
@@ -24,6 +25,12 @@ class Replayed:
     events: int = 0
     unknown: int = 0
     rejected: int = 0
+
+    def add(self, other: "Replayed") -> None:
+        """Count what `other` counted."""
+        self.events += other.events
+        self.unknown += other.unknown
+        self.rejected += other.rejected
 
 
 class LogChangedError(Exception):
@@ -66,6 +73,9 @@ def replay(
 ) -> Replayed:
     """Bring `db` up to date with the log in `root`.
 
+    Where another projector writes to it all the same, its lock file having been deleted, nothing is counted twice: who
+    comes second with a transaction reads on from what the first one stored.
+
     Args:
         db: open for writing, with the projector's lock held.
         root: the data root.
@@ -76,13 +86,27 @@ def replay(
     Raises:
         LogChangedError: a file of the log was cut or is gone.
     """
-    store = Store(db)
     done = Replayed()
-    for file, offset, number in pending(db, root):
+    while True:
+        with contextlib.suppress(OvertakenError):
+            _replay(Store(db), root, until, progress, batch_lines, done)
+            return done
+
+
+def _replay(
+    store: Store,
+    root: str,
+    until: int | None,
+    progress: Callable[[int], object] | None,
+    batch_lines: int | None,
+    done: Replayed,
+) -> None:
+    """To the log's end; `done` counts what was committed."""
+    for file, offset, number in pending(store.db, root):
         at = (offset, number)
-        size, lines, since = 0, 0, time.monotonic()
+        size, lines, since, batch = 0, 0, time.monotonic(), Replayed()
         for line in read(root, file, offset, number):
-            _take(store, file, line, until, done)
+            _take(store, file, line, until, batch)
             if not line.size:
                 continue
             at = (line.offset + line.size, line.number)
@@ -91,14 +115,15 @@ def replay(
             late = not lines % 256 and time.monotonic() - since > BATCH_SECONDS
             if late or size >= BATCH_BYTES or lines == batch_lines:
                 store.commit([(file.name, *at, None)])
+                done.add(batch)
                 if progress:
                     progress(size)
-                size, lines, since = 0, 0, time.monotonic()
+                size, lines, since, batch = 0, 0, time.monotonic(), Replayed()
         if lines:
             store.commit([(file.name, *at, tail_crc(root, file.name, at[0]))])
+            done.add(batch)
             if progress:
                 progress(size)
-    return done
 
 
 def _take(store: Store, file: LogFile, line: Line, until: int | None, done: Replayed) -> None:

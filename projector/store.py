@@ -8,6 +8,8 @@ Why these settings:
 - synchronous=NORMAL: a power loss may take the last transactions, whole; the log position goes with the rows, so the
   next run replays them. Nothing that only the database knows matters.
 - busy_timeout: another writer (a second projector that did not ask for the lock) is waited for, not failed on.
+- data_version, looked at in each commit's transaction: what was gathered was merged with the rows as they were, and
+  counted from the log position as it was. If another connection wrote meanwhile, none of it is written.
 - no checkpoint on close: closing takes no exclusive lock, so a reader that opens at this moment is not told
   "database is locked". Checkpoints happen after commits, passively.
 - foreign_keys=ON: a row that hangs in the air is a bug of ours; the transaction fails and nothing is half done.
@@ -79,6 +81,10 @@ class OutdatedError(Exception):
     """The database was made by an older clankers: it is to be rebuilt."""
 
 
+class OvertakenError(Exception):
+    """Another connection wrote to the database meanwhile: read the log again, from the position that stands there."""
+
+
 def _upsert(table: str, row: type[Any]) -> str:
     names = [f'"{n}"' for n in row.__struct_fields__]
     updates = ", ".join(f"{n} = excluded.{n}" for n in names[1:])
@@ -137,10 +143,14 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
 
 
 class Store:
-    """Gathers changes and writes them: `apply` any number of them, then `commit` with the log position behind them."""
+    """Gathers changes and writes them: `apply` any number of them, then `commit` with the log position behind them.
+
+    Make one before the log position is read: it takes everything to follow from the database as it is then.
+    """
 
     def __init__(self, db: apsw.Connection) -> None:
         self.db = db
+        self._version = db.pragma("data_version")  # changed by other connections' commits, not by ours
         self._clear()
 
     def _clear(self) -> None:
@@ -216,6 +226,9 @@ class Store:
 
         Args:
             positions: of each log file read: its name, bytes and lines, and the CRC of its last bytes.
+
+        Raises:
+            OvertakenError: nothing was written; this store is of no more use.
         """
         self.db.execute("BEGIN IMMEDIATE")
         try:
@@ -292,6 +305,8 @@ class Store:
 
     def _write(self) -> None:
         db = self.db
+        if db.pragma("data_version") != self._version:
+            raise OvertakenError
         db.executemany(
             "INSERT INTO sessions (id, source) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", self._sources.items()
         )
