@@ -16,14 +16,15 @@ _DELAY = 1.0  # seconds that a catch-up waits, so that the ends of a turn and of
 _NICENESS = 15  # behind whatever the user is doing
 
 
-def command(*arguments: str) -> list[str]:
+def command(*arguments: str, module: str = "clankers") -> list[str]:
     """The command line that runs this very `clankers` with `arguments`, in whatever environment and directory.
 
-    Isolated (-I), where that finds the package: a session's PYTHONPATH or directory is none of ours.
+    Isolated (-I), where that finds the package: a session's PYTHONPATH or directory is none of ours. With `module` it
+    runs another one of ours.
     """
     home = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
     inside = os.path.abspath(__file__).startswith(home + os.sep)
-    return [sys.executable, "-I" if inside else "-P", "-m", "clankers", *arguments]
+    return [sys.executable, "-I" if inside else "-P", "-m", module, *arguments]
 
 
 def start(*arguments: str) -> None:

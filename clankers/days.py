@@ -163,25 +163,29 @@ class Day:
             elif piece.size >= sum(one.size for one in self._pieces):
                 self._pieces = [piece]
 
-    def chunks(self, offset: int = 0) -> Iterator[bytes | Damage]:
-        """The bytes from `offset` on, piece by piece; what cannot be read is told where it would stand."""
+    def chunks(self, offset: int = 0, end: int | None = None) -> Iterator[bytes | Damage]:
+        """The bytes from `offset` to `end`, piece by piece; to wherever the day ends where that is None.
+
+        What cannot be read is told where it would stand.
+        """
         start = 0
         for piece in self._pieces:
-            end = start + piece.size
+            behind = start + piece.size
             at = max(offset, start)
-            growing = piece is self._pieces[-1] and not piece.packed
-            if at < end or growing:
+            growing = end is None and piece is self._pieces[-1] and not piece.packed
+            stop = behind if end is None else min(behind, end)
+            if at < stop or growing:
                 try:
-                    for chunk in piece.read(at - start, None if growing else piece.size):
+                    for chunk in piece.read(at - start, None if growing else stop - start):
                         at += len(chunk)
                         yield chunk
                 except DamagedError as e:
                     yield Damage(
                         f"{self.name}{PACKED} is damaged ({e}): what stood in it behind byte {at - start} cannot be "
                         "read; restore the file from a backup, then run `clankers project --rebuild`",
-                        max(end - at, 0),
+                        max(behind - at, 0),
                     )
-            start = end
+            start = behind
 
     def blocks(self) -> Iterator[bytes]:
         """The day's whole lines, many at a time, without what is damaged."""

@@ -94,15 +94,15 @@ def log_files(root: str) -> list[LogFile]:
     return sorted(found, key=lambda f: f.day)
 
 
-def read(root: str, file: LogFile, offset: int = 0, number: int = 0) -> Iterator[Line]:
-    """The whole lines of `file` from `offset` on; `number` lines stand before it.
+def read(root: str, file: LogFile, offset: int = 0, number: int = 0, end: int | None = None) -> Iterator[Line]:
+    """The whole lines of `file` from `offset` on, up to `end` if that is given; `number` lines stand before them.
 
     Raises:
         OSError: the file cannot be read.
     """
     with Day(root, file.name) as day:
         pieces: list[bytes] = []
-        for chunk in day.chunks(offset):
+        for chunk in day.chunks(offset, end):
             if isinstance(chunk, Damage):
                 torn = b"".join(pieces)
                 size = len(torn) + chunk.size

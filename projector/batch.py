@@ -1,8 +1,8 @@
 """A batch: what a stretch of the log says, each row merged from all that tells of it; no database behind it."""
 
-from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from operator import attrgetter
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -21,7 +21,7 @@ from projector.changes import (
     TodosSeen,
     ToolSeen,
 )
-from projector.rows import EARLIEST, MERGE, TABLES, Row
+from projector.rows import EARLIEST, MERGE, Row
 
 # A property of a session: rank, time, position and value. The rank says how good its source is, the time (epoch
 # milliseconds) when it held, the position in the log which of two equally good ones was told later. The greatest is the
@@ -29,47 +29,52 @@ from projector.rows import EARLIEST, MERGE, TABLES, Row
 Fact = tuple[int, int, int, Any]
 
 
-class Batch:
+_ROWS: dict[type[Row], Callable[[Any], dict[str, Any]]] = {
+    MessageSeen: attrgetter("messages"),
+    PartSeen: attrgetter("parts"),
+    ToolSeen: attrgetter("tools"),
+    ErrorSeen: attrgetter("errors"),
+    CompactionSeen: attrgetter("compactions"),
+}
+
+
+class Batch(msgspec.Struct):
     """Gathers changes: `add` any number of them; then `Store.write` it.
 
     Attributes:
-        rows: by kind and id.
+        messages: by id, like all rows.
         sessions: the facts of every session that is named, by id and the fact's name.
         sources: of the sessions.
         deltas: id, part, position and text of each.
-        types: how many events there were by source, type, and whether the type is known.
+        copies: by id and session.
+        costs: session, US dollars and output tokens of each bill.
+        projects: by path.
+        types: how many events there were, by source, type, and whether the type is known.
         rejects: file, line, offset and reason of the lines that could not be used.
     """
 
-    def __init__(self) -> None:
-        self.rows: dict[type[Row], dict[str, Any]] = {kind: {} for kind in TABLES}
-        self.sessions: dict[str, dict[str, Fact]] = {}
-        self.sources: dict[str, str] = {}
-        self.deltas: list[tuple[str, str, int, str]] = []
-        self.sightings: dict[str, Sighting] = {}
-        self.copies: dict[tuple[str, str], Copied] = {}
-        self.costs: set[tuple[str, float, int]] = set()
-        self.projects: dict[str, ProjectSeen] = {}
-        self.types: Counter[tuple[str, str, bool]] = Counter()
-        self.rejects: list[tuple[str, int, int, str]] = []
-        self._adders: dict[type[Change], Callable[[Any, int], None]] = {
-            SessionSeen: self._session,
-            MessageSeen: self._row,
-            PartSeen: self._part,
-            PartDelta: self._delta,
-            ToolSeen: self._row,
-            ErrorSeen: self._row,
-            CompactionSeen: self._row,
-            Sighting: self._sighting,
-            TodosSeen: self._todos,
-            CostSeen: self._cost,
-            Copied: self._copied,
-            ProjectSeen: self._project,
-        }
+    messages: dict[str, MessageSeen] = {}
+    parts: dict[str, PartSeen] = {}
+    tools: dict[str, ToolSeen] = {}
+    errors: dict[str, ErrorSeen] = {}
+    compactions: dict[str, CompactionSeen] = {}
+    sessions: dict[str, dict[str, Fact]] = {}
+    sources: dict[str, str] = {}
+    deltas: list[tuple[str, str, int, str]] = []
+    sightings: dict[str, Sighting] = {}
+    copies: dict[tuple[str, str], Copied] = {}
+    costs: set[tuple[str, float, int]] = set()
+    projects: dict[str, ProjectSeen] = {}
+    types: dict[tuple[str, str, bool], int] = {}
+    rejects: list[tuple[str, int, int, str]] = []
+
+    def rows(self, kind: type[Row]) -> dict[str, Any]:
+        """The rows of a kind, by id."""
+        return _ROWS[kind](self)
 
     def add(self, change: Change, position: int) -> None:
         """Merge one change, told by the event at `position` in the log."""
-        self._adders[type(change)](change, position)
+        self._adders[type(change)](self, change, position)
 
     def merge(self, row: Row, seen: Row) -> None:
         """Merge into `row` what `seen` says of it, and note where two sessions' records hold it."""
@@ -98,8 +103,8 @@ class Batch:
             if old is None or fact[:3] > old[:3]:
                 facts[name] = fact
 
-    def _row(self, change: MessageSeen | ToolSeen | ErrorSeen | CompactionSeen, _: int) -> None:
-        rows = self.rows[type(change)]
+    def _row(self, change: Row, _: int) -> None:
+        rows = _ROWS[type(change)](self)
         row = rows.get(change.id)
         if row is not None:
             self.merge(row, change)
@@ -107,19 +112,13 @@ class Batch:
             rows[change.id] = change
             self._named(change.session_id, change.source)
 
-    def _part(self, change: PartSeen, _: int = 0) -> None:
-        rows = self.rows[PartSeen]
-        row = rows.get(change.id)
-        if row is not None:
-            self.merge(row, change)
-        else:
-            rows[change.id] = change
-            self._named(change.session_id, change.source)
-        if change.message_id not in self.rows[MessageSeen]:
-            self.rows[MessageSeen][change.message_id] = MessageSeen(change.message_id, change.session_id, change.source)
+    def _part(self, change: PartSeen, position: int) -> None:
+        self._row(change, position)
+        if change.message_id not in self.messages:
+            self.messages[change.message_id] = MessageSeen(change.message_id, change.session_id, change.source)
 
     def _delta(self, change: PartDelta, position: int) -> None:
-        self._part(change.part)
+        self._part(change.part, position)
         self.deltas.append((change.id, change.part.id, position, change.text))
 
     def _sighting(self, change: Sighting, _: int) -> None:
@@ -145,3 +144,18 @@ class Batch:
         if old := self.projects.get(seen.path):
             seen = ProjectSeen(seen.path, seen.source, seen.id or old.id, seen.name or old.name, seen.vcs or old.vcs)
         self.projects[seen.path] = seen
+
+    _adders: ClassVar[dict[type[Change], Callable[[Any, Any, int], None]]] = {
+        SessionSeen: _session,
+        MessageSeen: _row,
+        PartSeen: _part,
+        PartDelta: _delta,
+        ToolSeen: _row,
+        ErrorSeen: _row,
+        CompactionSeen: _row,
+        Sighting: _sighting,
+        TodosSeen: _todos,
+        CostSeen: _cost,
+        Copied: _copied,
+        ProjectSeen: _project,
+    }

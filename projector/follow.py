@@ -46,7 +46,7 @@ async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Ca
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
         told(await anyio.to_thread.run_sync(lambda: update(path, root)))
-        seen: list[tuple[str, int]] = []
+        seen = [_identity(path)]
         swept = 0.0
         db = await anyio.to_thread.run_sync(open_live, path)
         try:
@@ -54,10 +54,10 @@ async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Ca
                 if time.monotonic() - swept > SWEEP:
                     await anyio.to_thread.run_sync(sweep)
                     swept = time.monotonic()
-                if (now := _sizes(path, root)) != seen:
-                    seen = now
+                if (now := [_identity(path), *stored(root)]) != seen:
+                    same, seen = now[0] == seen[0], now
                     # In a thread, so that a signal is heard at once; the replay under way is finished first.
-                    done, db = await anyio.to_thread.run_sync(_catch_up, path, root, db)
+                    done, db = await anyio.to_thread.run_sync(_catch_up, path, root, db, same)
                     if done.events or done.rejected:
                         told(done)
                 await anyio.sleep(POLL)
@@ -65,10 +65,10 @@ async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Ca
             db.close()
 
 
-def _catch_up(path: str, root: str, db: apsw.Connection) -> tuple[Replayed, apsw.Connection]:
-    """What is new in the log, into `db`; where the log was cut or the database deleted, into a new one."""
+def _catch_up(path: str, root: str, db: apsw.Connection, same: bool) -> tuple[Replayed, apsw.Connection]:
+    """What is new in the log, into `db`, if it is the `same` that stands at `path`; else, or after a cut, into that."""
     with contextlib.suppress(LogChangedError):
-        if os.path.exists(path):
+        if same:
             done = replay(db, root)
             checkpoint(db)
             return done, db
@@ -85,6 +85,9 @@ async def _stop_on_signal(scope: anyio.CancelScope) -> None:
             return
 
 
-def _sizes(path: str, root: str) -> list[tuple[str, int]]:
-    """What tells that there is something to do: the sizes of the log's files, and whether the database is there."""
-    return [(path, int(os.path.exists(path))), *stored(root)]
+def _identity(path: str) -> tuple[str, int]:
+    """Which file is the database: another one stands there once it was deleted, and perhaps made anew by somebody."""
+    try:
+        return path, os.stat(path).st_ino
+    except FileNotFoundError:
+        return path, 0

@@ -96,7 +96,7 @@ def rebuild(path: str, root: str, *, progress: Callable[[int], object] | None = 
         done = build(fresh, root, progress=progress)
         if backfilled := read_meta(path, BACKFILL):
             set_meta(fresh, BACKFILL, backfilled)
-        new = apsw.Connection(fresh)
+        new = apsw.Connection(fresh, flags=apsw.SQLITE_OPEN_READONLY)  # removed by another: no empty one is swapped in
         try:
             _swap(path, new)
         finally:

@@ -1,21 +1,19 @@
 """Read, adapt, write: the log's new lines into the database."""
 
-import time
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import apsw
 
 from clankers.days import exists, sizes, tail_crc
-from clankers.reader import Line, LogFile, log_files, read
-from projector.adapters import UnusableError, adapt
+from clankers.reader import log_files
+from projector.ahead import gather_ahead, worth_it
 from projector.batch import Batch
-from projector.store import Store
-from projector.wire import millis
+from projector.gather import Gathered, Stretch, gather
+from projector.store import OvertakenError, Store
 
 _YOUNG = 2  # days
-BATCH_BYTES = 16 << 20  # of log in one transaction
-BATCH_SECONDS = 0.5  # after which a transaction is committed, so that readers see a long replay grow
 
 
 @dataclass
@@ -26,13 +24,19 @@ class Replayed:
     unknown: int = 0
     rejected: int = 0
 
+    def add(self, batch: Batch) -> None:
+        """Count what `batch` gathered."""
+        self.events += sum(batch.types.values())
+        self.unknown += sum(n for (_, _, known), n in batch.types.items() if not known)
+        self.rejected += len(batch.rejects)
+
 
 class LogChangedError(Exception):
     """A day of the log is shorter than what was already read of it: the database is to be rebuilt."""
 
 
-def pending(db: apsw.Connection, root: str) -> list[tuple[LogFile, int, int]]:
-    """The log's days with something new, each with the bytes and lines that were read.
+def pending(db: apsw.Connection, root: str) -> list[Stretch]:
+    """What is new in the log: of each day at most one stretch, open to its end.
 
     Raises:
         LogChangedError: a day was cut, replaced, or is gone.
@@ -51,7 +55,7 @@ def pending(db: apsw.Connection, root: str) -> list[tuple[LogFile, int, int]]:
         if tail is not None and looked_at and tail_crc(root, file.name, offset) not in (tail, None):
             raise LogChangedError(f"{file.name} is not what was read of it")
         if size > offset:
-            found.append((file, offset, lines))
+            found.append(Stretch(file, offset, lines))
     if gone := [name for name in read_so_far if not exists(root, name)]:
         raise LogChangedError(f"{', '.join(gone)}: gone from the log")
     return found
@@ -67,6 +71,9 @@ def replay(
 ) -> Replayed:
     """Bring `db` up to date with the log in `root`.
 
+    Where another projector writes to it all the same, its lock file having been deleted, nothing is counted twice: who
+    comes second with a transaction reads on from what the first one stored.
+
     Args:
         db: open for writing, with the projector's lock held.
         root: the data root.
@@ -77,54 +84,25 @@ def replay(
     Raises:
         LogChangedError: a file of the log was cut or is gone.
     """
-    store = Store(db)
     done = Replayed()
-    for file, offset, number in pending(db, root):
-        at = (offset, number)
-        batch = Batch()
-        size, lines, since = 0, 0, time.monotonic()
-        for line in read(root, file, offset, number):
-            _take(batch, file, line, until, done)
-            if not line.size:
-                continue
-            at = (line.offset + line.size, line.number)
-            size += line.size
-            lines += 1
-            late = not lines % 256 and time.monotonic() - since > BATCH_SECONDS
-            if late or size >= BATCH_BYTES or lines == batch_lines:
-                store.write(batch, [(file.name, *at, None)])
+    while True:
+        with contextlib.suppress(OvertakenError), contextlib.closing(_batches(db, root, until, batch_lines)) as batches:
+            for got in batches:
+                tail = tail_crc(root, got.file, got.offset) if got.last else None
+                Store(db).write(got.batch, got.file, got.start, got.offset, got.number, tail)
+                done.add(got.batch)
                 if progress:
-                    progress(size)
-                batch = Batch()
-                size, lines, since = 0, 0, time.monotonic()
-        if lines:
-            store.write(batch, [(file.name, *at, tail_crc(root, file.name, at[0]))])
-            if progress:
-                progress(size)
-    return done
+                    progress(got.size)
+            return done
 
 
-def _take(batch: Batch, file: LogFile, line: Line, until: int | None, done: Replayed) -> None:
-    """One line of the log into the batch, and into the counts."""
-    event = line.event
-    try:
-        if event is None:
-            raise UnusableError(line.reason)  # noqa: TRY301 (one way out for all that cannot be used)
-        if until is not None and millis(event.ts) > until:
-            return
-        changes, known = adapt(event)
-    except (UnusableError, ValueError) as e:
-        reason = str(e)
-    except Exception as e:  # noqa: BLE001 (a bug of the adapter's; mended, a rebuild takes the line in)
-        what = f"{event.source} {event.type}" if event else ""
-        reason = f"{what}: the adapter failed: {type(e).__name__}: {e}; please report this"
+def _batches(
+    db: apsw.Connection, root: str, until: int | None, batch_lines: int | None
+) -> Generator[Gathered, None, None]:
+    """What is new in the log, in its order."""
+    todo = pending(db, root)
+    if batch_lines is None and worth_it(root, todo):
+        yield from gather_ahead(root, todo, until)
     else:
-        batch.types[event.source, event.type, known] += 1
-        done.events += 1
-        done.unknown += not known
-        position = file.position(line.offset)
-        for change in changes:
-            batch.add(change, position)
-        return
-    batch.rejects.append((file.name, line.number, line.offset, reason))
-    done.rejected += 1
+        for stretch in todo:
+            yield from gather(root, stretch, until=until, batch_lines=batch_lines)

@@ -5,13 +5,13 @@ Why these settings:
   keeps the WAL from being reset, never the projector from writing.
 - synchronous=NORMAL: a power loss may take the last transactions, whole; the log position goes with the rows, so the
   next run replays them. Nothing that only the database knows matters.
-- busy_timeout: another writer (a second projector that did not ask for the lock) is waited for, not failed on.
+- busy_timeout: another writer (a second projector that did not ask for the lock) is waited for, not failed on. Who
+  then finds the log position moved writes nothing: what was gathered is counted already.
 - no checkpoint on close: closing takes no exclusive lock, so a reader that opens at this moment is not told
   "database is locked". Checkpoints happen after commits, passively.
 - foreign_keys=ON: a row that hangs in the air is a bug of ours; the transaction fails and nothing is half done.
 """
 
-from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
@@ -20,7 +20,6 @@ from msgspec.structs import astuple
 
 from clankers.errors import ClankersError
 from projector.batch import Batch, Fact
-from projector.changes import MessageSeen, PartSeen, ToolSeen
 from projector.rows import TABLES, Row
 from projector.settle import Touched, settle
 
@@ -36,6 +35,10 @@ class SchemaError(ClankersError):
 
 class OutdatedError(Exception):
     """The database was made by an older clankers: it is to be rebuilt."""
+
+
+class OvertakenError(Exception):
+    """Another projector wrote meanwhile: read the log again, from the position that stands in the database."""
 
 
 def _upsert(kind: type[Row]) -> str:
@@ -106,21 +109,26 @@ class Store:
         found = self.db.execute('SELECT name, "offset", lines, tail FROM log_files')
         return {name: (offset, lines, tail) for name, offset, lines, tail in found}
 
-    def write(self, batch: Batch, positions: Iterable[tuple[str, int, int, int | None]]) -> None:
+    def write(self, batch: Batch, file: str, start: int, offset: int, lines: int, tail: int | None) -> None:
         """Write what `batch` gathered, and how far the log was read, in one transaction.
 
         Args:
-            batch: from where `positions` were before; not to be used again.
-            positions: of each log file read: its name, bytes and lines, and the CRC of its last bytes.
+            batch: not to be used again.
+            file: of the log, from which all of it is.
+            start: bytes of the file before it.
+            offset: bytes to its end.
+            lines: lines to its end.
+            tail: the CRC of the file's last bytes before its end; None where that is not worth noting.
+
+        Raises:
+            OvertakenError: nothing was written: `start` is not where the database stands.
         """
         self.db.execute("BEGIN IMMEDIATE")
         try:
+            if (self.db.execute('SELECT "offset" FROM log_files WHERE name = ?', (file,)).get or 0) != start:
+                raise OvertakenError  # noqa: TRY301 (the transaction is rolled back in one place)
             self._write(batch)
-            self.db.executemany(
-                "INSERT INTO log_files VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-                '"offset" = excluded."offset", lines = excluded.lines, tail = excluded.tail',
-                positions,
-            )
+            self.db.execute("INSERT OR REPLACE INTO log_files VALUES (?, ?, ?, ?)", (file, offset, lines, tail))
             self.db.execute("COMMIT")
         except BaseException:
             if self.db.in_transaction:  # a full disk has rolled it back already
@@ -134,8 +142,8 @@ class Store:
         db.executemany(
             "INSERT INTO sessions (id, source) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", batch.sources.items()
         )
-        for kind, rows in batch.rows.items():
-            db.executemany(_UPSERTS[kind], map(astuple, rows.values()))
+        for kind in TABLES:
+            db.executemany(_UPSERTS[kind], map(astuple, batch.rows(kind).values()))
         self._facts(batch)
         db.executemany("INSERT INTO part_deltas VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", batch.deltas)
         db.executemany(
@@ -163,14 +171,13 @@ class Store:
             ((source, kind, known, n) for (source, kind, known), n in batch.types.items()),
         )
         db.executemany("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?)", batch.rejects)
-        parts = batch.rows[PartSeen].values()
         settle(
             db,
             Touched(
                 sessions=set(batch.sessions),
-                messages={part.message_id for part in parts} | set(batch.rows[MessageSeen]),
+                messages={part.message_id for part in batch.parts.values()} | set(batch.messages),
                 parts={part_id for _, part_id, _, _ in batch.deltas},
-                tools=set(batch.rows[ToolSeen]),
+                tools=set(batch.tools),
                 copies={c.session_id for c in batch.copies.values()},
                 billed={session for session, _, _ in batch.costs},
             ),
@@ -178,7 +185,7 @@ class Store:
 
     def _join(self, batch: Batch, kind: type[Any]) -> None:
         """Merge the rows of `batch` with what stands of them."""
-        rows = batch.rows[kind]
+        rows = batch.rows(kind)
         for found in self.db.executemany(_SELECTS[kind], [(id,) for id in rows]).fetchall():
             row = kind(*found)
             batch.merge(row, rows[row.id])

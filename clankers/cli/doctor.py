@@ -202,7 +202,7 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, False, made, "update clankers" if newer else "clankers project")
         return
     now = sizes(root)
-    behind = sum(now.get(file.name, offset) - offset for file, offset, _ in pending(db, root))
+    behind = sum(now.get(file.name, offset) - offset for file, offset, *_ in pending(db, root))
     watcher = "; a watcher keeps it so" if watched(path) else ""
     if behind:
         yield Finding(about, True, f"{short_bytes(behind)} of the log behind; any command that reads catches up")
