@@ -11,6 +11,10 @@ from projector.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, 
 # Facts of which the first counts; of all others the last.
 EARLIEST = frozenset({"created_at", "project_path", "deleted_at"})
 
+EDITING_TOOLS = frozenset(
+    {"Write", "Edit", "MultiEdit", "NotebookEdit", "write", "edit", "multiedit", "patch", "apply_patch"}
+)
+
 Row = MessageSeen | PartSeen | ToolSeen | ErrorSeen | CompactionSeen
 
 # A row's fields are columns of its table. What columns there are besides is worked out by `projector.settle`.
@@ -121,6 +125,11 @@ def _compaction(row: CompactionSeen, seen: CompactionSeen) -> None:
     row.post_tokens = _last(row.post_tokens, seen.post_tokens)
     row.duration_ms = _last(row.duration_ms, seen.duration_ms)
     row.created_at = _first(row.created_at, seen.created_at)
+
+
+def edits(tool: ToolSeen) -> bool:
+    """Whether a call edited the file it names."""
+    return bool(tool.success) and tool.file_path is not None and tool.tool_name in EDITING_TOOLS
 
 
 # By kind: merges what the second says into the first.

@@ -12,8 +12,6 @@ from projector.changes import Rank
 from projector.forks import settle_forks
 from projector.totals import settle_sessions
 
-EDITING_TOOLS = ("Write", "Edit", "MultiEdit", "NotebookEdit", "write", "edit", "multiedit", "patch", "apply_patch")
-
 
 @dataclass
 class Touched:
@@ -22,6 +20,7 @@ class Touched:
     Attributes:
         messages: those that changed, or whose parts did.
         parts: those that got a bit more text.
+        edits: of the tools those that edited a file.
         copies: sessions of which a copy was found.
         billed: sessions whose bill grew.
     """
@@ -30,6 +29,7 @@ class Touched:
     messages: set[str]
     parts: set[str]
     tools: set[str]
+    edits: set[str]
     copies: set[str]
     billed: set[str]
 
@@ -37,26 +37,35 @@ class Touched:
 def settle(db: apsw.Connection, touched: Touched) -> None:
     """Bring everything up to date that is worked out from the rows of `touched`; inside the batch's transaction."""
     _streamed_text(db, touched.parts)
-    db.executemany(_MESSAGE, [(m,) for m in touched.messages])
+    _messages(db, touched.messages)
     forked = settle_forks(db, touched.copies)
     sessions = touched.sessions | forked
     sessions |= _linked(db, sessions, touched)
     _copied(db, sessions)
-    for session in sorted(sessions):
-        _sightings(db, session, anew=session in forked)
-    _file_edits(db, touched.tools)
-    settle_sessions(db, sorted(sessions))
+    ordered = sorted(sessions)
+    _sightings(db, ordered, forked)
+    _file_edits(db, touched.tools, touched.edits)
+    settle_sessions(db, ordered)
 
 
-# A message's text: its text parts in order, joined by a newline; so are parts of which only deltas came.
-_MESSAGE = """
-UPDATE messages SET
-  text_content = (SELECT group_concat(text, char(10) ORDER BY seq, id) FROM parts
-    WHERE message_id = ?1 AND ifnull(type, 'text') = 'text' AND text <> ''),
-  synthetic = ifnull(iif(role = 'user', (SELECT min(synthetic) FROM parts WHERE message_id = ?1), NULL), synthetic),
-  duration_ms = iif(role = 'assistant', completed_at - created_at, NULL)
-WHERE id = ?1
-"""
+def _messages(db: apsw.Connection, messages: set[str]) -> None:
+    """What follows from a message's parts. A part of which only deltas came is a text."""
+    parts: dict[str, list[Any]] = {message: [] for message in messages}
+    told = "SELECT message_id, ifnull(type, 'text') = 'text', text, synthetic FROM parts WHERE message_id = ? "
+    for message, *part in db.executemany(told + "ORDER BY seq, id", [(message,) for message in messages]):
+        parts[message].append(part)
+    db.executemany(
+        "UPDATE messages SET text_content = ?, synthetic = ifnull(iif(role = 'user', ?, NULL), synthetic), "
+        "duration_ms = iif(role = 'assistant', completed_at - created_at, NULL) WHERE id = ?",
+        (
+            (
+                "\n".join(text for is_text, text, _ in found if is_text and text) or None,
+                min((synthetic for *_, synthetic in found if synthetic is not None), default=None),
+                message,
+            )
+            for message, found in parts.items()
+        ),
+    )
 
 
 def _linked(db: apsw.Connection, sessions: set[str], touched: Touched) -> set[str]:
@@ -127,36 +136,49 @@ _RECORDED = {
 }
 
 
-def _sightings(db: apsw.Connection, session: str, *, anew: bool) -> None:
+def _sightings(db: apsw.Connection, sessions: list[str], forked: set[str]) -> None:
     """Show what only hooks saw: of equal sightings as many, the latest, as the record has too few.
 
-    Once a record says the same, nothing undoes that but a fork's giving it back; then all are looked at `anew`.
+    Once a record says the same, nothing undoes that but a fork's giving it back; then all are looked at anew.
     """
-    which = "" if anew else "AND shown IS NOT 0"
-    groups = db.execute(f"SELECT DISTINCT kind, same FROM sightings WHERE session_id = ? {which}", (session,))
-    for kind, same in groups.fetchall():
-        equal = "SELECT id, text FROM sightings WHERE session_id = ? AND kind = ? AND same = ?"
-        seen: list[Any] = db.execute(f"{equal} ORDER BY created_at, id", (session, kind, same)).fetchall()
+    groups: list[Any] = []
+    for which, some in (
+        ("", [(session,) for session in sessions if session in forked]),
+        ("AND shown IS NOT 0", [(session,) for session in sessions if session not in forked]),
+    ):
+        open_ones = f"SELECT DISTINCT session_id, kind, same FROM sightings WHERE session_id = ? {which}"
+        groups += db.executemany(open_ones, some)
+    shown: dict[str, list[tuple[str]]] = {"prompt": [], "answer": [], "error": []}
+    hidden = []
+    for session, kind, same in groups:
+        equal = "SELECT id, text FROM sightings WHERE session_id = ? AND kind = ? AND same = ? ORDER BY created_at, id"
+        seen: list[Any] = db.execute(equal, (session, kind, same)).fetchall()
         wanted = same if kind == "error" else seen[0][1].strip(_SPACE)
-        recorded = db.execute(_RECORDED[str(kind)], (session, wanted, _SPACE)).get
-        for i, (id, _) in enumerate(seen):
-            shown = i >= recorded
-            db.execute("UPDATE sightings SET shown = ? WHERE id = ?", (shown, id))
-            for statement in (_SHOW_ERROR if kind == "error" else _SHOW_MESSAGE) if shown else _HIDE:
-                db.execute(statement, (id,))
+        recorded = db.execute(_RECORDED[kind], (session, wanted, _SPACE)).get
+        hidden += [(id,) for id, _ in seen[:recorded]]
+        shown[kind] += [(id,) for id, _ in seen[recorded:]]
+    for statement in _HIDE:
+        db.executemany(statement, hidden)
+    for kind, statements in _SHOW.items():
+        for statement in statements:
+            db.executemany(statement, shown[kind])
 
 
 _HIDE = (
+    "UPDATE sightings SET shown = 0 WHERE id = ?",
     "DELETE FROM session_errors WHERE id = ?",
     "DELETE FROM parts WHERE id = ?",
     "DELETE FROM messages WHERE id = ?",
 )
+_SHOWN = "UPDATE sightings SET shown = 1 WHERE id = ?"
 _SHOW_ERROR = (
+    _SHOWN,
     """INSERT INTO session_errors (id, session_id, error_type, error_message, created_at, source)
     SELECT id, session_id, same, text, created_at, source FROM sightings WHERE id = ?
     ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at""",
 )
 _SHOW_MESSAGE = (
+    _SHOWN,
     """INSERT INTO messages (id, session_id, role, text_content, created_at, completed_at, source, synthetic)
     SELECT id, session_id, iif(kind = 'prompt', 'user', 'assistant'), text, created_at, created_at, source, synthetic
     FROM sightings WHERE id = ?
@@ -167,13 +189,14 @@ _SHOW_MESSAGE = (
 )
 
 
-def _file_edits(db: apsw.Connection, tools: set[str]) -> None:
+_SHOW = {"prompt": _SHOW_MESSAGE, "answer": _SHOW_MESSAGE, "error": _SHOW_ERROR}
+
+
+def _file_edits(db: apsw.Connection, tools: set[str], edits: set[str]) -> None:
     """An edit is a successful call of a tool that edits the file it names."""
-    marks = ", ".join("?" * len(EDITING_TOOLS))
-    db.executemany("DELETE FROM file_edits WHERE id = ?", ((t,) for t in tools))
+    db.executemany("DELETE FROM file_edits WHERE id = ?", [(tool,) for tool in tools])
     db.executemany(
-        "INSERT INTO file_edits "
-        "SELECT id, session_id, message_id, tool_name, file_path, completed_at, source FROM tools "
-        f"WHERE id = ? AND success AND file_path IS NOT NULL AND tool_name IN ({marks})",
-        ((t, *EDITING_TOOLS) for t in tools),
+        "INSERT INTO file_edits SELECT id, session_id, message_id, tool_name, file_path, completed_at, source "
+        "FROM tools WHERE id = ?",  # a fork's copy has no row any more
+        [(tool,) for tool in edits],
     )

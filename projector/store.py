@@ -20,13 +20,14 @@ from msgspec.structs import astuple
 
 from clankers.errors import ClankersError
 from projector.batch import Batch, Fact
-from projector.rows import TABLES, Row
+from projector.rows import TABLES, Row, edits
 from projector.settle import Touched, settle
 
 # Of the tables and of what the adapters make of the log. An older database is rebuilt. Raise it with either.
 VERSION = 4
 APPLICATION_ID = 0x636C_6B72  # "clkr", so that file(1) and we know the file for ours
 BUSY_MS = 5000
+_CACHE_KIB = 32 << 10  # of pages: ids come in no order, and each goes to its place in an index
 
 
 class SchemaError(ClankersError):
@@ -89,6 +90,7 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
     db.pragma("journal_mode", "WAL" if durable else "OFF")
     db.pragma("synchronous", "NORMAL" if durable else "OFF")
     db.pragma("foreign_keys", True)
+    db.pragma("cache_size", -_CACHE_KIB)
     if empty:
         with db:
             db.execute(files("projector").joinpath("schema.sql").read_text("utf-8"))
@@ -178,6 +180,7 @@ class Store:
                 messages={part.message_id for part in batch.parts.values()} | set(batch.messages),
                 parts={part_id for _, part_id, _, _ in batch.deltas},
                 tools=set(batch.tools),
+                edits={id for id, tool in batch.tools.items() if edits(tool)},
                 copies={c.session_id for c in batch.copies.values()},
                 billed={session for session, _, _ in batch.costs},
             ),
