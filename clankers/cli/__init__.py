@@ -1,28 +1,32 @@
 """The command line: a command is a file with its options, a call, and printing."""
 
 import sys
+from importlib import import_module
 
 import apsw
 import typer
 
 from clankers import __version__
-from clankers.cli import (
-    archive,
-    backfill,
-    current,
-    demo,
-    doctor,
-    forget,
-    install,
-    project,
-    query,
-    repair,
-    scrub,
-    sessions,
-    verify,
-)
 from clankers.cli.output import clean
 from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
+
+# In the order of the help; each with its module and function. Only the one that is asked for is imported.
+COMMANDS = {
+    "install": ("install", "install"),
+    "uninstall": ("install", "uninstall"),
+    "doctor": ("doctor", "command"),
+    "backfill": ("backfill", "command"),
+    "sessions": ("sessions", "command"),
+    "query": ("query", "command"),
+    "project": ("project", "command"),
+    "archive": ("archive", "command"),
+    "verify": ("verify", "command"),
+    "repair": ("repair", "command"),
+    "scrub": ("scrub", "command"),
+    "forget": ("forget", "command"),
+    "demo": ("demo", "command"),
+    "catch-up": ("current", "catch_up"),
+}
 
 app = typer.Typer(
     name="clankers",
@@ -32,20 +36,6 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("project")(project.command)
-app.command("query")(query.command)
-app.command("sessions")(sessions.command)
-app.command("demo")(demo.command)
-app.command("install")(install.install)
-app.command("uninstall")(install.uninstall)
-app.command("doctor")(doctor.command)
-app.command("backfill")(backfill.command)
-app.command("archive")(archive.command)
-app.command("verify")(verify.command)
-app.command("repair")(repair.command)
-app.command("scrub")(scrub.command)
-app.command("forget")(forget.command)
-app.command("catch-up", help="What the end of a turn starts in the background.")(current.catch_up)
 
 
 @app.command("append", add_help_option=True)
@@ -75,6 +65,10 @@ def _complain(what: object) -> None:
 
 def main() -> int:
     """Run the command line; returns the exit code. The one place that turns errors into messages and codes."""
+    asked = sys.argv[1] if sys.argv[1:2] and sys.argv[1] in COMMANDS else None
+    for name, (module, function) in COMMANDS.items():
+        if asked in (name, None):
+            app.command(name)(getattr(import_module(f"clankers.cli.{module}"), function))
     try:
         app()
     except ClankersError as e:

@@ -103,7 +103,7 @@ def _open_current(path: str, root: str) -> apsw.Connection:
 
 
 def catch_up() -> None:
-    """Bring the database up to date, and say nothing."""
+    """Bring the database up to date behind the end of a turn: what hooks start in the background."""
     open_current().close()
 
 
