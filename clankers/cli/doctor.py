@@ -21,7 +21,7 @@ from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
 from clankers.harnesses import HARNESSES
 from clankers.harnesses.base import Harness
 from clankers.harnesses.claude_code import recorder
-from clankers.harnesses.register import installed
+from clankers.installed import installed
 from clankers.locks import watched
 from clankers.log import file_name
 from clankers.reader import LogFile, log_files

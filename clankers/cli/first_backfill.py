@@ -4,7 +4,7 @@ import os
 import sys
 
 from clankers import background, paths
-from clankers.harnesses.register import installed
+from clankers.installed import installed
 from clankers.locks import try_lock
 from projector.meta import BACKFILL, read_meta
 

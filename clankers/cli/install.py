@@ -13,7 +13,7 @@ from clankers.errors import UsageError
 from clankers.files import Edit, apply, check, difference, drop_backup
 from clankers.harnesses import HARNESSES
 from clankers.harnesses.base import Harness, InstallError
-from clankers.harnesses.register import installed, note
+from clankers.installed import installed, note
 from clankers.paths import make_private
 from clankers.service import service as the_service
 

@@ -10,15 +10,6 @@ from time import monotonic
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -83,21 +74,28 @@ def local_time(ms: int | None) -> str:
 
 def progress_bar(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
     """A bar on stderr, when that is a terminal and the work takes over a second; call it with each step's bytes."""
-    return _bar(label, total, DownloadColumn())
+    return _bar(label, total, "DownloadColumn")
 
 
 def counting_bar(label: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
     """The same for things that are counted, `total` of them if that is known; call it with how many more are done."""
-    return _bar(label, total, MofNCompleteColumn())
+    return _bar(label, total, "MofNCompleteColumn")
 
 
 @contextmanager
-def _bar(label: str, total: int | None, done: ProgressColumn) -> Iterator[Callable[[int], None]]:
+def _bar(label: str, total: int | None, done: str) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    columns = (TextColumn(label), BarColumn(), done, TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    from rich import progress  # takes as long to import as all else of rich; most commands need no bar
+
+    columns = (
+        progress.TextColumn(label),
+        progress.BarColumn(),
+        getattr(progress, done)(),
+        progress.TimeRemainingColumn(),
+    )
+    bar = progress.Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task(label, total=total)
     begun = monotonic()
 
