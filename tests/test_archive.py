@@ -19,7 +19,7 @@ import pytest
 from clankers import archive as archiving
 from clankers import days, envelope, packing, patch, recorded
 from clankers.archive import InUseError, archive, due
-from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
+from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, EX_USAGE
 from clankers.log import Log, file_name
 from clankers.reader import Line, log_files, read
 from projector.rebuild import build, update
@@ -310,7 +310,7 @@ def test_a_full_disk_leaves_the_day_as_it_was(root: Path, monkeypatch: pytest.Mo
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         done = call(root, "archive")
-    assert done.code == EX_FAIL
+    assert done.code == EX_IO
     assert "No space left" in done.err
     assert log_names(root) == [NAME]
 

@@ -14,12 +14,15 @@ from clankers.errors import BusyError, ClankersError
 from clankers.log import Log
 from clankers.reader import read
 from projector.lock import ProjectorLock
+from projector.reading import open_read_only
 from projector.rebuild import update
 from projector.replay import LogChangedError, Replayed, pending
-from projector.store import BUSY_MS
+
+UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)  # what SQLite says of it
 
 _PATIENCE = 2.0  # seconds to wait for another projector, which does the same work
 _POLL = 0.02  # seconds
+_ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from the log"
 
 # What a statement may do: read. ATTACH is not among it, nor is VACUUM INTO, which would write a file.
 _ALLOWED = frozenset(
@@ -78,8 +81,17 @@ def open_current() -> apsw.Connection:
     """The database as of now, for reading only.
 
     While another projector keeps the lock, as `project --watch` does, what that one writes serves: it is waited for.
+    Where it cannot be written, as in a backup that is mounted, it is read as it stands, and that is said.
     """
-    db = _open_current(paths.database_path(), paths.data_root())
+    path = paths.database_path()
+    try:
+        db = _open_current(path, paths.data_root())
+    except (OSError, *UNWRITABLE) as e:
+        db = open_for_reading(path)
+        why = e.strerror if isinstance(e, OSError) else e
+        note = f"{path} is shown as it stands, for it cannot be written: {why}; {_ELSEWHERE}"
+        print(f"clankers: {clean(note)}", file=sys.stderr)
+        return db
     start_first_backfill()
     return db
 
@@ -121,11 +133,18 @@ def _if_current(path: str, root: str) -> apsw.Connection | None:
 
 
 def open_for_reading(path: str) -> apsw.Connection:
-    """The database at `path`, on which no statement can change anything."""
+    """The database at `path`, on which no statement can change anything.
+
+    Raises:
+        ClankersError: it is not there, or cannot be read.
+        apsw.BusyError: it is being recovered.
+    """
     try:
-        db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-        db.set_busy_timeout(BUSY_MS)
-        db.pragma("query_only", True)
+        db = open_read_only(path)
+    except apsw.BusyError:
+        raise
+    except apsw.CantOpenError as e:
+        raise ClankersError(f"{path} cannot be opened, or made: {e}; check its owner; {_ELSEWHERE}") from e
     except apsw.Error as e:
         raise ClankersError(f"{path} cannot be read: {e}; `clankers project --rebuild` makes it anew") from e
     db.authorizer = _authorize

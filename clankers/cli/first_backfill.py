@@ -24,7 +24,13 @@ def start_first_backfill(*, again: bool = False) -> None:
     Args:
         again: also where the database says that it was done.
     """
-    if not installed(paths.data_root()) or (not again and read_meta(paths.database_path(), BACKFILL)) or under_way():
+    root = paths.data_root()
+    if (
+        not os.access(root, os.W_OK)
+        or not installed(root)
+        or (not again and read_meta(paths.database_path(), BACKFILL))
+        or under_way()
+    ):
         return
     try:
         background.start("backfill")

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import apsw
 import msgspec
 import typer
 
@@ -68,6 +69,8 @@ def _examine_database(path: str, root: str) -> list[Difference]:
             bring_up_to_date("verify")
         except BusyError:
             pass  # another projector does it
+        except (OSError, apsw.ReadOnlyError):
+            pass  # it cannot be written, as in a backup that is mounted: it is compared as it stands
 
     try:
         with Fresh(path, root) as fresh:
@@ -77,7 +80,7 @@ def _examine_database(path: str, root: str) -> list[Difference]:
                 return fresh.differences(catch_up, step=step)
     except BusyError:
         raise
-    except ClankersError as e:
+    except (ClankersError, apsw.CantOpenError) as e:
         return [Difference("", problem=str(e))]
 
 
