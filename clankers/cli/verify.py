@@ -25,6 +25,8 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="One object.")]
             counts += f", {len(log.unfinished):,} not finished yet"
         if log.without_crc:
             counts += f", {log.without_crc:,} without a CRC"
+        if log.same_id:
+            counts += f", {len(log.same_id):,} with the id of another, which is no loss: both are used"
         typer.echo(counts)
     database = _examine_database(path, root)
     if as_json:
@@ -35,6 +37,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="One object.")]
                 "bad": [bad.told() for bad in log.bad],
                 "unfinished": [bad.told() for bad in log.unfinished],
                 "without_crc": log.without_crc,
+                "same_id": [one.told() for one in log.same_id],
                 "database": {"ok": not database, "differences": msgspec.to_builtins(database)},
             }
         )
