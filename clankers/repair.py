@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from clankers import patch
+from clankers.copies import DAMAGED
 from clankers.days import listed
 from clankers.fragments import Part, parts_of, stands_elsewhere, whole_elsewhere
 from clankers.log import sync_directory
@@ -25,8 +26,6 @@ from clankers.onebyte import changes
 from clankers.patch import Span
 from clankers.verify import Bad
 from clankers.wholeness import whole
-
-DAMAGED = ".damaged-"  # and a number, behind the name of a mended file: what it was before
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
@@ -98,7 +97,7 @@ def _keep(root: str, name: str) -> str:
     path = os.path.join(root, name)
     number = 1
     while True:
-        copy = f"{path}{DAMAGED}{number}"
+        copy = f"{path}{DAMAGED}-{number}"
         try:
             fd = os.open(copy, _NEW, 0o600)
             break

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from clankers import envelope, patch, scrub
 from clankers.archive import archive
+from clankers.cli import scrub as scrub_command
 from clankers.errors import EX_BUSY
 from clankers.secrets import found, hints, mask, scrubbed
 from clankers.verify import verify
@@ -246,6 +247,23 @@ def test_an_archived_day(root: Path) -> None:
     assert verify(str(root)).bad == []
 
 
+def test_copies_are_masked_or_named_and_what_a_killed_archiver_left_is_gone(root: Path) -> None:
+    make(root)
+    (today,) = root.glob("*.jsonl")
+    data = today.read_bytes()
+    for name in (f"{today.name}.damaged-1", f"{OLD}.tmp"):
+        (root / name).write_bytes(data)
+    kept = [str(root / name) for name in (f"{OLD}.gz.damaged-1", "clankers.db.damaged", "clankers.db.verify")]
+    for path in kept:
+        Path(path).write_bytes(b"whatever")
+    told = json.loads(call(root, "scrub", "--dry-run", "--json").out)
+    assert told["not_searched"] == kept
+    done = call(root, "scrub")
+    assert done.code == 0
+    assert [line.split()[1] for line in done.err.splitlines()] == kept
+    assert leaks(root) == []
+
+
 def test_a_projector_at_work_stops_it_before_anything_is_changed(root: Path) -> None:
     make(root)
     before = days(root)
@@ -254,7 +272,7 @@ def test_a_projector_at_work_stops_it_before_anything_is_changed(root: Path) -> 
     assert done.code == EX_BUSY
     assert "project --watch" in done.err
     assert days(root) == before
-    assert not scrub.unfinished(str(root))
+    assert not scrub_command.unfinished(str(root))
 
 
 def test_killed_anywhere_and_run_again_it_ends_the_same(root: Path, tmp_path: Path) -> None:
@@ -278,7 +296,7 @@ def test_killed_anywhere_and_run_again_it_ends_the_same(root: Path, tmp_path: Pa
 
 def test_a_kill_between_log_and_database_is_made_good(root: Path) -> None:
     make(root)
-    scrub.begin(str(root))
+    (root / scrub_command.UNFINISHED).touch()
     for name in scrub.files(str(root)):
         scrub.scrub(str(root), name, lambda _: None)
     assert leaks(root)
