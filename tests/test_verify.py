@@ -204,14 +204,13 @@ def test_every_recording_of_real_clients_verifies(root: Path, tmp_path: Path) ->
 
 def test_a_day_that_was_archived_is_verified_too(root: Path) -> None:
     lines = some_lines()
-    path = put(root, b"".join([*lines[:5], lines[5].replace(b'"n"', b'"N"'), *lines[6:]]))
+    path = put(root, b"".join([*lines[:5], lines[5].replace(b'"list"', b'"lisT"'), *lines[6:]]))
     (root / f"{NAME}.gz").write_bytes(gzip.compress(path.read_bytes()))
     path.unlink()
     (bad,) = verify(str(root)).bad
     assert (bad.line, bad.offset) == (6, len(b"".join(lines[:5])))
-    done = call(root, "repair")
-    assert done.code == 1
-    assert "gunzip" in done.out
+    assert call(root, "repair").code == 0
+    assert bad_of(root) == []
 
 
 # The database
