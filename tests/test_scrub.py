@@ -21,7 +21,7 @@ from clankers import envelope, patch, scrub
 from clankers.archive import archive
 from clankers.cli import scrub as scrub_command
 from clankers.errors import EX_BUSY
-from clankers.secrets import found, hints, mask, scrubbed
+from clankers.secrets import _GROUPS, HINTS, Hint, found, hints, mask, scrubbed
 from clankers.verify import verify
 from projector.lock import ProjectorLock
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, session
@@ -157,6 +157,24 @@ def test_each_kind_is_found_however_deep_it_is_escaped(name: str, depth: int) ->
     assert scrubbed(masked) == (masked, {})
     if depth:
         json.loads(masked)
+
+
+@given(
+    st.lists(
+        st.binary(max_size=4)
+        | st.sampled_from([hint.literal for hint in HINTS])
+        | st.sampled_from([secret.encode() for _, secret in SECRETS.values()])
+        | st.tuples(st.sampled_from([hint.literal for hint in HINTS]), st.integers(0, 8)).map(lambda x: x[0][: x[1]])
+    )
+)
+def test_the_quick_look_finds_the_hints_that_the_plain_one_does(pieces: list[bytes]) -> None:
+    raw = b"".join(pieces)
+    assert Counter(map(repr, hints(raw))) == Counter(map(repr, hints(raw, HINTS)))
+
+
+@pytest.mark.parametrize("hint", HINTS)
+def test_no_literal_hides_from_the_quick_look(hint: Hint) -> None:
+    assert [group for group, its_hints in _GROUPS if hint in its_hints and group.search(b"x" + hint.literal + b"x")]
 
 
 def test_ascii_that_is_escaped_and_colours_of_a_terminal() -> None:
