@@ -189,7 +189,7 @@ def test_lines_that_nobody_can_read_go_where_they_name_it(tmp_path: Path) -> Non
         f.write(torn[:-40] + whole)
     (root / OLD).write_bytes(b'{"v":1,"id":"x","payload":"ses_1 and no more')
     done = call(root, "forget", "ses_1", "--yes")
-    assert "3 of the lines cannot be read, and name them" in done.out
+    assert "lines (3 of them damaged), " in done.out
     assert b"ses_1 " not in (root / OLD).read_bytes()
     lines = [one for file in log_files(str(root)) for one in read(str(root), file)]
     left = [one for one in lines if one.event is None or one.event.source == "opencode"]

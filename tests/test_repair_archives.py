@@ -211,12 +211,12 @@ def test_the_command_says_what_it_does_and_the_database_follows(root: Path) -> N
     path.write_bytes(changed(path.read_bytes(), 200))
     dry = call(root, "repair", "--dry-run")
     assert dry.code == 1
-    assert dry.out.splitlines()[-1] == "1 repairs to be done, 0 bad places left"
+    assert dry.out.splitlines()[-1] == "1 repair to be done, 0 bad places left"
     done = call(root, "repair")
     assert done.code == 0, done.out + done.err
     said, kept, total = done.out.splitlines()
     assert said.startswith(f"{path.name}: the byte at 200 put back: 0x")
     assert kept == f"{NAME}: what it was is kept as {path.name}.damaged-1"
-    assert total == "1 repairs, 0 bad places left"
+    assert total == "1 repair, 0 bad places left"
     assert call(root, "verify").code == 0
     assert call(root, "query", "select count(*) from sessions", "--csv").out.split() == ["count(*)", "20"]

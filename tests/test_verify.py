@@ -165,7 +165,7 @@ def test_of_two_records_with_one_id_both_are_in_the_database_and_verify_holds(ro
     done = call(root, "verify")
     assert (done.code, done.out.splitlines()[0]) == (
         0,
-        "2 lines in 1 files: 0 bad, 1 with the id of another, which is no loss: both are used",
+        "2 lines in 1 file: 0 bad, 1 with the id of another, which is no loss: both are used",
     )
     assert call(root, "query", "select id from sessions order by 1", "--csv").out.split() == ["id", "ses_1", "ses_2"]
     assert call(root, "repair").out == "0 repairs, 0 bad places left\n"
@@ -260,7 +260,7 @@ def test_a_database_that_somebody_changed_is_told(root: Path, database: Path, sq
         db.execute(sql)
     done = call(root, "verify")
     assert done.code == 1
-    assert "9 lines in 1 files: 0 bad\n" in done.out
+    assert "9 lines in 1 file: 0 bad\n" in done.out
     assert told in done.out
     assert "clankers project --rebuild" in done.out
     assert not RAW.search(done.out)

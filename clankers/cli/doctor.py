@@ -15,7 +15,7 @@ import typer
 from clankers import envelope, patch, paths, tombstones
 from clankers.cli.current import open_for_reading
 from clankers.cli.first_backfill import under_way
-from clankers.cli.output import clean, local_time, print_json, short_bytes
+from clankers.cli.output import clean, counted, local_time, print_json, short_bytes
 from clankers.cli.scrub import unfinished as scrub_unfinished
 from clankers.copies import copies
 from clankers.days import PACKED, TAKEN, Day, listed, sizes, stored
@@ -184,8 +184,7 @@ def _begun(root: str) -> Iterator[Finding]:
     days = log_files(root)[-_LOOK:]
     for stone in tombstones.tombstones(root, days[0].name[9:19]) if days else ():
         if not stone.done:
-            count = len(stone.sessions)
-            text = f"the removal of {count:,} session{'s' * (count != 1)} was not finished, {now}"
+            text = f"the removal of {counted(len(stone.sessions), 'session')} was not finished, {now}"
             yield Finding(about, False, text, "clankers forget")
     if scrub_unfinished(root):
         yield Finding(about, False, f"a scrub was not finished, {now}", "clankers scrub")
@@ -200,7 +199,9 @@ def _begun(root: str) -> Iterator[Finding]:
 def _kept(root: str, database: str) -> Iterator[Finding]:
     for path in copies(root, database):
         size = short_bytes(os.stat(path).st_size)
-        yield Finding("Log", True, f"a copy of what was damaged is kept: {path}, {size}", "remove it when you are sure")
+        yield Finding(
+            "Log", True, f"a copy of what was damaged is kept: {path}, {size}", "remove it when you need it no more"
+        )
 
 
 def _database(root: str, path: str) -> Iterator[Finding]:
@@ -242,7 +243,9 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
     yield Finding(
         about,
         not recent,
-        f"{count:,} lines of the log could not be used, the last in {last}" if count else "every line could be used",
+        f"{counted(count, 'line')} of the log could not be used, the last in {last}"
+        if count
+        else "every line could be used",
         'clankers query "select * from rejects" names each, with the reason; the raw lines are kept' if count else None,
     )
     done = read_meta(path, BACKFILL)

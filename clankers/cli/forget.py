@@ -25,7 +25,7 @@ from clankers import paths, tombstones
 from clankers.cli.choosing import Session, active_before, all_sessions, in_project, named, with_children
 from clankers.cli.current import bring_up_to_date, log_bytes, open_current, open_for_reading
 from clankers.cli.first_backfill import lock_path
-from clankers.cli.output import clean, console, local_time, progress_bar, short_bytes, table
+from clankers.cli.output import clean, console, counted, local_time, progress_bar, short_bytes, table
 from clankers.copies import DAMAGED, copies
 from clankers.days import PACKED
 from clankers.errors import EX_FAIL, BusyError, UsageError
@@ -48,7 +48,7 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove sessions, and their subagents', from the log and the database for good.
+    """Remove sessions, with those of their subagents, from the log and the database for good.
 
     What the clients themselves keep is not touched.
     """
@@ -87,7 +87,7 @@ def command(
             found = look(root, theirs, progress=step)
         _finish(root, path, tombstones.put_up(root, sorted(theirs.ids), found.days))
     lines, size = sum(found.lines.values()), sum(found.size.values())
-    typer.echo(f"Forgotten: {_count(chosen)}, {lines:,} lines, {short_bytes(size)}")
+    typer.echo(f"Forgotten: {counted(len(chosen), 'session')}, {counted(lines, 'line')}, {short_bytes(size)}")
     for left in copies(root, path):
         if _names_one(left, theirs):
             print(f"clankers: {clean(left)} still holds something of them; remove it by hand", file=sys.stderr)
@@ -128,9 +128,10 @@ def _say(chosen: list[Session], found: Found) -> None:
     ]
     names = ("title", "project", "last active", "lines", "bytes", "session")
     console().print(table(names, rows, right=("lines", "bytes")))
-    unreadable = f"; {found.unreadable:,} of the lines cannot be read, and name them" if found.unreadable else ""
+    damaged = f" ({found.unreadable:,} of them damaged)" if found.unreadable else ""
     lines, size = sum(found.lines.values()), sum(found.size.values())
-    typer.echo(f"To be removed: {_count(chosen)}, {lines:,} lines, {short_bytes(size)}{unreadable}")
+    what = f"{counted(len(chosen), 'session')}, {counted(lines, 'line')}{damaged}, {short_bytes(size)}"
+    typer.echo(f"To be removed: {what}")
 
 
 def _ask() -> None:
@@ -179,7 +180,3 @@ def _names_one(path: str, sessions: Sessions) -> bool:
             return any(sessions.named_in(line) for line in f)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return True
-
-
-def _count(chosen: list[Session]) -> str:
-    return f"{len(chosen):,} session{'s' * (len(chosen) != 1)}"

@@ -7,7 +7,7 @@ import typer
 
 from clankers import patch, paths
 from clankers.cli.current import log_bytes
-from clankers.cli.output import progress_bar
+from clankers.cli.output import counted, progress_bar
 from clankers.cli.verify import examine_log, place
 from clankers.days import PACKED, listed
 from clankers.errors import EX_FAIL
@@ -39,7 +39,9 @@ def command(dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what wo
         left = bad
     for one in left:
         typer.echo(f"{place(one)}; left as it is{_why(root, one)}")
-    typer.echo(f"{len(repairs):,} repairs{' to be done' if dry_run else ''}, {len(left):,} bad places left")
+    done = f"{counted(len(repairs), 'repair')}{' to be done' if dry_run else ''}"
+    hint = ": restore what there is a backup of" if left else ""
+    typer.echo(f"{done}, {counted(len(left), 'bad place')} left{hint}")
     if bad:
         raise typer.Exit(EX_FAIL)
 

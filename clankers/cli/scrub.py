@@ -15,7 +15,7 @@ import typer
 from clankers import patch, paths
 from clankers.archive import tidy
 from clankers.cli.current import log_bytes
-from clankers.cli.output import clean, print_json, progress_bar
+from clankers.cli.output import clean, counted, print_json, progress_bar
 from clankers.copies import copies
 from clankers.log import sync_directory
 from projector.forgetting import empty_wal
@@ -62,7 +62,7 @@ def command(
             typer.echo(f"{one.file}:{one.line}: {one.kind}{f' ({one.times:,})' if one.times > 1 else ''}")
     for kind, count in sorted(counts.items()):
         typer.echo(f"{kind}: {count:,}")
-    typer.echo(f"{sum(counts.values()):,} credentials {'would be ' if dry_run else ''}masked")
+    typer.echo(f"{counted(sum(counts.values()), 'credential')} {'would be ' if dry_run else ''}masked")
     for copy in left:
         print(f"clankers: {clean(copy)} is a copy that was not searched; remove it by hand", file=sys.stderr)
 
