@@ -52,7 +52,7 @@ class Piece:
         self.fd = os.open(path, _FLAGS)
         try:
             self.status = os.fstat(self.fd)
-            self.told = packed and (size := _told_size(self.fd)) is not None
+            self.told = packed and (size := told_size(os.read(self.fd, 24))) is not None
             if not packed:
                 self.size = self.status.st_size
             elif self.told:
@@ -139,10 +139,8 @@ def _key(status: os.stat_result) -> _Key:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _told_size(fd: int) -> int | None:
-    """The uncompressed size that an archive of ours says; None of another."""
-    os.lseek(fd, 0, os.SEEK_SET)
-    head = os.read(fd, 24)
+def told_size(head: bytes) -> int | None:
+    """The uncompressed size that an archive of ours says in its first 24 bytes; None of another."""
     size = int.from_bytes(head[16:], "little")
     return size if head[:4] == b"\x1f\x8b\x08\x04" and head[10:16] == EXTRA and size < _MAX_SIZE else None
 

@@ -12,11 +12,13 @@ import apsw
 import msgspec
 import typer
 
-from clankers import envelope, paths
+from clankers import envelope, patch, paths, tombstones
 from clankers.cli.current import open_for_reading
 from clankers.cli.first_backfill import under_way
-from clankers.cli.output import clean, local_time, print_json, short_bytes
-from clankers.days import PACKED, Day, sizes, stored
+from clankers.cli.output import clean, counted, local_time, print_json, short_bytes
+from clankers.cli.scrub import unfinished as scrub_unfinished
+from clankers.copies import copies
+from clankers.days import PACKED, TAKEN, Day, listed, sizes, stored
 from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
 from clankers.harnesses import HARNESSES
 from clankers.harnesses.base import Harness
@@ -78,6 +80,8 @@ def examine(root: str, database: str) -> Iterator[Finding]:
     for harness in HARNESSES.values():
         yield from _harness(harness, root, [path for path, source in places.items() if source == harness.name])
     yield from _log(root)
+    yield from _begun(root)
+    yield from _kept(root, database)
     yield from _database(root, database)
 
 
@@ -174,6 +178,32 @@ def _log(root: str) -> Iterator[Finding]:
     yield Finding(about, works, said, None if works else "install clankers anew")
 
 
+def _begun(root: str) -> Iterator[Finding]:
+    """What was begun with the log and is not done, because it was killed."""
+    about, now = "Log", "or it is at work right now"
+    days = log_files(root)[-_LOOK:]
+    for stone in tombstones.tombstones(root, days[0].name[9:19]) if days else ():
+        if not stone.done:
+            text = f"the removal of {counted(len(stone.sessions), 'session')} was not finished, {now}"
+            yield Finding(about, False, text, "clankers forget")
+    if scrub_unfinished(root):
+        yield Finding(about, False, f"a scrub was not finished, {now}", "clankers scrub")
+    if patch.unfinished(root):
+        yield Finding(about, False, f"a change of a daily file was not finished, {now}", "clankers repair")
+    for name, ends in listed(root).items() if days else ():
+        if TAKEN in ends:
+            text = f"{name} is on its way into its archive, and read like the others"
+            yield Finding(about, True, text, "the next `clankers archive` finishes it")
+
+
+def _kept(root: str, database: str) -> Iterator[Finding]:
+    for path in copies(root, database):
+        size = short_bytes(os.stat(path).st_size)
+        yield Finding(
+            "Log", True, f"a copy of what was damaged is kept: {path}, {size}", "remove it when you need it no more"
+        )
+
+
 def _database(root: str, path: str) -> Iterator[Finding]:
     about = "Database"
     if not os.path.exists(path):
@@ -213,7 +243,9 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
     yield Finding(
         about,
         not recent,
-        f"{count:,} lines of the log could not be used, the last in {last}" if count else "every line could be used",
+        f"{counted(count, 'line')} of the log could not be used, the last in {last}"
+        if count
+        else "every line could be used",
         'clankers query "select * from rejects" names each, with the reason; the raw lines are kept' if count else None,
     )
     done = read_meta(path, BACKFILL)

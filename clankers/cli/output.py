@@ -56,6 +56,11 @@ def short_number(n: int | None) -> str:
     return str(n)
 
 
+def counted(n: int, what: str) -> str:
+    """`n` of something as a person says it: 1 line, 2,000 lines."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
 def short_bytes(n: int) -> str:
     """`n` bytes as a person says it: 950 B, 12.3 kB, 4.5 MB."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
