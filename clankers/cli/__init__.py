@@ -10,6 +10,8 @@ from clankers import __version__
 from clankers.cli.output import clean
 from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
 
+UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)  # what SQLite says of it
+
 # In the order of the help; each with its module and function. Only the one that is asked for is imported.
 COMMANDS = {
     "install": ("install", "install"),
@@ -77,7 +79,7 @@ def main() -> int:
     except (apsw.BusyError, apsw.LockedError) as e:
         _complain(f"another program keeps the database: {e}; close it, or try again later")
         return EX_BUSY
-    except current.UNWRITABLE as e:
+    except UNWRITABLE as e:
         _complain(f"the database cannot be written: {e}; check its directory and free space")
         return EX_IO
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ import time
 import apsw
 
 from clankers import paths, transcripts
+from clankers.cli import UNWRITABLE
 from clankers.cli.first_backfill import start_first_backfill
 from clankers.cli.output import clean, progress_bar
 from clankers.days import sizes
@@ -17,8 +18,6 @@ from projector.lock import ProjectorLock
 from projector.reading import open_read_only
 from projector.rebuild import update
 from projector.replay import LogChangedError, Replayed, pending
-
-UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)  # what SQLite says of it
 
 _PATIENCE = 2.0  # seconds to wait for another projector, which does the same work
 _POLL = 0.02  # seconds
