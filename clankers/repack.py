@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from clankers.days import PACKED
-from clankers.log import sync_directory
+from clankers.log import sync_directory, sync_file
 from clankers.packing import NEW, ArchiveError, damaged, header
 from clankers.pieces import DamagedError, Piece
 
@@ -63,7 +63,7 @@ def _write(made: str, old: Piece, changes: Sequence[Change]) -> None:
         out.write(stream.flush())
         out.write(struct.pack("<II", crc, old.size & 0xFFFF_FFFF))
         out.flush()
-        os.fsync(out.fileno())
+        sync_file(out.fileno())
 
 
 def _changed(chunks: Iterator[bytes], changes: Sequence[Change]) -> Iterator[bytes]:
