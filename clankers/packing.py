@@ -9,7 +9,7 @@ from io import BufferedWriter
 
 from clankers.days import PACKED, TAKEN
 from clankers.errors import ClankersError
-from clankers.log import sync_directory
+from clankers.log import sync_directory, sync_file
 from clankers.pieces import EXTRA, DamagedError, Piece
 
 NEW = ".tmp"  # behind a day's name: what is being written
@@ -96,7 +96,7 @@ def replacing(path: str, end: str, status: os.stat_result) -> Iterator[BufferedW
         with open(made, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
             yield out
             out.flush()
-            os.fsync(out.fileno())
+            sync_file(out.fileno())
         os.utime(made, ns=(status.st_atime_ns, status.st_mtime_ns))
         os.replace(made, path + end)
     except BaseException:

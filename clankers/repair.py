@@ -27,7 +27,7 @@ from clankers.copies import DAMAGED
 from clankers.days import PACKED, listed
 from clankers.fragments import Part, parts_of, stands_elsewhere, whole_elsewhere
 from clankers.inflate import Stream, inflated, is_proved, proved
-from clankers.log import sync_directory
+from clankers.log import sync_directory, sync_file
 from clankers.onebyte import changes
 from clankers.patch import PatchError, Span
 from clankers.pieces import DamagedError, Piece
@@ -119,7 +119,7 @@ def apply(root: str, name: str, repairs: list[Repair]) -> str:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0))
         try:
             os.write(fd, b"\n")
-            os.fsync(fd)
+            sync_file(fd)
         finally:
             os.close(fd)
     return copy
@@ -148,7 +148,7 @@ def _keep(root: str, name: str) -> str:
         with open(path, "rb") as source, open(fd, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
             target.flush()
-            os.fsync(target.fileno())
+            sync_file(target.fileno())
     except BaseException:
         os.unlink(copy)
         raise

@@ -25,7 +25,7 @@ from clankers.harnesses.base import Harness
 from clankers.harnesses.claude_code import recorder
 from clankers.installed import installed
 from clankers.locks import watched
-from clankers.log import file_name
+from clankers.log import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.reader import LogFile, log_files
 from projector.meta import BACKFILL, PROBLEMS, read_meta
 from projector.replay import LogChangedError, pending
@@ -176,6 +176,11 @@ def _log(root: str) -> Iterator[Finding]:
     works = done.returncode == EX_USAGE
     said = "the recorder starts" if works else f"the recorder does not start: {done.stderr.strip()[-300:]}"
     yield Finding(about, works, said, None if works else "install clankers anew")
+    if (fsync := fsync_setting()) == OFF:
+        yield Finding(about, True, f"{FSYNC_ENV} is {OFF}: a power loss may take what came in its last half minute")
+    elif fsync != ON:
+        said = f"{FSYNC_ENV} is {fsync!r}, which means nothing: events are synced, as by {ON}"
+        yield Finding(about, False, said, f"set it to {ON} or {OFF}, or not at all")
 
 
 def _begun(root: str) -> Iterator[Finding]:

@@ -15,6 +15,8 @@ import * as zlib from "node:zlib"
 const CATCH_UP = [] // the command that brings the database up to date: `clankers install` writes it here
 
 const GATHER_MS = 800 // what streams is gathered so long before it is written
+const SYNC_MS = 1000 // what is written is on the disk so long after; a power loss takes no more
+const SYNCED = process.env.CLANKERS_FSYNC !== "off"
 const BACKLOG_BYTES = 8 << 20 // kept in memory while the log cannot be written
 const TRIES = 3 // whole-line writes before a disk that takes only parts of lines counts as full
 
@@ -43,6 +45,8 @@ class Recorder {
     this.file = ""
     this.fd = -1
     this.inode = -1
+    this.unsynced = null // the timer of the next sync, where something was written since the last one began
+    this.syncing = false
     this.backlog = [] // lines that could not be written yet
     this.backlogBytes = 0
     this.lost = 0 // lines that the backlog had no room for
@@ -53,7 +57,7 @@ class Recorder {
     this.caughtUp = 0 // when the database was last told to catch up
     this.projects = new Set()
     this.seen = new WeakSet() // events: a plugin installed twice hears each twice
-    process.on("exit", () => quietly(() => this.end()))
+    process.on("exit", () => quietly(() => this.exit()))
   }
 
   event(event, place) {
@@ -112,6 +116,11 @@ class Recorder {
     this.drain()
   }
 
+  exit() {
+    this.end()
+    if (this.settle() || this.syncing) fs.fsyncSync(this.fd) // one that was begun dies with the process
+  }
+
   writeGathered(key) {
     const { event, texts } = this.gathered.get(key)
     this.gathered.delete(key)
@@ -129,7 +138,7 @@ class Recorder {
   }
 
   turnEnded() {
-    if (this.fd >= 0) fs.fsync(this.fd, () => {}) // a power loss takes no whole turn; nobody waits for it
+    this.sync()
     const now = Date.now()
     if (!CATCH_UP.length || now - this.caughtUp < 1000) return // a catch-up waits so long itself
     this.caughtUp = now
@@ -162,6 +171,30 @@ class Recorder {
     }
   }
 
+  syncSoon() {
+    clearTimeout(this.unsynced)
+    this.unsynced = setTimeout(() => quietly(() => this.sync()), SYNC_MS)
+    this.unsynced.unref?.()
+  }
+
+  // Bring to the disk what was written. Nobody waits for it; on a slow disk syncs must not pile up.
+  sync() {
+    if (this.syncing || !this.settle()) return
+    this.syncing = true
+    fs.fsync(this.fd, () => {
+      this.syncing = false
+      if (this.unsynced) this.syncSoon()
+    })
+  }
+
+  // Whether there is something to sync: the caller's business from here on.
+  settle() {
+    if (!this.unsynced) return false
+    clearTimeout(this.unsynced)
+    this.unsynced = null
+    return true
+  }
+
   append(text) {
     const file = join(this.root, `clankers-${new Date().toISOString().slice(0, 10)}.jsonl`)
     let now = fs.statSync(file, { throwIfNoEntry: false })
@@ -170,11 +203,13 @@ class Recorder {
       this.open(file)
       now = fs.fstatSync(this.fd)
       this.inode = now.ino
+      if (SYNCED && !now.size) syncDirectory(this.root) // a new file's name must not be lost with the power
     }
     // The tail of a writer that died is closed by a newline, so that the damage stays on a line of its own.
     if (now.size && lastByte(this.fd, now.size) !== 10) fs.writeSync(this.fd, "\n")
     for (let i = 0; i < TRIES; i++) {
       const done = fs.writeSync(this.fd, text)
+      if (SYNCED && !this.unsynced) this.syncSoon()
       if (done === text.length) return
       // It lacked nothing but its newline: if that does not fit either, whoever writes next puts it there.
       if (done === text.length - 1) return quietly(() => fs.writeSync(this.fd, "\n"))
@@ -201,7 +236,9 @@ class Recorder {
     const fd = this.fd
     this.fd = -1
     this.file = ""
-    if (fd >= 0) quietly(() => fs.closeSync(fd))
+    if (fd < 0) return
+    if (this.settle() || this.syncing) fs.fsync(fd, () => fs.close(fd, () => {}))
+    else quietly(() => fs.closeSync(fd))
   }
 }
 
@@ -211,6 +248,12 @@ function quietly(action) {
   } catch {
     return undefined
   }
+}
+
+function syncDirectory(path) {
+  fs.open(path, "r", (error, fd) => {
+    if (!error) fs.fsync(fd, () => fs.close(fd, () => {})) // Windows opens none
+  })
 }
 
 // The same place as clankers' own (clankers/paths.py).
@@ -286,6 +329,6 @@ export const clankers = async (place) => {
   if (!recorder) return {}
   return {
     event: async (input) => quietly(() => recorder.event(input.event, place)),
-    dispose: async () => quietly(() => recorder.end()),
+    dispose: async () => quietly(() => (recorder.end(), recorder.sync())),
   }
 }
