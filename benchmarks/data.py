@@ -16,6 +16,7 @@ from datetime import datetime
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 import msgspec
 
@@ -120,7 +121,7 @@ class Capture:
             session.id
             if value == self.session and first is False
             else session.born
-            if value == self.born
+            if session.born and value == self.born
             else _another(kind, value, rng, shift, next(numbers), session)
             for kind, value in self.values
         ]
@@ -132,8 +133,9 @@ class Capture:
             payload, id = (
                 b"".join([p if isinstance(p, bytes) else made[p] for p in pieces]) for pieces in (t.payload, t.id)
             )
-            # A state line's id is where it stands in its transcript.
-            yield Line(t.source, t.type, t.level, re.sub(rb"@\d+", b"@%d" % next(numbers), id), payload)
+            if b"@" in id:  # a state line's: where it stands in its transcript, and its content
+                id = b"%s@%d#%08x" % (id.partition(b"@")[0], next(numbers), crc32(payload))
+            yield Line(t.source, t.type, t.level, id, payload)
 
 
 class _Session:
