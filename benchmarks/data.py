@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -171,6 +172,7 @@ def _millis(kind: str, value: bytes) -> int:
     return int(value) if kind == "ms" else round(datetime.fromisoformat(value.decode()).timestamp() * 1000)
 
 
+@cache
 def _pool() -> bytes:
     """Text as it stands in JSON, to be cut anywhere: words, lines of code, some of it not ASCII."""
     rng = random.Random(SEED)
@@ -184,14 +186,12 @@ def _pool() -> bytes:
     return msgspec.json.encode("\n".join(lines))[1:-1]
 
 
-_POOL = _pool()
-
-
 def filler(rng: random.Random) -> bytes:
     """Some text as it stands in JSON, of seeded length."""
     size = int(FILLER * rng.lognormvariate(0, 1.4))
-    begin = _POOL.find(b" ", rng.randrange(len(_POOL) // 2))
-    return _POOL[begin : _POOL.find(b" ", begin + min(size, len(_POOL) // 3))]
+    pool = _pool()
+    begin = pool.find(b" ", rng.randrange(len(pool) // 2))
+    return pool[begin : pool.find(b" ", begin + min(size, len(pool) // 3))]
 
 
 def _claude_code(name: str) -> list[Line]:

@@ -4,6 +4,7 @@ Machines are noisy, so a measure and what it is compared with run in turns, and 
 """
 
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -14,13 +15,15 @@ from typing import NamedTuple
 
 
 class Cost(NamedTuple):
-    """What a process took: seconds of the clock, and the most memory it had at once, in MiB.
+    """What a process took.
 
-    Linux counts a process no lower than the one that started it, so whoever measures memory stays small.
+    Attributes:
+        wall: seconds of the clock.
+        peak: the most memory that it had at once, in MiB; None where this process had more, which hides it on Linux.
     """
 
     wall: float
-    peak: float
+    peak: float | None
 
 
 class Measured(NamedTuple):
@@ -88,7 +91,8 @@ def process(name: str, *arguments: str | Path, stdin: Path | None = None, env: d
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             raise SystemExit(f"{' '.join(map(str, command))[:200]}: ended with {child.returncode}")
-        return Cost(wall, used.ru_maxrss / _MAXRSS)
+        seen = used.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return Cost(wall, used.ru_maxrss / _MAXRSS if seen else None)
 
     return run
 
@@ -121,6 +125,18 @@ def ratio(ours: Run, theirs: Run, rounds: int) -> Callable[[], Measured]:
         return Measured(seconds(it), seconds(that), it / that)
 
     return measure
+
+
+def peak(run: Run) -> float:
+    """The most memory of one run, in MiB.
+
+    Raises:
+        Skipped: this process had more.
+    """
+    found = run().peak
+    if found is None:
+        raise Skipped("the benchmark itself took more memory")
+    return found
 
 
 def seconds(value: float) -> str:

@@ -75,7 +75,7 @@ def rows(place: Place) -> Iterator[Row]:
         "a bare appendFileSync of the same bytes",
         2.0,
         "x",
-        _plugin(place, events, short),
+        _plugin(place, events, 10 * short),
     )
 
 

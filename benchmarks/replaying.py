@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.data import make_log
-from benchmarks.measure import Measured, Row, Run, after, process, ratio
+from benchmarks.measure import Measured, Row, Run, after, peak, process, ratio
 from benchmarks.place import Place, elsewhere
 
 NEW = 100  # events to catch up on
@@ -62,16 +62,16 @@ def rows(place: Place) -> Iterator[Row]:
     elsewhere(make_log, tenth, size.log // 10)
     small = place.clankers(tenth, "project", "--rebuild")
 
-    def memory() -> Measured:
-        it, that = rebuild().peak, small().peak
+    def against_tenth() -> Measured:
+        it, that = peak(rebuild), peak(small)
         return Measured(f"{it:.0f} MiB", f"{that:.0f} MiB", it / that)
 
-    def peak() -> Measured:
-        it = rebuild().peak
+    def alone() -> Measured:
+        it = peak(rebuild)
         return Measured(f"{it:.0f} MiB", "", it)
 
-    yield Row("rebuild-memory/tenth", "its peak memory", f"itself at {size.log // 10:,} MB", 1.1, "x", memory)
-    yield Row("rebuild-memory", "its peak memory", "", 250, "MiB", peak)
+    yield Row("rebuild-memory/tenth", "its peak memory", f"itself at {size.log // 10:,} MB", 1.1, "x", against_tenth)
+    yield Row("rebuild-memory", "its peak memory", "", 250, "MiB", alone)
     yield Row("database/log", "the database's size", "its log", 0.6, "x", lambda: _sizes(root, logs))
     yield Row(
         "catch-up/empty",
@@ -90,7 +90,7 @@ def _sizes(root: Path, logs: list[Path]) -> Measured:
 
 def _catch_up(place: Place, log: Path) -> Callable[[], Measured]:
     """A measure of `project` after the same new events behind a long log, and behind none."""
-    empty = place.folder / "empty"
+    fresh, empty = place.folder / "fresh", place.folder / "empty"
     further = place.further.open("rb")
     new: list[bytes] = []
 
@@ -102,11 +102,12 @@ def _catch_up(place: Place, log: Path) -> Callable[[], Measured]:
 
     def behind_none() -> None:
         shutil.rmtree(empty, ignore_errors=True)
-        place.clankers(empty, "project")()
+        shutil.copytree(fresh, empty)
         (empty / log.name).write_bytes(b"".join(new))
 
     def project(root: Path) -> Run:
         return place.clankers(root, "project")
 
     project(place.root)()
+    project(fresh)()  # a database without an event
     return ratio(after(behind_many, project(place.root)), after(behind_none, project(empty)), place.size.short)
