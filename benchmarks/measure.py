@@ -4,10 +4,10 @@ Machines are noisy, so a measure and what it is compared with run in turns, and 
 """
 
 import os
-import resource
 import shutil
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -82,6 +82,8 @@ def process(name: str, *arguments: str | Path, stdin: Path | None = None, env: d
     """
 
     def run() -> Cost:
+        from resource import RUSAGE_SELF, getrusage  # not on Windows, where this module is only imported
+
         command = (program(name), *arguments)
         with open(stdin or os.devnull, "rb") as given:
             begun = time.perf_counter()
@@ -91,13 +93,13 @@ def process(name: str, *arguments: str | Path, stdin: Path | None = None, env: d
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             raise SystemExit(f"{' '.join(map(str, command))[:200]}: ended with {child.returncode}")
-        seen = used.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        seen = used.ru_maxrss > getrusage(RUSAGE_SELF).ru_maxrss
         return Cost(wall, used.ru_maxrss / _MAXRSS if seen else None)
 
     return run
 
 
-_MAXRSS = 1 << 20 if os.uname().sysname == "Darwin" else 1 << 10  # ru_maxrss to MiB: bytes there, KiB elsewhere
+_MAXRSS = 1 << 20 if sys.platform == "darwin" else 1 << 10  # ru_maxrss to MiB: bytes there, KiB elsewhere
 
 
 def after(prepare: Callable[[], object], run: Run) -> Run:
