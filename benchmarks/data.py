@@ -160,7 +160,7 @@ def make_events(path: Path, number: int) -> None:
     """So many of OpenCode's events of about 1 KB, one a line."""
     rng = random.Random(SEED)
     events = chain.from_iterable(sessions(rng, [BEGIN], opencode()[0]))
-    about = (e.payload + b"\n" for e in events if 700 < len(e.payload) < 1400)
+    about = (e.payload + b"\n" for e in events if len(e.payload) > 500)
     with path.open("wb") as file:
         file.writelines(islice(about, number))
 

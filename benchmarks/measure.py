@@ -73,8 +73,16 @@ def program(name: str) -> str:
     return found
 
 
-def process(name: str, *arguments: str | Path, stdin: Path | None = None, env: dict[str, str] | None = None) -> Run:
+def process(
+    name: str,
+    *arguments: str | Path,
+    stdin: Path | None = None,
+    env: dict[str, str] | None = None,
+    niceness: int = 0,
+) -> Run:
     """A run of the program `name`, its input from the file `stdin`, its output dropped.
+
+    With `niceness` it lets others go first, as that which it is compared with does.
 
     Raises:
         Skipped: from the run, when there is no such program.
@@ -84,7 +92,7 @@ def process(name: str, *arguments: str | Path, stdin: Path | None = None, env: d
     def run() -> Cost:
         from resource import RUSAGE_SELF, getrusage  # not on Windows, where this module is only imported
 
-        command = (program(name), *arguments)
+        command = (*(("nice", "-n", str(niceness)) if niceness else ()), program(name), *arguments)
         with open(stdin or os.devnull, "rb") as given:
             begun = time.perf_counter()
             child = subprocess.Popen(command, stdin=given, stdout=subprocess.DEVNULL, env=env)

@@ -7,7 +7,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 
-const BATCH = 100
+const BATCH = 20 // few enough that most rounds are not interrupted
 const [, , file, source, folder, rounds] = process.argv
 
 const { event: tell, dispose } = await (await import(pathToFileURL(file))).clankers({ directory: folder })

@@ -79,7 +79,7 @@ def rows(place: Place) -> Iterator[Row]:
         "a bare appendFileSync of the same bytes",
         2.0,
         "x",
-        _plugin(place, events, 10 * short),
+        _plugin(place, events, 30 * short),
     )
 
 
