@@ -153,7 +153,7 @@ def test_commands_that_read_show_the_database_as_it_stands_and_change_nothing(
     assert listed.err == shown.err
     verified = bound(root, "verify")
     assert (verified.code, verified.err) == (0, b"")
-    assert verified.out == b"1 lines in 1 files: 0 bad\ndatabase: what a fresh replay of the log makes\n"
+    assert verified.out == b"1 line in 1 file: 0 bad\ndatabase: what a fresh replay of the log makes\n"
     looked = bound(root, "doctor")
     assert looked.code == 1
     assert f"{root} cannot be written".encode() in looked.out
@@ -167,7 +167,7 @@ def test_lines_that_came_after_the_database_was_written_are_missed_by_verify(roo
     lock(root)
     verified = bound(root, "verify")
     assert verified.code == 1
-    assert b"2 lines in 1 files: 0 bad\n" in verified.out
+    assert b"2 lines in 1 file: 0 bad\n" in verified.out
     assert b"database: sessions: 1 missing: ses_after\n" in verified.out
 
 
@@ -187,7 +187,7 @@ def test_where_the_database_cannot_even_be_opened_it_is_said_what_helps_and_that
         assert b"clankers.db cannot be opened, or made: " in done.err
     verified = bound(root, "verify")
     assert verified.code == 1
-    assert verified.out.startswith(b"2 lines in 1 files: 0 bad\ndatabase: unable to open database")
+    assert verified.out.startswith(b"2 lines in 1 file: 0 bad\ndatabase: unable to open database")
     assert bound(root, "doctor").code == 1
     shown = bound(root, *SELECT, database=tmp_path / "elsewhere" / "clankers.db")
     assert (shown.code, shown.err) == (0, b"")
