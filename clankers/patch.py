@@ -9,6 +9,7 @@ holds CRCs of what was there before, not the bytes, which may be something that 
 """
 
 import contextlib
+import errno
 import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -216,7 +217,12 @@ def _remove(root: str) -> None:
 
 @contextlib.contextmanager
 def _opened(root: str, name: str) -> Iterator[int]:
-    fd = os.open(os.path.join(root, name), _READ)
+    try:
+        fd = os.open(os.path.join(root, name), _READ)
+    except OSError as e:
+        if e.errno != errno.ELOOP:
+            raise
+        raise PatchError(f"{name} is a link, by which nothing is recorded; put the file itself in its place") from None
     try:
         yield fd
     finally:

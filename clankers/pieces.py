@@ -6,6 +6,7 @@ Imported on the append path: nothing heavy here.
 from __future__ import annotations  # typing is a third of what a hook would import
 
 import os
+import stat
 import zlib
 
 TYPE_CHECKING = False
@@ -51,7 +52,7 @@ class Piece:
         self.packed = packed
         self.fd = os.open(path, _FLAGS)
         try:
-            self.status = os.fstat(self.fd)
+            self.status = _regular(self.fd, path)
             self.told = packed and (size := told_size(os.read(self.fd, 24))) is not None
             if not packed:
                 self.size = self.status.st_size
@@ -137,6 +138,13 @@ def known_size(status: os.stat_result) -> int | None:
 
 def _key(status: os.stat_result) -> _Key:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _regular(fd: int, path: str) -> os.stat_result:
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):  # reading it would say less
+        raise OSError(22, "not a regular file", path)
+    return status
 
 
 def told_size(head: bytes) -> int | None:

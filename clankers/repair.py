@@ -113,7 +113,11 @@ def apply(root: str, name: str, repairs: list[Repair]) -> str:
         return copy
     copy = _keep(root, name)
     if spans:
-        patch.patch(root, name, spans)
+        try:
+            patch.patch(root, name, spans)
+        except PatchError:  # nothing was done
+            os.unlink(os.path.join(root, copy))
+            raise
     if close:
         # As any writer does it. One that is faster makes this an empty line.
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0))

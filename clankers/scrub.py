@@ -48,7 +48,7 @@ def files(root: str) -> list[str]:
     Raises:
         OSError: the directory cannot be read.
     """
-    if not os.path.isdir(root):
+    if not os.path.exists(root):
         return []
     kept = [name for name in os.listdir(root) if name.startswith("clankers-") and f".jsonl{DAMAGED}-" in name]
     return [*listed(root), *sorted(kept)]

@@ -191,6 +191,15 @@ def test_only_days_before_the_given_one_are_archived_and_never_today(three_days:
         assert wrong in done.err
 
 
+def test_what_is_no_day_is_left_alone(root: Path) -> None:
+    write(root, "a")
+    others = [root / f"clankers-{day}.jsonl" for day in ("2024-05-0x", "2024-13-45")]
+    for other in others:
+        other.write_bytes(b"mine")
+    assert call(root, "archive").out.startswith("1 day archived, ")
+    assert [other.read_bytes() for other in others] == [b"mine", b"mine"]
+
+
 def test_without_a_log_there_is_nothing_to_archive(root: Path) -> None:
     assert call(root, "archive").out == "Nothing to archive.\n"
     assert not root.exists()

@@ -341,6 +341,20 @@ def test_a_root_that_cannot_be_written_is_told(home: Path, root: Path) -> None:
     assert "chmod" in remedy
 
 
+def test_what_is_no_file_and_no_directory_is_told_and_all_else_too(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    odd = root / "clankers-2026-11-01.jsonl"
+    odd.mkdir()
+    found = findings(home, code=EX_FAIL)
+    said = f"it cannot be read: [Errno 22] not a regular file: '{odd}'"
+    assert {(subject, text) for subject, text, _ in wrong(found)} == {("Log", said)}
+    assert about(found, "Database")
+    odd.rmdir()
+    root.rename(home / "moved")
+    root.write_bytes(b"")
+    assert {subject for subject, _, _ in wrong(findings(home, code=EX_FAIL))} == {"Log"}
+
+
 def test_a_recorder_that_does_not_start_is_told(home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(root, work(0, 1))
     broken = home / "python"

@@ -310,6 +310,19 @@ def test_what_cannot_be_proved_is_listed_and_left(root: Path) -> None:
     assert path.read_bytes() == data
 
 
+def test_a_day_that_is_a_link_is_left_with_a_word(root: Path, tmp_path: Path) -> None:
+    path = put(root, line("a").replace(b"caf", b"cbf"))
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    done = call(root, "repair")
+    assert (done.code, done.err) == (
+        1,
+        f"clankers: {NAME} is a link, by which nothing is recorded; put the file itself in its place\n",
+    )
+    assert path.read_bytes() == line("a").replace(b"caf", b"cbf")
+    assert not list(root.glob("*.damaged-*"))
+
+
 def test_beside_another_projector_nothing_is_changed(root: Path) -> None:
     path = put(root, line("a").replace(b"caf", b"cbf"))
     with ProjectorLock(str(root / "clankers.db"), "project --watch"):

@@ -337,5 +337,10 @@ def test_who_appends_meanwhile_loses_nothing(root: Path) -> None:
     assert all(b'"ses_new_%d"' % n in text for n in range(written))
 
 
+def test_a_root_that_is_a_file_is_no_success(root: Path) -> None:
+    root.write_bytes(b"")
+    assert [call(root, "scrub").code, call(root, "scrub", "--dry-run").code] == [1, 1]
+
+
 def test_a_mask_has_the_size_asked_for() -> None:
     assert [mask("aws", n) for n in (3, 12, 14)] == ["***", "[secret:aws]", "[secret:aws]**"]

@@ -78,11 +78,19 @@ def examine(root: str, database: str) -> Iterator[Finding]:
     """Everything that is looked at, in the data root `root` and the database `database`."""
     places = installed(root)
     for harness in HARNESSES.values():
-        yield from _harness(harness, root, [path for path, source in places.items() if source == harness.name])
-    yield from _log(root)
-    yield from _begun(root)
-    yield from _kept(root, database)
-    yield from _database(root, database)
+        theirs = [path for path, source in places.items() if source == harness.name]
+        yield from _readable(_harness(harness, root, theirs))
+    yield from _readable(_log(root))
+    yield from _readable(_begun(root))
+    yield from _readable(_kept(root, database))
+    yield from _readable(_database(root, database))
+
+
+def _readable(findings: Iterator[Finding]) -> Iterator[Finding]:
+    try:
+        yield from findings
+    except OSError as e:
+        yield Finding("Log", False, f"it cannot be read: {e}", "mend what that is, or move it away")
 
 
 def _harness(harness: Harness, root: str, places: list[Path]) -> Iterator[Finding]:

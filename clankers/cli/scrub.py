@@ -44,7 +44,7 @@ def command(
     if dry_run:
         with progress_bar("Looking", log_bytes(root)) as step:
             places = [one for name in scrub.files(root) for one in scrub.look(root, name, step)]
-    elif os.path.isdir(root):
+    elif os.path.exists(root):
         places = _scrub(root, path)
     else:
         places = []
