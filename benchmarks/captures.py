@@ -1,8 +1,8 @@
 """The captures of real clients as templates: what the recorder logs of one, to be played again and again.
 
 Each time, a turn of a session, has fresh ids and later times. The captures' texts are those of a scripted model, a few
-words each, so a text goes on with prose and code, the same wherever the same text was told: a line is about 1 KB in
-the mean, so that 1 GB is about 1,000,000 events.
+words each, so a text goes on with prose and code, the same wherever the same text was told: a line has some 900 bytes
+in the mean, so that 1 GB is over 1,000,000 events.
 """
 
 import random
