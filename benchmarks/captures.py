@@ -106,13 +106,11 @@ class Capture:
         shift = now - self.begin
         if first and self.born:
             session.born = b"%d" % (int(self.born) + shift)
+        known = {self.born: session.born} if session.born else {}
+        if not first:
+            known[self.session] = session.id
         made = [
-            session.id
-            if value == self.session and first is False
-            else session.born
-            if session.born and value == self.born
-            else _another(kind, value, rng, shift, next(numbers), session)
-            for kind, value in self.values
+            known.get(value) or _another(kind, value, rng, shift, next(numbers), session) for kind, value in self.values
         ]
         if first:
             session.id = made[[value for _, value in self.values].index(self.session)]

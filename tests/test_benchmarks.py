@@ -58,8 +58,16 @@ def test_the_log_is_what_both_clients_would_have_left(log: Path) -> None:
     assert len(prompts) > 2 * len(sessions)
     answered = [t for t in found["tools"] if t["success"] == 1]
     assert len(answered) > len(found["tools"]) / 2
-    own = [m for m in found["messages"] if not m["copied"] and m["created_at"]]
-    assert all(m["created_at"] >= sessions[m["session_id"]]["created_at"] for m in own)
+
+
+def test_a_session_was_created_once_however_many_turns_it_has(log: Path) -> None:
+    told: dict[str, list[int]] = {}
+    for line in map(json.loads, _lines(log)):
+        if line["type"] in {"session.created", "session.updated"}:
+            info = line["payload"]["properties"]["info"]
+            told.setdefault(info["id"], []).append(info["time"]["created"])
+    assert max(map(len, told.values())) > 50
+    assert all(len(set(times)) == 1 for times in told.values())
 
 
 def test_transcripts_are_where_the_client_keeps_them(tmp_path: Path) -> None:
