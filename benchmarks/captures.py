@@ -1,8 +1,8 @@
 """The captures of real clients as templates: what the recorder logs of one, to be played again and again.
 
 Each time, a turn of a session, has fresh ids and later times. The captures' texts are those of a scripted model, a few
-words each, so a text goes on with prose and code, the same wherever the same text was told: a line is about 1 KB in
-the mean, so that 1 GB is about 1,000,000 events.
+words each, so a text goes on with prose and code, the same wherever the same text was told: a line has some 900 bytes
+in the mean, so that 1 GB is over 1,000,000 events.
 """
 
 import random
@@ -106,13 +106,11 @@ class Capture:
         shift = now - self.begin
         if first and self.born:
             session.born = b"%d" % (int(self.born) + shift)
+        known = {self.born: session.born} if session.born else {}
+        if not first:
+            known[self.session] = session.id
         made = [
-            session.id
-            if value == self.session and first is False
-            else session.born
-            if session.born and value == self.born
-            else _another(kind, value, rng, shift, next(numbers), session)
-            for kind, value in self.values
+            known.get(value) or _another(kind, value, rng, shift, next(numbers), session) for kind, value in self.values
         ]
         if first:
             session.id = made[[value for _, value in self.values].index(self.session)]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,33 +121,69 @@ def after(prepare: Callable[[], object], run: Run) -> Run:
     return prepared
 
 
-def in_turns(ours: Run, theirs: Run, rounds: int) -> tuple[float, float]:
-    """The median seconds of both."""
-    pairs = [(ours().wall, theirs().wall) for _ in range(rounds)]
-    it, that = (statistics.median(column) for column in zip(*pairs, strict=True))
-    return it, that
+class Turns:
+    """Runs in turns, which several rows may share: they are measured once, and anew for a row that asks again.
+
+    Args:
+        rounds: how often each is run.
+        runs: by name.
+    """
+
+    def __init__(self, rounds: int, **runs: Run) -> None:
+        self._rounds = rounds
+        self._runs = runs
+        self._costs: list[dict[str, list[Cost]]] = []  # of each measurement, by name
+        self._skipped: dict[str, Skipped] = {}
+
+    def ratio(self, ours: str, theirs: str) -> Callable[[], Measured]:
+        """A measure for a row: the median seconds of the run `ours` over that of the run `theirs`."""
+        times = count()
+
+        def measure() -> Measured:
+            costs = self._measurement(next(times))
+            it, that = (statistics.median(cost.wall for cost in self._of(costs, name)) for name in (ours, theirs))
+            return Measured(seconds(it), seconds(that), it / that)
+
+        return measure
+
+    def peak(self, name: str) -> Callable[[], float]:
+        """The median over the rounds of the most memory that the run `name` had at once, in MiB, for a row.
+
+        Raises:
+            Skipped: from the call, where this process had more.
+        """
+        times = count()
+
+        def measure() -> float:
+            peaks = [cost.peak for cost in self._of(self._measurement(next(times)), name) if cost.peak]
+            if not peaks:
+                raise Skipped("the benchmark itself took more memory")
+            return statistics.median(peaks)
+
+        return measure
+
+    def _measurement(self, which: int) -> dict[str, list[Cost]]:
+        while len(self._costs) <= which:
+            found: dict[str, list[Cost]] = {name: [] for name in self._runs}
+            for name in list(found) * self._rounds:
+                if name in self._skipped:
+                    continue
+                try:
+                    found[name].append(self._runs[name]())
+                except Skipped as e:
+                    self._skipped[name] = e
+            self._costs.append(found)
+        return self._costs[which]
+
+    def _of(self, costs: dict[str, list[Cost]], name: str) -> list[Cost]:
+        if name in self._skipped:
+            raise self._skipped[name]
+        return costs[name]
 
 
 def ratio(ours: Run, theirs: Run, rounds: int) -> Callable[[], Measured]:
     """A measure of both, run in turns: the first's median over the second's."""
-
-    def measure() -> Measured:
-        it, that = in_turns(ours, theirs, rounds)
-        return Measured(seconds(it), seconds(that), it / that)
-
-    return measure
-
-
-def peak(run: Run) -> float:
-    """The most memory of one run, in MiB.
-
-    Raises:
-        Skipped: this process had more.
-    """
-    found = run().peak
-    if found is None:
-        raise Skipped("the benchmark itself took more memory")
-    return found
+    return Turns(rounds, ours=ours, theirs=theirs).ratio("ours", "theirs")
 
 
 def seconds(value: float) -> str:

@@ -29,7 +29,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "small": Size(log=10, transcripts=5, transcript=10, stream=5000, appends=30, idle=5, short=9, long=3),
+    "small": Size(log=10, transcripts=5, transcript=10, stream=5000, appends=25, idle=4, short=9, long=3),
     "full": Size(log=1000, transcripts=100, transcript=50, stream=50_000, appends=300, idle=20, short=41, long=3),
 }
 

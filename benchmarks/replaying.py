@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.data import make_log
-from benchmarks.measure import Measured, Row, Run, after, peak, process, ratio
+from benchmarks.measure import Measured, Row, Run, Turns, after, process, ratio
 from benchmarks.place import Place, elsewhere
 
 NEW = 100  # events to catch up on
@@ -37,37 +37,29 @@ def rows(place: Place) -> Iterator[Row]:
     size, root = place.size, place.root
     logs = sorted(root.glob("clankers-*.jsonl"))
     what = f"project --rebuild, {size.log:,} MB mixed log"
-    rebuild = place.clankers(root, "project", "--rebuild")
-    yield Row(
-        "rebuild/jq",
-        what,
-        "jq -c .id",
-        1.0,
-        "x",
-        ratio(rebuild, process("jq", "-c", ".id", *logs), size.long),
-    )
     floor = place.folder / "floor.db"
-    decoded = process(sys.executable, "-c", FLOOR, floor, *logs)
-    yield Row(
-        "rebuild/floor",
-        what,
-        "msgspec decodes, apsw upserts each event once",
-        1.5,
-        "x",
-        ratio(rebuild, after(lambda: floor.unlink(missing_ok=True), decoded), size.long),
+    turns = Turns(
+        size.long,
+        rebuild=place.clankers(root, "project", "--rebuild"),
+        jq=process("jq", "-c", ".id", *logs),
+        floor=after(lambda: floor.unlink(missing_ok=True), process(sys.executable, "-c", FLOOR, floor, *logs)),
     )
+    decoding = "msgspec decodes, apsw upserts each event once"
+    yield Row("rebuild/jq", what, "jq -c .id", 1.0, "x", turns.ratio("rebuild", "jq"))
+    yield Row("rebuild/floor", what, decoding, 1.5, "x", turns.ratio("rebuild", "floor"))
     floor.unlink()
 
     tenth = place.folder / "tenth"
     elsewhere(make_log, tenth, size.log // 10)
-    small = place.clankers(tenth, "project", "--rebuild")
+    large, again = turns.peak("rebuild"), turns.peak("rebuild")
+    small = Turns(1, rebuild=place.clankers(tenth, "project", "--rebuild")).peak("rebuild")
 
     def against_tenth() -> Measured:
-        it, that = peak(rebuild), peak(small)
+        it, that = large(), small()
         return Measured(f"{it:.0f} MiB", f"{that:.0f} MiB", it / that)
 
     def alone() -> Measured:
-        it = peak(rebuild)
+        it = again()
         return Measured(f"{it:.0f} MiB", "", it)
 
     yield Row("rebuild-memory/tenth", "its peak memory", f"itself at {size.log // 10:,} MB", 1.1, "x", against_tenth)

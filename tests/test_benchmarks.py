@@ -58,8 +58,16 @@ def test_the_log_is_what_both_clients_would_have_left(log: Path) -> None:
     assert len(prompts) > 2 * len(sessions)
     answered = [t for t in found["tools"] if t["success"] == 1]
     assert len(answered) > len(found["tools"]) / 2
-    own = [m for m in found["messages"] if not m["copied"] and m["created_at"]]
-    assert all(m["created_at"] >= sessions[m["session_id"]]["created_at"] for m in own)
+
+
+def test_a_session_was_created_once_however_many_turns_it_has(log: Path) -> None:
+    told: dict[str, list[int]] = {}
+    for line in map(json.loads, _lines(log)):
+        if line["type"] in {"session.created", "session.updated"}:
+            info = line["payload"]["properties"]["info"]
+            told.setdefault(info["id"], []).append(info["time"]["created"])
+    assert max(map(len, told.values())) > 50
+    assert all(len(set(times)) == 1 for times in told.values())
 
 
 def test_transcripts_are_where_the_client_keeps_them(tmp_path: Path) -> None:
@@ -158,3 +166,26 @@ def test_medians_of_both_sides_are_compared() -> None:
     ours, theirs = iter([1.0, 9.0, 2.0]), iter([1.0, 4.0, 4.0])
     done = measure.ratio(lambda: measure.Cost(next(ours), None), lambda: measure.Cost(next(theirs), None), 3)()
     assert done == ("2.00 s", "4.00 s", 0.5)
+
+
+def test_rows_that_share_runs_measure_them_once_and_anew_when_asked_again() -> None:
+    seen: list[str] = []
+
+    def run(name: str, *walls: float) -> measure.Run:
+        left = iter(walls)
+
+        def one() -> measure.Cost:
+            seen.append(name)
+            return measure.Cost(next(left), None)
+
+        return one
+
+    missing = measure.process("no-such-program")
+    turns = measure.Turns(2, a=run("a", 2, 2, 6, 6), b=run("b", 1, 1, 2, 2), c=run("c", 4, 4, 4, 4), d=missing)
+    first, second = turns.ratio("a", "b"), turns.ratio("a", "c")
+    assert (first().value, second().value) == (2, 0.5)
+    assert "".join(seen) == "abcabc"
+    assert (first().value, second().value) == (3, 1.5)
+    assert "".join(seen) == "abcabcabcabc"
+    with pytest.raises(measure.Skipped, match="no-such-program"):
+        turns.ratio("a", "d")()
