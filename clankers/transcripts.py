@@ -21,7 +21,7 @@ import stat
 import time
 from zlib import crc32
 
-from clankers import envelope, jsondoc, kinds, recorded, tombstones
+from clankers import envelope, jsondoc, kinds
 from clankers.cursor import Cursor, open_sessions
 from clankers.log import Log
 
@@ -45,6 +45,7 @@ _MAX_LINE = 256 << 20
 _PATIENCE = 0.25  # seconds a Stop hook waits for the answer to reach the file; 1 to 23 ms were measured
 _LONG_PATIENCE = 5.0  # seconds to wait for a hook that takes in a transcript
 _POLL = 0.002  # seconds
+_LOOK_BACK = 64 << 10  # bytes of what was read already in which a Stop hook looks for the answer
 _SETTLED = 60.0  # seconds after its last change that an ended session's files are taken to be complete
 _FORGOTTEN = 86400.0  # the same for a session that never said it ended
 _SWEEP = 64  # other sessions that one hook looks at
@@ -215,7 +216,10 @@ def _checked(session: str, path: Any) -> str:
 
 
 def _await_answer(files: _Files, hook: dict[str, Any]) -> None:
-    """Wait, for a short time, until the answer that `hook` reports is in the transcript: the client flushes it late."""
+    """Wait, for a short time, until the answer that `hook` reports is in the transcript: the client flushes it late.
+
+    Another session's hook may have taken it in already: then it is what was said last in the part that was read.
+    """
     answer = hook.get("last_assistant_message")
     if not isinstance(answer, str) or not answer:
         return
@@ -227,14 +231,18 @@ def _await_answer(files: _Files, hook: dict[str, Any]) -> None:
         if os.sep in name:
             return
     deadline = time.monotonic() + _PATIENCE
-    offset = files.cursor.offsets.get(name, 0)
+    read = files.cursor.offsets.get(name, 0)
+    offset = max(read - _LOOK_BACK, 0)
     needle = answer.strip()
+    there = False
     while True:
         for at, raw in files.lines(name, offset):
             offset = at + len(raw)
             if b'"assistant"' in raw and needle in _texts(raw):
-                return
-        if time.monotonic() > deadline:
+                there = True
+            elif offset <= read and b'"type":"user"' in raw:
+                there = False  # it was the same answer to something else
+        if there or time.monotonic() > deadline:
             return
         time.sleep(_POLL)
 
@@ -454,11 +462,19 @@ class _Files:
 
     def _recorded(self, root: str, since: str) -> set[str]:
         """The ids of this session's records in the log, from the day `since` on."""
-        return set() if self.is_new else set(recorded.ids(root, self.session, since))
+        if self.is_new:
+            return set()
+        from clankers import recorded  # which a hook seldom needs, nor the next
+
+        return set(recorded.ids(root, self.session, since))
 
     def _forgotten(self, root: str) -> Container[str]:
         """The sessions whose past is not to come back; a tombstone cannot be older than its session."""
-        return tombstones.forgotten(root, self._born()) if self.forgotten is None else self.forgotten
+        if self.forgotten is not None:
+            return self.forgotten
+        from clankers import tombstones
+
+        return tombstones.forgotten(root, self._born())
 
     def _born(self) -> str:
         """The day of the transcript's first line: no record of it can be older. Empty where it does not say."""

@@ -702,6 +702,30 @@ def test_a_stop_hook_whose_answer_is_there_does_not_wait(
     assert f"{SESSION}:a-1" in ids(root)
 
 
+def test_a_stop_hook_whose_answer_was_taken_in_by_another_does_not_wait(
+    root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcripts, "_PATIENCE", 30)
+    client = Client(home)
+    client.say(*(user(n, pad="x" * 900) for n in range(100)), answer(1, "done"), {"type": "cost-state"})
+    fire(root, client.hook())
+    assert f"{SESSION}:a-1" in ids(root)
+    started = time.monotonic()
+    fire(root, client.hook("Stop", last_assistant_message="done"))
+    assert time.monotonic() - started < 10
+
+
+def test_a_stop_hook_waits_for_an_answer_that_was_given_before_to_something_else(root: Path, home: Path) -> None:
+    client = Client(home)
+    client.say(user(1), answer(1, "done"), user(2))
+    fire(root, client.hook())
+    flush = threading.Timer(0.05, client.say, [answer(2, "done")])
+    flush.start()
+    fire(root, client.hook("Stop", last_assistant_message="done"))
+    assert f"{SESSION}:a-2" in ids(root)
+    flush.join()
+
+
 @pytest.mark.parametrize("event", ["Stop", "SubagentStop", "StopFailure"])
 def test_a_stop_hook_whose_answer_never_comes_returns(root: Path, home: Path, event: str) -> None:
     client = Client(home)
