@@ -5,7 +5,7 @@ hook announces is taken in at once.
 
 A record's id comes from its source, so the same record imported twice bears the same id:
 
-    <session>[/<agent>]:<uuid>          a line that bears a uuid
+    <session>[/<agent>]:<uuid>#<crc>    a line that bears a uuid, by it and its content, for one uuid may have two
     <session>[/<agent>]@<offset>#<crc>  a state line, by its byte offset in the file and its content
     <session>/<agent>#<crc>             a subagent's .meta.json, by its content
 
@@ -369,7 +369,8 @@ class _Files:
         text = jsondoc.trim(raw)
         if not text:
             return None
-        by_offset = f"{owner}@{at}#{crc32(text):08x}"
+        crc = f"{crc32(text):08x}"
+        by_offset = f"{owner}@{at}#{crc}"
         try:
             line, error = jsondoc.parse(text), "not a JSON object"
         except jsondoc.NotJSONError as e:
@@ -387,7 +388,7 @@ class _Files:
             if isinstance(what, str) and what in LEFT_OUT_ATTACHMENTS:
                 return None
         uuid = line.get("uuid")
-        id = f"{owner}:{uuid}" if _is_name(uuid) else by_offset
+        id = f"{owner}:{uuid}#{crc}" if _is_name(uuid) else by_offset
         kind = KIND + (kind if isinstance(kind, str) and kind else kinds.UNKNOWN)[: kinds.MAX_KIND]
         return id, envelope.line(SOURCE, kind, text, level=kinds.level_of(kind, line), id=id, now_ns=now)
 

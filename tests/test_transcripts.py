@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ import pytest
 from clankers import envelope, transcripts
 from clankers.log import Log, file_name
 from clankers.reader import Event, log_files, read
+from clankers.verify import verify
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 OTHER = "66666666-7777-4888-8999-aaaaaaaaaaaa"
@@ -110,8 +112,13 @@ def events(root: Path) -> list[Event]:
 
 
 def ids(root: Path) -> list[str]:
-    """The ids of the transcripts' records, in the log's order; hooks' own lines left out."""
-    return [e.id for e in events(root) if e.type.startswith("transcript.") or e.type == "invalid"]
+    """The names of the transcripts' records, in the log's order; hooks' own lines left out."""
+    return [name(e) for e in events(root) if e.type.startswith("transcript.") or e.type == "invalid"]
+
+
+def name(event: Event) -> str:
+    """The event's id, without the content's CRC where a uuid names it."""
+    return event.id.rpartition("#")[0] if ":" in event.id else event.id
 
 
 def cursor_file(root: Path, session: str = SESSION) -> Path:
@@ -152,9 +159,30 @@ def test_a_line_with_uuid_is_named_by_it_and_a_state_line_by_its_place_and_conte
     client.say({"type": "summary"}, user(1), {"type": "mode"}, {"no": "type"})
     fire(root, client.hook())
     a, b, c, d = client.path.read_bytes().splitlines(keepends=True)
-    expected = [state(0, a), f"{SESSION}:u-1", state(len(a + b), c), state(len(a + b + c), d)]
-    assert ids(root) == expected
+    named = f"{SESSION}:u-1#{crc32(b.strip()):08x}"
+    expected = [state(0, a), named, state(len(a + b), c), state(len(a + b + c), d)]
+    assert [e.id for e in events(root) if e.type != "PreToolUse"] == expected
     assert [e.type for e in events(root)][-1] == "transcript.unknown"
+
+
+@pytest.mark.parametrize("how", ["one behind the other", "in the place of the other"])
+def test_two_contents_of_one_uuid_are_two_records_and_each_is_recorded_once(how: str, root: Path, home: Path) -> None:
+    client = Client(home)
+    client.say(user(1), user(2))
+    fire(root, client.hook())
+    second = {**user(1), "message": {"role": "user", "content": "something longer"}}
+    if how == "one behind the other":
+        client.say(second)
+    else:
+        client.path.write_bytes(encoded(second) + encoded(user(2)))
+    for cursors in ("kept", "lost", "lost again"):
+        if cursors != "kept":
+            shutil.rmtree(root / "cursors")
+        fire(root, client.hook())
+    found = [e for e in events(root) if e.type == "transcript.user"]
+    assert [bytes(e.payload) for e in found] == [encoded(one).strip() for one in (user(1), user(2), second)]
+    assert len({e.id for e in found}) == 3
+    assert verify(str(root)).bad == []
 
 
 def test_lines_that_repeat_the_request_are_left_out(root: Path, home: Path) -> None:
@@ -369,7 +397,7 @@ def test_a_complete_but_invalid_line_is_kept_as_invalid(root: Path, home: Path, 
     fire(root, client.hook())
     fire(root, client.hook())
     one, invalid, two = events(root)
-    assert [one.id, two.id] == uuids(1, 2)
+    assert [name(one), name(two)] == uuids(1, 2)
     assert (invalid.type, invalid.level, invalid.id) == ("invalid", "error", state(len(encoded(user(1))), bad))
     payload = json.loads(bytes(invalid.payload))
     assert "raw" in payload or "raw_b64" in payload
@@ -611,7 +639,7 @@ def test_subagents_files_and_their_descriptions_are_taken_in(root: Path, home: P
     for _ in range(2):
         fire(root, client.hook())
     assert_once(root)
-    by_id = {e.id: e for e in events(root)}
+    by_id = {name(e): e for e in events(root)}
     mode = state(len(encoded(user(2))), encoded({"type": "mode"}), f"{SESSION}/ab12")
     (described,) = (id for id in by_id if id.startswith(f"{SESSION}/ab12#"))
     assert set(by_id) == {*uuids(1), f"{SESSION}/ab12:u-2", mode, described}
