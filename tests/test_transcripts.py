@@ -16,9 +16,10 @@ from zlib import crc32
 
 import pytest
 
-from clankers import envelope, transcripts
+from clankers import envelope, session_files, transcripts
 from clankers.log import Log, file_name
 from clankers.reader import Event, log_files, read
+from clankers.session_files import META, TranscriptError
 from clankers.verify import verify
 
 SESSION = "11111111-2222-4333-8444-555555555555"
@@ -514,7 +515,7 @@ def test_what_does_not_look_like_the_sessions_transcript_is_refused(root: Path, 
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             if not Path(path).is_dir():
                 Path(path).write_bytes(encoded(user("secret")))
-        with pytest.raises(transcripts.TranscriptError):
+        with pytest.raises(TranscriptError):
             fire(root, {"session_id": session, "transcript_path": path, "hook_event_name": "Stop"})
     assert ids(root) == []
 
@@ -535,7 +536,7 @@ def test_a_refused_transcript_keeps_no_other_session_from_being_taken_in(root: P
     with Log(str(root)) as log:
         try:
             transcripts.after_hooks(log, [bad.hook(), good.hook()])
-        except transcripts.TranscriptError as e:
+        except TranscriptError as e:
             message = str(e)
     assert str(bad.path) in message
     assert ids(root) == uuids(1)
@@ -552,7 +553,7 @@ def test_a_transcript_that_became_a_link_keeps_no_other_session_from_being_swept
         client.path.unlink()
         client.path.symlink_to("/dev/null")
     for _ in range(2):
-        with contextlib.suppress(transcripts.TranscriptError):  # telling it is right; giving up is not
+        with contextlib.suppress(TranscriptError):  # telling it is right; giving up is not
             sweep(root)
     assert_once(root)
     assert {f"{client.session}:u-2" for client in clients[1::2]} <= set(ids(root))
@@ -643,7 +644,7 @@ def test_subagents_files_and_their_descriptions_are_taken_in(root: Path, home: P
     mode = state(len(encoded(user(2))), encoded({"type": "mode"}), f"{SESSION}/ab12")
     (described,) = (id for id in by_id if id.startswith(f"{SESSION}/ab12#"))
     assert set(by_id) == {*uuids(1), f"{SESSION}/ab12:u-2", mode, described}
-    assert by_id[described].type == transcripts.META
+    assert by_id[described].type == META
     assert json.loads(bytes(by_id[described].payload)) == {
         "sessionId": SESSION,
         "agentId": "ab12",
@@ -659,7 +660,7 @@ def test_a_description_that_changes_is_taken_in_again_and_a_half_written_one_lat
         meta.write_text(text, "utf-8")
         os.utime(meta, ns=(n * 10**9, n * 10**9))
         fire(root, client.hook())
-    described = [e for e in events(root) if e.type == transcripts.META]
+    described = [e for e in events(root) if e.type == META]
     assert [json.loads(bytes(e.payload))["meta"]["agentType"] for e in described][:1] == ["a"]
     assert len({e.id for e in described}) == 2
 
@@ -685,7 +686,7 @@ def test_a_link_among_subagents_files_keeps_no_other_out(root: Path, home: Path)
     for _ in range(2):
         try:
             fire(root, client.hook())
-        except transcripts.TranscriptError as e:
+        except TranscriptError as e:
             assert "agent-b" in str(e)  # noqa: PT017 (telling it is right; giving up is not)
     assert ids(root) == [*uuids(1), f"{SESSION}/a:u-a", f"{SESSION}/c:u-c"]
 
@@ -863,7 +864,7 @@ def test_a_line_longer_than_a_hooks_share_is_taken_in_whole(
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
 def test_where_a_read_ends_does_not_matter(root: Path, home: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcripts, "_CHUNK", chunk)
+    monkeypatch.setattr(session_files, "_CHUNK", chunk)
     client = Client(home)
     client.say(*(user(n) for n in range(10)), b"\n", {"type": "mode"}, b'{"half')
     fire(root, client.hook())

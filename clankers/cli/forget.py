@@ -28,7 +28,8 @@ from clankers.cli.first_backfill import lock_path
 from clankers.cli.output import clean, console, local_time, progress_bar, short_bytes, table
 from clankers.errors import EX_FAIL, BusyError, UsageError
 from clankers.locks import NamedLock
-from clankers.transcripts import TranscriptError, pass_over
+from clankers.session_files import TranscriptError
+from clankers.transcripts import pass_over
 from projector.belongs import Sessions
 from projector.forgetting import Found, blank, look
 from projector.lock import PATIENCE, ProjectorLock
