@@ -14,6 +14,7 @@ from clankers.days import sizes
 from clankers.errors import BusyError, ClankersError
 from clankers.log import Log
 from clankers.reader import read
+from clankers.session_files import TranscriptError
 from projector.lock import ProjectorLock
 from projector.reading import open_read_only
 from projector.rebuild import update
@@ -67,7 +68,7 @@ def sweep() -> None:
     try:
         with Log(paths.data_root()) as log:
             transcripts.sweep(log)
-    except (OSError, transcripts.TranscriptError) as e:
+    except (OSError, TranscriptError) as e:
         print(f"clankers: a transcript was not read: {clean(str(e))}", file=sys.stderr)
 
 

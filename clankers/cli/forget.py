@@ -30,7 +30,8 @@ from clankers.copies import DAMAGED, copies
 from clankers.days import PACKED
 from clankers.errors import EX_FAIL, BusyError, UsageError
 from clankers.locks import NamedLock
-from clankers.transcripts import TranscriptError, pass_over
+from clankers.session_files import TranscriptError
+from clankers.transcripts import pass_over
 from projector.belongs import Sessions
 from projector.forgetting import Found, blank, empty_wal, look
 from projector.lock import PATIENCE, ProjectorLock
