@@ -280,9 +280,9 @@ class _Files:
             cursor.known, cursor.busy = True, False
             cursor.save()
             return 0
-        today = envelope.day_of(time.time_ns())
-        since = cursor.since or self._born() if cursor.busy or not cursor.known else today
+        since = today = envelope.day_of(time.time_ns())
         if cursor.busy or not cursor.known:
+            since = cursor.since or self._born()
             seen = self._recorded(log.root, since)
         if not cursor.known:
             self.pass_over(self._forgotten(log.root))
