@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.commands import POSIX_ONLY, call, environment
@@ -149,14 +150,15 @@ def test_watchers_killed_at_any_moment_leave_whole_rows_and_lose_none(size: int,
                 clankers("project", "--watch"), stdout=out, stderr=out, env=environment(place.root)
             ) as process,
         ):
-            if at_work:
-                wait_for(lambda: b"new events" in told.read_bytes())
-                for _ in range(chance.randrange(1, 4)):
-                    place.grow(chance.randrange(1, 60))
             try:
-                process.wait(timeout=chance.uniform(0, 0.5))
-            except subprocess.TimeoutExpired:
-                process.kill()
+                if at_work:
+                    wait_for(lambda: b"new events" in told.read_bytes(), seconds=60)
+                    for _ in range(chance.randrange(1, 4)):
+                        place.grow(chance.randrange(1, 60))
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=chance.uniform(0, 0.5))
+            finally:
+                process.kill()  # also where it did not get to work in time: else it is waited for without end
             code = process.wait()
         assert b"Traceback" not in told.read_bytes()
         return code, "at work" if at_work else "while it begins"
