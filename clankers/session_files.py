@@ -77,13 +77,15 @@ class SessionFiles:
             cursor.known, cursor.busy = True, False
             cursor.save()
             return 0
+        since = today = envelope.day_of(time.time_ns())
         if cursor.busy or not cursor.known:
-            seen = self._recorded(log.root, cursor.since or self._born())
+            since = cursor.since or self._born()
+            seen = self._recorded(log.root, since)
         if not cursor.known:
             self.pass_over(self._forgotten(log.root))
             metas = self._new_metas()
-        if not cursor.busy:  # else the append that was cut off began on an earlier day, perhaps
-            cursor.since = envelope.day_of(time.time_ns())
+        # What is recorded may be of earlier days: who comes after a kill has to look there, too.
+        cursor.since = since if cursor.busy or seen else today
         cursor.known = cursor.busy = True
         cursor.save()
         new = sum(self._take_in_metas(log, metas, seen))
@@ -92,13 +94,15 @@ class SessionFiles:
             try:
                 if self._rewritten(name):  # then the ids of its lines tell what is new
                     cursor.offsets[name] = 0
-                    seen |= self._recorded(log.root, self._born())
+                    cursor.since = self._born()
+                    seen |= self._recorded(log.root, cursor.since)
                     self.pass_over(self._forgotten(log.root), [name])
                 new += self._take_in_file(log, name, seen, budget)
             except TranscriptError as e:
                 failure = failure or e
         log.sync()  # before the cursor says that it was read: what a failing disk lost is then read again
-        cursor.busy = False
+        # Where the budget ended, what is recorded already may still lie ahead: the next look compares again.
+        cursor.busy = bool(seen) and budget is not None and self.taken >= budget
         cursor.save()
         if failure:
             raise failure

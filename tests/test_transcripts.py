@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -834,6 +834,75 @@ def test_a_hooks_share_is_respected_with_real_sizes(root: Path, home: Path) -> N
     assert len(ids(root)) == transcripts.HOOK_BYTES // (1 << 19)
     sweep(root)
     assert ids(root) == uuids(*range(20))
+
+
+def lose_the_cursor(root: Path, client: Client) -> None:
+    cursor_file(root).unlink()
+
+
+def die_before_the_cursor_is_saved(root: Path, client: Client) -> None:
+    cursor_file(root).write_bytes(
+        b'{"path":%s,"offsets":{},"metas":{},"ended":false,"since":"","busy":true}' % path(client)
+    )
+
+
+def rewrite_the_transcript(root: Path, client: Client) -> None:
+    lines = client.path.read_bytes().splitlines(keepends=True)
+    client.path.write_bytes(b"".join([*lines[:3], encoded(user("put in", pad="x" * 77)), *lines[3:]]))
+
+
+def path(client: Client) -> bytes:
+    return json.dumps(str(client.path)).encode()
+
+
+@pytest.mark.parametrize("damage", [lose_the_cursor, die_before_the_cursor_is_saved, rewrite_the_transcript])
+def test_what_is_recorded_beyond_a_hooks_share_is_not_recorded_again_by_the_next(
+    root: Path, home: Path, damage: Callable[[Path, Client], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the day before, too. The last lines, a subagent's among them, are met by a hook that nothing befell."""
+    client = Client(home)
+    now = time.time_ns()
+    born = envelope.stamp(now - DAY_NS)
+    client.say(*(user(n, timestamp=born) for n in range(60)))
+    client.say(*(user(n) for n in range(60, 70)), agent="a1")
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: now - DAY_NS)
+        fire(root, client.hook())
+    recorded = ids(root)
+    damage(root, client)
+    monkeypatch.setattr(transcripts, "HOOK_BYTES", 20 * len(encoded(user(10, timestamp=born))))
+    for n in range(6):
+        client.say(user(f"new {n}"))
+        fire(root, client.hook())
+    sweep(root)
+    assert_once(root)
+    assert set(ids(root)) >= {*recorded, *uuids(*(f"new {n}" for n in range(6)))}
+    assert b'"busy":false' in cursor_file(root).read_bytes()
+
+
+def test_a_crash_after_the_cursor_was_lost_makes_no_duplicates_of_the_day_before(
+    root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(home)
+    now = time.time_ns()
+    client.say(*(user(n, timestamp=envelope.stamp(now - DAY_NS)) for n in range(5)))
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: now - DAY_NS)
+        fire(root, client.hook())
+    client.say(user("new"))
+    cursor_file(root).unlink()
+
+    def cut_off(_: Log) -> None:
+        raise OSError(5, "as good as dead")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "sync", cut_off)
+        with pytest.raises(OSError, match="as good as dead"):
+            fire(root, client.hook())
+    assert b'"busy":true' in cursor_file(root).read_bytes()
+    fire(root, client.hook())
+    assert_once(root)
+    assert sorted(ids(root)) == sorted(uuids(*range(5), "new"))
 
 
 def test_a_sweeps_budget_holds_for_all_sessions_together(root: Path, home: Path) -> None:

@@ -88,8 +88,8 @@ def open_current() -> apsw.Connection:
         db = _open_current(path, paths.data_root())
     except (OSError, *UNWRITABLE) as e:
         db = open_for_reading(path)
-        why = e.strerror if isinstance(e, OSError) else e
-        note = f"{path} is shown as it stands, for it cannot be written: {why}; {_ELSEWHERE}"
+        why = f"{e.filename}: {e.strerror}" if isinstance(e, OSError) and e.filename else e
+        note = f"{path} is shown as it stands, for it cannot be brought up to date: {why}; {_ELSEWHERE}"
         print(f"clankers: {clean(note)}", file=sys.stderr)
         return db
     start_first_backfill()

@@ -126,9 +126,35 @@ def killed_after(seconds: float, argv: list[str], root: Path, data: bytes = b"")
         return process.wait()
 
 
-def moment(chance: random.Random, usual: float) -> float:
-    """A moment of a process's life, or one shortly behind it; its work is in the last third."""
-    return usual * (chance.uniform(0, 1.3) if chance.random() < 0.3 else chance.uniform(0.6, 1.2))
+class Moments:
+    """Moments of a process's life, or shortly behind it, in seconds: `moments()`. Its work is in the last third.
+
+    How long it lives is measured anew now and then: the machine does other things too.
+
+    Args:
+        chance: what the moments are drawn with.
+        live: lets such a process live.
+    """
+
+    def __init__(self, chance: random.Random, live: Callable[[], object]) -> None:
+        self._chance = chance
+        self._live = live
+        self._drawn = 0
+
+    def __call__(self) -> float:
+        if not self._drawn % 25:
+            self._usual = self._measured()
+        self._drawn += 1
+        chance = self._chance
+        return self._usual * (chance.uniform(0, 1.3) if chance.random() < 0.3 else chance.uniform(0.6, 1.2))
+
+    def _measured(self) -> float:
+        found = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            self._live()
+            found.append(time.perf_counter() - begun)
+        return statistics.median(found)
 
 
 def until_killed(size: int, codes: list[int]) -> Iterator[int]:
@@ -147,16 +173,6 @@ def until_killed(size: int, codes: list[int]) -> Iterator[int]:
 
 def killed(codes: list[int]) -> int:
     return codes.count(-signal.SIGKILL)
-
-
-def usual_duration(action: Callable[[], object], *, times: int = 5) -> float:
-    """Seconds that `action` takes, usually."""
-    found = []
-    for _ in range(times):
-        begun = time.perf_counter()
-        action()
-        found.append(time.perf_counter() - begun)
-    return statistics.median(found)
 
 
 def touches(root: Path, argv: Callable[..., list[str]], data: bytes, **plan: Any) -> list[str]:

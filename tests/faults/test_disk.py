@@ -122,7 +122,7 @@ def test_a_root_on_a_read_only_file_system_is_told_and_taken_up_again(small_disk
         assert b"clankers.db.lock: Read-only file system; check" in told.err
     shown = run(root, clankers("query", "--json", "select id from sessions"))
     assert (shown.code, shown.out) == (0, b'[{"id": "ses_before"}]\n')
-    assert b"as it stands, for it cannot be written: Read-only file system" in shown.err
+    assert b"clankers.db.lock: Read-only file system; set CLANKERS_DB_PATH" in shown.err
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     assert run(root, clankers("append", "opencode"), numbered(2)).code == 0
     assert run(root, clankers("project")).code == 0

@@ -5,23 +5,23 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.commands import POSIX_ONLY, call, environment
 from tests.faults.common import (
     SEED,
+    Moments,
     Readers,
     clankers,
     figures,
     killed_after,
-    moment,
     run,
     sizes,
     struck,
     three_a_session,
     touches,
     until_killed,
-    usual_duration,
 )
 from tests.feeding import append
 from tests.test_project_cli import assert_whole, count, fresh_rows, rows, wait_for
@@ -127,15 +127,12 @@ def test_projectors_killed_at_a_touch_of_the_disk_leave_whole_rows_and_lose_none
 @sizes(2, 100)
 def test_projectors_killed_at_any_moment_leave_whole_rows_and_lose_none(size: int, tmp_path: Path) -> None:
     chance = random.Random(SEED + 1)
-    usual_place = Place(tmp_path / "usual", chance)
-    usual = {
-        args: usual_duration(lambda args=args: run(usual_place.root, clankers(*args)), times=3)  # type: ignore[misc]
-        for args in PLACES
-    }
+    usual = Place(tmp_path / "usual", chance)
+    moments = {args: Moments(chance, lambda args=args: run(usual.root, clankers(*args))) for args in PLACES}  # type: ignore[misc]
 
     def point(place: Place) -> tuple[int, str]:
         args = chance.choice(list(PLACES))
-        return killed_after(moment(chance, usual[args]), clankers(*args), place.root), args[-1].strip("-")
+        return killed_after(moments[args](), clankers(*args), place.root), args[-1].strip("-")
 
     kill_all_along("project, rebuild, at a moment", size, tmp_path, 2, point)
 
@@ -153,14 +150,15 @@ def test_watchers_killed_at_any_moment_leave_whole_rows_and_lose_none(size: int,
                 clankers("project", "--watch"), stdout=out, stderr=out, env=environment(place.root)
             ) as process,
         ):
-            if at_work:
-                wait_for(lambda: b"new events" in told.read_bytes())
-                for _ in range(chance.randrange(1, 4)):
-                    place.grow(chance.randrange(1, 60))
             try:
-                process.wait(timeout=chance.uniform(0, 0.5))
-            except subprocess.TimeoutExpired:
-                process.kill()
+                if at_work:
+                    wait_for(lambda: b"new events" in told.read_bytes(), seconds=60)
+                    for _ in range(chance.randrange(1, 4)):
+                        place.grow(chance.randrange(1, 60))
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=chance.uniform(0, 0.5))
+            finally:
+                process.kill()  # also where it did not get to work in time: else it is waited for without end
             code = process.wait()
         assert b"Traceback" not in told.read_bytes()
         return code, "at work" if at_work else "while it begins"

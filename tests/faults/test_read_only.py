@@ -147,7 +147,8 @@ def test_commands_that_read_show_the_database_as_it_stands_and_change_nothing(
     shown = bound(root, *SELECT)
     assert (shown.code, shown.out) == (0, ROWS)
     assert_told(shown)
-    assert b"is shown as it stands, for it cannot be written: Permission denied; set CLANKERS_DB_PATH" in shown.err
+    assert b"clankers.db is shown as it stands, for it cannot be brought up to date: " in shown.err
+    assert b"clankers.db.lock: Permission denied; set CLANKERS_DB_PATH to a file elsewhere" in shown.err
     listed = bound(root, "sessions")
     assert (listed.code, b"ses_before" in listed.out) == (0, True)
     assert listed.err == shown.err
