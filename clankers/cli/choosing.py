@@ -10,6 +10,7 @@ import apsw
 
 from clankers.errors import UsageError
 
+LAST = "last"  # stands for the session in which something happened last
 _SHOWN = 5  # ids of an ambiguous prefix
 
 
@@ -24,13 +25,16 @@ class Session(NamedTuple):
 
 
 def named(known: dict[str, Session], names: list[str]) -> list[Session]:
-    """The sessions whose ids are `names`, or begin so.
+    """The sessions whose ids are `names`, or begin so, or that `last` stands for.
 
     Raises:
         UsageError: a name is nobody's, or more than one's.
     """
     found = []
     for name in names:
+        if name == LAST and name not in known:
+            found.append(_last(known))
+            continue
         ids = [name] if name in known else [id for id in known if name and id.startswith(name)]
         if not ids:
             raise UsageError(
@@ -41,6 +45,23 @@ def named(known: dict[str, Session], names: list[str]) -> list[Session]:
             raise UsageError(f"{name!r} is the beginning of {len(ids):,} sessions: {shown}; write more of the id")
         found.append(known[ids[0]])
     return found
+
+
+def _last(known: dict[str, Session]) -> Session:
+    """The session in which something happened last; where that was in a subagent's, the one that called it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    # Of several at that time the one that began last: `known` has it behind the others.
+    one = max(reversed(known.values()), key=lambda one: -1 if one.updated is None else one.updated, default=None)
+    if one is None:
+        raise UsageError("there is no last session: none is recorded, or none is left by what was asked for")
+    seen = {one.id}
+    while one.parent in known and one.parent not in seen:  # whose log says that it is its own grandparent
+        one = known[one.parent]
+        seen.add(one.id)
+    return one
 
 
 def in_project(known: dict[str, Session], project: Path) -> list[Session]:
