@@ -17,6 +17,7 @@ COMMANDS = {
     "doctor": ("doctor", "command"),
     "backfill": ("backfill", "command"),
     "sessions": ("sessions", "command"),
+    "show": ("show", "command"),
     "query": ("query", "command"),
     "project": ("project", "command"),
     "archive": ("archive", "command"),

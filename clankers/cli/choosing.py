@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import apsw
 
+from clankers.cli.filters import Filters
 from clankers.errors import UsageError
 
 LAST = "last"  # stands for the session in which something happened last
@@ -122,10 +123,12 @@ def _family(known: dict[str, Session], children: dict[str, list[str]], one: Sess
     return list(found.values())
 
 
-def all_sessions(db: apsw.Connection) -> dict[str, Session]:
-    """The sessions in a database by id, the oldest first."""
+def all_sessions(db: apsw.Connection, asked: Filters = Filters()) -> dict[str, Session]:  # noqa: B008 (does not change)
+    """The sessions in a database by id that are `asked` for, the oldest first."""
     rows = db.execute(
         "SELECT id, parent_id, title, project_path, max(coalesce(updated_at, ended_at, created_at), "
-        "coalesce(ended_at, updated_at, created_at)) FROM sessions ORDER BY created_at, id"
+        "coalesce(ended_at, updated_at, created_at)) "
+        f"FROM sessions AS s WHERE {asked.sessions()} ORDER BY created_at, id",
+        asked.values,
     )
     return {row[0]: Session(*row) for row in rows}
