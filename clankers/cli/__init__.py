@@ -18,6 +18,7 @@ COMMANDS = {
     "backfill": ("backfill", "command"),
     "sessions": ("sessions", "command"),
     "show": ("show", "command"),
+    "export": ("export", "command"),
     "query": ("query", "command"),
     "project": ("project", "command"),
     "archive": ("archive", "command"),
