@@ -64,7 +64,7 @@ class Sessions:
 
         A line that cannot be read is theirs where the id of one stands in it as it is.
         """
-        if self._plain and not any(one in line.raw for one in self._bytes.values()):
+        if not self.may_name(line.raw):
             return None, True
         if line.event is not None:
             try:
@@ -74,6 +74,10 @@ class Sessions:
             else:
                 return (id if id in self.ids else None), True
         return self.named_in(line.raw), False
+
+    def may_name(self, raw: bytes) -> bool:
+        """Whether the id of one may stand in `raw`; cheap, and never wrong where it says no."""
+        return not self._plain or any(one in raw for one in self._bytes.values())
 
     def named_in(self, raw: bytes) -> str | None:
         """The session whose id stands in `raw` first; None: none does."""

@@ -54,7 +54,7 @@ def run(root: Path, *args: str, **env: str) -> Result:
 
 def call(root: Path, *args: str, **env: str) -> Result:
     """The command in this process: what a process would add is only its start."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True), io.StringIO()  # bytes go there, too
     with (
         mock.patch.dict(os.environ, environment(root, **env), clear=True),
         mock.patch.object(sys, "argv", ["clankers", *args]),
@@ -62,7 +62,7 @@ def call(root: Path, *args: str, **env: str) -> Result:
         redirect_stderr(err),
     ):
         code = main()
-    return Result(code, out.getvalue(), err.getvalue())
+    return Result(code, out.buffer.getvalue().decode(), err.getvalue())
 
 
 def event(kind: str, **properties: Any) -> Record:

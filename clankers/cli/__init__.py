@@ -19,6 +19,8 @@ COMMANDS = {
     "doctor": ("doctor", "command"),
     "backfill": ("backfill", "command"),
     "sessions": ("sessions", "command"),
+    "show": ("show", "command"),
+    "export": ("export", "command"),
     "query": ("query", "command"),
     "project": ("project", "command"),
     "archive": ("archive", "command"),

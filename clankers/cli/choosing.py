@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import apsw
 
+from clankers.cli.filters import Filters
 from clankers.errors import UsageError
 
+LAST = "last"  # stands for the session in which something happened last
 _SHOWN = 5  # ids of an ambiguous prefix
 
 
@@ -24,13 +26,16 @@ class Session(NamedTuple):
 
 
 def named(known: dict[str, Session], names: list[str]) -> list[Session]:
-    """The sessions whose ids are `names`, or begin so.
+    """The sessions whose ids are `names`, or begin so, or that `last` stands for.
 
     Raises:
         UsageError: a name is nobody's, or more than one's.
     """
     found = []
     for name in names:
+        if name == LAST and name not in known:
+            found.append(_last(known))
+            continue
         ids = [name] if name in known else [id for id in known if name and id.startswith(name)]
         if not ids:
             raise UsageError(
@@ -41,6 +46,23 @@ def named(known: dict[str, Session], names: list[str]) -> list[Session]:
             raise UsageError(f"{name!r} is the beginning of {len(ids):,} sessions: {shown}; write more of the id")
         found.append(known[ids[0]])
     return found
+
+
+def _last(known: dict[str, Session]) -> Session:
+    """The session in which something happened last; where that was in a subagent's, the one that called it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    # Of several at that time the one that began last: `known` has it behind the others.
+    one = max(reversed(known.values()), key=lambda one: -1 if one.updated is None else one.updated, default=None)
+    if one is None:
+        raise UsageError("there is no last session: none is recorded, or none is left by what was asked for")
+    seen = {one.id}
+    while one.parent in known and one.parent not in seen:  # whose log says that it is its own grandparent
+        one = known[one.parent]
+        seen.add(one.id)
+    return one
 
 
 def in_project(known: dict[str, Session], project: Path) -> list[Session]:
@@ -101,10 +123,12 @@ def _family(known: dict[str, Session], children: dict[str, list[str]], one: Sess
     return list(found.values())
 
 
-def all_sessions(db: apsw.Connection) -> dict[str, Session]:
-    """The sessions in a database by id, the oldest first."""
+def all_sessions(db: apsw.Connection, asked: Filters = Filters()) -> dict[str, Session]:  # noqa: B008 (does not change)
+    """The sessions in a database by id that are `asked` for, the oldest first."""
     rows = db.execute(
         "SELECT id, parent_id, title, project_path, max(coalesce(updated_at, ended_at, created_at), "
-        "coalesce(ended_at, updated_at, created_at)) FROM sessions ORDER BY created_at, id"
+        "coalesce(ended_at, updated_at, created_at)) "
+        f"FROM sessions AS s WHERE {asked.sessions()} ORDER BY created_at, id",
+        asked.values,
     )
     return {row[0]: Session(*row) for row in rows}

@@ -1,10 +1,14 @@
 """Printing for people: tables, numbers, times. Recorded text is untrusted: it never reaches a terminal as it is."""
 
 import json
+import os
 import re
+import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from time import monotonic
 
@@ -32,6 +36,29 @@ def print_json(value: object) -> None:
 def console() -> Console:
     """Standard output; as wide as needed where it is no terminal, so that pipes get whole cells."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 1_000_000)
+
+
+@contextmanager
+def paged(out: Console) -> Iterator[Console]:
+    """What is printed on it goes through `$PAGER`, on a terminal; else it goes out as it comes."""
+    command = shlex.split(os.environ.get("PAGER", "less"))
+    if not (sys.stdout.isatty() and sys.stdin.isatty() and command and shutil.which(command[0])):
+        yield out
+        return
+    # As git does: colours as they are, and nothing to leave where all fits on the screen.
+    environment = {"LESS": "FRX", "LESSCHARSET": "utf-8"} | os.environ
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, encoding="utf-8") as pager:
+        assert pager.stdin
+        with suppress(BrokenPipeError):  # seen enough
+            yield Console(file=pager.stdin, highlight=False, width=out.width, force_terminal=True)
+        with suppress(BrokenPipeError):
+            pager.stdin.close()
+        while True:
+            try:
+                pager.wait()
+            except KeyboardInterrupt:  # is the pager's to act on
+                continue
+            break
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:

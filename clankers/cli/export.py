@@ -1,0 +1,176 @@
+"""`clankers export`: sessions as a document or as lines of the log, or all tables as Parquet. Scrubbed by default."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Annotated
+
+import apsw
+import typer
+
+from clankers import paths
+from clankers.cli.choosing import all_sessions, named
+from clankers.cli.current import log_bytes, open_current
+from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
+from clankers.cli.output import clean, counting_bar, progress_bar
+from clankers.errors import UsageError
+from clankers.reading.conversation import Conversation, conversation, subagents
+from clankers.reading.masking import Masks
+
+
+class Format(StrEnum):
+    """What a session is exported as."""
+
+    MD = "md"
+    HTML = "html"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+def command(
+    sessions: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SESSION...", help="Ids, or how they begin, or `last`.", show_default=False),
+    ] = None,
+    to: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; `-` is stdout. For Parquet a directory.")
+    ] = "-",
+    format: Annotated[
+        Format | None,
+        typer.Option(help="Else by FILE's ending, else Markdown. `jsonl`: the log's lines; `parquet`: all tables."),
+    ] = None,
+    no_scrub: Annotated[bool, typer.Option("--no-scrub", help="Leave credentials as they are.")] = False,
+    source: Sources = None,
+    project: Project = None,
+    model: Model = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Take sessions elsewhere: as Markdown, one HTML file, or JSONL; or everything as Parquet.
+
+    Without SESSION all sessions that --source, --project, --model, --since and --until leave.
+    """
+    asked = filters(source, project, model, since, until)
+    form = format or _by_ending(to)
+    if form is Format.PARQUET:
+        if sessions or asked:
+            raise UsageError("parquet takes all tables whole; SESSION and filters are for md, html and jsonl")
+        if to == "-":
+            raise UsageError("parquet is one file a table: name a directory by -o")
+    elif not sessions and not asked:
+        raise UsageError("say what to export: SESSION..., `last`, or filters as --project . or --since 7d")
+    masks = Masks()
+    db = open_current()
+    try:
+        if form is Format.PARQUET:
+            _tables(db, to, None if no_scrub else masks)
+        else:
+            found = chosen(db, sessions or [], asked)
+            write(to, render(found, form, None if no_scrub else masks))
+    finally:
+        db.close()
+    if masks.counts:
+        kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(masks.counts.items()))
+        print(f"clankers: {masks.counts.total()} credentials masked ({kinds}); --no-scrub leaves them", file=sys.stderr)
+
+
+def chosen(db: apsw.Connection, names: list[str], asked: Filters) -> list[Conversation]:
+    """The conversations that are meant, each once; subagents are within those of their callers.
+
+    Raises:
+        UsageError: a name is nobody's, or more than one's; or there is nothing.
+    """
+    known = all_sessions(db, asked)
+    # Who filters means conversations: a subagent comes with its own.
+    ids = (
+        [one.id for one in named(known, names)]
+        if names
+        else [id for id, one in known.items() if one.parent not in known]
+    )
+    if not ids:
+        raise UsageError("no session is left by what was asked for; nothing was exported")
+    return [conversation(db, id) for id in dict.fromkeys(ids)]
+
+
+def render(found: list[Conversation], form: Format, masks: Masks | None) -> Iterator[bytes]:
+    """The pieces of the file that `found` make."""
+    if form is Format.JSONL:
+        yield from _lines(found, masks)
+        return
+    hidden = [masks.conversation(one) for one in found] if masks else found
+    pieces: Iterable[str]
+    if form is Format.HTML:
+        from clankers.reading.html import html
+
+        pieces = html(hidden)
+    else:
+        from clankers.reading.markdown import markdown
+
+        pieces = (f"{block}\n\n" for one in hidden for block in markdown(one))
+    for piece in pieces:
+        yield piece.encode()
+
+
+def write(to: str, pieces: Iterable[bytes]) -> None:
+    """Write to the file `to`, whole or not at all; `-` is stdout.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if to == "-":
+        for piece in pieces:
+            if sys.stdout.isatty():  # what is recorded must not steer it
+                print("\n".join(map(clean, piece.decode("utf-8", "replace").split("\n"))), end="")
+            else:
+                sys.stdout.flush()
+                sys.stdout.buffer.write(piece)
+        return
+    unfinished = f"{to}.unfinished"
+    try:
+        with open(unfinished, "wb") as f:
+            f.writelines(pieces)
+        os.replace(unfinished, to)
+    except BaseException:
+        if os.path.exists(unfinished):
+            os.unlink(unfinished)
+        raise
+
+
+def _by_ending(to: str) -> Format:
+    ending = os.path.splitext(to)[1].lower()
+    return {".html": Format.HTML, ".htm": Format.HTML, ".jsonl": Format.JSONL, ".parquet": Format.PARQUET}.get(
+        ending, Format.MD
+    )
+
+
+def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
+    """The log's lines of sessions and their subagents, as they stand there."""
+    from clankers.scrub import masked
+    from clankers.secrets import hints
+    from projector.belongs import Sessions
+    from projector.evidence import evidence
+
+    ids = {inner.session.id for one in found for inner in (one, *subagents(one))}
+    root = paths.data_root()
+    unusable = 0
+    with progress_bar("Looking through the log", log_bytes(root)) as step:
+        for one in evidence(root, Sessions(ids), step):
+            if one.line.event is None:
+                unusable += 1
+                continue
+            raw = one.line.raw
+            if masks and hints(raw):
+                raw, counts = masked(raw)
+                masks.counts += counts
+            yield raw + b"\n"
+    if unusable:
+        print(f"clankers: {unusable} lines that name a session cannot be read; left out", file=sys.stderr)
+
+
+def _tables(db: apsw.Connection, folder: str, masks: Masks | None) -> None:
+    from clankers.reading.parquet import write_tables
+
+    with counting_bar("Writing rows") as step:
+        done = write_tables(db, folder, masks.text if masks else str, step)
+    typer.echo(f"{sum(done.values()):,} rows of {len(done)} tables in {clean(folder)}")

@@ -1,0 +1,308 @@
+"""`clankers show SESSION`: a conversation as a person reads it, or the lines of the log that it comes from."""
+
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple
+
+import apsw
+import msgspec
+import typer
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.rule import Rule
+from rich.segment import Segment
+from rich.text import Text
+
+from clankers import paths
+from clankers.cli.choosing import LAST, all_sessions, named
+from clankers.cli.current import log_bytes, open_current
+from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
+from clankers.cli.output import clean, console, local_time, paged, print_json, progress_bar
+from clankers.errors import UsageError
+from clankers.reading import words
+from clankers.reading.conversation import (
+    Compaction,
+    Conversation,
+    Failure,
+    Item,
+    Message,
+    Part,
+    Tool,
+    conversation,
+    subagents,
+)
+from projector.belongs import Sessions
+from projector.evidence import Evidence, evidence
+
+_INDENT = 2  # columns
+_NARROWEST = 20  # columns for what is indented, however deep
+_LINES = 8  # of what a call was given, and of what it gave back, that are shown
+_WIDTH = 400  # characters of a line of them
+_ABOUT = 200  # characters of what a call was about
+_MARKDOWN = 200_000  # characters; a longer answer is shown as it is
+_MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "open": ("…", "yellow")}
+_DIFF = {"+": "green", "-": "red"}
+
+
+class _Indented(NamedTuple):
+    """Something, moved to the right, without blanks behind its lines."""
+
+    what: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = max(options.max_width - _INDENT, _NARROWEST)
+        for line in console.render_lines(self.what, options.update(width=width, height=None), pad=False):
+            while line and not line[-1].text.strip() and not (line[-1].style and line[-1].style.bgcolor):
+                line.pop()
+            if line:
+                text, style, _ = line[-1]
+                if not (style and style.bgcolor):
+                    line[-1] = Segment(text.rstrip(), style)
+                yield Segment(" " * _INDENT)
+                yield from line
+            yield Segment.line()
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """A row of the database."""
+
+    table: str
+    id: str
+
+
+class RawLine(msgspec.Struct, kw_only=True):
+    """A line of the log that tells of a session or its subagents.
+
+    Attributes:
+        file: the day, in the data root.
+        line: its number, from 1.
+        offset: bytes before it, uncompressed.
+        rows: what it tells of; none where it only names the session, or cannot be read.
+        raw: the line.
+    """
+
+    file: str
+    line: int
+    offset: int
+    rows: list[Row]
+    raw: str
+
+
+class Look(NamedTuple):
+    """How much of a conversation is shown.
+
+    Attributes:
+        thinking: the model's thoughts too.
+        full: what calls were given and gave back, and what the client made up, to the last line.
+    """
+
+    thinking: bool = False
+    full: bool = False
+
+
+def command(
+    session: Annotated[
+        str, typer.Argument(metavar="SESSION", help="Its id, or how that begins, or `last`: the newest by activity.")
+    ] = LAST,
+    thinking: Annotated[bool, typer.Option("--thinking", help="The model's thoughts too.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="All of what tools were given and gave back.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The lines of the log it comes from: where each stands, and its rows.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One document; with --raw an array of lines.")] = False,
+    source: Sources = None,
+    project: Project = None,
+    model: Model = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Show a session: prompts, answers, tool calls, errors, subagents.
+
+    --source, --project, --model, --since and --until say among which sessions SESSION is looked for.
+    """
+    asked = filters(source, project, model, since, until)
+    if raw and (thinking or full):
+        raise UsageError("--raw shows the lines as they are; --thinking and --full are for the conversation")
+    db = open_current()
+    try:
+        found = find(db, session, asked)
+    finally:
+        db.close()
+    if raw:
+        _raw(found, as_json=as_json)
+    elif as_json:
+        print_json(msgspec.to_builtins(found))
+    else:
+        with paged(
+            Console(highlight=False)
+        ) as out:  # where it is no terminal, $COLUMNS or 80 wide: it is read, not cut up
+            for drawn in draw(found, Look(thinking, full)):
+                out.print(drawn)
+
+
+def find(db: apsw.Connection, name: str, asked: Filters) -> Conversation:
+    """The conversation that `name` means, an id, how one begins, or `last`, among those `asked` for.
+
+    Raises:
+        UsageError: it is nobody's, or more than one's.
+    """
+    return conversation(db, named(all_sessions(db, asked), [name])[0].id)
+
+
+def draw(found: Conversation, look: Look) -> Iterator[RenderableType]:
+    """The conversation for a terminal; text that is not ours is cleaned."""
+    session = found.session
+    yield Text(words.title(session), style="bold")
+    yield Text(" · ".join(words.facts(session)), style="dim")
+    yield Text(clean(session.id), style="dim")
+    yield from _items(found, look)
+
+
+def _items(found: Conversation, look: Look) -> Iterator[RenderableType]:
+    speaker = ""
+    if not found.items:
+        yield Text("\nNothing was said.", style="dim")
+    for item in found.items:
+        drawn = list(_item(item, look))
+        if not drawn:
+            continue
+        yield Text()
+        if isinstance(item, Message) and (words.speaker(item) != speaker or item.role == "user"):
+            speaker = words.speaker(item)
+            yield _heading(item, speaker)
+        yield from map(_Indented, drawn)
+
+
+def _heading(message: Message, speaker: str) -> Text:
+    style = "bold cyan" if speaker == "You" else "bold green" if message.role == "assistant" else "dim"
+    text = Text(speaker, style=style)
+    notes = [local_time(message.created_at)]
+    notes += ["copied"] * bool(message.copied) + ["taken back"] * (message.deleted_at is not None)
+    return text.append("  " + ", ".join(notes), style="not bold dim")
+
+
+def _item(item: Item, look: Look) -> Iterator[RenderableType]:
+    match item:
+        case Message():
+            yield from _pieces(item, look)
+            yield from (_failure(error) for error in item.errors)
+        case Tool():
+            yield from _tool(item, look)
+        case Failure():
+            yield _failure(item)
+        case Compaction():
+            yield _compaction(item)
+        case Conversation():
+            yield from _subagent(item, look)
+
+
+def _pieces(message: Message, look: Look) -> Iterator[RenderableType]:
+    first = True
+    for piece in message.pieces:
+        drawn = list(_tool(piece, look)) if isinstance(piece, Tool) else list(_part(message, piece, look))
+        if drawn and not first:
+            yield Text()
+        first = first and not drawn
+        yield from drawn
+
+
+def _part(message: Message, part: Part, look: Look) -> Iterator[RenderableType]:
+    text = words.said(part)
+    if not text or words.told_by_errors(message, text):
+        return
+    if part.type == "reasoning":
+        folded = f"thought, {words.count(len(text), 'character')}: --thinking shows it"
+        yield Text(text, style="dim italic") if look.thinking else Text(folded, style="dim italic")
+    elif message.synthetic or part.synthetic:
+        lines, left = (text, "") if look.full else words.shortened(text, 1, _ABOUT)
+        yield Text(lines + f"  {left}" * bool(left), style="dim")
+    elif message.role == "assistant" and part.type == "text" and len(text) <= _MARKDOWN:
+        yield _markdown(text)
+    else:
+        yield Text(text)
+
+
+def _markdown(text: str) -> RenderableType:
+    from rich.markdown import Markdown
+
+    from clankers.reading.parsing import parser
+
+    made = Markdown("", hyperlinks=False, code_theme="ansi_dark")  # the terminal's own colours fit its background
+    made.parsed = parser().parse(text)
+    return made
+
+
+def _tool(tool: Tool, look: Look) -> Iterator[RenderableType]:
+    mark, style = _MARKS[words.outcome(tool)]
+    head = Text(no_wrap=False)
+    head.append(f"{mark} ", style=style).append(clean(tool.tool_name or "tool"), style="bold")
+    about = words.about(tool)
+    head.append("  " + (about[:_ABOUT] + "…" if len(about) > _ABOUT else about))
+    if ended := words.ended(tool):
+        head.append(f"  {ended}", style=style if style == "red" else "dim")
+    yield head
+    for given in words.given(tool, whole=look.full):
+        yield _Indented(_given(given, look))
+    for inner in tool.subagents:
+        yield from _subagent(inner, look)
+    if result := words.result(tool):
+        lines, left = (result, "") if look.full else words.shortened(result, _LINES, _WIDTH)
+        shown = Text(lines, style="red" if words.outcome(tool) == "failed" else "dim")
+        yield _Indented(shown.append(f"\n{left}" * bool(left), style="dim italic"))
+
+
+def _given(given: words.Given, look: Look) -> Text:
+    lines, left = (given.text, "") if look.full else words.shortened(given.text, _LINES, _WIDTH)
+    text = Text()
+    if given.language == "diff":
+        for i, line in enumerate(lines.split("\n")):
+            text.append("\n" * bool(i)).append(line, style=_DIFF.get(line[:1], ""))
+    else:
+        name = f"{given.name}:" * bool(given.name)
+        text.append(name, style="dim italic").append(("\n" if "\n" in lines else " " * bool(name)) + lines)
+    return text.append(f"\n{left}" * bool(left), style="dim italic")
+
+
+def _failure(error: Failure) -> RenderableType:
+    return Text(f"✗ {words.failure(error)}", style="yellow" if error.will_retry else "bold red")
+
+
+def _compaction(one: Compaction) -> RenderableType:
+    return Rule(Text(words.compacted(one), style="dim"), style="dim")
+
+
+def _subagent(inner: Conversation, look: Look) -> Iterator[RenderableType]:
+    head = Text("⤷ ", style="magenta").append(words.of_subagent(inner), style="bold magenta")
+    within = Group(Text(" · ".join(words.sums(inner.session)), style="dim"), *_items(inner, look))
+    yield head
+    yield _Indented(within)
+
+
+def _raw(found: Conversation, *, as_json: bool) -> None:
+    ids = {found.session.id, *(inner.session.id for inner in subagents(found))}
+    root = paths.data_root()
+    with progress_bar("Looking through the log", log_bytes(root)) as step:
+        lines = list(evidence(root, Sessions(ids), step))
+    if as_json:
+        print_json(msgspec.to_builtins([_line(one) for one in lines]))
+        return
+    with paged(console()) as out:
+        for one in lines:
+            for drawn in _draw_line(one):
+                out.print(drawn, soft_wrap=True)
+
+
+def _line(one: Evidence) -> RawLine:
+    rows = [Row(table=table, id=id) for table, id in one.rows]
+    raw = one.line.raw.decode("utf-8", "replace")
+    return RawLine(file=one.file.name, line=one.line.number, offset=one.line.offset, rows=rows, raw=raw)
+
+
+def _draw_line(one: Evidence) -> Iterator[Text]:
+    event = one.line.event
+    what = f"{event.ts} {event.source} {event.type}" if event else f"unusable: {one.line.reason}"
+    tables: dict[str, list[str]] = {}
+    for table, id in one.rows:
+        tables.setdefault(table, []).append(id)
+    told = "; ".join(f"{table} {', '.join(ids)}" for table, ids in tables.items())
+    yield Text(f"{one.file.name}:{one.line.number}", style="bold").append(f"  {clean(what)}", style="dim")
+    yield Text(clean(f"  → {told}" if told else "  → no row; it names the session"), style="green")
+    yield Text(clean(one.line.raw.decode("utf-8", "replace")))

@@ -1,0 +1,141 @@
+"""A conversation as Markdown: readable as it is, and folded where GitHub and its like show it."""
+
+import re
+from collections.abc import Iterator
+from html import escape
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from clankers.cli.output import clean, local_time
+from clankers.reading import words
+from clankers.reading.conversation import Compaction, Conversation, Failure, Item, Message, Part, Tool
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_FENCE = re.compile(r"`{3,}")
+# What begins a tag, but for <https://...>.
+_TAG = re.compile(r"<(?=[A-Za-z/!?])(?!https?:|mailto:)")
+# Code, blocks and spans of it, in which nothing begins one.
+_CODE = re.compile(
+    r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n(?s:.*?)(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)"
+    r"|(?<!`)(?P<ticks>`+)(?!`)[^\n]+?(?<!`)(?P=ticks)(?!`)",
+    re.MULTILINE,
+)
+_LANGUAGE = re.compile(r"[\w+-]+")
+
+
+def markdown(found: Conversation) -> Iterator[str]:
+    """The blocks of a document; an empty line belongs between two of them."""
+    session = found.session
+    yield f"# {_text(words.title(session))}"
+    yield "\n".join(f"- {_text(fact)}" for fact in [*words.facts(session), clean(session.id)])
+    yield from _items(found, level=2)
+
+
+def _items(found: Conversation, level: int) -> Iterator[str]:
+    speaker = ""
+    for item in found.items:
+        blocks = list(_item(item, level))
+        if blocks and isinstance(item, Message) and (words.speaker(item) != speaker or item.role == "user"):
+            speaker = words.speaker(item)
+            notes = ["copied"] * bool(item.copied) + ["taken back"] * (item.deleted_at is not None)
+            yield f"{'#' * level} {_text(', '.join([f'{speaker} · {local_time(item.created_at)}', *notes]))}"
+        yield from blocks
+
+
+def _item(item: Item, level: int) -> Iterator[str]:
+    match item:
+        case Message():
+            for piece in item.pieces:
+                yield from _tool(piece, level) if isinstance(piece, Tool) else _part(item, piece)
+            yield from map(_failure, item.errors)
+        case Tool():
+            yield from _tool(item, level)
+        case Failure():
+            yield _failure(item)
+        case Compaction():
+            yield f"---\n\n*{_text(words.compacted(item))}*"
+        case Conversation():
+            yield from _subagent(item, level)
+
+
+def _part(message: Message, part: Part) -> Iterator[str]:
+    text = words.said(part)
+    if not text or words.told_by_errors(message, text):
+        return
+    if part.type == "reasoning":
+        yield from _folded("Thinking", _quoted(text))
+    elif message.synthetic or part.synthetic:
+        yield from _folded("Added by the client", _fenced(text))
+    elif message.role == "assistant" and part.type == "text":
+        yield _answer(text)  # is Markdown
+    else:
+        yield _quoted(text)
+
+
+def _tool(tool: Tool, level: int) -> Iterator[str]:
+    mark = {"ok": "✓", "failed": "✗", "open": "…"}[words.outcome(tool)]
+    head = " · ".join(one for one in (clean(tool.tool_name or "tool"), words.about(tool), words.ended(tool)) if one)
+    yield f"<details><summary>{mark} {escape(head)}</summary>"
+    for given in words.given(tool, whole=True):
+        if given.name:
+            yield f"{_text(given.name)}:"
+        yield _fenced(given.text, given.language)
+    if result := words.result(tool):
+        yield _fenced(result)
+    yield "</details>"
+    for inner in tool.subagents:
+        yield from _subagent(inner, level)
+
+
+def _subagent(inner: Conversation, level: int) -> Iterator[str]:
+    yield f"<details><summary>⤷ {escape(words.of_subagent(inner))}</summary>"
+    yield "\n".join(f"- {_text(fact)}" for fact in [*words.sums(inner.session), clean(inner.session.id)])
+    yield from _items(inner, min(level + 1, 6))
+    yield "</details>"
+
+
+def _answer(text: str) -> str:
+    """An answer's Markdown, in which what would be HTML is text, and that ends where it ends."""
+    safe, end = "", 0
+    for code in _CODE.finditer(text):
+        safe += _TAG.sub("&lt;", text[end : code.start()]) + code[0]
+        end = code.end()
+    safe += _TAG.sub("&lt;", text[end:])
+    if any(one.type.startswith("html_") for one in _tokens(safe)):  # what looked like code was none
+        safe = _TAG.sub("&lt;", text)
+    last = _tokens(f"{safe}\n\nend")[-1]
+    return f"{safe}\n{last.markup}" if last.type == "fence" else safe
+
+
+def _tokens(text: str) -> list[Token]:
+    tokens = MarkdownIt("commonmark").parse(text)
+    return [one for token in tokens for one in (token, *(token.children or ()))]
+
+
+def _failure(error: Failure) -> str:
+    return _quoted(f"✗ {words.failure(error)}")
+
+
+def _folded(summary: str, text: str) -> Iterator[str]:
+    yield f"<details><summary>{summary}</summary>"
+    yield text
+    yield "</details>"
+
+
+def _text(text: str) -> str:
+    r"""`text` in one line that means itself: `a\*b`."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def _quoted(text: str) -> str:
+    """Somebody's words that are no Markdown, line by line."""
+    return "\n".join(f"> {_text(line)}  ".rstrip() if not line else f"> {_text(line)}  " for line in text.split("\n"))
+
+
+def _fenced(text: str, language: str = "") -> str:
+    """Code, between more backticks than stand in it."""
+    longest = max(map(len, _FENCE.findall(text)), default=2)
+    fence = "`" * (longest + 1)
+    name = language.rsplit(".", 1)[-1] if language else ""
+    return f"{fence}{name if _LANGUAGE.fullmatch(name) else ''}\n{text}\n{fence}"
