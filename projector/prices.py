@@ -240,7 +240,14 @@ def look_up(provider: str, model: str, context: str) -> list[Rates]:
         elif constraint is not None:
             return [Rates()]
     us = _US if asked.get("inference_geo") == "us" else Decimal(1)
-    return [rates for start in sorted(starts) for rates in _rates(start, at(start)[1], us)]
+    found: list[Rates] = []
+    last: list[Any] = []
+    for start in sorted(starts):
+        rates = _rates(start, at(start)[1], us)
+        if (now := [one[1:] for one in rates]) != last:  # a day may change another context's prices alone
+            found += rates
+        last = now
+    return found
 
 
 _KINDS = (  # of tokens, each by the first price that there is; the order of `Rates`

@@ -262,6 +262,12 @@ def test_a_price_that_depends_on_what_is_not_recorded_is_not_known(provider: str
     assert look_up(provider, model, "") == [Rates()]
 
 
+def test_a_day_that_changes_nothing_makes_no_row() -> None:
+    """The model's fast mode was dearer from some day on; for others that was a day like any other."""
+    assert len(look_up("anthropic", OPUS, "")) == 1
+    assert [one.above for one in look_up("anthropic", SONNET, "")] == [0, 200_000, 0]
+
+
 # What the client says
 
 
