@@ -180,11 +180,19 @@ CREATE TABLE prices (
   PRIMARY KEY (provider, model, context, since, above)
 ) WITHOUT ROWID;
 
-CREATE VIEW v_unpriced AS  -- models whose price is not known, and what was spent on them
-SELECT source, provider, model, count(*) AS messages, count(DISTINCT session_id) AS sessions,
-  sum(ifnull(prompt_tokens, 0)) AS prompt_tokens, sum(ifnull(completion_tokens, 0)) AS completion_tokens,
-  sum(ifnull(cache_read_tokens, 0)) AS cache_read_tokens, sum(ifnull(cache_write_tokens, 0)) AS cache_write_tokens,
-  min(created_at) AS first_at, max(created_at) AS last_at
+CREATE VIEW v_unpriced AS  -- models whose price is not known, and what was spent on them; DuckDB asks for the types
+SELECT
+  source,
+  provider,
+  model,
+  CAST(count(*) AS INTEGER) AS messages,
+  CAST(count(DISTINCT session_id) AS INTEGER) AS sessions,
+  CAST(ifnull(sum(prompt_tokens), 0) AS INTEGER) AS prompt_tokens,
+  CAST(ifnull(sum(completion_tokens), 0) AS INTEGER) AS completion_tokens,
+  CAST(ifnull(sum(cache_read_tokens), 0) AS INTEGER) AS cache_read_tokens,
+  CAST(ifnull(sum(cache_write_tokens), 0) AS INTEGER) AS cache_write_tokens,
+  CAST(min(created_at) AS INTEGER) AS first_at,
+  CAST(max(created_at) AS INTEGER) AS last_at
 FROM messages WHERE cost_source = 'unknown' AND NOT copied GROUP BY provider, model, source;
 
 -- How far the log was read, and what was found on the way.
