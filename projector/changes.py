@@ -37,7 +37,14 @@ class SessionSeen(Struct, frozen=True, gc=False):
 
 
 class MessageSeen(Struct, gc=False):
-    """A prompt or a model's response. Told again and again as it grows; token counts never shrink."""
+    """A prompt or a model's response. Told again and again as it grows; token counts never shrink.
+
+    Attributes:
+        cache_write_1h_tokens: of `cache_write_tokens` those that are kept for an hour.
+        price_context: JSON text: what else the price depends on.
+        cost: US dollars, as the client tells it.
+        cost_source: left to `projector.prices`.
+    """
 
     id: str
     session_id: str
@@ -52,7 +59,11 @@ class MessageSeen(Struct, gc=False):
     reasoning_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    web_searches: int | None = None
+    price_context: str | None = None
     cost: float | None = None
+    cost_source: str | None = None
     finish_reason: str | None = None
     created_at: int | None = None
     completed_at: int | None = None

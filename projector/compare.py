@@ -12,13 +12,15 @@ import msgspec
 
 from clankers.errors import BusyError, ClankersError
 from clankers.locks import NamedLock
+from projector.prices import VERSION_KEY
 from projector.reading import uri
 from projector.rebuild import build
 from projector.replay import LogChangedError, replay
 from projector.store import BUSY_MS, open_database
 
-_NOT_OF_THE_LOG = frozenset({"meta"})
+_NOT_OF_THE_LOG = frozenset({"meta", "prices"})
 _NOT_COMPARED = frozenset({"tail"})  # which an archived day has not
+_OF_THE_PRICES = frozenset({"cost", "cost_source"})  # not compared where a watcher still prices with another table
 _SHOWN = 3  # ids of each kind
 _POLL = 0.05  # seconds between two looks whether both are of the same position in the log
 _STILL = 5.0  # seconds after which a live database that stays at another position will not get there by itself
@@ -150,6 +152,14 @@ def _positions(db: apsw.Connection, name: str) -> list[tuple[str, object]] | str
         return str(e)
 
 
+def _price_table(db: apsw.Connection, name: str) -> str | None:
+    try:
+        version: str | None = db.execute(f"SELECT value FROM {name}.meta WHERE key = ?", (VERSION_KEY,)).get
+    except apsw.SQLError:  # somebody dropped it
+        return None
+    return version
+
+
 def _differences(db: apsw.Connection, step: Callable[[int], object]) -> Iterator[Difference]:
     found = [problem for (problem,) in db.execute("PRAGMA live.integrity_check(10)")]
     if found != ["ok"]:
@@ -160,11 +170,14 @@ def _differences(db: apsw.Connection, step: Callable[[int], object]) -> Iterator
         "EXCEPT SELECT type || ' ' || name FROM live.sqlite_schema"
     ):
         yield Difference("", problem=f"the {what} is missing")
+    fresh, live = (_price_table(db, name) for name in ("main", "live"))
+    other_prices = fresh is not None and live is not None and fresh != live
+    left_out = _NOT_COMPARED | (_OF_THE_PRICES if other_prices else frozenset())
     tables = [t for (t,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid")]
     for table in tables:
         if table not in _NOT_OF_THE_LOG:
             try:
-                difference = _difference(db, table)
+                difference = _difference(db, table, left_out)
             except apsw.Error as e:
                 difference = Difference(table, problem=str(e))
             if difference:
@@ -172,10 +185,10 @@ def _differences(db: apsw.Connection, step: Callable[[int], object]) -> Iterator
         step(1)
 
 
-def _difference(db: apsw.Connection, table: str) -> Difference | None:
+def _difference(db: apsw.Connection, table: str, left_out: frozenset[str]) -> Difference | None:
     info = db.execute(f"SELECT name, pk FROM pragma_table_info('{table}', 'main')").fetchall()
     keys = [f'"{name}"' for name, pk in info if pk]
-    values = [f'"{name}"' for name, pk in info if not pk and name not in _NOT_COMPARED]
+    values = [f'"{name}"' for name, pk in info if not pk and name not in left_out]
     same = " AND ".join(f"a.{k} = b.{k}" for k in keys)
     shown = " || ' ' || ".join(f"coalesce(a.{k}, '')" for k in keys)
     shown = f"CAST({shown} AS BLOB)"  # whatever bytes it is

@@ -15,6 +15,7 @@ import apsw
 from clankers.errors import BusyError, ClankersError
 from clankers.paths import make_private
 from projector.meta import BACKFILL, read_meta, set_meta
+from projector.prices import reprice
 from projector.replay import LogChangedError, Replayed, replay
 from projector.store import BUSY_MS, OutdatedError, SchemaError, open_database
 
@@ -67,6 +68,7 @@ def update(path: str, root: str, *, progress: Callable[[int], object] | None = N
         return rebuild(path, root, progress=progress)
     try:
         done = replay(db, root, progress=progress)
+        reprice(db)
         checkpoint(db)
     except LogChangedError:
         return rebuild(path, root, progress=progress)

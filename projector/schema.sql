@@ -24,6 +24,8 @@ CREATE TABLE sessions (
   reasoning_tokens INTEGER NOT NULL DEFAULT 0,
   cache_read_tokens INTEGER NOT NULL DEFAULT 0,
   cache_write_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_write_1h_tokens INTEGER NOT NULL DEFAULT 0,  -- of cache_write_tokens those that are kept for an hour
+  cost_source TEXT,  -- 'client', 'prices', 'unknown', 'parent'
   message_count INTEGER NOT NULL DEFAULT 0,
   tool_call_count INTEGER NOT NULL DEFAULT 0,
   error_count INTEGER NOT NULL DEFAULT 0,
@@ -50,7 +52,11 @@ CREATE TABLE messages (
   reasoning_tokens INTEGER,
   cache_read_tokens INTEGER,
   cache_write_tokens INTEGER,
+  cache_write_1h_tokens INTEGER,
+  web_searches INTEGER,
+  price_context TEXT,  -- JSON: what else the price depends on, where it is not the usual
   cost REAL,
+  cost_source TEXT,  -- 'client', 'prices', 'unknown'
   finish_reason TEXT,
   synthetic INTEGER NOT NULL DEFAULT 0,
   copied INTEGER NOT NULL DEFAULT 0,
@@ -59,6 +65,7 @@ CREATE TABLE messages (
 );
 CREATE INDEX messages_by_session ON messages (session_id, created_at);
 CREATE INDEX messages_copied ON messages (session_id) WHERE copied;
+CREATE INDEX messages_unpriced ON messages (provider, model) WHERE cost_source = 'unknown';
 
 CREATE TABLE parts (
   id TEXT PRIMARY KEY,
@@ -155,6 +162,38 @@ CREATE TABLE projects (
 );
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
+
+-- What is asked of the price table that `meta` names, in US dollars per million tokens; NULL where it does not know.
+-- Of the rows of a model and context the last holds, by `since` and then `above`.
+CREATE TABLE prices (
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  context TEXT NOT NULL,  -- messages.price_context; empty for none
+  since INTEGER NOT NULL,  -- holds from then on
+  above INTEGER NOT NULL,  -- holds for requests of more input tokens, the cache's included; 0: for all
+  input REAL,
+  output REAL,
+  cache_read REAL,
+  cache_write REAL,
+  cache_write_1h REAL,
+  web_search REAL,  -- US dollars each
+  PRIMARY KEY (provider, model, context, since, above)
+) WITHOUT ROWID;
+
+CREATE VIEW v_unpriced AS  -- models whose price is not known, and what was spent on them; DuckDB asks for the types
+SELECT
+  source,
+  provider,
+  model,
+  CAST(count(*) AS INTEGER) AS messages,
+  CAST(count(DISTINCT session_id) AS INTEGER) AS sessions,
+  CAST(ifnull(sum(prompt_tokens), 0) AS INTEGER) AS prompt_tokens,
+  CAST(ifnull(sum(completion_tokens), 0) AS INTEGER) AS completion_tokens,
+  CAST(ifnull(sum(cache_read_tokens), 0) AS INTEGER) AS cache_read_tokens,
+  CAST(ifnull(sum(cache_write_tokens), 0) AS INTEGER) AS cache_write_tokens,
+  CAST(min(created_at) AS INTEGER) AS first_at,
+  CAST(max(created_at) AS INTEGER) AS last_at
+FROM messages WHERE cost_source = 'unknown' AND NOT copied GROUP BY provider, model, source;
 
 -- How far the log was read, and what was found on the way.
 

@@ -77,6 +77,8 @@ def _linked(db: apsw.Connection, sessions: set[str], touched: Touched) -> set[st
     for name, values in (("spawned_by", touched.tools), ("forked_from", touched.billed)):
         found |= {s for (s,) in db.executemany(links, [(value, name) for value in values])}
     found |= {p for (p,) in db.executemany(_FORKED_PARENT, [(session,) for session in sessions])}
+    payers = [(session, session in touched.billed) for session in sessions | found]
+    found |= {s for (s,) in db.executemany(_PAID_FOR, payers)}
     return found
 
 
@@ -84,6 +86,15 @@ _FORKED_PARENT = """
 SELECT fork.session_id FROM session_facts AS child
 JOIN session_facts AS fork ON fork.session_id = child.value AND fork.name = 'forked_from'
 WHERE child.session_id = ? AND child.name = 'parent_id'
+"""
+
+
+# Subagents, when it may be new whether their session's bill is known: it came, or tells from where it was forked.
+_PAID_FOR = """
+SELECT child.session_id FROM session_facts AS child
+WHERE child.value = ?1 AND child.name = 'parent_id' AND child.name IN ('parent_id', 'forked_from', 'spawned_by')
+AND (?2 OR EXISTS (SELECT 1 FROM session_facts WHERE session_id = ?1 AND name = 'forked_from'))
+AND EXISTS (SELECT 1 FROM cost_states WHERE session_id = ?1)
 """
 
 

@@ -20,11 +20,12 @@ from msgspec.structs import astuple
 
 from clankers.errors import ClankersError
 from projector.batch import Batch, Fact
+from projector.prices import CLIENT, Prices
 from projector.rows import TABLES, Row, edits
 from projector.settle import Touched, settle
 
 # Of the tables and of what the adapters make of the log. An older database is rebuilt. Raise it with either.
-VERSION = 4
+VERSION = 5
 APPLICATION_ID = 0x636C_6B72  # "clkr", so that file(1) and we know the file for ours
 BUSY_MS = 5000
 _CACHE_KIB = 32 << 10  # of pages: ids come in no order, and each goes to its place in an index
@@ -42,6 +43,9 @@ class OvertakenError(Exception):
     """Another projector wrote meanwhile: read the log again, from the position that stands in the database."""
 
 
+_TOLD_COST = f"iif(cost_source = '{CLIENT}', cost, NULL)"
+
+
 def _upsert(kind: type[Row]) -> str:
     names = [f'"{n}"' for n in kind.__struct_fields__]
     updates = ", ".join(f"{n} = excluded.{n}" for n in names[1:])
@@ -50,7 +54,8 @@ def _upsert(kind: type[Row]) -> str:
 
 
 def _select(kind: type[Row]) -> str:
-    names = ", ".join(f'"{n}"' for n in kind.__struct_fields__)
+    # A cost that was worked out is not what was told: it is worked out again from the merged row.
+    names = ", ".join(_TOLD_COST if n == "cost" else f'"{n}"' for n in kind.__struct_fields__)
     return f"SELECT {names} FROM {TABLES[kind]} WHERE id = ?"
 
 
@@ -141,6 +146,7 @@ class Store:
         db = self.db
         for kind in TABLES:
             self._join(batch, kind)
+        Prices(db).fill_in(batch.messages.values())
         db.executemany(
             "INSERT INTO sessions (id, source) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", batch.sources.items()
         )

@@ -15,7 +15,8 @@ _Facts = dict[str, tuple[int, Any]]  # rank and value, by name
 _FACTS = "SELECT session_id, name, rank, value FROM session_facts WHERE session_id = ?"
 _TOTALS = """
 SELECT ?1, count(*), ifnull(sum(prompt_tokens), 0), ifnull(sum(completion_tokens), 0), ifnull(sum(reasoning_tokens), 0),
-  ifnull(sum(cache_read_tokens), 0), ifnull(sum(cache_write_tokens), 0), sum(cost),
+  ifnull(sum(cache_read_tokens), 0), ifnull(sum(cache_write_tokens), 0), ifnull(sum(cache_write_1h_tokens), 0),
+  sum(cost), max(iif(cost_source = 'unknown', 2, cost_source = 'prices')),
   min(created_at), max(max(created_at, ifnull(completed_at, created_at))),
   (SELECT count(*) FROM tools WHERE session_id = ?1),
   (SELECT count(*) FROM session_errors WHERE session_id = ?1 AND NOT will_retry)
@@ -35,7 +36,8 @@ _UPDATE = """
 UPDATE sessions SET title = ?, project_path = ?, project_name = ?, model = ?, provider = ?, prompt_tokens = ?,
   completion_tokens = ?, cost = ?, created_at = ?, updated_at = ?, status = ?, parent_id = ?, forked_from = ?,
   agent = ?, client_version = ?, git_branch = ?, permission_mode = ?, reasoning_tokens = ?, cache_read_tokens = ?,
-  cache_write_tokens = ?, message_count = ?, tool_call_count = ?, error_count = ?, ended_at = ?, deleted_at = ?
+  cache_write_tokens = ?, cache_write_1h_tokens = ?, cost_source = ?, message_count = ?,
+  tool_call_count = ?, error_count = ?, ended_at = ?, deleted_at = ?
 WHERE id = ?
 """
 _PROJECT = """
@@ -83,7 +85,9 @@ def _row(
     def fact(name: str) -> Any:
         return facts.get(name, _UNSAID)[1]
 
-    count, input, output, reasoning, cache_read, cache_write, cost, first, last, tools, errors = totals
+    count, input, output, reasoning, cache_read, cache_write, for_an_hour, cost, worst, first, last, tools, errors = (
+        totals
+    )
     model, provider, agent = model_used
     # A fork's record starts with its origin's lines: its own first message tells when it began. A client that says
     # when a session was created (OpenCode) is believed, a hook's time only where there is nothing else.
@@ -95,8 +99,7 @@ def _row(
     parent = fact("parent_id")
     if spawned_by := fact("spawned_by"):  # a subagent of a subagent: the call stands in its parent's own record
         parent = db.execute("SELECT session_id FROM tools WHERE id = ?", (spawned_by,)).get or parent
-    if cost is None:  # no message says what it cost
-        cost = 0.0 if fact("billed") else _bill(db, session, fact("forked_from"))
+    cost, cost_source = _cost(db, session, facts, cost, worst)
     return (
         title,
         *_project(facts),
@@ -117,6 +120,8 @@ def _row(
         reasoning,
         cache_read,
         cache_write,
+        for_an_hour,
+        cost_source,
         count,
         tools,
         errors,
@@ -124,6 +129,34 @@ def _row(
         fact("deleted_at"),
         session,
     )
+
+
+def _cost(
+    db: apsw.Connection, session: str, facts: _Facts, spent: float | None, worst: int | None
+) -> tuple[float | None, str | None]:
+    """What a session cost, and who says so. The sum over all sessions counts everything once.
+
+    Args:
+        db: the database.
+        session: its id.
+        facts: what is told of it.
+        spent: what its messages cost; None where none of them costs anything.
+        worst: of the messages' `cost_source`: 0 for `client`, 1 for `prices`, 2 for `unknown`; None for none of them.
+    """
+    if worst == 0:
+        return spent, "client"
+    bill = _bill(db, session, facts.get("forked_from", _UNSAID)[1])
+    if bill is not None:
+        return bill, "client"
+    if parent := facts.get("parent_id", _UNSAID)[1]:  # whose lines it stands among, even if another subagent called it
+        origin = "SELECT value FROM session_facts WHERE session_id = ? AND name = 'forked_from'"
+        if _bill(db, parent, db.execute(origin, (parent,)).get) is not None:
+            return None, "parent"
+    if worst == 2:  # a part of a sum would pass for the whole
+        return None, "unknown"
+    if worst == 1:
+        return spent, "prices"
+    return (0.0, "client") if facts.get("billed", _UNSAID)[1] else (None, None)
 
 
 def _bill(db: apsw.Connection, session: str, origin: str | None) -> float | None:

@@ -28,12 +28,14 @@ from clankers.locks import watched
 from clankers.log import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.reader import LogFile, log_files
 from projector.meta import BACKFILL, PROBLEMS, read_meta
+from projector.prices import VERSION_KEY
 from projector.replay import LogChangedError, pending
 from projector.store import VERSION
 from projector.wire import millis
 
 _SPACE = 1 << 30  # bytes that should be free
 _RECENT_NS = 2 * 86400 * 10**9  # lines that cannot be used are a concern for so long
+_MODELS = 5  # without a price that are named
 _LOOK = 30  # days of the log in which the last event of a source is looked for: archived ones take their time
 
 
@@ -261,6 +263,7 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         else "every line could be used",
         'clankers query "select * from rejects" names each, with the reason; the raw lines are kept' if count else None,
     )
+    yield from _prices(db)
     done = read_meta(path, BACKFILL)
     if under_way():
         yield Finding(about, True, "the past is being taken in right now")
@@ -270,3 +273,23 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, True, "the past was not taken in: `clankers backfill` does it")
     for problem in filter(None, (read_meta(path, PROBLEMS) or "").split("\n")):
         yield Finding(about, False, f"not taken in: {problem}", "mend or remove it, then run `clankers backfill`")
+
+
+def _prices(db: apsw.Connection) -> Iterator[Finding]:
+    """Which models have no price: nothing is wrong then, but their messages have no cost."""
+    table = db.execute("SELECT value FROM meta WHERE key = ?", (VERSION_KEY,)).get
+    if table is None:
+        return
+    unknown = db.execute(
+        "SELECT coalesce(model, '(no name)'), sum(messages) FROM v_unpriced GROUP BY 1 ORDER BY 2 DESC"
+    )
+    models, messages = [], 0
+    for model, count in unknown:
+        models.append(str(model))
+        messages += count
+    if not models:
+        yield Finding("Database", True, f"every model has a price in {table}")
+        return
+    named = ", ".join(models[:_MODELS]) + (f" and {len(models) - _MODELS:,} more" if len(models) > _MODELS else "")
+    text = f"{table} has no price of {named}: {messages:,} messages are without a cost"
+    yield Finding("Database", True, text, 'clankers query "select * from v_unpriced"; a newer clankers may know them')

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Raw, field
@@ -29,11 +30,23 @@ _COMMAND_NAME = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
 _COMMAND_ARGS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 
 
+class CacheCreation(Wire):
+    ephemeral_1h_input_tokens: Count | None = None
+
+
+class ServerToolUse(Wire):
+    web_search_requests: Count | None = None
+
+
 class Usage(Wire):
     input_tokens: Count | None = None
     output_tokens: Count | None = None
     cache_read_input_tokens: Count | None = None
     cache_creation_input_tokens: Count | None = None
+    cache_creation: CacheCreation | None = None
+    server_tool_use: ServerToolUse | None = None
+    speed: str | None = None
+    inference_geo: str | None = None
 
 
 class Block(Wire):
@@ -275,6 +288,8 @@ def _assistant(_: Event, line: AssistantLine) -> list[Change]:
     id = unique(message.id, line.requestRef or session) if message.id else line.uuid
     at = millis(line.timestamp)
     usage = message.usage or Usage()
+    cache_creation = usage.cache_creation or CacheCreation()
+    server_tools = usage.server_tool_use or ServerToolUse()
     real = message.model not in (None, SYNTHETIC_MODEL)
     changes = _record(line, id, agent=line.attributionAgent if line.agentId else None)
     changes.append(
@@ -290,6 +305,9 @@ def _assistant(_: Event, line: AssistantLine) -> list[Change]:
             completion_tokens=usage.output_tokens,
             cache_read_tokens=usage.cache_read_input_tokens,
             cache_write_tokens=usage.cache_creation_input_tokens,
+            cache_write_1h_tokens=cache_creation.ephemeral_1h_input_tokens,
+            web_searches=server_tools.web_search_requests,
+            price_context=_price_context(usage.speed, usage.inference_geo),
             finish_reason=message.stop_reason,
             created_at=at,
             completed_at=at,
@@ -326,6 +344,17 @@ def _assistant(_: Event, line: AssistantLine) -> list[Change]:
         error = ErrorSeen(id, session, SOURCE, line.error or "unknown", text, at, id, line.apiErrorStatus)
         changes.append(error)
     return changes
+
+
+@lru_cache(16)
+def _price_context(speed: str | None, inference_geo: str | None) -> str | None:
+    """What makes a response dearer: a fast mode, a place that was asked for. None for the usual."""
+    context = {}
+    if inference_geo == "us":
+        context["inference_geo"] = inference_geo
+    if speed not in (None, "standard"):
+        context["speed"] = speed
+    return encode(context).decode() if context else None
 
 
 def _attachment(_: Event, line: AttachmentLine) -> list[Change]:

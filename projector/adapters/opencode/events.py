@@ -103,10 +103,10 @@ def message(_: Event, properties: MessageProperties) -> list[Change]:
             tokens.reasoning,
             tokens.cache.read,
             tokens.cache.write,
-            info.cost,
-            info.finish,
-            info.time.created,
-            info.time.completed,
+            cost=info.cost,
+            finish_reason=info.finish,
+            created_at=info.time.created,
+            completed_at=info.time.completed,
             # On assistant messages `summary` is a flag: the text is a compaction's. Elsewhere it is an object.
             synthetic=bytes(info.summary) == b"true",
         )
