@@ -12,11 +12,11 @@ import msgspec
 
 from clankers.errors import BusyError, ClankersError
 from clankers.locks import NamedLock
+from projector.database import BUSY_MS, open_database
 from projector.prices import VERSION_KEY
 from projector.reading import uri
 from projector.rebuild import build
 from projector.replay import LogChangedError, replay
-from projector.store import BUSY_MS, open_database
 
 _NOT_OF_THE_LOG = frozenset({"meta", "prices"})
 _NOT_COMPARED = frozenset({"tail"})  # which an archived day has not

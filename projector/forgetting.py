@@ -22,7 +22,7 @@ from clankers.patch import PatchError, Span
 from clankers.reader import LogFile, log_files, read
 from clankers.repack import Change, rewrite
 from projector.belongs import Sessions
-from projector.store import BUSY_MS
+from projector.database import BUSY_MS
 
 _GROUP = 16 << 20  # bytes that one patch makes blank
 _PATIENCE = 30.0  # seconds to wait for readers who keep an old state of the database

@@ -2,8 +2,8 @@
 
 import apsw
 
+from projector.database import BUSY_MS
 from projector.reading import open_read_only
-from projector.store import BUSY_MS
 
 BACKFILL = "backfill_completed_at"  # epoch milliseconds; without it, the past is taken in again
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import apsw
 
-from projector.store import BUSY_MS
+from projector.database import BUSY_MS
 
 
 def uri(path: str) -> str:

@@ -14,10 +14,10 @@ import apsw
 
 from clankers.errors import BusyError, ClankersError
 from clankers.paths import make_private
+from projector.database import BUSY_MS, OutdatedError, SchemaError, open_database
 from projector.meta import BACKFILL, read_meta, set_meta
 from projector.prices import reprice
 from projector.replay import LogChangedError, Replayed, replay
-from projector.store import BUSY_MS, OutdatedError, SchemaError, open_database
 
 _SWAP_SECONDS = 60.0  # to wait for another writer
 

@@ -20,10 +20,10 @@ from clankers import envelope
 from projector import prices
 from projector.changes import MessageSeen
 from projector.compare import Fresh
+from projector.database import open_database
 from projector.prices import Prices, Rates, installed, look_up
 from projector.rebuild import build, open_live, update
 from projector.replay import replay
-from projector.store import open_database
 from tests.commands import call
 from tests.feeding import CLAUDE_CODE, append, feed_hooks, feed_transcripts, opencode_records, project, rows
 

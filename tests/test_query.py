@@ -17,7 +17,7 @@ import pytest
 from clankers.cli.current import open_for_reading
 from clankers.cli.query import QueryError, run_query
 from clankers.errors import EX_FAIL, EX_USAGE
-from projector.store import VERSION
+from projector.database import VERSION
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, call, command, environment, run, session, work
 from tests.feeding import append
 

@@ -27,10 +27,10 @@ from clankers.installed import installed
 from clankers.locks import watched
 from clankers.log import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.reader import LogFile, log_files
+from projector.database import VERSION
 from projector.meta import BACKFILL, PROBLEMS, read_meta
 from projector.prices import VERSION_KEY
 from projector.replay import LogChangedError, pending
-from projector.store import VERSION
 from projector.wire import millis
 
 _SPACE = 1 << 30  # bytes that should be free

@@ -25,7 +25,7 @@ from clankers import paths, tombstones
 from clankers.cli.choosing import Session, active_before, all_sessions, in_project, named, with_children
 from clankers.cli.current import bring_up_to_date, log_bytes, open_current, open_for_reading
 from clankers.cli.first_backfill import lock_path
-from clankers.cli.output import clean, console, counted, local_time, progress_bar, short_bytes, table
+from clankers.cli.output import clean, counted, local_time, print_table, progress_bar, short_bytes
 from clankers.copies import DAMAGED, copies
 from clankers.days import PACKED
 from clankers.errors import EX_FAIL, BusyError, UsageError
@@ -128,7 +128,7 @@ def _say(chosen: list[Session], found: Found) -> None:
         for one in chosen
     ]
     names = ("title", "project", "last active", "lines", "bytes", "session")
-    console().print(table(names, rows, right=("lines", "bytes")))
+    print_table(names, rows, right=("lines", "bytes"))
     damaged = f" ({found.unreadable:,} of them damaged)" if found.unreadable else ""
     lines, size = sum(found.lines.values()), sum(found.size.values())
     what = f"{counted(len(chosen), 'session')}, {counted(lines, 'line')}{damaged}, {short_bytes(size)}"
