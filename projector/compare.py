@@ -16,7 +16,7 @@ from projector.rebuild import build
 from projector.replay import LogChangedError, replay
 from projector.store import BUSY_MS, open_database
 
-_NOT_OF_THE_LOG = frozenset({"meta"})
+_NOT_OF_THE_LOG = frozenset({"meta", "changes"})  # the latter follows how the log was cut into batches
 _NOT_COMPARED = frozenset({"tail"})  # which an archived day has not
 _SHOWN = 3  # ids of each kind
 _POLL = 0.05  # seconds between two looks whether both are of the same position in the log

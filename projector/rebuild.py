@@ -16,6 +16,7 @@ from clankers.errors import BusyError, ClankersError
 from clankers.paths import make_private
 from projector.meta import BACKFILL, read_meta, set_meta
 from projector.replay import LogChangedError, Replayed, replay
+from projector.search_index import remove_indexes
 from projector.store import BUSY_MS, OutdatedError, SchemaError, open_database
 
 _SWAP_SECONDS = 60.0  # to wait for another writer
@@ -101,6 +102,7 @@ def rebuild(path: str, root: str, *, progress: Callable[[int], object] | None = 
             _swap(path, new)
         finally:
             new.close()
+        remove_indexes(path)  # what was forgotten stands in them too
     finally:
         _remove(fresh)
     return done

@@ -181,6 +181,12 @@ CREATE TABLE event_types (
   PRIMARY KEY (source, type)
 ) WITHOUT ROWID;
 
+CREATE TABLE changes (  -- the batch that touched a session last: what is made from its rows follows by it
+  session_id TEXT PRIMARY KEY,
+  batch INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX changes_by_batch ON changes (batch);
+
 -- What the rows above are worked out from, so that the order in which it is told does not matter.
 
 CREATE TABLE session_facts (  -- for each property of a session the best that was told so far

@@ -12,6 +12,7 @@ Why these settings:
 - foreign_keys=ON: a row that hangs in the air is a bug of ours; the transaction fails and nothing is half done.
 """
 
+import os
 from importlib.resources import files
 from typing import Any
 
@@ -24,7 +25,7 @@ from projector.rows import TABLES, Row, edits
 from projector.settle import Touched, settle
 
 # Of the tables and of what the adapters make of the log. An older database is rebuilt. Raise it with either.
-VERSION = 4
+VERSION = 5
 APPLICATION_ID = 0x636C_6B72  # "clkr", so that file(1) and we know the file for ours
 BUSY_MS = 5000
 _CACHE_KIB = 32 << 10  # of pages: ids come in no order, and each goes to its place in an index
@@ -97,6 +98,7 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
             db.pragma("application_id", APPLICATION_ID)
             db.pragma("user_version", VERSION)
             db.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(VERSION),))
+            db.execute("INSERT INTO meta VALUES ('database_id', ?)", (os.urandom(8).hex(),))  # for what is made from it
     return db
 
 
@@ -173,7 +175,7 @@ class Store:
             ((source, kind, known, n) for (source, kind, known), n in batch.types.items()),
         )
         db.executemany("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?)", batch.rejects)
-        settle(
+        touched = settle(
             db,
             Touched(
                 sessions=set(batch.sessions),
@@ -185,6 +187,8 @@ class Store:
                 billed={session for session, _, _ in batch.costs},
             ),
         )
+        number = db.execute("SELECT ifnull(max(batch), 0) + 1 FROM changes").get
+        db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?)", ((session, number) for session in touched))
 
     def _join(self, batch: Batch, kind: type[Any]) -> None:
         """Merge the rows of `batch` with what stands of them."""

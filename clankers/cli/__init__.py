@@ -17,6 +17,8 @@ COMMANDS = {
     "doctor": ("doctor", "command"),
     "backfill": ("backfill", "command"),
     "sessions": ("sessions", "command"),
+    "search": ("search", "command"),
+    "tail": ("tail", "command"),
     "query": ("query", "command"),
     "project": ("project", "command"),
     "archive": ("archive", "command"),
