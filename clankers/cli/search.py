@@ -113,6 +113,8 @@ def command(
         print_json([hit.told() for hit in hits])
     elif hits:
         print_hits(hits)
+        if len(hits) == limit:
+            typer.echo(f"These are the best {limit:,}; --limit shows more.")
     else:
         typer.echo("Nothing has all of these words.")
 
