@@ -43,7 +43,7 @@ _CALLS = """
 SELECT t.rowid * 2 + 1, t.created_at, m.model, NULL, t.tool_input, t.tool_output, t.error_message
 FROM live.tools AS t LEFT JOIN live.messages AS m ON m.id = t.message_id WHERE t.session_id = ?
 """
-_AT_ONCE = 64 << 20  # characters of text in a transaction, about
+_AT_ONCE = 16 << 20  # characters of text in a transaction, about: who empties the database's WAL waits as long
 _PATIENCE = 600_000  # milliseconds to wait for another who makes the index: it is then made
 _TRIES = 5  # databases that are put in each other's place while the index is made
 
@@ -92,7 +92,7 @@ def remove_indexes(path: str, *, but: str | None = None) -> None:
         OSError: one cannot be removed.
     """
     for found in glob.glob(glob.escape(path) + ".search-*"):
-        if but is None or not found.startswith(but):
+        if but is None or found not in (but, but + "-journal"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(found)
 
@@ -114,23 +114,21 @@ def ask(path: str, question: Callable[[apsw.Connection], Answer], *, progress: C
         apsw.Error: the database or the index cannot be read or written.
     """
     for last in range(_TRIES - 1, -1, -1):
-        db, file = _open(path)
+        file = _file(path)
+        remove_indexes(path, but=file)
         try:
-            _bring_up_to_date(db, path, file, progress)
-            return question(db)
+            with contextlib.closing(_open(path, file)) as db:
+                _bring_up_to_date(db, path, file, progress)
+                return question(db)
         except (_MovedError, apsw.CorruptError, apsw.NotADBError):
             if not last:
                 raise
-        finally:
-            db.close()
         remove_indexes(path)
     raise AssertionError  # pragma: no cover
 
 
-def _open(path: str) -> tuple[apsw.Connection, str]:
-    """The index and its file, made when it is missing, for its owner alone; older ones are removed."""
-    file = _file(path)
-    remove_indexes(path, but=file)
+def _open(path: str, file: str) -> apsw.Connection:
+    """The index in `file`, made when it is missing, for its owner alone."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
@@ -141,7 +139,7 @@ def _open(path: str) -> tuple[apsw.Connection, str]:
     except BaseException:
         db.close()
         raise
-    return db, file
+    return db
 
 
 def _file(path: str) -> str:

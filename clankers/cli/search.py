@@ -5,6 +5,7 @@ from typing import Annotated, Any, NamedTuple
 
 import apsw
 import typer
+from rich.padding import Padding
 from rich.text import Text
 
 from clankers import paths
@@ -174,6 +175,7 @@ def find(db: apsw.Connection, query: str, asked: Filters, limit: int) -> list[Hi
         f"SELECT rowid, snippet(shown, -1, '{_BEGIN}', '{_END}', '…', {_SNIPPET}) FROM temp.shown WHERE shown MATCH ?"
     )
     found: dict[int, str] = dict(db.execute(snippets, (query,)))
+    db.execute("DROP TABLE temp.shown")
     return [_hit(db, *rows[doc], found[doc]) for doc in rows if doc in found]
 
 
@@ -211,13 +213,14 @@ def print_hits(hits: list[Hit]) -> None:
         if hit.success == 0:
             what += " (failed)"
         told = [local_time(hit.at), source, project, what, id[:12], title]
-        out.print(Text("  ".join(clean(one) for one in told if one), style="dim", no_wrap=True, overflow="ellipsis"))
-        out.print(_snippet(hit))
+        head = Text("  ".join(clean(one) for one in told if one), style="dim")
+        out.print(head, no_wrap=True, overflow="ellipsis")
+        out.print(Padding(_snippet(hit), (0, 0, 0, 2), expand=False))
         out.print()
 
 
 def _snippet(hit: Hit) -> Text:
-    text, end = Text("  "), 0
+    text, end = Text(), 0
     for start, stop in [*hit.found, (len(hit.snippet), len(hit.snippet))]:
         text.append(clean(hit.snippet[end:start]))
         text.append(clean(hit.snippet[start:stop]), style="bold yellow")

@@ -155,10 +155,10 @@ def _line(out: Console) -> Show:
     def show(told: Told, session: Session, _: Place) -> None:
         short = ("└" if session.parent_id else "") + told.session_id[:12]
         head = f"{_clock(told.at)} {told.source} {session.project_name or '-'} {short} "
-        line = Text(clean(head), style="dim", no_wrap=True, overflow="ellipsis", end="")
+        line = Text(clean(head), style="dim")
         line.append(f"{told.kind} ", style=f"not dim {_STYLES.get(told.kind, '')}")
         line.append(clean(_short(told)), style="not dim")
-        out.print(line, soft_wrap=False, crop=True)
+        out.print(line, no_wrap=True, overflow="ellipsis")
         out.file.flush()
 
     return show
