@@ -166,10 +166,12 @@ class Teller:
         name = self._calls[call.id] = call.tool_name or self._calls.get(call.id)
         model = message.model if message else None
         found = []
-        if call.open_rank > Rank.GUESS and self._first("tool", call.id):
+        ended = call.close_rank > Rank.UNTOLD
+        # What only follows from something else may still lack its input; once the call has ended, it is all there is.
+        if (ended or call.open_rank > Rank.GUESS) and self._first("tool", call.id) and call.open_rank > Rank.UNTOLD:
             at, text = call.created_at or logged, call.tool_input or ""
             found.append(Told(at, call.source, call.session_id, "tool", call.id, text, name, model))
-        if call.close_rank > Rank.UNTOLD and self._first("end", call.id):
+        if ended and self._first("end", call.id):
             kind = "ok" if call.success else "failed"
             text = (call.tool_output if call.success else call.error_message or call.tool_output) or ""
             at = call.completed_at or logged

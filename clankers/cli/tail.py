@@ -25,6 +25,7 @@ from projector.telling import Session, Teller, Told
 _POLL = 0.2  # seconds between two looks at the log
 _WINDOW = 256 << 10  # bytes of the log's end that are read at first
 _FAR = 64 << 20  # bytes of it that are read at most
+_WIDE = 100  # columns from which on source and session are shown
 _LONG = 300  # characters of a text where no terminal says how many fit
 
 # What of a tool's input says best what it does, the best first.
@@ -152,10 +153,13 @@ def _json(told: Told, session: Session, place: Place) -> None:
 
 
 def _line(out: Console) -> Show:
+    wide = out.width >= _WIDE
+
     def show(told: Told, session: Session, _: Place) -> None:
         short = ("└" if session.parent_id else "") + told.session_id[:12]
-        head = f"{_clock(told.at)} {told.source} {session.project_name or '-'} {short} "
-        line = Text(clean(head), style="dim")
+        place = session.project_name or "-"
+        head = (_clock(told.at), told.source, place, short) if wide else (_clock(told.at), place)
+        line = Text(clean(" ".join(head)) + " ", style="dim")
         line.append(f"{told.kind} ", style=f"not dim {_STYLES.get(told.kind, '')}")
         line.append(clean(_short(told)), style="not dim")
         out.print(line, no_wrap=True, overflow="ellipsis")
@@ -165,9 +169,11 @@ def _line(out: Console) -> Show:
 
 
 def _short(told: Told) -> str:
-    text = " ".join((_doing(told.text) if told.kind == "tool" else told.text)[: 4 * _LONG].split())
+    call = told.kind in ("tool", "ok", "failed")
+    text = _doing(told.text) if told.kind == "tool" else readable(told.text) if call else told.text
+    text = " ".join(text[: 4 * _LONG].split())
     text = text if len(text) <= _LONG else text[: _LONG - 1] + "…"
-    if told.kind not in ("tool", "ok", "failed"):
+    if not call:
         return text
     words = [told.tool_name or "a tool"]
     if told.exit_code:
