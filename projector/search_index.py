@@ -163,30 +163,33 @@ def _bring_up_to_date(db: apsw.Connection, path: str, file: str, progress: Calla
         db.execute("BEGIN IMMEDIATE")  # which closing takes back
         if not db.execute("SELECT count(*) FROM main.sqlite_schema").get:
             db.execute(_SCHEMA)
-        taken, left = _some(db)
+        taken, more = _some(db)
         db.execute("COMMIT")
         if _file(path) != file:
             raise _MovedError
         progress(taken)
-        if not left:
+        if not more:
             return
 
 
-def _some(db: apsw.Connection) -> tuple[int, int]:
-    """Take in some changes; how many sessions that were, and how many are left."""
-    changes: list[Any] = db.execute(
+def _some(db: apsw.Connection) -> tuple[int, bool]:
+    """Take in some changes; how many sessions that were, and whether there are more."""
+    characters, taken, last = 0, 0, 0
+    changes: Any = db.execute(
         "SELECT c.batch, s.rowid, s.id FROM live.changes AS c JOIN live.sessions AS s ON s.id = c.session_id "
         "WHERE c.batch > (SELECT batch FROM state) ORDER BY c.batch"
-    ).fetchall()
-    characters, taken, last = 0, 0, 0
-    for batch, session, id in changes:
-        if characters > _AT_ONCE and batch != last:
-            break
-        characters += _session(db, session, id)
-        taken, last = taken + 1, batch
+    )
+    with contextlib.closing(changes):
+        for batch, session, id in changes:
+            if characters > _AT_ONCE and batch != last:
+                break
+            characters += _session(db, session, id)
+            taken, last = taken + 1, batch
+        else:
+            batch = last
     if taken:
         db.execute("UPDATE state SET batch = ?", (last,))
-    return taken, len(changes) - taken
+    return taken, batch != last
 
 
 def _session(db: apsw.Connection, session: int, id: str) -> int:

@@ -353,6 +353,17 @@ def test_a_watcher_is_no_hindrance(root: Path) -> None:
         assert len(found(root, "needle")) == 1
 
 
+def test_what_is_much_is_taken_in_bit_by_bit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(10):
+        append(root, work(i * 5, 5))
+        assert call(root, "project").code == 0
+    monkeypatch.setattr(search_index, "_AT_ONCE", 10)
+    bits: list[int] = []
+    ask(str(root / "clankers.db"), lambda _: None, progress=bits.append)
+    assert bits == [5] * 10
+    assert len(found(root, "prompt", "--limit", "1000")) == 50
+
+
 @POSIX_ONLY
 def test_several_searches_at_once_make_one_index(root: Path) -> None:
     append(root, work(0, 300))
