@@ -18,7 +18,9 @@ from zlib import crc32
 
 import apsw
 
+from clankers.errors import BusyError
 from projector.search_text import TOKENIZER, readable, spaced
+from projector.store import SchemaError
 
 _SCHEMA = f"""
 CREATE VIRTUAL TABLE texts USING fts5(said, input, output, content='', contentless_delete=1, tokenize="{TOKENIZER}");
@@ -111,20 +113,24 @@ def ask(path: str, question: Callable[[apsw.Connection], Answer], *, progress: C
         progress: told how many more sessions were taken in.
 
     Raises:
+        SchemaError: the database is damaged.
+        BusyError: somebody makes it anew all the time.
         apsw.Error: the database or the index cannot be read or written.
     """
-    for last in range(_TRIES - 1, -1, -1):
+    for tried in range(_TRIES):
         file = _file(path)
         remove_indexes(path, but=file)
         try:
             with contextlib.closing(_open(path, file)) as db:
                 _bring_up_to_date(db, path, file, progress)
                 return question(db)
-        except (_MovedError, apsw.CorruptError, apsw.NotADBError):
-            if not last:
-                raise
+        except _MovedError:
+            pass
+        except (apsw.CorruptError, apsw.NotADBError) as e:
+            if tried:  # the index was new
+                raise SchemaError(f"{path} is damaged: {e}; `clankers project --rebuild` makes it anew") from e
         remove_indexes(path)
-    raise AssertionError  # pragma: no cover
+    raise BusyError(f"{path} is being made anew all the time; try again when less is going on")
 
 
 def _open(path: str, file: str) -> apsw.Connection:

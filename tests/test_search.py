@@ -19,7 +19,7 @@ from rich.console import Console
 
 from clankers.cli import search
 from clankers.cli.filters import filters
-from clankers.errors import EX_USAGE, UsageError
+from clankers.errors import EX_FAIL, EX_USAGE, UsageError
 from clankers.locks import WATCHER
 from projector import search_index
 from projector.lock import ProjectorLock
@@ -321,6 +321,26 @@ def test_a_damaged_index_is_made_anew(root: Path, damage: str) -> None:
         index.write_bytes({"garbage": b"x" * 10_000, "cut": content[:5000], "empty": b"", "hole": hole}[damage])
     append(root, work(200, 1))
     assert len(found(root, "prompt", "--limit", "1000")) == 201
+
+
+def test_a_damaged_database_is_told_with_the_remedy(root: Path) -> None:
+    append(root, [session("ses_1"), *said("msg_1", "needle " + "straw " * 100_000)])
+    assert call(root, "project").code == 0
+    database = root / "clankers.db"
+    with closing(apsw.Connection(str(database))) as db:
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        page, root_page = (
+            db.pragma("page_size"),
+            db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'messages'").get,
+        )
+    with database.open("r+b") as f:
+        f.seek((root_page - 1) * page)
+        f.write(b"\xff" * page)
+    done = call(root, "search", "needle")
+    assert done.code == EX_FAIL
+    assert "`clankers project --rebuild` makes it anew" in done.err
+    assert call(root, "project", "--rebuild").code == 0
+    assert len(found(root, "needle")) == 1
 
 
 def test_a_database_that_is_made_anew_meanwhile_is_the_one_that_is_searched(
