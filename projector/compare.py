@@ -18,7 +18,8 @@ from projector.reading import uri
 from projector.rebuild import build
 from projector.replay import LogChangedError, replay
 
-_NOT_OF_THE_LOG = frozenset({"meta", "prices"})
+# `changes` follows how the log was cut into batches.
+_NOT_OF_THE_LOG = frozenset({"meta", "prices", "changes"})
 _NOT_COMPARED = frozenset({"tail"})  # which an archived day has not
 _OF_THE_PRICES = frozenset({"cost", "cost_source"})  # not compared where a watcher still prices with another table
 _SHOWN = 3  # ids of each kind

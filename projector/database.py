@@ -12,6 +12,8 @@ Why these settings:
 - foreign_keys=ON: a row that hangs in the air is a bug of ours; the transaction fails and nothing is half done.
 """
 
+import os
+
 import apsw
 
 from clankers.days import sizes, tail_crc
@@ -74,6 +76,7 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
             db.pragma("application_id", APPLICATION_ID)
             db.pragma("user_version", VERSION)
             db.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(VERSION),))
+            db.execute("INSERT INTO meta VALUES ('database_id', ?)", (os.urandom(8).hex(),))  # for what is made from it
     return db
 
 

@@ -18,6 +18,7 @@ from projector.database import BUSY_MS, OutdatedError, SchemaError, open_databas
 from projector.meta import BACKFILL, read_meta, set_meta
 from projector.prices import reprice
 from projector.replay import LogChangedError, Replayed, replay
+from projector.search_index import remove_indexes
 
 _SWAP_SECONDS = 60.0  # to wait for another writer
 
@@ -103,6 +104,7 @@ def rebuild(path: str, root: str, *, progress: Callable[[int], object] | None = 
             _swap(path, new)
         finally:
             new.close()
+        remove_indexes(path)  # what was forgotten stands in them too
     finally:
         _remove(fresh)
     return done

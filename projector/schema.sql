@@ -222,6 +222,12 @@ CREATE TABLE event_types (
   PRIMARY KEY (source, type)
 ) WITHOUT ROWID;
 
+CREATE TABLE changes (  -- the batch that touched a session last: what is made from its rows follows by it
+  session_id TEXT PRIMARY KEY,
+  batch INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX changes_by_batch ON changes (batch);
+
 -- What the rows above are worked out from, so that the order in which it is told does not matter.
 
 CREATE TABLE session_facts (  -- for each property of a session the best that was told so far
@@ -272,3 +278,89 @@ CREATE TABLE cost_states (  -- a session's bill, each time the client wrote it d
   output_tokens INTEGER NOT NULL,
   PRIMARY KEY (session_id, cost, output_tokens)
 ) WITHOUT ROWID;
+
+-- For people with sqlite3, DuckDB or Datasette: README, "Ask it yourself". Days and times of day are local.
+-- CAST gives a column its type, which DuckDB asks for.
+
+CREATE VIEW v_daily AS  -- a row a day and harness
+WITH happened (at, session_id, prompts, answers, tool_calls, failed_calls, errors, prompt_tokens, completion_tokens,
+  reasoning_tokens, cache_read_tokens, cache_write_tokens, cost) AS (
+  SELECT created_at, session_id, role = 'user' AND NOT synthetic, role = 'assistant' AND NOT synthetic, 0, 0, 0,
+    prompt_tokens, completion_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, NULL
+  FROM messages WHERE NOT copied
+  UNION ALL SELECT created_at, session_id, 0, 0, 1, success IS 0, 0, 0, 0, 0, 0, 0, NULL FROM tools
+  UNION ALL SELECT created_at, session_id, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, NULL FROM session_errors WHERE NOT will_retry
+  UNION ALL SELECT created_at, id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, cost FROM sessions
+)
+SELECT
+  CAST(date(h.at / 1000, 'unixepoch', 'localtime') AS TEXT) AS day,
+  s.source,
+  CAST(count(DISTINCT iif(s.parent_id IS NULL, s.id, NULL)) AS INTEGER) AS sessions,  -- in which something happened that day
+  CAST(count(DISTINCT iif(s.parent_id IS NULL, NULL, s.id)) AS INTEGER) AS subagents,
+  CAST(sum(h.prompts AND s.parent_id IS NULL) AS INTEGER) AS prompts,  -- that a person typed
+  CAST(sum(h.answers) AS INTEGER) AS answers,
+  CAST(sum(h.tool_calls) AS INTEGER) AS tool_calls,
+  CAST(sum(h.failed_calls) AS INTEGER) AS failed_calls,
+  CAST(sum(h.errors) AS INTEGER) AS errors,
+  CAST(ifnull(sum(h.prompt_tokens), 0) AS INTEGER) AS prompt_tokens,
+  CAST(ifnull(sum(h.completion_tokens), 0) AS INTEGER) AS completion_tokens,
+  CAST(ifnull(sum(h.reasoning_tokens), 0) AS INTEGER) AS reasoning_tokens,
+  CAST(ifnull(sum(h.cache_read_tokens), 0) AS INTEGER) AS cache_read_tokens,
+  CAST(ifnull(sum(h.cache_write_tokens), 0) AS INTEGER) AS cache_write_tokens,
+  CAST(sum(h.cost) AS REAL) AS cost  -- of the sessions that began that day
+FROM happened AS h JOIN sessions AS s ON s.id = h.session_id
+GROUP BY 1, 2;
+
+CREATE VIEW v_sessions AS  -- a row a session, a subagent's with parent_id
+SELECT
+  s.id,
+  s.source,
+  s.title,
+  s.project_name,
+  s.project_path,
+  s.model,
+  s.agent,
+  s.parent_id,
+  CAST(datetime(s.created_at / 1000, 'unixepoch', 'localtime') AS TEXT) AS started,
+  CAST(datetime(s.updated_at / 1000, 'unixepoch', 'localtime') AS TEXT) AS last_active,
+  CAST(round((s.updated_at - s.created_at) / 60000.0, 1) AS REAL) AS minutes,
+  CAST(iif(s.parent_id IS NULL, (SELECT count(*) FROM messages AS m
+    WHERE m.session_id = s.id AND m.role = 'user' AND NOT m.synthetic AND NOT m.copied), 0) AS INTEGER) AS prompts,
+  CAST((SELECT count(*) FROM messages AS m
+    WHERE m.session_id = s.id AND m.role = 'assistant' AND NOT m.synthetic AND NOT m.copied) AS INTEGER) AS answers,
+  s.tool_call_count AS tool_calls,
+  CAST((SELECT count(*) FROM tools AS t WHERE t.session_id = s.id AND t.success = 0) AS INTEGER) AS failed_calls,
+  s.error_count AS errors,
+  CAST((SELECT count(*) FROM sessions AS c WHERE c.parent_id = s.id AND c.parent_id IS NOT NULL) AS INTEGER) AS subagents,
+  s.prompt_tokens,
+  s.completion_tokens,
+  s.reasoning_tokens,
+  s.cache_read_tokens,
+  s.cache_write_tokens,
+  s.cost
+FROM sessions AS s;
+
+CREATE VIEW v_tools AS  -- a row a day, harness, project and tool
+SELECT
+  CAST(date(t.created_at / 1000, 'unixepoch', 'localtime') AS TEXT) AS day,
+  s.source,
+  s.project_name,
+  t.tool_name,
+  CAST(count(*) AS INTEGER) AS calls,
+  CAST(sum(t.success IS 0) AS INTEGER) AS failed,
+  CAST(sum(t.success IS NULL) AS INTEGER) AS unfinished,
+  CAST(sum(t.duration_ms) AS INTEGER) AS total_ms,
+  CAST(max(t.duration_ms) AS INTEGER) AS longest_ms
+FROM tools AS t JOIN sessions AS s ON s.id = t.session_id
+GROUP BY 1, 2, 3, 4;
+
+CREATE VIEW v_files AS  -- a row a file that was edited, and project
+SELECT
+  e.file_path,
+  s.project_name,
+  CAST(count(*) AS INTEGER) AS edits,
+  CAST(count(DISTINCT e.session_id) AS INTEGER) AS sessions,
+  CAST(datetime(min(e.edited_at) / 1000, 'unixepoch', 'localtime') AS TEXT) AS first_edited,
+  CAST(datetime(max(e.edited_at) / 1000, 'unixepoch', 'localtime') AS TEXT) AS last_edited
+FROM file_edits AS e JOIN sessions AS s ON s.id = e.session_id
+GROUP BY 1, 2;

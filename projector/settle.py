@@ -34,8 +34,11 @@ class Touched:
     billed: set[str]
 
 
-def settle(db: apsw.Connection, touched: Touched) -> None:
-    """Bring everything up to date that is worked out from the rows of `touched`; inside the batch's transaction."""
+def settle(db: apsw.Connection, touched: Touched) -> list[str]:
+    """Bring everything up to date that is worked out from the rows of `touched`; inside the batch's transaction.
+
+    Returns the sessions that may have changed, and whose rows may.
+    """
     _streamed_text(db, touched.parts)
     _messages(db, touched.messages)
     forked = settle_forks(db, touched.copies)
@@ -46,6 +49,7 @@ def settle(db: apsw.Connection, touched: Touched) -> None:
     _sightings(db, ordered, forked)
     _file_edits(db, touched.tools, touched.edits)
     settle_sessions(db, ordered)
+    return ordered
 
 
 def _messages(db: apsw.Connection, messages: set[str]) -> None:

@@ -109,7 +109,7 @@ class Store:
             ((source, kind, known, n) for (source, kind, known), n in batch.types.items()),
         )
         db.executemany("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?)", batch.rejects)
-        settle(
+        touched = settle(
             db,
             Touched(
                 sessions=set(batch.sessions),
@@ -121,6 +121,8 @@ class Store:
                 billed={session for session, _, _ in batch.costs},
             ),
         )
+        number = db.execute("SELECT ifnull(max(batch), 0) + 1 FROM changes").get
+        db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?)", ((session, number) for session in touched))
 
     def _join(self, batch: Batch, kind: type[Any]) -> None:
         """Merge the rows of `batch` with what stands of them."""

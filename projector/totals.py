@@ -74,7 +74,12 @@ _NO_MODEL = (None, None, None)
 def _project(facts: _Facts) -> tuple[str | None, str | None]:
     """A session's project: its path and its name."""
     path = facts.get("project_path", _UNSAID)[1]
-    return (path, str(path).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]) if path else (path, None)
+    return (path, project_name(str(path))) if path else (path, None)
+
+
+def project_name(path: str) -> str:
+    """What a project is called that has no other name: the last part of its path."""
+    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
 def _row(

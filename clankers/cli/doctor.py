@@ -31,6 +31,7 @@ from projector.database import VERSION
 from projector.meta import BACKFILL, PROBLEMS, read_meta
 from projector.prices import VERSION_KEY
 from projector.replay import LogChangedError, pending
+from projector.search_index import index_bytes
 from projector.wire import millis
 
 _SPACE = 1 << 30  # bytes that should be free
@@ -225,7 +226,9 @@ def _database(root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, True, f"{path} is not there yet; any command that reads makes it")
         return
     size = sum(os.stat(path + end).st_size for end in ("", "-wal") if os.path.exists(path + end))
-    yield Finding(about, True, f"{short_bytes(size)} in {path}")
+    indexed = index_bytes(path)
+    beside = f", and {short_bytes(indexed)} beside it that `clankers search` needs" if indexed else ""
+    yield Finding(about, True, f"{short_bytes(size)} in {path}{beside}")
     rebuild = "clankers project --rebuild"
     try:
         db = open_for_reading(path)

@@ -1,0 +1,300 @@
+"""`clankers tail`: what happens is told as it happens, each thing once, until nobody listens any more."""
+
+import io
+import json
+import re
+import select
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from rich.cells import cell_len
+from rich.console import Console
+
+from clankers import transcripts
+from clankers.archive import archive
+from clankers.cli import tail
+from clankers.cli.filters import filters
+from clankers.following import Follower
+from clankers.locks import WATCHER
+from clankers.log import Log
+from projector.lock import ProjectorLock
+from projector.telling import Teller, Told
+from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environment, event, session, work
+from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records, project
+from tests.golden import SCHEMAS, assert_golden
+
+DEMO = Path(__file__).parent.parent / "clankers" / "assets" / "demo" / "log.jsonl"
+VALID = Draft202012Validator(json.loads((SCHEMAS / "tail.json").read_text("utf-8")))
+PATIENCE = 30.0  # seconds
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def said(id: str, text: str, *, of: str = "ses_1", role: str = "user", at: int = NOW, **more: Any) -> list[Record]:
+    """A message of OpenCode, whole."""
+    info = {"id": id, "sessionID": of, "role": role, "time": {"created": at}} | more
+    part = {"id": f"prt_{id}", "messageID": id, "sessionID": of, "type": "text", "text": text}
+    return [
+        event("message.updated", info=info),
+        event("message.part.updated", part=part | {"time": {"start": at, "end": at}}),
+    ]
+
+
+class Shown(list[str]):
+    """What was shown: the kind and the text of each thing."""
+
+    def __call__(self, told: Told, *_: object) -> None:
+        self.append(f"{told.kind} {told.text}")
+
+
+def last(root: Path, count: int = 10**9, **asked: Any) -> list[str]:
+    shown = Shown()
+    tail.follow(str(root), filters(**asked), count, shown, forever=False)
+    return shown
+
+
+@contextmanager
+def following(root: Path, *args: str) -> Iterator["subprocess.Popen[str]"]:
+    """The command as a process that was begun by a first line."""
+    append(root, said("msg_first", "first"))
+    with subprocess.Popen(
+        command("tail", *args), env=environment(root), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert "first" in line(process)
+            yield process
+        finally:
+            process.kill()
+
+
+def line(process: "subprocess.Popen[str]") -> str:
+    """The next line, if it comes in time."""
+    assert process.stdout
+    assert select.select([process.stdout], [], [], PATIENCE)[0], "nothing was told"
+    return process.stdout.readline()
+
+
+# Texts that were cut off while they streamed: they are never whole.
+UNFINISHED = {"1.1.65/40-api", "1.18.33/52-sigkill"}
+
+
+@pytest.mark.parametrize("name", [*CLAUDE_CODE, *OPENCODE])
+def test_each_thing_is_told_once_as_it_comes(name: str, root: Path, tmp_path: Path) -> None:
+    """What is told while a session is recorded, by hooks and transcripts or by the plugin, is what the rows say."""
+    log, teller = Follower(str(root)), Teller(lambda _: None)
+    told: list[Told] = []
+
+    def listen() -> None:
+        for place in log.new():
+            told.extend(teller.tell(place.event))
+
+    if name in CLAUDE_CODE:
+        recording = Recording(name, tmp_path / "home")
+        for payload in recording.steps():
+            append(root, [("claude-code", json.loads(payload)["hook_event_name"], payload)], follow=True)
+            listen()
+        recording.grow_all()
+        with Log(str(root)) as grown:
+            transcripts.sweep(grown)
+    else:
+        for record in opencode_records(name):
+            append(root, [record])
+            listen()
+    listen()
+    heard = Counter(
+        (one.kind, one.session_id, one.text.strip() if one.kind in ("prompt", "answer") else "")
+        if one.kind in ("prompt", "answer", "error", "retry")
+        else (one.kind, one.session_id, one.id)
+        for one in told
+    )
+    recorded = Counter(db_rows(root))
+    missing = recorded - heard
+    assert heard - recorded == Counter()
+    assert {kind for kind, *_ in missing} == ({"answer"} if name in UNFINISHED else set())
+    assert missing.total() == (name in UNFINISHED)
+
+
+def db_rows(root: Path) -> Iterator[tuple[str, str, str]]:
+    db = project(root)
+    for session_id, role, text in db.execute(
+        "SELECT p.session_id, m.role, p.text FROM parts AS p JOIN messages AS m ON m.id = p.message_id "
+        "WHERE ifnull(p.type, 'text') = 'text' AND p.text <> '' AND NOT ifnull(p.synthetic, 0) "
+        "AND NOT m.synthetic AND NOT m.copied AND m.role IN ('user', 'assistant')"
+    ):
+        yield "prompt" if role == "user" else "answer", str(session_id), str(text).strip()
+    for session_id, id, success in db.execute("SELECT session_id, id, success FROM tools"):
+        yield "tool", str(session_id), str(id)
+        if success is not None:
+            yield "ok" if success else "failed", str(session_id), str(id)
+    for session_id, retry in db.execute("SELECT session_id, will_retry FROM session_errors"):
+        yield "retry" if retry else "error", str(session_id), ""
+    for session_id, id in db.execute("SELECT session_id, id FROM compaction_events"):
+        yield "compaction", str(session_id), str(id)
+    db.close()
+
+
+def test_the_same_words_said_twice_are_told_twice(root: Path) -> None:
+    hook = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "prompt": "continue"}
+    line = {"type": "user", "sessionId": "s", "timestamp": "2026-11-20T10:00:00.000Z"}
+    for i in range(3):
+        append(root, [("claude-code", "UserPromptSubmit", json.dumps(hook | {"prompt_id": f"p{i}"}).encode())])
+        record = line | {"uuid": f"u{i}", "message": {"role": "user", "content": "continue "}}
+        append(root, [("claude-code", "transcript.user", json.dumps(record).encode())])
+    assert last(root) == ["prompt continue"] * 3
+
+
+def test_the_last_ones_come_first_and_however_far_back_they_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(root, work(0, 40))
+    append(root, [("opencode", "no.news", b'{"type":"no.news","properties":{"pad":"%s"}}' % (b"x" * 5000))] * 20)
+    monkeypatch.setattr(tail, "_WINDOW", 1000)
+    assert last(root, 3) == ["prompt prompt 37", "prompt prompt 38", "prompt prompt 39"]
+    assert last(root, 0) == []
+    assert len(last(root, 1000)) == 40
+    monkeypatch.setattr(tail, "_FAR", 1000)
+    assert last(root, 3) == []
+
+
+def test_days_are_followed_one_after_the_other_archived_ones_too(root: Path) -> None:
+    append(root, said("msg_1", "one"))
+    (today,) = root.glob("clankers-*.jsonl")
+    today.rename(root / "clankers-2026-01-01.jsonl")
+    append(root, said("msg_2", "two"))
+    log = Follower(str(root))
+    places, whole = log.last(10**9)
+    assert whole
+    assert [place.file for place in places] == ["clankers-2026-01-01.jsonl"] * 2 + [today.name] * 2
+    assert list(log.new()) == []
+    archive(str(root), "clankers-2026-01-01.jsonl", progress=lambda _: None)
+    append(root, said("msg_3", "three"))
+    assert [(place.file, place.event.type) for place in log.new()] == [
+        (today.name, "message.updated"),
+        (today.name, "message.part.updated"),
+    ]
+    assert last(root) == ["prompt one", "prompt two", "prompt three"]
+
+
+def test_a_line_is_told_when_it_is_whole_and_a_torn_one_never(root: Path) -> None:
+    append(root, said("msg_1", "one"))
+    (log_file,) = root.glob("clankers-*.jsonl")
+    whole = log_file.read_bytes()
+    log, teller = Follower(str(root)), Teller(lambda _: None)
+
+    def heard() -> list[str]:
+        return [one.text for place in log.new() for one in teller.tell(place.event)]
+
+    append(root, said("msg_2", "two"))
+    grown = log_file.read_bytes()
+    for end in range(len(whole), len(grown) + 1, 97):
+        log_file.write_bytes(grown[:end])
+        assert heard() == []
+    log_file.write_bytes(grown)
+    assert heard() == ["two"]
+    with log_file.open("ab") as f:
+        f.write(b'{"v":1,"id":"torn\n\xff\xfe\n{}\n')
+    append(root, [("opencode", "message.part.updated", b"[]"), *said("msg_3", "three")])
+    assert heard() == ["three"]
+    log_file.write_bytes(whole)  # the disk lost its end
+    assert heard() == []
+    append(root, said("msg_4", "four"))
+    assert heard() == ["four"]
+
+
+def test_filters(root: Path) -> None:
+    append(root, [session("ses_1"), session("ses_2", directory="/src/shop/sub"), session("ses_3", directory="/else")])
+    append(root, said("msg_1", "one", of="ses_1", role="assistant", modelID="opus-9"))
+    append(root, said("msg_2", "two", of="ses_2", role="assistant", modelID="haiku-2"))
+    append(root, said("msg_3", "three", of="ses_3"))
+    hook = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "cwd": "/src/shop", "prompt": "four"}
+    append(root, [("claude-code", "UserPromptSubmit", json.dumps(hook).encode())])
+    assert last(root, sources=["claude-code"]) == ["prompt four"]
+    assert last(root, project="/src/shop") == ["answer one", "answer two", "prompt four"]
+    assert last(root, project="shop") == ["answer one", "prompt four"]
+    assert last(root, model="OPUS") == ["answer one"]
+
+
+def test_what_the_log_does_not_say_any_more_the_database_knows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(root, [session("ses_1", directory="/src/shop"), session("ses_2", parentID="ses_1")])
+    call(root, "project")
+    append(root, [("opencode", "no.news", b'{"type":"no.news","properties":{"pad":"%s"}}' % (b"x" * 500_000))])
+    append(root, said("msg_1", "one", of="ses_2"))
+    monkeypatch.setenv("CLANKERS_DB_PATH", str(root / "clankers.db"))
+    assert last(root, 1, project="shop") == ["prompt one"]
+    (root / "clankers.db").write_bytes(b"no database")
+    assert last(root, 1) == ["prompt one"]
+
+
+def test_json_is_what_the_schema_says(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root.mkdir()
+    (root / "clankers-2026-11-20.jsonl").write_bytes(DEMO.read_bytes())
+    tail.follow(str(root), filters(), 1000, tail._json, forever=False)
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for one in found:
+        VALID.validate(one)
+    assert {one["kind"] for one in found} >= {"prompt", "answer", "tool", "ok", "failed"}
+    content = DEMO.read_bytes()
+    for one in found:  # each is traced to its line
+        raw = content[one["offset"] :].partition(b"\n")[0]
+        assert json.loads(raw)["source"] == one["source"]
+        assert one["session_id"].encode() in raw
+
+
+@pytest.mark.parametrize("width", [60, 200])
+def test_the_sample_is_told_as_before(width: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root.mkdir()
+    (root / "clankers-2026-11-20.jsonl").write_bytes(DEMO.read_bytes())
+    append(root, [session("ses_\x1b", directory="/src/emoji 🐛 עברית")])
+    append(root, said("msg_1", f"emoji 🎉 שלום [bold]no markup[/] {HOSTILE}\n" + "日本語 " * 80, of="ses_\x1b"))
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    out = Console(file=io.StringIO(), width=width, highlight=False)
+    tail.follow(str(root), filters(), 1000, tail._line(out), forever=False)
+    monkeypatch.undo()
+    time.tzset()
+    shown = out.file.getvalue()  # type: ignore[attr-defined]
+    assert not RAW.search(shown)
+    assert all(cell_len(line) <= width for line in shown.splitlines())
+    assert_golden(f"tail-{width}.txt", shown)
+
+
+@POSIX_ONLY
+def test_it_goes_on_until_it_is_interrupted(root: Path) -> None:
+    with following(root) as process, ProjectorLock(str(root / "clankers.db"), WATCHER):
+        for i in range(3):
+            append(root, said(f"msg_{i}", f"news {i}"))
+            assert re.fullmatch(rf"\d\d:\d\d:\d\d opencode - ses_1 prompt news {i}\n", line(process))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, out, err) == (0, "", "")
+
+
+@POSIX_ONLY
+def test_it_ends_when_nobody_reads_it_even_if_nothing_happens(root: Path) -> None:
+    with following(root, "--json") as process:
+        assert process.stdout
+        process.stdout.close()
+        process.wait(timeout=PATIENCE)
+        assert process.stderr
+        assert process.stderr.read() == ""
+
+
+@POSIX_ONLY
+def test_it_waits_for_a_log_that_is_not_there_yet(root: Path) -> None:
+    with subprocess.Popen(
+        command("tail"), env=environment(root), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            append(root, said("msg_1", "news"))  # before it looks or after: it is told
+            assert "news" in line(process)
+        finally:
+            process.kill()
