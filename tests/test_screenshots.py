@@ -1,9 +1,7 @@
 """The README's pictures: what commands print for the sample. `CLANKERS_GOLDEN=write pytest` draws them anew."""
 
 import io
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from tests.commands import POSIX_ONLY, command, environment
+from tests.commands import POSIX_ONLY, on_a_terminal
 from tests.golden import assert_file
 from tests.talks import demo
 
@@ -31,26 +29,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("name", "args"), [("sessions", ("sessions",)), ("show", ("show", "b900ed56-0280-4a44-a3dd-b5ca31644aa0"))]
 )
 def test_the_pictures_show_what_is_printed(sample: Path, name: str, args: tuple[str, ...]) -> None:
-    lines = on_a_terminal(sample, *args).strip("\n").split("\n")[:HEIGHT]
+    lines = on_a_terminal(sample, *args, COLUMNS=str(WIDTH), PAGER="cat").strip("\n").split("\n")[:HEIGHT]
     assert_file(PICTURES / f"{name}.svg", picture(" ".join(("clankers", args[0], *(a[:4] for a in args[1:]))), lines))
     assert f".screenshots/{name}.svg" in README.read_text("utf-8")
-
-
-def on_a_terminal(root: Path, *args: str) -> str:
-    """What the command prints where somebody looks on."""
-    ours, its = os.openpty()
-    env = environment(root, COLUMNS=str(WIDTH), LINES="50", TERM="xterm-256color", TZ="UTC", PAGER="cat")
-    with subprocess.Popen(command(*args), stdin=its, stdout=its, stderr=subprocess.PIPE, env=env) as process:
-        os.close(its)
-        printed = b""
-        try:
-            while more := os.read(ours, 1 << 16):
-                printed += more
-        except OSError:  # Linux's way to say that nobody has the other end open
-            pass
-        assert process.wait() == 0, process.stderr and process.stderr.read()
-    os.close(ours)
-    return printed.decode().replace("\r\n", "\n")
 
 
 def picture(title: str, lines: list[str]) -> str:
