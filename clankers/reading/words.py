@@ -63,7 +63,7 @@ def facts(session: Session) -> list[str]:
         session.git_branch,
         local_time(session.created_at),
         *sums(session),
-        f"forked from {session.forked_from}; what came before stands there" if session.forked_from else "",
+        f"forked from {session.forked_from}" if session.forked_from else "",
         f"deleted {local_time(session.deleted_at)}" if session.deleted_at is not None else "",
     ]
     return [clean(one) for one in said if one]
