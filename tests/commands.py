@@ -65,6 +65,23 @@ def call(root: Path, *args: str, **env: str) -> Result:
     return Result(code, out.buffer.getvalue().decode(), err.getvalue())
 
 
+def on_a_terminal(root: Path, *args: str, **env: str) -> str:
+    """What the command prints where somebody looks on."""
+    ours, its = os.openpty()
+    its_env = environment(root, LINES="50", TERM="xterm-256color", TZ="UTC") | env
+    with subprocess.Popen(command(*args), stdin=its, stdout=its, stderr=subprocess.PIPE, env=its_env) as process:
+        os.close(its)
+        printed = b""
+        try:
+            while more := os.read(ours, 1 << 16):
+                printed += more
+        except OSError:  # Linux's way to say that nobody has the other end open
+            pass
+        assert process.wait() == 0, process.stderr and process.stderr.read()
+    os.close(ours)
+    return printed.decode().replace("\r\n", "\n")
+
+
 def event(kind: str, **properties: Any) -> Record:
     return "opencode", kind, json.dumps({"type": kind, "properties": properties}).encode()
 

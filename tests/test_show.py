@@ -14,7 +14,7 @@ from clankers.cli.show import RawLine
 from clankers.errors import EX_USAGE
 from clankers.reading import words
 from clankers.reading.conversation import Conversation, Tool, conversation, subagents
-from tests.commands import NOW, RAW, call, event, run, session, work
+from tests.commands import NOW, POSIX_ONLY, RAW, call, event, on_a_terminal, run, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, append, feed_hooks, feed_transcripts, opencode_records, project
 from tests.golden import SCHEMAS, assert_file, assert_golden, schema_of
 from tests.talks import demo, recorded, talk
@@ -315,3 +315,20 @@ def test_what_a_call_was_about_and_was_given(given: Any, about: str, names: list
     )
     assert words.about(tool) == about
     assert [one.name for one in words.given(tool, whole=False)] == names
+
+
+@POSIX_ONLY
+def test_on_a_terminal_it_goes_through_the_pager(root: Path) -> None:
+    """Which may be left before the end, or be missing; where nobody looks on there is none."""
+    talk(root)
+    whole = on_a_terminal(root, "show", "last", PAGER="cat")
+    assert whole.count("\n") > 50
+    assert "\x1b[1m" in whole
+    assert not RAW.search(re.sub(r"\x1b\[[0-9;]*m", "", whole))
+    assert on_a_terminal(root, "show", "last", PAGER="head -n 3").count("\n") == 3
+    assert on_a_terminal(root, "show", "last", PAGER="") == whole
+    assert on_a_terminal(root, "show", "last", PAGER="no-such-pager") == whole
+    colours = re.compile(r"\x1b\[([0-9;]*;)?[39][0-7]m")
+    assert colours.search(whole)
+    assert not colours.search(on_a_terminal(root, "show", "last", PAGER="cat", NO_COLOR="1"))
+    assert run(root, "show", "last", PAGER="head -n 3").out.count("\n") > 50

@@ -17,6 +17,7 @@ from clankers.cli.output import clean, counting_bar, progress_bar
 from clankers.errors import UsageError
 from clankers.reading.conversation import Conversation, conversation, subagents
 from clankers.reading.masking import Masks
+from clankers.reading.words import count
 
 
 class Format(StrEnum):
@@ -72,7 +73,10 @@ def command(
         db.close()
     if masks.counts:
         kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(masks.counts.items()))
-        print(f"clankers: {masks.counts.total()} credentials masked ({kinds}); --no-scrub leaves them", file=sys.stderr)
+        print(
+            f"clankers: {count(masks.counts.total(), 'credential')} masked ({kinds}); --no-scrub leaves them",
+            file=sys.stderr,
+        )
 
 
 def chosen(db: apsw.Connection, names: list[str], asked: Filters) -> list[Conversation]:
@@ -165,7 +169,8 @@ def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
                 masks.counts += counts
             yield raw + b"\n"
     if unusable:
-        print(f"clankers: {unusable} lines that name a session cannot be read; left out", file=sys.stderr)
+        told = f"{count(unusable, 'line')} in which a session's id stands, but no event that can be read; left out"
+        print(f"clankers: {told}", file=sys.stderr)
 
 
 def _tables(db: apsw.Connection, folder: str, masks: Masks | None) -> None:

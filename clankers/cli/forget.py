@@ -40,7 +40,8 @@ from projector.rebuild import rebuild
 
 def command(
     sessions: Annotated[
-        list[str] | None, typer.Argument(metavar="SESSION...", help="Ids, or how they begin.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="SESSION...", help="Ids, or how they begin, or `last`.", show_default=False),
     ] = None,
     before: Annotated[
         str | None, typer.Option(metavar="DATE", help="Sessions in which nothing happened since.")

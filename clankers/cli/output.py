@@ -42,13 +42,18 @@ def console() -> Console:
     return Console(highlight=False, width=width())
 
 
+class _Paging(Console):
+    """Prints to a pager, which may be left at any time."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 @contextmanager
 def paged(out: Console) -> Iterator[Console]:
     """What is printed on it goes through `$PAGER`, on a terminal; else it goes out as it comes."""
     import shlex
     import subprocess
-
-    from rich.console import Console
 
     command = shlex.split(os.environ.get("PAGER", "less"))
     if not (sys.stdout.isatty() and sys.stdin.isatty() and command and shutil.which(command[0])):
@@ -58,8 +63,8 @@ def paged(out: Console) -> Iterator[Console]:
     environment = {"LESS": "FRX", "LESSCHARSET": "utf-8"} | os.environ
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, encoding="utf-8") as pager:
         assert pager.stdin
-        with suppress(BrokenPipeError):  # seen enough
-            yield Console(file=pager.stdin, highlight=False, width=out.width, force_terminal=True)
+        with suppress(BrokenPipeError, KeyboardInterrupt):  # seen enough
+            yield _Paging(file=pager.stdin, highlight=False, width=out.width, force_terminal=True)
         with suppress(BrokenPipeError):
             pager.stdin.close()
         while True:

@@ -63,7 +63,7 @@ def facts(session: Session) -> list[str]:
         session.git_branch,
         local_time(session.created_at),
         *sums(session),
-        f"forked from {session.forked_from}; what came before stands there" if session.forked_from else "",
+        f"forked from {session.forked_from}" if session.forked_from else "",
         f"deleted {local_time(session.deleted_at)}" if session.deleted_at is not None else "",
     ]
     return [clean(one) for one in said if one]
@@ -156,7 +156,7 @@ def given(tool: Tool, *, whole: bool) -> Iterator[Given]:
         if isinstance(value, str):
             of_file = key in ("content", "new_source") and tool.file_path
             language = tool.file_path or "" if of_file else "bash" if key in _CODE else ""
-            yield Given(clean(key), plain(value), clean(language))
+            yield Given(clean(key), plain(value).removesuffix("\n"), clean(language))
         elif value is not None and value is not False:
             yield Given(clean(key), _json(value), "json" if isinstance(value, dict | list) else "")
 
