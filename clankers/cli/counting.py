@@ -169,7 +169,9 @@ def _messages(db: apsw.Connection, key: str, chosen: Filters) -> tuple[dict[str 
     groups: dict[str | None, Group] = {}
 
     def group(key: str | None) -> Group:
-        return groups.setdefault(key, Group(key))
+        if (one := groups.get(key)) is None:
+            one = groups[key] = Group(key)
+        return one
 
     query = _SESSIONS.format(key=key.format(t="s.created_at", m="NULL"), asked=chosen.sessions())
     sessions = {id: rest for id, *rest in db.execute(query, chosen.values)}
