@@ -121,3 +121,16 @@ def test_a_database_that_is_none_is_told(root: Path) -> None:
     assert done.code == 1
     assert "clankers project --rebuild" in done.err
     assert done.out == ""
+
+
+def test_a_rebuild_leaves_no_long_wal_behind(root: Path) -> None:
+    append(root, work(3, 5000))
+    wal = root / "clankers.db-wal"
+    with closing(apsw.Connection(str(root / "clankers.db"))) as reader:
+        reader.execute("BEGIN; SELECT count(*) FROM sessions")
+        assert call(root, "project", "--rebuild").code == 0
+        assert wal.stat().st_size > 4 << 20  # it is the reader's yet
+        assert reader.execute("SELECT count(*) FROM sessions").get == 3
+    assert call(root, "project", "--rebuild").code == 0
+    assert wal.stat().st_size == 0
+    assert int(call(root, "query", "--csv", "SELECT count(*) FROM sessions").out.split()[-1]) == 5003

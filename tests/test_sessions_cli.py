@@ -17,8 +17,8 @@ import clankers
 from clankers import cli
 from clankers.cli import output, sessions
 from clankers.errors import EX_USAGE
-from tests.commands import HOSTILE, NOW, RAW, call, environment, run, session, work
-from tests.feeding import append, feed_transcripts, opencode_records
+from tests.commands import HOSTILE, NOW, RAW, call, environment, event, run, session, work
+from tests.feeding import Record, append, feed_transcripts, opencode_records
 
 COMMANDS = ("append", "project", "query", "sessions", "demo")
 
@@ -166,6 +166,27 @@ def test_the_session_that_was_active_last_stands_first(root: Path) -> None:
     assert ids(call(root, "sessions").out) == ["ses_resumed", "ses_000002", "ses_000001", "ses_000000"]
     assert listed(root)[0]["duration_ms"] == 10**7
     assert " 2h46m " in call(root, "sessions").out
+
+
+def test_turns_are_what_a_person_typed_and_not_copied(root: Path) -> None:
+    def said(id: str, session: str, at: int, *, synthetic: bool = False) -> list[Record]:
+        ids = {"sessionID": session, "messageID": id}
+        part = {"id": f"prt_{id}", **ids, "type": "text", "text": id, "synthetic": synthetic}
+        info = {"id": id, "sessionID": session, "role": "user", "time": {"created": at}}
+        return [event("message.updated", info=info), event("message.part.updated", part=part)]
+
+    append(
+        root,
+        [
+            session("ses_a"),
+            *said("typed", "ses_a", NOW + 1),
+            *said("made_up", "ses_a", NOW + 2, synthetic=True),
+            *said("copied", "ses_a", NOW - 1),
+            *said("typed_too", "ses_a", NOW + 3),
+        ],
+    )
+    assert call(root, "query", "--csv", "SELECT sum(synthetic), sum(copied) FROM messages").out.split()[-1] == "1,1"
+    assert listed(root)[0]["turns"] == 2
 
 
 def test_a_filter_finds_a_session_by_its_subagent_too(root: Path) -> None:

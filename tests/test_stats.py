@@ -202,6 +202,7 @@ def test_a_bill_is_spread_over_what_it_pays_for(root: Path, tmp_path: Path) -> N
     feed_transcripts("subagent", root, tmp_path / "home")
     db = project(root)
     ((parent, bill),) = db.execute("SELECT id, cost FROM sessions WHERE cost IS NOT NULL")
+    db.execute("UPDATE messages SET cost = NULL")
     db.execute("UPDATE messages SET model = 'other' WHERE session_id <> ?", (parent,))
     groups, total = count(db, "model", Filters())
     parts = {one.key: one.cost for one in groups}

@@ -169,7 +169,9 @@ def _messages(db: apsw.Connection, key: str, chosen: Filters) -> tuple[dict[str 
     groups: dict[str | None, Group] = {}
 
     def group(key: str | None) -> Group:
-        return groups.setdefault(key, Group(key))
+        if (one := groups.get(key)) is None:
+            one = groups[key] = Group(key)
+        return one
 
     query = _SESSIONS.format(key=key.format(t="s.created_at", m="NULL"), asked=chosen.sessions())
     sessions = {id: rest for id, *rest in db.execute(query, chosen.values)}
@@ -177,13 +179,12 @@ def _messages(db: apsw.Connection, key: str, chosen: Filters) -> tuple[dict[str 
     payers = {id: _payer(id, sessions) for id in sessions}
     purses = {id: _Purse(sessions[id][1]) for id in payers.values()}
     asked = {payers[id] for id, (_, _, _, is_asked, _) in sessions.items() if is_asked}
-    counted: set[tuple[str | None, str]] = set()
+    counted: set[str] = set()
 
     def count_session(key: str | None, id: str) -> None:
-        if (key, id) not in counted:
-            counted.add((key, id))
-            group(key).sessions += parents[id] is None
-            group(key).subagents += parents[id] is not None
+        counted.add(id)
+        group(key).sessions += parents[id] is None
+        group(key).subagents += parents[id] is not None
 
     values: dict[str, Any] = dict(chosen.values)
     of_these = ""
@@ -219,9 +220,8 @@ def _messages(db: apsw.Connection, key: str, chosen: Filters) -> tuple[dict[str 
             group(name).cost = (group(name).cost or 0.0) + cost
     for purse in purses.values():
         purse.spread()
-    ids = {id for _, id in counted}
-    tops = sum(parents[id] is None for id in ids)
-    return groups, (tops, len(ids) - tops)
+    tops = sum(parents[id] is None for id in counted)
+    return groups, (tops, len(counted) - tops)
 
 
 def _payer(id: str, sessions: dict[str, list[Any]]) -> str:
