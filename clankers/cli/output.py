@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -40,39 +39,6 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, width=width())
-
-
-class _Paging(Console):
-    """Prints to a pager, which may be left at any time."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-@contextmanager
-def paged(out: Console) -> Iterator[Console]:
-    """What is printed on it goes through `$PAGER`, on a terminal; else it goes out as it comes."""
-    import shlex
-    import subprocess
-
-    command = shlex.split(os.environ.get("PAGER", "less"))
-    if not (sys.stdout.isatty() and sys.stdin.isatty() and command and shutil.which(command[0])):
-        yield out
-        return
-    # As git does: colours as they are, and nothing to leave where all fits on the screen.
-    environment = {"LESS": "FRX", "LESSCHARSET": "utf-8"} | os.environ
-    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, encoding="utf-8") as pager:
-        assert pager.stdin
-        with suppress(BrokenPipeError, KeyboardInterrupt):  # seen enough
-            yield _Paging(file=pager.stdin, highlight=False, width=out.width, force_terminal=True)
-        with suppress(BrokenPipeError):
-            pager.stdin.close()
-        while True:
-            try:
-                pager.wait()
-            except KeyboardInterrupt:  # is the pager's to act on
-                continue
-            break
 
 
 def width() -> int:

@@ -15,7 +15,8 @@ from clankers import paths
 from clankers.cli.choosing import LAST, all_sessions, named
 from clankers.cli.current import log_bytes, open_current
 from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
-from clankers.cli.output import clean, console, local_time, paged, print_json, progress_bar
+from clankers.cli.output import clean, console, local_time, print_json, progress_bar
+from clankers.cli.pager import paged
 from clankers.errors import UsageError
 from clankers.reading import words
 from clankers.reading.conversation import (
