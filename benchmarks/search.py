@@ -17,8 +17,8 @@ import apsw
 
 from clankers.cli.filters import filters
 from clankers.cli.search import find, matching
+from projector.database import open_database
 from projector.search_index import ask, index_bytes
-from projector.store import open_database
 
 SESSION = 100  # messages
 SYLLABLES = [a + b for a, b in zip("bcdfghjklmnpqrstvwxz", "aeiou" * 4, strict=True)]

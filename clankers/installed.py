@@ -7,8 +7,6 @@ import contextlib
 import os
 from pathlib import Path
 
-import msgspec
-
 from clankers.files import Edit, FileError, apply, content
 from clankers.paths import make_private
 
@@ -18,8 +16,16 @@ _NAME = "installed.json"
 def installed(root: str) -> dict[Path, str]:
     """The files into which entries were put for the data root `root`, each with its harness's name."""
     try:
-        found = msgspec.json.decode(content(_file(root)) or b"{}", type=dict[str, str])
-    except (msgspec.MsgspecError, FileError):  # edited by hand, perhaps
+        text = content(_file(root))
+    except FileError:
+        return {}
+    if text is None:
+        return {}
+    import msgspec  # takes longer than all else here, and commands ask this where nothing is installed, too
+
+    try:
+        found = msgspec.json.decode(text, type=dict[str, str])
+    except msgspec.MsgspecError:  # edited by hand, perhaps
         return {}
     return {Path(path): source for path, source in found.items()}
 
@@ -30,6 +36,8 @@ def note(root: str, path: Path, source: str | None) -> None:
     Raises:
         ClankersError: the list cannot be written.
     """
+    import msgspec
+
     known = {str(p): s for p, s in installed(root).items() if p != path}
     if source:
         known[str(path)] = source

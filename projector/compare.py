@@ -12,9 +12,9 @@ import msgspec
 
 from clankers.errors import BusyError, ClankersError
 from clankers.locks import NamedLock
+from projector.database import BUSY_MS, open_database
 from projector.rebuild import build
 from projector.replay import LogChangedError, replay
-from projector.store import BUSY_MS, open_database
 
 _NOT_OF_THE_LOG = frozenset({"meta", "changes"})  # the latter follows how the log was cut into batches
 _NOT_COMPARED = frozenset({"tail"})  # which an archived day has not

@@ -2,7 +2,7 @@
 
 import apsw
 
-from projector.store import BUSY_MS
+from projector.database import BUSY_MS
 
 BACKFILL = "backfill_completed_at"  # epoch milliseconds; without it, the past is taken in again
 

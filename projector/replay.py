@@ -10,10 +10,9 @@ from clankers.days import exists, sizes, tail_crc
 from clankers.reader import log_files
 from projector.ahead import gather_ahead, worth_it
 from projector.batch import Batch
+from projector.database import YOUNG
 from projector.gather import Gathered, Stretch, gather
 from projector.store import OvertakenError, Store
-
-_YOUNG = 2  # days
 
 
 @dataclass
@@ -51,7 +50,7 @@ def pending(db: apsw.Connection, root: str) -> list[Stretch]:
         if size < offset:
             raise LogChangedError(f"{file.name} has {size} bytes, of which {offset} were read")
         # A power loss takes the end of the youngest; of the others only what has news is worth opening.
-        looked_at = size > offset or file in days[-_YOUNG:]
+        looked_at = size > offset or file in days[-YOUNG:]
         if tail is not None and looked_at and tail_crc(root, file.name, offset) not in (tail, None):
             raise LogChangedError(f"{file.name} is not what was read of it")
         if size > offset:

@@ -30,7 +30,9 @@ CREATE TABLE sessions (
   ended_at INTEGER,
   deleted_at INTEGER
 );
-CREATE INDEX sessions_by_time ON sessions (created_at);
+CREATE INDEX sessions_by_activity ON sessions (
+  max(coalesce(updated_at, ended_at, created_at), ifnull(ended_at, 0)) DESC, id
+);
 CREATE INDEX sessions_by_parent ON sessions (parent_id) WHERE parent_id IS NOT NULL;
 
 CREATE TABLE messages (

@@ -19,8 +19,8 @@ from zlib import crc32
 import apsw
 
 from clankers.errors import BusyError
+from projector.database import SchemaError
 from projector.search_text import TOKENIZER, readable, spaced
-from projector.store import SchemaError
 
 _SCHEMA = f"""
 CREATE VIRTUAL TABLE texts USING fts5(said, input, output, content='', contentless_delete=1, tokenize="{TOKENIZER}");

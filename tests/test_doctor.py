@@ -16,9 +16,9 @@ from clankers.cli.first_backfill import lock_path
 from clankers.cli.output import short_bytes
 from clankers.errors import EX_FAIL, EX_OK
 from clankers.locks import NamedLock
+from projector.database import VERSION
 from projector.lock import ProjectorLock
 from projector.meta import BACKFILL, set_meta
-from projector.store import VERSION
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, Result, call, work
 from tests.feeding import append
 

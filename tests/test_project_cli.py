@@ -20,8 +20,8 @@ import pytest
 from clankers import envelope
 from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
 from clankers.log import Log
+from projector import database as db_file
 from projector import rebuild as rebuilding
-from projector import store
 from projector.lock import ProjectorLock
 from tests import feeding
 from tests.commands import POSIX_ONLY, Result, call, command, environment, event, run, session, work
@@ -241,7 +241,7 @@ def test_a_rebuild_under_another_writer_keeps_the_old_rows(
 ) -> None:
     monkeypatch.setattr(rebuilding, "_SWAP_SECONDS", 0.1)
     monkeypatch.setattr(rebuilding, "BUSY_MS", 10)
-    monkeypatch.setattr(store, "BUSY_MS", 10)
+    monkeypatch.setattr(db_file, "BUSY_MS", 10)
     append(root, work(3, 1))
     with closing(apsw.Connection(str(database))) as writer:
         writer.execute("BEGIN IMMEDIATE")
@@ -258,7 +258,7 @@ def test_a_rebuild_under_another_writer_keeps_the_old_rows(
 def test_another_writer_that_does_not_end_is_told_of(
     root: Path, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "BUSY_MS", 10)
+    monkeypatch.setattr(db_file, "BUSY_MS", 10)
     append(root, work(3, 1))
     with closing(apsw.Connection(str(database))) as writer:
         writer.execute("BEGIN IMMEDIATE")
@@ -348,14 +348,14 @@ def test_another_programs_database_is_left_alone(root: Path, args: tuple[str, ..
 def test_an_older_clankers_database_is_rebuilt(root: Path, database: Path) -> None:
     with closing(apsw.Connection(str(database))) as db:
         db.execute("UPDATE sessions SET title = 'as the old version had it'; DROP TABLE todos")
-        db.pragma("user_version", store.VERSION - 1)
+        db.pragma("user_version", db_file.VERSION - 1)
     done = call(root, "project")
     assert done.code == 0
     assert "3 sessions" in done.out
     assert "9 new events" in done.out
     assert rows(database) == fresh_rows(root)
     with closing(apsw.Connection(str(database))) as db:
-        assert db.pragma("user_version") == store.VERSION
+        assert db.pragma("user_version") == db_file.VERSION
 
 
 def test_an_older_clankers_database_is_rebuilt_for_reading_commands_and_the_watcher_too(
@@ -364,7 +364,7 @@ def test_an_older_clankers_database_is_rebuilt_for_reading_commands_and_the_watc
     for args in (("sessions",), ("query", "SELECT count(*) FROM todos")):
         with closing(apsw.Connection(str(database))) as db:
             db.execute("DROP TABLE todos")
-            db.pragma("user_version", store.VERSION - 1)
+            db.pragma("user_version", db_file.VERSION - 1)
         assert call(root, *args).code == 0
         assert rows(database) == fresh_rows(root)
 
@@ -372,13 +372,13 @@ def test_an_older_clankers_database_is_rebuilt_for_reading_commands_and_the_watc
 @pytest.mark.parametrize("args", [("project",), ("project", "--rebuild"), ("query", "SELECT 1")])
 def test_a_newer_clankers_database_is_left_alone(root: Path, database: Path, args: tuple[str, ...]) -> None:
     with closing(apsw.Connection(str(database))) as db:
-        db.pragma("user_version", store.VERSION + 1)
+        db.pragma("user_version", db_file.VERSION + 1)
     done = call(root, *args)
     assert done.code == EX_FAIL
     assert "newer clankers" in done.err
     assert str(database) in done.err
     with closing(apsw.Connection(str(database))) as db:
-        assert db.pragma("user_version") == store.VERSION + 1
+        assert db.pragma("user_version") == db_file.VERSION + 1
     assert count(database) == 3
     assert not list(root.glob("*.rebuild*"))
 
@@ -614,7 +614,7 @@ def test_a_watcher_that_cannot_begin_says_why(root: Path, database: Path, what: 
         _garbage(database)
     else:
         with closing(apsw.Connection(str(database))) as db:
-            db.pragma("user_version" if what == "newer" else "application_id", store.VERSION + 1)
+            db.pragma("user_version" if what == "newer" else "application_id", db_file.VERSION + 1)
     done = run(root, "project", "--watch")
     assert done.code == EX_FAIL
     assert done.out == ""

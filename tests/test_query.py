@@ -13,11 +13,13 @@ from pathlib import Path
 
 import apsw
 import pytest
+from rich.cells import cell_len
 
+from clankers.cli import output
 from clankers.cli.current import open_for_reading
 from clankers.cli.query import QueryError, run_query
 from clankers.errors import EX_FAIL, EX_USAGE
-from projector.store import VERSION
+from projector.database import VERSION
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, call, command, environment, run, session, work
 from tests.feeding import append
 
@@ -354,3 +356,16 @@ def test_the_python_that_runs_this_has_a_sqlite_that_reads_the_database(database
     sql = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM sessions').fetchone())"
     done = subprocess.run([sys.executable, "-c", sql, str(database)], capture_output=True, text=True, check=True)
     assert done.stdout == "(4,)\n"
+
+
+@pytest.mark.parametrize("columns", [20, 60])
+def test_a_table_is_as_wide_as_the_terminal_and_the_widest_give_way(
+    root: Path, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "width", lambda: columns)
+    sql = "SELECT 'short' AS a, 12345 AS b, printf('%.80c', 'x') AS c, '日本語' || printf('%.50c', 'y') AS d"
+    lines = call(root, "query", sql).out.splitlines()
+    assert len(lines) == 3
+    assert all(columns - 3 < cell_len(line) <= columns for line in lines[1:])
+    assert lines[2].count("…") == (2 if columns == 60 else 4)
+    assert ("short" in lines[2]) == (columns == 60)

@@ -1,24 +1,24 @@
 """`clankers sessions`, `clankers demo`, and what the command line says of itself."""
 
-import io
 import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 from rich.cells import cell_len
-from rich.console import Console
 
 import clankers
 from clankers import cli
-from clankers.cli import sessions
+from clankers.cli import output, sessions
 from clankers.errors import EX_USAGE
-from tests.commands import HOSTILE, NOW, RAW, call, run, session, work
-from tests.feeding import append, feed_transcripts, opencode_records
+from tests.commands import HOSTILE, NOW, RAW, call, environment, event, run, session, work
+from tests.feeding import Record, append, feed_transcripts, opencode_records
 
 COMMANDS = ("append", "project", "query", "sessions", "demo")
 
@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
 
 def rows(shown: str) -> list[str]:
     """The lines of a table below its head."""
-    return [line for line in shown.splitlines() if line.strip()][2:]
+    return shown.splitlines()[2:]
 
 
 def body(shown: str) -> list[list[str]]:
@@ -54,13 +54,12 @@ def test_sessions_lists_the_newest_first(root: Path) -> None:
     done = run(root, "sessions")
     assert done.code == 0
     assert done.err == ""
-    head = done.out.split("\n")[1].split()
-    assert head == [
-        *("started", "source", "project", "title", "model"),
-        *("messages", "tools", "errors", "tokens", "cost", "id"),
+    assert done.out.splitlines()[0].split() == [
+        *("active", "source", "project", "title", "model"),
+        *("turns", "tools", "errors", "tokens", "cost", "duration", "id"),
     ]
     assert ids(done.out) == ["ses_000002", "ses_000001", "ses_000000"]
-    assert body(done.out)[0][1:4] == ["opencode", "shop", "a title"]
+    assert body(done.out)[0][1:5] == ["opencode", "shop", "a title", "1"]
 
 
 def test_sessions_of_the_same_second_are_told_apart(root: Path) -> None:
@@ -77,7 +76,7 @@ def test_sessions_brings_the_database_up_to_date_first(root: Path) -> None:
 
 def test_sessions_as_json_are_the_tables_rows(root: Path) -> None:
     append(root, [session("ses_1", title=HOSTILE), session("ses_2", created=NOW + 5000, parentID="ses_1")])
-    top, child = listed(root)
+    top, child = listed(root, "--tree")
     assert top["id"] == "ses_1"
     assert top["title"] == HOSTILE
     assert top["created_at"] == NOW
@@ -85,7 +84,10 @@ def test_sessions_as_json_are_the_tables_rows(root: Path) -> None:
     assert (top["depth"], child["depth"]) == (0, 1)
     assert child["parent_id"] == "ses_1"
     columns = json.loads(call(root, "query", "--json", "SELECT name FROM pragma_table_info('sessions')").out)
-    assert list(top) == [c["name"] for c in columns] + ["depth"]
+    assert list(top) == [c["name"] for c in columns] + [
+        *("depth", "turns", "duration_ms", "subagents", "subagent_tools", "subagent_errors"),
+        *("subagent_tokens", "subagent_cost"),
+    ]
 
 
 def test_sessions_without_any_says_so(root: Path) -> None:
@@ -98,12 +100,13 @@ def test_sessions_without_any_says_so(root: Path) -> None:
 def test_limit_counts_sessions_and_their_subagents_come_with_them(root: Path) -> None:
     append(root, work(0, 30))
     append(root, [session(f"ses_child_{i}", created=NOW + 10**6 + i * 5000, parentID="ses_000029") for i in range(2)])
-    assert len(listed(root)) == 27
-    assert [s["id"] for s in listed(root, "--limit", "2")] == [
+    assert len(listed(root, "--tree")) == 27
+    assert len(listed(root)) == 25
+    assert [s["id"] for s in listed(root, "--tree", "--limit", "2")] == [
         *("ses_000029", "ses_child_0", "ses_child_1"),
         "ses_000028",
     ]
-    assert len(listed(root, "--limit", "100")) == 32
+    assert len(listed(root, "--tree", "--limit", "100")) == 32
     for bad in ("0", "-1", "many"):
         done = call(root, "sessions", "--limit", bad)
         assert done.code != 0
@@ -122,7 +125,7 @@ def test_subagents_stand_below_their_parent_oldest_first(root: Path) -> None:
             session("ses_orphan", created=NOW - 60_000, parentID="ses_unseen"),
         ],
     )
-    shown = call(root, "sessions").out
+    shown = call(root, "sessions", "--tree").out
     assert ids(shown) == ["ses_b", "ses_a", "ses_a_1", "ses_a_1_1", "ses_a_2", "ses_unseen", "ses_orphan"]
     indents = {
         row[-1]: re.split("a title|.no title", line)[0] for row, line in zip(body(shown), rows(shown), strict=True)
@@ -137,12 +140,73 @@ def test_a_real_subagent_stands_below_its_parent(root: Path, tmp_path: Path, har
         feed_transcripts("subagent", root, tmp_path / "home")
     else:
         append(root, opencode_records("1.18.33/11-task"))
-    found = listed(root)
+    found = listed(root, "--tree")
     assert found[0]["depth"] == 0
     assert len(found) >= 2
     for child in found[1:]:
         assert child["depth"] == 1
         assert child["parent_id"] == found[0]["id"]
+    (folded,) = listed(root)
+    kinds = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
+    assert folded == found[0]
+    assert folded["subagents"] == len(found) - 1
+    assert folded["subagent_tools"] == sum(child["tool_call_count"] for child in found[1:])
+    assert folded["subagent_tokens"] == sum(child[kind] for child in found[1:] for kind in kinds) > 0
+    costs = [child["cost"] for child in found[1:] if child["cost"] is not None]
+    assert folded["subagent_cost"] == (sum(costs) if costs else None)
+    assert folded["turns"] == 1
+    assert [child["turns"] for child in found[1:]] == [0] * len(found[1:])
+    line = rows(call(root, "sessions").out)[0]
+    assert f" {folded['subagents']}: " in line
+
+
+def test_the_session_that_was_active_last_stands_first(root: Path) -> None:
+    later = {"created": NOW, "updated": NOW + 10**7}
+    append(root, [*work(0, 3), session("ses_resumed", time=later)])
+    assert ids(call(root, "sessions").out) == ["ses_resumed", "ses_000002", "ses_000001", "ses_000000"]
+    assert listed(root)[0]["duration_ms"] == 10**7
+    assert " 2h46m " in call(root, "sessions").out
+
+
+def test_turns_are_what_a_person_typed_and_not_copied(root: Path) -> None:
+    def said(id: str, session: str, at: int, *, synthetic: bool = False) -> list[Record]:
+        ids = {"sessionID": session, "messageID": id}
+        part = {"id": f"prt_{id}", **ids, "type": "text", "text": id, "synthetic": synthetic}
+        info = {"id": id, "sessionID": session, "role": "user", "time": {"created": at}}
+        return [event("message.updated", info=info), event("message.part.updated", part=part)]
+
+    append(
+        root,
+        [
+            session("ses_a"),
+            *said("typed", "ses_a", NOW + 1),
+            *said("made_up", "ses_a", NOW + 2, synthetic=True),
+            *said("copied", "ses_a", NOW - 1),
+            *said("typed_too", "ses_a", NOW + 3),
+        ],
+    )
+    assert call(root, "query", "--csv", "SELECT sum(synthetic), sum(copied) FROM messages").out.split()[-1] == "1,1"
+    assert listed(root)[0]["turns"] == 2
+
+
+def test_a_filter_finds_a_session_by_its_subagent_too(root: Path) -> None:
+    append(
+        root,
+        [
+            session("ses_a"),
+            session("ses_a_1", parentID="ses_a"),
+            session("ses_a_1_1", parentID="ses_a_1", directory="/src/elsewhere"),
+            session("ses_b"),
+        ],
+    )
+    assert [s["id"] for s in listed(root, "--project", "elsewhere")] == ["ses_a"]
+    assert [s["id"] for s in listed(root, "--project", "elsewhere", "--tree")] == ["ses_a", "ses_a_1", "ses_a_1_1"]
+    assert [s["id"] for s in listed(root, "--project", "/src/shop", "--limit", "1")] == ["ses_a"]
+    assert listed(root, "--source", "claude-code") == []
+    nothing = call(root, "sessions", "--source", "claude-code")
+    assert nothing.code == 0
+    assert nothing.out.startswith("No session is like that")
+    assert call(root, "sessions", "--since", "soon").code == EX_USAGE
 
 
 def test_titles_are_shown_clean(root: Path) -> None:
@@ -234,9 +298,8 @@ def test_version(root: Path) -> None:
 def test_help_lists_every_command(root: Path) -> None:
     done = run(root, "--help")
     assert done.code == 0
-    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
-    assert set(COMMANDS) <= set(commands)
-    for name in commands:
+    assert set(COMMANDS) <= {"append", *cli.COMMANDS}
+    for name in cli.COMMANDS:
         assert re.search(rf"^\W*{name}\s+\w+", done.out, re.MULTILINE), name
     assert call(root, "-h").out == call(root, "--help").out
     assert not root.exists()
@@ -280,29 +343,70 @@ def test_usage_errors_of_ours_have_their_own_exit_code(root: Path) -> None:
         assert done.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_the_list_fits_the_terminal_and_cuts_only_titles(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = io.StringIO()
-    monkeypatch.setattr(sessions, "console", lambda: Console(file=out, width=width, highlight=False))
-    counts = dict.fromkeys(("message_count", "tool_call_count", "error_count"), 12345)
+@pytest.mark.parametrize("width", [60, 80, 120, 160, 200])
+def test_the_list_fits_the_terminal_and_cuts_only_titles(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sessions, "width", lambda: width)
+    monkeypatch.setattr(output, "width", lambda: width)
+    counts = dict.fromkeys(("message_count", "tool_call_count", "error_count", "subagent_tools"), 12345)
     tokens = dict.fromkeys(("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"), 10**6)
-    session = {
+    one = {
         "id": "0aee4390-a408-41f0-9070-440cf9a316bf",
         "source": "claude-code",
         "project_name": "app",
-        "title": "A long title with emoji 🎉 and 日本語, " * 5,
+        "title": "A long title with emoji 🎉 and 日本語, עברית\n\x1b[2J" * 5,
         "model": "claude-opus-5-5",
         "created_at": 1795218339317,
         "cost": 12.5,
         "depth": 0,
+        "turns": 12,
+        "duration_ms": 7 * 10**6,
+        "subagents": 3,
+        "subagent_tokens": 10**6,
+        "subagent_errors": 0,
+        "subagent_cost": 0.25,
         **counts,
         **tokens,
     }
-    sessions.print_sessions([session])
-    lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
+    sessions.print_sessions([one], tree=False)
+    lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     assert all(cell_len(line) <= width for line in lines)
     row = lines[2]
+    assert not RAW.search(row)
     assert "…" in row
-    assert "$12.50" in row
-    assert row.endswith("0aee4390-a408-41f0-9070-440cf9a316bf"[: 36 if width >= 150 else 12])
+    assert "$12.75" in row
+    assert ("0aee4390-a408-41f0-9070-440cf9a316bf" in row) == (width == 200)
+    assert ("3: 1.0M" in row) == (width >= 120)
+
+
+def test_a_shell_is_told_how_a_line_goes_on(root: Path) -> None:
+    def told(line: str) -> list[str]:
+        words = line.split(" ")
+        env = {"_CLANKERS_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+        done = run(root, **env)
+        assert (done.code, done.err) == (0, "")
+        return done.out.split()
+
+    assert {"sessions", "stats", "scrub"} <= set(told("clankers s"))
+    assert told("clankers stats --by m") == ["month", "model"]
+    assert told("clankers sessions --source c") == ["claude-code"]
+    assert "--tree" in told("clankers sessions --t")
+    assert not root.exists()
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_the_shell_function_that_is_installed_works(root: Path) -> None:
+    script = run(root, "--show-completion", "bash").out
+    asks = 'COMP_WORDS=(clankers stats --by w); COMP_CWORD=3; _clankers_completion clankers; echo "${COMPREPLY[@]}"'
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--norc", "-c", f"{script}\n{asks}"],
+        env=environment(root, PATH=path),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=30,
+    )
+    assert done.stdout == "week\n"

@@ -1,5 +1,6 @@
 """The command line: a command is a file with its options, a call, and printing."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -19,6 +20,7 @@ COMMANDS = {
     "sessions": ("sessions", "command"),
     "search": ("search", "command"),
     "tail": ("tail", "command"),
+    "stats": ("stats", "command"),
     "query": ("query", "command"),
     "project": ("project", "command"),
     "archive": ("archive", "command"),
@@ -30,12 +32,13 @@ COMMANDS = {
     "catch-up": ("current", "catch_up"),
 }
 
+_COMPLETE = "_CLANKERS_COMPLETE"  # set by the shell functions that `clankers --install-completion` writes
+
 app = typer.Typer(
     name="clankers",
     help="Records every session of AI coding agents on this machine, as one SQLite database to ask.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -65,14 +68,22 @@ def _complain(what: object) -> None:
     print(f"clankers: {clean(str(what))}", file=sys.stderr)
 
 
+def _words() -> list[str]:
+    """The command line; where a shell asks how one goes on, what stands there so far."""
+    if _COMPLETE in os.environ:
+        return (os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")).split()  # bash: the latter
+    return sys.argv
+
+
 def main() -> int:
     """Run the command line; returns the exit code. The one place that turns errors into messages and codes."""
-    asked = sys.argv[1] if sys.argv[1:2] and sys.argv[1] in COMMANDS else None
+    words = _words()
+    asked = words[1] if len(words) > 1 and words[1] in COMMANDS else None
     for name, (module, function) in COMMANDS.items():
         if asked in (name, None):
             app.command(name)(getattr(import_module(f"clankers.cli.{module}"), function))
     try:
-        app()
+        app(prog_name="clankers")
     except ClankersError as e:
         _complain(e)
         return e.exit_code

@@ -1,8 +1,11 @@
 """The database for commands that read: brought up to date first, then open for reading only, by SQLite's own means."""
 
+from __future__ import annotations
+
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import apsw
 
@@ -12,11 +15,11 @@ from clankers.cli.output import clean, progress_bar
 from clankers.days import sizes
 from clankers.errors import BusyError, ClankersError
 from clankers.log import Log
-from clankers.reader import read
+from projector.database import BUSY_MS, is_current, is_ours
 from projector.lock import ProjectorLock
-from projector.rebuild import update
-from projector.replay import LogChangedError, Replayed, pending
-from projector.store import BUSY_MS
+
+if TYPE_CHECKING:
+    from projector.replay import Replayed  # what replays is imported when there is something to replay
 
 _PATIENCE = 2.0  # seconds to wait for another projector, which does the same work
 _POLL = 0.02  # seconds
@@ -53,6 +56,8 @@ def bring_up_to_date(purpose: str, *, patience: float = 0) -> Replayed:
     Raises:
         BusyError: another projector is at work.
     """
+    from projector.rebuild import update
+
     root, path = paths.data_root(), paths.database_path()
     with ProjectorLock(path, purpose, patience=patience):
         sweep()
@@ -79,12 +84,14 @@ def open_current() -> apsw.Connection:
 
     While another projector keeps the lock, as `project --watch` does, what that one writes serves: it is waited for.
     """
-    db = _open_current(paths.database_path(), paths.data_root())
+    path, root = paths.database_path(), paths.data_root()
+    sweep()
+    db = _if_current(path, root) or _made_current(path, root)
     start_first_backfill()
     return db
 
 
-def _open_current(path: str, root: str) -> apsw.Connection:
+def _made_current(path: str, root: str) -> apsw.Connection:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -94,7 +101,7 @@ def _open_current(path: str, root: str) -> apsw.Connection:
                 if not os.path.exists(path):
                     raise
                 break
-            if os.path.exists(path) and (db := _if_current(path, root)):
+            if db := _if_current(path, root):
                 return db
             time.sleep(_POLL)
         else:
@@ -108,16 +115,31 @@ def catch_up() -> None:
 
 
 def _if_current(path: str, root: str) -> apsw.Connection | None:
-    """The database, if the projector at work has brought it up to the log's end."""
-    db = open_for_reading(path)
+    """The database, if all that the log holds is in it."""
+    if not os.path.exists(path):
+        return None
     try:
-        # A last line without its newline does not count: it may never get one.
-        if not any(next(read(root, *at), None) for at in pending(db, root)):
+        db = open_for_reading(path)
+    except ClankersError:
+        return None  # who brings it up to date says what is wrong
+    try:
+        if is_ours(db) and (is_current(db, root) or not _whole_lines(db, root)):
             return db
-    except (LogChangedError, apsw.Error):
-        pass  # it is about to make a new one
+    except apsw.Error:
+        pass  # likewise
     db.close()
     return None
+
+
+def _whole_lines(db: apsw.Connection, root: str) -> bool:
+    """Whether the log holds lines that `db` does not; a last one without its newline, which may never come, is none."""
+    from clankers.reader import read
+    from projector.replay import LogChangedError, pending
+
+    try:
+        return any(next(read(root, *at), None) for at in pending(db, root))
+    except LogChangedError:
+        return True
 
 
 def open_for_reading(path: str) -> apsw.Connection:

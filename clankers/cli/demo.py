@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from clankers.cli.current import open_for_reading
-from clankers.cli.output import clean, console, table
+from clankers.cli.output import clean, print_table
 from clankers.cli.query import run_query
 from clankers.cli.sessions import list_sessions, print_sessions
 from clankers.log import file_name
@@ -37,16 +37,17 @@ def command() -> None:
         log.write_bytes(files("clankers").joinpath("assets", "demo", "log.jsonl").read_bytes())
         database = os.path.join(root, "clankers.db")
         done = update(database, root)
-        out = console()
         typer.echo(f"{done.events} recorded events of two harnesses, replayed into {database}")
         db = open_for_reading(database)
         try:
-            typer.echo("\nThe sessions (clankers sessions):")
-            print_sessions(list_sessions(db, 25))
+            typer.echo("\nThe sessions (clankers sessions --tree):")
+            print_sessions(list_sessions(db, 25), tree=True)
+            typer.echo()
             for head, sql in (("The tools", _TOOLS), ("The tokens, as the clients count them", _TOKENS)):
                 typer.echo(f"{head} (clankers query ...):")
                 columns, rows = run_query(db, sql)
-                out.print(table(columns, rows, right=columns[2:]))
+                print_table(columns, rows, right=columns[2:])
+                typer.echo()
         finally:
             db.close()
         typer.echo(f"The raw log, first of its lines that rg '{_PATTERN}' finds:")

@@ -25,10 +25,10 @@ from clankers.installed import installed
 from clankers.locks import watched
 from clankers.log import file_name
 from clankers.reader import LogFile, log_files
+from projector.database import VERSION
 from projector.meta import BACKFILL, PROBLEMS, read_meta
 from projector.replay import LogChangedError, pending
 from projector.search_index import index_bytes
-from projector.store import VERSION
 from projector.wire import millis
 
 _SPACE = 1 << 30  # bytes that should be free

@@ -21,9 +21,22 @@ import typer
 from clankers.cli.dates import span
 from clankers.errors import UsageError
 
+
+def _known_sources(begun: str) -> list[str]:
+    """For the shell: how a source goes on that is `begun`."""
+    from clankers.harnesses import HARNESSES
+
+    return [name for name in HARNESSES if name.startswith(begun)]
+
+
 Sources = Annotated[
     list[str] | None,
-    typer.Option("--source", metavar="NAME", help="Of this harness: claude-code, opencode, ...; also several times."),
+    typer.Option(
+        "--source",
+        metavar="NAME",
+        help="Of this harness: claude-code, opencode, ...; also several times.",
+        autocompletion=_known_sources,
+    ),
 ]
 Project = Annotated[
     str | None,

@@ -3,8 +3,7 @@
 import os
 import sys
 
-from clankers import background, paths
-from clankers.installed import installed
+from clankers import paths
 from clankers.locks import try_lock
 from projector.meta import BACKFILL, read_meta
 
@@ -24,7 +23,12 @@ def start_first_backfill(*, again: bool = False) -> None:
     Args:
         again: also where the database says that it was done.
     """
-    if not installed(paths.data_root()) or (not again and read_meta(paths.database_path(), BACKFILL)) or under_way():
+    if not again and read_meta(paths.database_path(), BACKFILL):
+        return
+    from clankers import background  # with what they import, only where it is not done yet
+    from clankers.installed import installed
+
+    if not installed(paths.data_root()) or under_way():
         return
     try:
         background.start("backfill")

@@ -25,15 +25,15 @@ from clankers import paths, tombstones
 from clankers.cli.choosing import Session, active_before, all_sessions, in_project, named, with_children
 from clankers.cli.current import bring_up_to_date, log_bytes, open_current, open_for_reading
 from clankers.cli.first_backfill import lock_path
-from clankers.cli.output import clean, console, local_time, progress_bar, short_bytes, table
+from clankers.cli.output import clean, local_time, print_table, progress_bar, short_bytes
 from clankers.errors import EX_FAIL, BusyError, UsageError
 from clankers.locks import NamedLock
 from clankers.transcripts import TranscriptError, pass_over
 from projector.belongs import Sessions
+from projector.database import BUSY_MS
 from projector.forgetting import Found, blank, look
 from projector.lock import PATIENCE, ProjectorLock
 from projector.rebuild import rebuild
-from projector.store import BUSY_MS
 
 
 def command(
@@ -125,7 +125,7 @@ def _say(chosen: list[Session], found: Found) -> None:
         for one in chosen
     ]
     names = ("title", "project", "last active", "lines", "bytes", "session")
-    console().print(table(names, rows, right=("lines", "bytes")))
+    print_table(names, rows, right=("lines", "bytes"))
     unreadable = f"; {found.unreadable:,} of the lines cannot be read, and name them" if found.unreadable else ""
     lines, size = sum(found.lines.values()), sum(found.size.values())
     typer.echo(f"To be removed: {_count(chosen)}, {lines:,} lines, {short_bytes(size)}{unreadable}")

@@ -1,21 +1,24 @@
 """Printing for people: tables, numbers, times. Recorded text is untrusted: it never reaches a terminal as it is."""
 
-import json
+from __future__ import annotations
+
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from time import monotonic
+from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console  # rich and json are imported where they are used: most commands need neither
 
 # C0 and C1 controls, DEL, and what turns the direction of text around: a title must not be able to steer the terminal.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _PATIENCE = 1.0  # seconds before a progress bar appears
+_OURS = dict.fromkeys(map(ord, "…└─"))  # characters that we put into tables ourselves: a column each
+_GAP = "  "  # between two columns of a table
 
 
 def clean(text: str) -> str:
@@ -25,25 +28,66 @@ def clean(text: str) -> str:
 
 def print_json(value: object) -> None:
     """`value` as one line of JSON; a terminal gets nothing but ASCII, so that no control character acts on it."""
+    import json
+
     json.dump(value, sys.stdout, ensure_ascii=sys.stdout.isatty())
     print()
 
 
 def console() -> Console:
-    """Standard output; as wide as needed where it is no terminal, so that pipes get whole cells."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 1_000_000)
+    """Standard output, for what rich prints."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=width())
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
-    """A table of untrusted values; the columns of `right` are numbers."""
-    made = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        made.add_column(
-            Text(clean(name)), justify="right" if name in right else "left", overflow="ellipsis", no_wrap=True
-        )
-    for row in rows:
-        made.add_row(*(Text("" if v is None else clean(str(v))) for v in row))
-    return made
+def width() -> int:
+    """Columns of standard output; as many as needed where it is no terminal, so that pipes get whole cells."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000_000
+
+
+def cells(text: str) -> int:
+    """The columns that `text` takes on a terminal."""
+    if text.translate(_OURS).isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def shortened(text: str, columns: int) -> str:
+    """`text` in at most so many columns, with `…` for what is cut."""
+    if cells(text) <= columns:
+        return text
+    if text.isascii():
+        return text[: columns - 1] + "…"
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text, columns - 1).rstrip() + "…"
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Print untrusted values as a table; the columns of `right` are numbers. What does not fit the terminal is cut.
+
+    Not rich's: to import that takes longer than all else that a reading command does.
+    """
+    shown = [["" if v is None else clean(str(v)) for v in row] for row in rows]
+    heads = [clean(name) for name in columns]
+    widths = [max(map(cells, column)) for column in zip(heads, *shown, strict=True)]
+    room = max(width() - len(_GAP) * (len(widths) - 1), len(widths))
+    while sum(widths) > room:  # the widest give way, all to one width
+        widest = max(widths)
+        next_widest = max([w for w in widths if w < widest], default=0)
+        wide = [i for i, w in enumerate(widths) if w == widest]
+        too_much = sum(widths) - room
+        less = min(widest - next_widest, -(-too_much // len(wide)), widest - 1)
+        for i in wide:
+            widths[i] -= less
+    for line in (heads, ["─" * w for w in widths], *shown):
+        fitted = [shortened(cell, w) for cell, w in zip(line, widths, strict=True)]
+        blank = [" " * (w - cells(cell)) for cell, w in zip(fitted, widths, strict=True)]
+        pairs = zip(columns, fitted, blank, strict=True)
+        print(_GAP.join(b + cell if name in right else cell + b for name, cell, b in pairs).rstrip())
 
 
 def short_number(n: int | None) -> str:
@@ -54,6 +98,26 @@ def short_number(n: int | None) -> str:
         if n >= size:
             return f"{n / size:.1f}{unit}"
     return str(n)
+
+
+def short_cost(dollars: float | None) -> str:
+    """`dollars` as a person says it: $12.50, $0.0044."""
+    return "" if dollars is None else f"${dollars:,.{2 if dollars >= 0.01 or not dollars else 4}f}"
+
+
+def short_duration(ms: float | None) -> str:
+    """`ms` milliseconds as a person says it: 850ms, 4.2s, 12m, 3h05m, 2d4h."""
+    if ms is None or ms < 1:
+        return ""
+    if ms < 1000:
+        return f"{ms:.0f}ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f}s"
+    minutes = int(ms // 60_000)
+    if minutes < 60:
+        return f"{minutes}m"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours < 24 else f"{hours // 24}d{hours % 24}h"
 
 
 def short_bytes(n: int) -> str:
@@ -87,7 +151,8 @@ def _bar(label: str, total: int | None, done: str) -> Iterator[Callable[[int], N
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich import progress  # takes as long to import as all else of rich; most commands need no bar
+    from rich import progress
+    from rich.console import Console
 
     columns = (
         progress.TextColumn(label),

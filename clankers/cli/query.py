@@ -12,7 +12,7 @@ import apsw
 import typer
 
 from clankers.cli.current import open_current
-from clankers.cli.output import clean, console, print_json, table
+from clankers.cli.output import clean, print_json, print_table
 from clankers.errors import ClankersError, UsageError
 
 _MISSING = re.compile(r"no such (table|column|function): (.+)")
@@ -43,7 +43,7 @@ def command(
         writer.writerows([_for_csv(value) for value in row] for row in rows)
     elif columns:
         numbers = [c for i, c in enumerate(columns) if any(isinstance(r[i], int | float) for r in rows)]
-        console().print(table(columns, rows, right=numbers))
+        print_table(columns, rows, right=numbers)
 
 
 def run_query(db: apsw.Connection, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:

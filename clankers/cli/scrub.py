@@ -12,9 +12,9 @@ from clankers import patch, paths
 from clankers.cli.current import log_bytes
 from clankers.cli.output import print_json, progress_bar
 from clankers.errors import BusyError
+from projector.database import BUSY_MS
 from projector.lock import PATIENCE, ProjectorLock
 from projector.rebuild import rebuild
-from projector.store import BUSY_MS
 
 if TYPE_CHECKING:
     from clankers.scrub import Found

@@ -1,101 +1,187 @@
-"""`clankers sessions`: what was worked on, newest first."""
+"""`clankers sessions`: what was worked on, the last that was active first."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import apsw
 import typer
-from rich.cells import cell_len
-from rich.text import Text
 
 from clankers.cli.current import open_current
-from clankers.cli.output import clean, console, local_time, print_json, short_number, table
+from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
+from clankers.cli.output import (
+    cells,
+    clean,
+    local_time,
+    print_json,
+    print_table,
+    short_cost,
+    short_duration,
+    short_number,
+    shortened,
+    width,
+)
 
+_ACTIVE = "max(coalesce({s}.updated_at, {s}.ended_at, {s}.created_at), ifnull({s}.ended_at, 0))"
+_IS_TOP = "NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.id = {s}.parent_id)"
+
+# The sessions that were started by a person; where something is asked for, those it is found in or below.
+_TOP = f"SELECT id FROM sessions AS s WHERE {_IS_TOP.format(s='s')} ORDER BY {_ACTIVE.format(s='s')} DESC, id LIMIT :n"
+_TOP_OF_FOUND = f"""
+SELECT id FROM (
+  WITH RECURSIVE up (id) AS (
+    SELECT id FROM sessions AS s WHERE {{condition}}
+    UNION
+    SELECT c.parent_id FROM up JOIN sessions AS c USING (id) WHERE c.parent_id IS NOT NULL
+  )
+  SELECT t.id FROM up JOIN sessions AS t USING (id) WHERE {_IS_TOP.format(s="t")}
+  ORDER BY {_ACTIVE.format(s="t")} DESC, t.id LIMIT :n
+)
+"""
 # Subagents stand below the session that called them, oldest first.
-_LIST = """
-WITH RECURSIVE top AS (
-  SELECT id FROM sessions WHERE parent_id IS NULL OR parent_id NOT IN (SELECT id FROM sessions)
-  ORDER BY created_at DESC, id LIMIT ?
-), tree (id, depth, path) AS (
-  SELECT id, 0, printf('%020d', 9000000000000000000 - ifnull(created_at, 0)) || id FROM top JOIN sessions USING (id)
+_LIST = f"""
+WITH RECURSIVE top (id) AS ({{top}}), tree (id, depth, path) AS (
+  SELECT id, 0, printf('%020d', 9000000000000000000 - ifnull({_ACTIVE.format(s="s")}, 0)) || id
+  FROM top JOIN sessions AS s USING (id)
   UNION ALL
   SELECT s.id, depth + 1, path || '/' || printf('%020d', ifnull(s.created_at, 0)) || s.id
   FROM tree JOIN sessions AS s ON s.parent_id = tree.id WHERE depth < 20
 )
-SELECT s.*, depth FROM tree JOIN sessions AS s USING (id) ORDER BY path
+SELECT s.*, depth, (
+    -- What starts a subagent was typed by no person.
+    SELECT count(*) FROM messages AS m WHERE m.session_id = s.id AND s.parent_id IS NULL
+    AND m.role = 'user' AND NOT m.synthetic AND NOT m.copied
+  ) AS turns, {_ACTIVE.format(s="s")} - s.created_at AS duration_ms
+FROM tree JOIN sessions AS s USING (id) ORDER BY path
 """
-# What is shown from how many columns of the terminal on; the widest also for files and pipes.
-_LAYOUTS = (
-    (150, ("started", "source", "project", "title", "model", "messages", "tools", "errors", "tokens", "cost", "id")),
-    (100, ("started", "project", "title", "tools", "errors", "tokens", "cost", "id")),
-    (72, ("started", "project", "title", "tokens", "cost", "id")),
-    (0, ("started", "title", "cost", "id")),
+TOKENS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
+
+# What is shown, and in which order it gives way on a terminal where not all of it fits.
+_COLUMNS = (
+    *("active", "source", "project", "title", "model", "turns", "tools", "errors", "agents"),
+    *("tokens", "cost", "duration", "id"),
 )
-_NUMBERS = ("messages", "tools", "errors", "tokens", "cost")
-_GAP = 3  # columns between two cells
+_GIVE_WAY = ("source", "errors", "tools", "model", "agents", "turns", "duration", "tokens", "project")
+_NUMBERS = ("turns", "tools", "errors", "agents", "tokens", "cost", "duration")
+_TITLE = 24  # columns for a title before others give way
+_SHORT_ID = 12  # characters
+_GAP = 2  # columns between two cells
 
 
 def command(
+    source: Sources = None,
+    project: Project = None,
+    model: Model = None,
+    since: Since = None,
+    until: Until = None,
+    tree: Annotated[bool, typer.Option("--tree", help="Subagents in lines of their own, below their parent.")] = False,
     limit: Annotated[int, typer.Option(help="How many, at most; their subagents come with them.", min=1)] = 25,
-    as_json: Annotated[bool, typer.Option("--json", help="An array of the table's rows.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
 ) -> None:
-    """List sessions, newest first."""
+    """List sessions, the last that was active first.
+
+    Subagents are folded into the session that called them: its tools, errors, tokens and cost have theirs in them, and
+    AGENTS says how many they are, and how many of the tokens are theirs. TURNS are prompts that a person typed,
+    DURATION is from the first to the last that happened, pauses included.
+    """
+    chosen = filters(source, project, model, since, until)
     db = open_current()
     try:
-        found = list_sessions(db, limit)
+        found = list_sessions(db, limit, chosen)
     finally:
         db.close()
     if as_json:
-        print_json(found)
+        print_json([s for s in found if tree or not s["depth"]])
     elif found:
-        print_sessions(found)
+        print_sessions(found, tree=tree)
+    elif chosen:
+        typer.echo("No session is like that; `clankers sessions` without options lists all.")
     else:
         typer.echo("No sessions yet: nothing has been recorded. The README says how to plug in a harness.")
 
 
-def list_sessions(db: apsw.Connection, limit: int) -> list[dict[str, object]]:
-    """The newest `limit` sessions and their subagents, as rows of the table `sessions` with their `depth`."""
-    cursor = db.execute(_LIST, (limit,))
-    names = None
+def list_sessions(db: apsw.Connection, limit: int, chosen: Filters | None = None) -> list[dict[str, Any]]:
+    """The `limit` sessions that were active last, each followed by its subagents.
+
+    Each is a row of the table `sessions`, with `depth` (0, or how far below), `turns`, `duration_ms`, and in
+    `subagents`, `subagent_tools`, `subagent_errors`, `subagent_tokens` and `subagent_cost` the sums over all that are
+    below it, which are not in its own.
+    """
+    chosen = chosen or Filters()
+    top = _TOP_OF_FOUND.format(condition=chosen.sessions()) if chosen else _TOP
+    cursor = db.execute(_LIST.format(top=top), {"n": limit, **chosen.values})
+    above: list[dict[str, Any]] = []
     rows = []
-    for row in cursor:
-        names = names or [d[0] for d in cursor.get_description()]
-        rows.append(dict(zip(names, row, strict=True)))
+    for row in _dicts(cursor):
+        row |= {"subagents": 0, "subagent_tools": 0, "subagent_errors": 0, "subagent_tokens": 0, "subagent_cost": None}
+        rows.append(row)
+        del above[row["depth"] :]
+        for one in above:
+            one["subagents"] += 1
+            one["subagent_tools"] += row["tool_call_count"]
+            one["subagent_errors"] += row["error_count"]
+            one["subagent_tokens"] += sum(row[kind] for kind in TOKENS)
+            one["subagent_cost"] = _sum(one["subagent_cost"], row["cost"])
+        above.append(row)
     return rows
 
 
-def print_sessions(found: list[dict[str, object]]) -> None:
-    """A table of sessions as wide as the terminal: what does not fit is cut from the titles."""
-    out = console()
-    names = next(names for width, names in _LAYOUTS if out.width >= width)
-    wide = names is _LAYOUTS[0][1]
-    cells = [_cells(s, wide) for s in found]
-    others = sum(max(map(cell_len, (name, *(c[name] for c in cells)))) + _GAP for name in names if name != "title")
-    for c in cells:
-        title = Text(c["title"])
-        title.truncate(max(out.width - others - _GAP, 10), overflow="ellipsis")
-        c["title"] = title.plain
-    out.print(table(names, ([c[name] for name in names] for c in cells), right=_NUMBERS))
+def _dicts(cursor: apsw.Cursor) -> Iterator[dict[str, Any]]:
+    names = None
+    for row in cursor:
+        names = names or [d[0] for d in cursor.get_description()]
+        yield dict(zip(names, row, strict=True))
 
 
-def _cells(s: dict[str, object], wide: bool) -> dict[str, str]:
+def _sum(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one if other is None else one + other
+
+
+def print_sessions(found: list[dict[str, Any]], *, tree: bool) -> None:
+    """A table of sessions as wide as the terminal: columns are left out where there is no room, and titles cut."""
+    rows = [_cells(s, tree=tree) for s in found if tree or not s["depth"]]
+    wide = {name: max(map(cells, (name, *(r[name] for r in rows)))) for name in _COLUMNS}
+    names = [name for name in _COLUMNS if name != "agents" or any(r["agents"] for r in rows)]
+
+    def over(title: int) -> int:
+        return sum(min(title, wide[n]) if n == "title" else wide[n] for n in names) + _GAP * (len(names) - 1) - width()
+
+    if over(_TITLE) > 0:
+        for row in rows:
+            row["id"] = row["id"][:_SHORT_ID]
+            row["active"] = row["active"][5:]  # without the year
+        wide |= {"id": _SHORT_ID, "active": len("11-20 23:45")}
+    for name in _GIVE_WAY:
+        if over(_TITLE) > 0 and name in names:
+            names.remove(name)
+    room = max(wide["title"] - max(over(wide["title"]), 0), 10)
+    for row in rows:
+        row["title"] = shortened(row["title"], room)
+    print_table(names, ([row[name] for name in names] for row in rows), right=_NUMBERS)
+
+
+def _cells(s: dict[str, Any], *, tree: bool) -> dict[str, str]:
     """A session's cells by column, as a person reads them; text that is not ours is cleaned."""
-    number = {k: v for k, v in s.items() if isinstance(v, int)}
-    text = {k: clean(v) for k, v in s.items() if isinstance(v, str)}
-    kinds = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
-    depth = number["depth"]
-    title = text.get("title") or "(no title)"
-    started = local_time(number.get("created_at"))
-    cost = s["cost"]
+    tokens, cost, tools, errors = sum(s[k] for k in TOKENS), s["cost"], s["tool_call_count"], s["error_count"]
+    agents = ""
+    if s["subagents"] and not tree:
+        agents = f"{s['subagents']}: {short_number(s['subagent_tokens'])}"
+        tokens += s["subagent_tokens"]
+        cost = _sum(cost, s["subagent_cost"])
+        tools += s["subagent_tools"]
+        errors += s["subagent_errors"]
+    title = clean(s["title"] or "(no title)")
     return {
-        "started": started if wide else started[5:],
-        "source": text["source"],
-        "project": text.get("project_name", ""),
-        "title": "  " * (depth - 1) + "└ " + title if depth else title,
-        "model": text.get("model", ""),
-        "messages": str(number["message_count"]),
-        "tools": str(number["tool_call_count"] or ""),
-        "errors": str(number["error_count"] or ""),
-        "tokens": short_number(sum(number[k] for k in kinds)),
-        "cost": f"${cost:.{4 if wide else 2}f}" if isinstance(cost, float) else "",
-        "id": text["id"] if wide else text["id"][:12],
+        "active": local_time(None if s["created_at"] is None else s["created_at"] + s["duration_ms"]),
+        "source": clean(s["source"]),
+        "project": clean(s["project_name"] or ""),
+        "title": "  " * (s["depth"] - 1) + "└ " + title if s["depth"] else title,
+        "model": clean(s["model"] or ""),
+        "turns": str(s["turns"] or ""),
+        "tools": str(tools or ""),
+        "errors": str(errors or ""),
+        "agents": agents,
+        "tokens": short_number(tokens),
+        "cost": short_cost(cost),
+        "duration": short_duration(s["duration_ms"]),
+        "id": clean(s["id"]),
     }

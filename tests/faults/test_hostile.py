@@ -20,8 +20,8 @@ from clankers.log import Log
 from clankers.opencode_store import StoreError, db_sessions, open_store, tree_sessions
 from clankers.reader import Event
 from projector.adapters import UnusableError, adapt
+from projector.database import open_database
 from projector.replay import replay
-from projector.store import open_database
 from tests.commands import POSIX_ONLY, call, session
 from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, run, sizes
 from tests.faults.hostile import ESCAPE, SAMPLES, SQL, STRINGS, encoded, events, values

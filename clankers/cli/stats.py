@@ -1,0 +1,190 @@
+"""`clankers stats`: how much of everything, by day, model, project, ..."""
+
+from enum import StrEnum
+from pathlib import Path
+from textwrap import fill
+from typing import Annotated, Any
+
+import typer
+
+from clankers.cli.counting import TIMES, Group, count
+from clankers.cli.current import open_current
+from clankers.cli.filters import Model, Project, Since, Sources, Until, filters
+from clankers.cli.output import (
+    cells,
+    clean,
+    print_json,
+    print_table,
+    short_cost,
+    short_duration,
+    short_number,
+    shortened,
+    width,
+)
+
+
+class By(StrEnum):
+    """What `--by` may be: the keys of `BY`."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    MODEL = "model"
+    PROJECT = "project"
+    SOURCE = "source"
+    TOOL = "tool"
+
+
+_NONE = "(unknown)"
+
+# What is shown, and in which order it gives way on a terminal where not all of it fits.
+_COLUMNS = (
+    *("sessions", "turns", "messages", "tools", "failed", "p50", "p95"),
+    *("prompt", "output", "reasoning", "cache read", "cache write", "tokens", "cost"),
+)
+_GIVE_WAY = (
+    *("reasoning", "p50", "cache write", "messages", "cache read", "prompt", "output"),
+    *("p95", "failed", "turns", "sessions", "tools"),
+)
+_KEY = 32  # columns for a key, at most
+_BAR = 20  # columns for a bar, of which there are 8 before others give way
+_MIN_BAR = 8
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_GAP = 2  # columns between two cells
+
+
+def command(
+    by: Annotated[By, typer.Option(help="What to count by.")] = By.DAY,
+    source: Sources = None,
+    project: Project = None,
+    model: Model = None,
+    since: Since = None,
+    until: Until = None,
+    chart: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it into FILE, an .svg or .png; needs matplotlib.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="An object: by, groups, total.")] = False,
+) -> None:
+    """Count sessions, turns, messages, tool calls, tokens and cost.
+
+    FAILED is the share of the calls whose end is known, P50 and P95 say how long calls took: half of them, and 19 of
+    20, no longer. TOKENS are all but reasoning, which some clients count as output too. Days and weeks are local.
+
+    Claude Code tells what a session cost as a whole: by day or model that is spread over its messages, an estimate.
+    """
+    if chart:
+        from clankers.cli.chart import check
+
+        check(chart)
+    chosen = filters(source, project, model, since, until)
+    db = open_current()
+    try:
+        groups, total = count(db, by.value, chosen)
+    finally:
+        db.close()
+    if chart:
+        from clankers.cli.chart import draw
+
+        draw(chart, by.value, named(groups, by.value))
+        typer.echo(f"{chart} shows it.", err=True)
+    if as_json:
+        print_json({"by": by.value, "groups": [one.plain() for one in groups], "total": total.plain()})
+    elif groups:
+        print_stats(groups, total, by.value)
+        if total.cost_split and (by.value in (*TIMES, "model") or chosen.since or chosen.until or chosen.model):
+            _note(
+                f"{short_cost(total.cost_split)} of the cost is told for whole sessions only; "
+                "how it is spread over their messages is an estimate."
+            )
+    elif chosen:
+        typer.echo("Nothing is like that; `clankers stats` without options counts all.")
+    else:
+        typer.echo("Nothing to count yet: nothing has been recorded. The README says how to plug in a harness.")
+
+
+def named(groups: list[Group], by: str) -> list[tuple[str, Group]]:
+    """The groups with the names that a person knows them by; those by time in its order, others the largest first."""
+    names = {one.key: clean(one.key or _NONE) for one in groups}
+    if by == "project":  # the directory's name, where no other has the same
+        short = {key: name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or name for key, name in names.items()}
+        alone = {name for name in short.values() if list(short.values()).count(name) == 1}
+        names = {key: short[key] if short[key] in alone else name for key, name in names.items()}
+    if by not in TIMES:
+        groups = sorted(groups, key=lambda one: (-_size(one, by), -one.tokens, -one.messages, names[one.key]))
+    return [(names[one.key], one) for one in groups]
+
+
+def _size(one: Group, by: str) -> float:
+    return one.tools if by == "tool" else one.cost or 0.0
+
+
+def print_stats(groups: list[Group], total: Group, by: str) -> None:
+    """A table as wide as the terminal, with a bar a group: of cost, or of tokens where none is known."""
+    shown = named(groups, by)
+    if by == "tool":
+        measure, sizes = "tools", [float(one.tools) for _, one in shown]
+    elif total.cost:
+        measure, sizes = "cost", [one.cost or 0.0 for _, one in shown]
+    else:
+        measure, sizes = "tokens", [float(one.tokens) for _, one in shown]
+    rows = [(name, _cells(one)) for name, one in shown] + [("total", _cells(total))]
+    names = [n for n in _COLUMNS if any(r[n] for _, r in (rows[:-1] if by == "tool" else rows))]
+    wide = {n: max(cells(n), *(len(r[n]) for _, r in rows)) for n in names}
+    key = min(_KEY, max(cells(name) for name in (by, *(name for name, _ in rows))))
+
+    def left() -> int:
+        return width() - key - sum(wide[n] + _GAP for n in names) - _GAP
+
+    for name in _GIVE_WAY:
+        if left() < _MIN_BAR and name in names:
+            names.remove(name)
+    bar = min(_BAR, left())
+    heads = [by, *names]
+    lines = [[shortened(name, key), *(r[n] for n in names)] for name, r in rows]
+    if bar >= _MIN_BAR:
+        heads.append("by " + measure)
+        most = max(sizes)
+        for line, size in zip(lines, sizes, strict=False):
+            line.append(_bar(size / most if most else 0.0, bar))
+        lines[-1].append("")
+    print_table(heads, lines, right=names)
+    if total.unpriced_messages:
+        _note(f"Not in the cost: {total.unpriced_messages:,} messages of which nobody tells what they cost.")
+
+
+def _note(text: str) -> None:
+    typer.echo("\n" + fill(text, min(width(), 120)))
+
+
+def _bar(part: float, columns: int) -> str:
+    """`part` (0 to 1) of so many columns, to an eighth of one."""
+    eighths = round(part * columns * 8)
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def _cells(one: Group) -> dict[str, str]:
+    """A group's cells by column, as a person reads them."""
+
+    def number(n: int) -> str:
+        return short_number(n) if n else ""
+
+    rate = f"{one.tools_failed / one.tools_closed:.1%}" if one.tools_failed else ""
+    cells: dict[str, Any] = {
+        "sessions": one.sessions,
+        "turns": one.turns,
+        "messages": one.messages,
+        "tools": one.tools,
+        "failed": rate,
+        "p50": short_duration(one.tool_p50_ms),
+        "p95": short_duration(one.tool_p95_ms),
+        "prompt": number(one.prompt_tokens),
+        "output": number(one.completion_tokens),
+        "reasoning": number(one.reasoning_tokens),
+        "cache read": number(one.cache_read_tokens),
+        "cache write": number(one.cache_write_tokens),
+        "tokens": number(one.tokens),
+        "cost": short_cost(one.cost),
+    }
+    return {
+        name: f"{value:,}" if isinstance(value, int) and value else str(value or "") for name, value in cells.items()
+    }
