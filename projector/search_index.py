@@ -50,6 +50,7 @@ _PATIENCE = 600_000  # milliseconds to wait for another who makes the index: it 
 _TRIES = 5  # databases that are put in each other's place while the index is made
 
 Answer = TypeVar("Answer")
+_Texts = dict[int, tuple[str, str, str] | None]  # by their numbers in the index; None for one that is gone
 
 
 class Text(NamedTuple):
@@ -180,6 +181,7 @@ def _bring_up_to_date(db: apsw.Connection, path: str, file: str, progress: Calla
 
 def _some(db: apsw.Connection) -> tuple[int, bool]:
     """Take in some changes; how many sessions that were, and whether there are more."""
+    texts: _Texts = {}
     characters, taken, last = 0, 0, 0
     changes: Any = db.execute(
         "SELECT c.batch, s.rowid, s.id FROM live.changes AS c JOIN live.sessions AS s ON s.id = c.session_id "
@@ -189,17 +191,23 @@ def _some(db: apsw.Connection) -> tuple[int, bool]:
         for batch, session, id in changes:
             if characters > _AT_ONCE and batch != last:
                 break
-            characters += _session(db, session, id)
+            characters += _session(db, session, id, texts)
             taken, last = taken + 1, batch
         else:
             batch = last
+    # In the order of their numbers: FTS5 writes what it gathered in memory whenever a smaller one follows.
+    for doc, columns in sorted(texts.items()):
+        if columns:
+            db.execute("INSERT OR REPLACE INTO texts (rowid, said, input, output) VALUES (?, ?, ?, ?)", (doc, *columns))
+        else:
+            db.execute("DELETE FROM texts WHERE rowid = ?", (doc,))
     if taken:
         db.execute("UPDATE state SET batch = ?", (last,))
     return taken, batch != last
 
 
-def _session(db: apsw.Connection, session: int, id: str) -> int:
-    """Make the index of a session what its rows say; returns how many characters were taken in."""
+def _session(db: apsw.Connection, session: int, id: str, texts: _Texts) -> int:
+    """Find out what became of the texts of a session; returns how many characters are new."""
     known = {
         doc: rest for doc, *rest in db.execute("SELECT doc, at, model, crc FROM docs WHERE session = ?", (session,))
     }
@@ -210,14 +218,12 @@ def _session(db: apsw.Connection, session: int, id: str) -> int:
             old = known.pop(text.doc, None)
             if old == [text.at, text.model, crc]:
                 continue
-            columns = text.columns()
-            db.execute(
-                "INSERT OR REPLACE INTO texts (rowid, said, input, output) VALUES (?, ?, ?, ?)", (text.doc, *columns)
-            )
+            texts[text.doc] = text.columns()
             db.execute(
                 "INSERT OR REPLACE INTO docs VALUES (?, ?, ?, ?, ?)", (text.doc, session, text.at, text.model, crc)
             )
-            characters += sum(map(len, columns))
-    db.executemany("DELETE FROM texts WHERE rowid = ?", [(doc,) for doc in known])
-    db.executemany("DELETE FROM docs WHERE doc = ?", [(doc,) for doc in known])
+            characters += sum(map(len, texts[text.doc] or ()))
+    for doc in known:
+        texts[doc] = None
+        db.execute("DELETE FROM docs WHERE doc = ?", (doc,))
     return characters

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from clankers.envelope import crc_holds
-from clankers.errors import EX_FAIL, EX_USAGE
+from clankers.errors import EX_FAIL, EX_IO, EX_USAGE
 from clankers.reading.conversation import Conversation, conversation
 from clankers.reading.html import html
 from clankers.reading.markdown import markdown
@@ -319,7 +319,7 @@ def test_the_file_says_the_format(sample: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_told(sample: Path, tmp_path: Path) -> None:
     done = call(sample, "export", "last", "-o", str(tmp_path / "missing" / "a.html"))
-    assert done.code == EX_FAIL
+    assert done.code == EX_IO
     assert done.err.startswith("clankers: ")
     assert "missing" in done.err
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from clankers import envelope, patch, scrub
 from clankers.archive import archive
 from clankers.cli import scrub as scrub_command
-from clankers.errors import EX_BUSY
+from clankers.errors import EX_BUSY, EX_IO
 from clankers.secrets import _GROUPS, HINTS, Hint, found, hints, mask, scrubbed
 from clankers.verify import verify
 from projector.lock import ProjectorLock
@@ -339,7 +339,7 @@ def test_who_appends_meanwhile_loses_nothing(root: Path) -> None:
 
 def test_a_root_that_is_a_file_is_no_success(root: Path) -> None:
     root.write_bytes(b"")
-    assert [call(root, "scrub").code, call(root, "scrub", "--dry-run").code] == [1, 1]
+    assert [call(root, "scrub").code, call(root, "scrub", "--dry-run").code] == [EX_IO, EX_IO]
 
 
 def test_a_mask_has_the_size_asked_for() -> None:

@@ -3,7 +3,9 @@
 import io
 import json
 import random
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -381,6 +383,34 @@ def test_what_is_much_is_taken_in_bit_by_bit(root: Path, monkeypatch: pytest.Mon
     bits: list[int] = []
     ask(str(root / "clankers.db"), lambda _: None, progress=bits.append)
     assert bits == [5] * 10
+    assert len(found(root, "prompt", "--limit", "1000")) == 50
+
+
+KILLED = """
+import os, signal, sys
+from projector import search_index
+session, calls = search_index._session, []
+def killed_at_the_thirteenth(*args):
+    calls.append(args)
+    if len(calls) == 13:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return session(*args)
+search_index._session, search_index._AT_ONCE = killed_at_the_thirteenth, 10
+search_index.ask(sys.argv[1], lambda _: None, progress=lambda _: None)
+"""
+
+
+@POSIX_ONLY
+def test_who_is_killed_has_not_worked_in_vain(root: Path) -> None:
+    for i in range(10):
+        append(root, work(i * 5, 5))
+        assert call(root, "project").code == 0
+    path = str(root / "clankers.db")
+    done = subprocess.run([sys.executable, "-c", KILLED, path], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    bits: list[int] = []
+    ask(path, lambda _: None, progress=bits.append)
+    assert sum(bits) == 40
     assert len(found(root, "prompt", "--limit", "1000")) == 50
 
 

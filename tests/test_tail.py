@@ -189,9 +189,14 @@ def test_a_line_is_told_when_it_is_whole_and_a_torn_one_never(root: Path) -> Non
     (log_file,) = root.glob("clankers-*.jsonl")
     whole = log_file.read_bytes()
     log, teller = Follower(str(root)), Teller(lambda _: None)
+    read_before: set[tuple[str, int]] = set()
 
     def heard() -> list[str]:
-        return [one.text for place in log.new() for one in teller.tell(place.event)]
+        places = list(log.new())
+        lines = {(place.event.id, place.offset) for place in places}
+        assert not read_before & lines, "read twice"
+        read_before.update(lines)
+        return [one.text for place in places for one in teller.tell(place.event)]
 
     append(root, said("msg_2", "two"))
     grown = log_file.read_bytes()
