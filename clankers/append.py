@@ -1,6 +1,7 @@
 """`clankers append SOURCE [--type T] [--stream]`: stdin to the log. What a hook runs, so every import counts.
 
-The promise: exit 0 only once the line is written and synced; nothing on stdout; never exit 2; never wait for ever.
+The promise: exit 0 only once the line is written and synced (written, where `CLANKERS_FSYNC` is `off`); nothing on
+stdout; never exit 2; never wait for ever.
 """
 
 from __future__ import annotations  # typing is a third of what a hook would import
@@ -11,7 +12,7 @@ import time
 
 from clankers import envelope, jsondoc, kinds, paths
 from clankers.errors import EX_DATA, EX_IO, EX_OK, EX_USAGE
-from clankers.log import Log
+from clankers.log import FSYNC_ENV, OFF, ON, Log, fsync_setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,8 +58,11 @@ def main(argv: list[str]) -> int:
     except ValueError as e:
         _complain(f"{e}\n{USAGE}")
         return EX_USAGE
+    fsync = fsync_setting()
+    if fsync not in (ON, OFF):
+        _complain(f"{FSYNC_ENV} is {fsync!r}, neither {ON} nor {OFF}: each event is synced, as by {ON}")
     try:
-        with Log(paths.data_root()) as log:
+        with Log(paths.data_root(), synced=fsync != OFF) as log:
             told: set[str] = set()
             code = _stream(log, options, told) if options.stream else _write(log, options, [_read_document(0)], told)
         _catch_up(told)
@@ -196,7 +200,7 @@ def _lines(fd: int) -> Iterator[bytes]:
 
 
 def _write(log: Log, options: Options, group: Iterable[_Input], told: set[str]) -> int:
-    """Log the input, then what it announces; returns the exit code once both are on the disk.
+    """Log the input, then what it announces; returns the exit code once both are synced.
 
     The events' types are added to `told`.
     """

@@ -25,6 +25,7 @@ from clankers.days import PACKED, TAKEN, listed
 from clankers.log import file_name, sync_directory
 from clankers.packing import NEW, ArchiveError, compress, damaged, join
 from clankers.pieces import DamagedError, Piece, is_copy
+from clankers.reader import log_files
 
 _TRIES = 4  # compressions of a day, each after a late line or with a failing disk
 _POLL = 0.05  # seconds between two looks at a file that somebody has open for writing
@@ -42,13 +43,12 @@ def due(root: str, before: str) -> list[str]:
     Raises:
         OSError: a file cannot be read.
     """
-    try:
-        days = listed(root)
-    except FileNotFoundError:
-        return []
+    days = [file.name for file in log_files(root)]
+    found = listed(root) if days else {}
     return [
         name
-        for name, ends in days.items()
+        for name in days
+        for ends in [found.get(name, [PACKED])]
         if name < file_name(before) and (ends != [PACKED] or not _is_ours(os.path.join(root, name + PACKED)))
     ]
 

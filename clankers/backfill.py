@@ -15,6 +15,7 @@ from clankers import envelope, recorded, tombstones, transcripts
 from clankers.log import Log
 from clankers.opencode_store import SOURCE as OPENCODE
 from clankers.opencode_store import Record, Session, StoreBusyError, StoreError
+from clankers.session_files import TranscriptError
 
 DAYS = 30  # how far back, if nobody says otherwise
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -69,7 +70,7 @@ def backfill(
             continue
         try:
             session.take_in(log, done)
-        except (transcripts.TranscriptError, StoreError) as e:
+        except (TranscriptError, StoreError) as e:
             done.problems.append(str(e))
             done.busy |= isinstance(e, StoreBusyError)
         except OSError as e:
@@ -92,7 +93,7 @@ def claude_code(root: str, files: Iterable[tuple[str, str]], *, afresh: bool) ->
 
         try:
             created = transcripts.created(path)
-        except (OSError, transcripts.TranscriptError):
+        except (OSError, TranscriptError):
             created = envelope.stamp(time.time_ns())  # reading it says what is wrong
         yield Past(created, take_in)
 

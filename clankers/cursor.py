@@ -38,9 +38,10 @@ class Cursor:
         offsets: bytes read of each of the session's files, by name.
         metas: what was recorded of each subagent's description, by agent id.
         ended: the client said that the session ended.
-        since: the day (`YYYY-MM-DD`) of the last append; empty: not known.
+        since: the day (`YYYY-MM-DD`) from which on records may lie ahead of `offsets` in the log; empty: not known.
         known: False for a session that is new or whose cursor was lost.
-        busy: the last append was cut off: some of its records may be in the log, from the day `since` on.
+        busy: records that lie ahead of `offsets` may be in the log, from the day `since` on: the last append was cut
+            off, or files that were recorded before are read anew and the end was not reached yet.
     """
 
     def __init__(self, root: str, session: str, *, patience: float = 0) -> None:

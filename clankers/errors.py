@@ -4,7 +4,7 @@ EX_OK = 0
 EX_FAIL = 1  # the command ran and the answer is no: `verify` found damage, the query was wrong
 EX_USAGE = 64  # sysexits(3). Never 2 on the append path: exit code 2 from a hook blocks the harness
 EX_DATA = 65  # the input was not one JSON document; it is kept in the log as a line of type `invalid`
-EX_IO = 74  # the log cannot be written
+EX_IO = 74  # the log, or the database, cannot be written
 EX_BUSY = 75  # somebody else holds the lock; trying again later may work
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clankers.errors import ClankersError
+from clankers.log import sync_file
 
 BACKUP = ".before-clankers"  # behind the name of a file that we changed: what it was before
 
@@ -127,7 +128,7 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         with open(fd, "wb") as f:
             f.write(data)
             f.flush()
-            os.fsync(f.fileno())
+            sync_file(f.fileno())
         os.chmod(temporary, mode)
         _give(temporary, path)
         os.replace(temporary, path)

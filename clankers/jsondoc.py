@@ -5,6 +5,11 @@ CPython's own C scanner does the work (`json.scanner` uses the same); where it i
 
 from __future__ import annotations  # typing is a third of what a hook would import
 
+try:
+    from _json import encode_basestring_ascii
+except ImportError:  # pragma: no cover (not CPython)
+    from json.encoder import py_encode_basestring_ascii as encode_basestring_ascii
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,11 +117,5 @@ def _deeper_than(value: Any, limit: int) -> bool:
 
 def quote(text: str) -> bytes:
     """`text` as a JSON string in ASCII."""
-    try:
-        from _json import encode_basestring_ascii
-    except ImportError:  # pragma: no cover (not CPython)
-        from json.encoder import (
-            py_encode_basestring_ascii as encode_basestring_ascii,
-        )
     quoted: str = encode_basestring_ascii(text)
     return quoted.encode("ascii")

@@ -8,6 +8,7 @@ puts a newline first, so that the damage stays on a line of its own.
 from __future__ import annotations  # typing is a third of what a hook would import
 
 import os
+import sys
 
 from clankers.paths import make_private
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _FLAGS = (
     os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 )
+FSYNC_ENV = "CLANKERS_FSYNC"
+ON, OFF = "on", "off"
 _TRIES = 3  # whole-line writes before a disk that takes only parts of lines counts as full
 
 
@@ -26,18 +29,25 @@ def file_name(day: str) -> str:
     return f"clankers-{day}.jsonl"
 
 
+def fsync_setting() -> str:
+    """Whether live events are synced, as `CLANKERS_FSYNC` says: `on`, `off`, or what else stands there, which is on."""
+    return os.environ.get(FSYNC_ENV) or ON
+
+
 class Log:
     """An open log: `with Log(root) as log: log.write(day, lines); log.sync()`.
 
     Args:
         root: the data root; made, for its owner alone, when it is missing.
+        synced: False: `sync` does nothing, and what a power loss takes is the system's choice.
 
     Raises:
         OSError: from every method, when the log cannot be written.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, synced: bool = True) -> None:
         self.root = root
+        self._synced = synced
         self._day = ""
         self._fd = -1
         self._unsynced = False
@@ -57,6 +67,9 @@ class Log:
             self.close()
             self._open(day)
         end = os.fstat(self._fd).st_size
+        if not end and self._synced:
+            # A new file, whoever made it: else a power loss may take its name, and with it what is synced.
+            sync_directory(self.root)
         if end and _last_byte(self._fd, end) != b"\n":
             # The tail of a writer that died, or that is still writing: then this makes an empty line; readers skip it.
             os.write(self._fd, b"\n")
@@ -78,9 +91,9 @@ class Log:
         """Bring what was written to the disk."""
         if self._failed:  # the system tells of a lost write once: a second sync would say that all is well
             raise self._failed
-        if self._unsynced and self._fd >= 0:
+        if self._synced and self._unsynced and self._fd >= 0:
             try:
-                os.fsync(self._fd)
+                sync_file(self._fd)
             except OSError as e:
                 self._failed = e
                 raise
@@ -111,7 +124,6 @@ class Log:
         except FileNotFoundError:
             make_private(self.root)
             self._fd = os.open(path, _FLAGS | os.O_CREAT, 0o600)
-            sync_directory(self.root)  # else a power loss may take the new file's name with it
         self._day = day
 
 
@@ -122,12 +134,32 @@ def _last_byte(fd: int, end: int) -> bytes:
     return os.read(fd, 1)
 
 
+def sync_file(fd: int) -> None:
+    """Bring the file behind `fd` to the disk, past the disk's own cache.
+
+    Raises:
+        OSError: the disk did not take it; a second try may say that it did.
+    """
+    if sys.platform == "darwin":  # whose fsync(2) stops at that cache
+        from errno import EINVAL, ENOTSUP, ENOTTY
+        from fcntl import F_FULLFSYNC, fcntl
+
+        try:
+            fcntl(fd, F_FULLFSYNC)
+        except OSError as e:
+            if e.errno not in (EINVAL, ENOTSUP, ENOTTY):  # what file systems say that do not know it
+                raise
+        else:
+            return
+    os.fsync(fd)
+
+
 def sync_directory(path: str) -> None:
     """Bring the names in the directory at `path` to the disk."""
     if not hasattr(os, "O_DIRECTORY"):
         return  # Windows has no handle of a directory to sync
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(fd)
+        sync_file(fd)
     finally:
         os.close(fd)

@@ -4,12 +4,12 @@ import contextlib
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BufferedWriter
 
 from clankers.days import PACKED, TAKEN
 from clankers.errors import ClankersError
-from clankers.log import sync_directory
+from clankers.log import sync_directory, sync_file
 from clankers.pieces import EXTRA, DamagedError, Piece
 
 NEW = ".tmp"  # behind a day's name: what is being written
@@ -22,7 +22,7 @@ class ArchiveError(ClankersError):
 
 def damaged(path: str, error: DamagedError) -> ArchiveError:
     """What to tell of a damage in the archive of the day at `path`."""
-    return ArchiveError(f"{path}{PACKED} is damaged ({error}); restore it from a backup, then archive again")
+    return ArchiveError(f"{path}{PACKED} is damaged ({error}); restore it from a backup, or try `clankers repair`")
 
 
 def compress(path: str, end: str, progress: Callable[[int], object]) -> None:
@@ -31,18 +31,27 @@ def compress(path: str, end: str, progress: Callable[[int], object]) -> None:
     Raises:
         OSError: a file cannot be read or written.
     """
-    with Piece(path + end, packed=False) as plain, _replacing(path, PACKED, plain.status) as out:
-        stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-        size, crc = 0, 0
-        out.write(header(0, 0))
-        for chunk in plain.read():
-            out.write(stream.compress(chunk))
-            size, crc = size + len(chunk), zlib.crc32(chunk, crc)
-            progress(len(chunk))
-        out.write(stream.flush())
-        out.write(struct.pack("<II", crc, size & 0xFFFF_FFFF))
-        out.seek(0)
-        out.write(header(size, int(plain.status.st_mtime)))
+    with Piece(path + end, packed=False) as plain, replacing(path, PACKED, plain.status) as out:
+        pack(out, plain.read(), int(plain.status.st_mtime), progress)
+
+
+def pack(
+    out: BufferedWriter, chunks: Iterable[bytes], modified: int, progress: Callable[[int], object] = lambda _: None
+) -> int:
+    """Write `chunks` into the empty file `out` as a gzip file of one member; returns their bytes."""
+    stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    size, crc = 0, 0
+    out.write(header(0, 0))
+    for chunk in chunks:
+        out.write(stream.compress(chunk))
+        size, crc = size + len(chunk), zlib.crc32(chunk, crc)
+        progress(len(chunk))
+    out.write(stream.flush())
+    out.write(struct.pack("<II", crc, size & 0xFFFF_FFFF))
+    out.seek(0)
+    out.write(header(size, modified))
+    out.flush()
+    return size
 
 
 def header(size: int, modified: int) -> bytes:
@@ -61,7 +70,7 @@ def join(path: str) -> None:
         pieces = [stack.enter_context(Piece(path + PACKED, packed=True))]
         if os.path.exists(path + TAKEN):
             pieces.append(stack.enter_context(Piece(path + TAKEN, packed=False)))
-        with _replacing(path, TAKEN, pieces[-1].status) as out:
+        with replacing(path, TAKEN, pieces[-1].status) as out:
             crc = 0
             try:
                 for piece in pieces:
@@ -80,14 +89,14 @@ def join(path: str) -> None:
 
 
 @contextlib.contextmanager
-def _replacing(path: str, end: str, status: os.stat_result) -> Iterator[BufferedWriter]:
+def replacing(path: str, end: str, status: os.stat_result) -> Iterator[BufferedWriter]:
     """A new file, which takes the name `path` with `end` when all is on the disk; as old as `status` says."""
     made = path + NEW
     try:
         with open(made, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
             yield out
             out.flush()
-            os.fsync(out.fileno())
+            sync_file(out.fileno())
         os.utime(made, ns=(status.st_atime_ns, status.st_mtime_ns))
         os.replace(made, path + end)
     except BaseException:

@@ -9,6 +9,7 @@ holds CRCs of what was there before, not the bytes, which may be something that 
 """
 
 import contextlib
+import errno
 import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ import msgspec
 
 from clankers.errors import ClankersError
 from clankers.locks import NamedLock
-from clankers.log import sync_directory
+from clankers.log import sync_directory, sync_file
 
 JOURNAL = "patch.journal"
 LOCK = "patch.lock"  # held by whoever changes files of the log otherwise than by appending
@@ -195,7 +196,7 @@ def _save(root: str, journal: _Journal) -> None:
     with open(os.open(path + ".new", _NEW, 0o600), "wb") as f:
         f.write(b"%08x" % crc32(body) + body)
         f.flush()
-        os.fsync(f.fileno())
+        sync_file(f.fileno())
     os.replace(path + ".new", path)
     sync_directory(root)
 
@@ -206,7 +207,7 @@ def _apply(fd: int, journal: _Journal) -> None:
         while left:
             done = os.pwrite(fd, left, offset)
             left, offset = left[done:], offset + done
-    os.fsync(fd)
+    sync_file(fd)
 
 
 def _remove(root: str) -> None:
@@ -216,7 +217,12 @@ def _remove(root: str) -> None:
 
 @contextlib.contextmanager
 def _opened(root: str, name: str) -> Iterator[int]:
-    fd = os.open(os.path.join(root, name), _READ)
+    try:
+        fd = os.open(os.path.join(root, name), _READ)
+    except OSError as e:
+        if e.errno != errno.ELOOP:
+            raise
+        raise PatchError(f"{name} is a link, by which nothing is recorded; put the file itself in its place") from None
     try:
         yield fd
     finally:

@@ -6,6 +6,7 @@ Imported on the append path: nothing heavy here.
 from __future__ import annotations  # typing is a third of what a hook would import
 
 import os
+import stat
 import zlib
 
 TYPE_CHECKING = False
@@ -51,8 +52,8 @@ class Piece:
         self.packed = packed
         self.fd = os.open(path, _FLAGS)
         try:
-            self.status = os.fstat(self.fd)
-            self.told = packed and (size := _told_size(self.fd)) is not None
+            self.status = _regular(self.fd, path)
+            self.told = packed and (size := told_size(os.read(self.fd, 24))) is not None
             if not packed:
                 self.size = self.status.st_size
             elif self.told:
@@ -139,10 +140,15 @@ def _key(status: os.stat_result) -> _Key:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _told_size(fd: int) -> int | None:
-    """The uncompressed size that an archive of ours says; None of another."""
-    os.lseek(fd, 0, os.SEEK_SET)
-    head = os.read(fd, 24)
+def _regular(fd: int, path: str) -> os.stat_result:
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):  # reading it would say less
+        raise OSError(22, "not a regular file", path)
+    return status
+
+
+def told_size(head: bytes) -> int | None:
+    """The uncompressed size that an archive of ours says in its first 24 bytes; None of another."""
     size = int.from_bytes(head[16:], "little")
     return size if head[:4] == b"\x1f\x8b\x08\x04" and head[10:16] == EXTRA and size < _MAX_SIZE else None
 

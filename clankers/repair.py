@@ -7,27 +7,35 @@ Provable are:
 - NUL bytes next to a newline or to a whole line: JSON has none, so nothing stood there but what a power loss took;
 - a torn piece of a line that stands whole elsewhere in the log: a writer died, or the disk was full, and it was written
   again. All of the piece must be the beginning of the whole line, but for the time of the append;
-- a whole last line that lacks its newline only.
+- a whole last line that lacks its newline only;
+- the archive of a day that is all there, but for its checksum or for one changed byte (`clankers.inflate`).
 
-What holds nothing becomes spaces and newlines, which readers skip. No line that can be read is ever changed.
+A plain day is changed where it stands, an archived one is written anew. What holds nothing becomes spaces and newlines,
+which readers skip. No line that can be read is ever changed.
 """
 
+import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from clankers import patch
-from clankers.days import listed
+from clankers.archive import tidy
+from clankers.copies import DAMAGED
+from clankers.days import PACKED, listed
 from clankers.fragments import Part, parts_of, stands_elsewhere, whole_elsewhere
-from clankers.log import sync_directory
+from clankers.inflate import Stream, inflated, is_proved, proved
+from clankers.log import sync_directory, sync_file
 from clankers.onebyte import changes
-from clankers.patch import Span
+from clankers.patch import PatchError, Span
+from clankers.pieces import DamagedError, Piece
+from clankers.repack import Change, rewrite
 from clankers.verify import Bad
 from clankers.wholeness import whole
 
-DAMAGED = ".damaged-"  # and a number, behind the name of a mended file: what it was before
-
+_END = 1 << 60  # behind the end of any file
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -41,6 +49,7 @@ class Repair(NamedTuple):
         done: in words.
         spans: the bytes to change.
         close: whether the file is to get a newline at its end.
+        stream: how to read the archive of the day, where that is what is mended; `line` is 0 then.
     """
 
     file: str
@@ -49,10 +58,13 @@ class Repair(NamedTuple):
     done: str
     spans: tuple[Span, ...]
     close: bool = False
+    stream: Stream | None = None
 
 
 def plan(root: str, bad: list[Bad]) -> list[Repair]:
-    """What can be mended of `bad`, which `clankers.verify` found in the log in `root`; archived days are left alone.
+    """What can be mended of `bad`, which `clankers.verify` found in the log in `root`.
+
+    Of a day that stands in several files only the archive is mended; of one whose archive is damaged, nothing else.
 
     Raises:
         OSError: a file cannot be read.
@@ -61,8 +73,12 @@ def plan(root: str, bad: list[Bad]) -> list[Repair]:
     found: list[Repair] = []
     left: list[tuple[Bad, bytes]] = []
     for name in dict.fromkeys(one.file for one in bad):
-        if days.get(name) == [""]:
-            with open(os.path.join(root, name), "rb") as f:
+        path, ends = os.path.join(root, name), days.get(name, [])
+        if PACKED in ends and _is_damaged(path + PACKED):
+            if stream := proved(path + PACKED):
+                found.append(_mend_archive(name, path + PACKED, stream))
+        elif len(ends) == 1:
+            with _bytes(root, name) as f:
                 here = [one for one in bad if one.file == name and one.size]
                 found += _mend_bytes(f.fileno(), here, left)
     known = whole_elsewhere(root, [raw for _, raw in left])
@@ -76,21 +92,49 @@ def apply(root: str, name: str, repairs: list[Repair]) -> str:
 
     Raises:
         PatchError: the file was changed meanwhile.
+        ArchiveError: the disk does not keep what is written.
         BusyError: another process changes files of the log.
         OSError: the disk.
     """
+    path = os.path.join(root, name)
+    spans = sorted(span for one in repairs for span in one.spans)
+    close = any(one.close for one in repairs)
+    stream = next((one.stream for one in repairs if one.stream), None)
+    if stream or not os.path.exists(path):
+        with patch.lock(root, "repair"):
+            tidy(root)
+            if not _still(root, name, spans, stream):
+                raise PatchError(f"{name}{PACKED} was changed by another program just now; nothing was done, try again")
+            copy = _keep(root, name + PACKED)
+            todo = [Change(span.offset, span.new) for span in spans]
+            if close:
+                todo.append(Change(_END, b"\n"))
+            rewrite(path, todo, inflated(path + PACKED, stream) if stream else None)
+        return copy
     copy = _keep(root, name)
-    if spans := [span for one in repairs for span in one.spans]:
-        patch.patch(root, name, spans)
-    if any(one.close for one in repairs):
+    if spans:
+        try:
+            patch.patch(root, name, spans)
+        except PatchError:  # nothing was done
+            os.unlink(os.path.join(root, copy))
+            raise
+    if close:
         # As any writer does it. One that is faster makes this an empty line.
-        fd = os.open(os.path.join(root, name), os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0))
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0))
         try:
             os.write(fd, b"\n")
-            os.fsync(fd)
+            sync_file(fd)
         finally:
             os.close(fd)
     return copy
+
+
+def _still(root: str, name: str, spans: list[Span], stream: Stream | None) -> bool:
+    """Whether the archive of a day is what was looked at."""
+    if stream:
+        return is_proved(os.path.join(root, name) + PACKED, stream)
+    with _bytes(root, name) as f:
+        return all(os.pread(f.fileno(), len(span.old), span.offset) == span.old for span in spans)
 
 
 def _keep(root: str, name: str) -> str:
@@ -98,7 +142,7 @@ def _keep(root: str, name: str) -> str:
     path = os.path.join(root, name)
     number = 1
     while True:
-        copy = f"{path}{DAMAGED}{number}"
+        copy = f"{path}{DAMAGED}-{number}"
         try:
             fd = os.open(copy, _NEW, 0o600)
             break
@@ -108,12 +152,46 @@ def _keep(root: str, name: str) -> str:
         with open(path, "rb") as source, open(fd, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
             target.flush()
-            os.fsync(target.fileno())
+            sync_file(target.fileno())
     except BaseException:
         os.unlink(copy)
         raise
     sync_directory(root)
     return os.path.basename(copy)
+
+
+def _is_damaged(path: str) -> bool:
+    with Piece(path, packed=True) as archive:
+        try:
+            for _ in archive.read(0, archive.size):
+                pass
+        except DamagedError:
+            return True
+    return False
+
+
+def _mend_archive(name: str, path: str, stream: Stream) -> Repair:
+    done = "all of it is there: its checksum and header made anew"
+    if stream.at:
+        with open(path, "rb") as f:
+            was = os.pread(f.fileno(), 1, stream.at)[0]
+        done = f"the byte at {stream.at} put back: {stream.byte:#04x} was {was:#04x}"
+    return Repair(name, 0, 0, done, (), stream=stream)
+
+
+@contextlib.contextmanager
+def _bytes(root: str, name: str) -> Iterator[IO[bytes]]:
+    """The bytes of a day that is sound, in a file; of an archived one, in one that is gone when it is closed."""
+    path = os.path.join(root, name)
+    if os.path.exists(path):
+        with open(path, "rb") as f:
+            yield f
+        return
+    with tempfile.TemporaryFile(dir=root) as f, Piece(path + PACKED, packed=True) as archive:
+        for chunk in archive.read():
+            f.write(chunk)
+        f.flush()
+        yield f
 
 
 def _mend_bytes(fd: int, bad: list[Bad], left: list[tuple[Bad, bytes]]) -> Iterator[Repair]:

@@ -1,11 +1,9 @@
 """Taking credentials out of the log: masks of the same length in their places, and CRCs that hold.
 
 A plain file is changed where it stands, beside writers, by `clankers.patch`. A compressed day is written anew beside it
-and takes its place by a rename (`clankers.repack`). What was begun is noted in `<root>/scrub.unfinished`
-until the database is new too: the log alone may have nothing to find any more.
+and takes its place by a rename (`clankers.repack`).
 """
 
-import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,23 +13,20 @@ from zlib import crc32
 
 from clankers import patch, verify
 from clankers.archive import archive, tidy
+from clankers.copies import DAMAGED
 from clankers.days import PACKED, Damage, listed
 from clankers.envelope import CRC_TAIL, HEAD, crc_holds
 from clankers.errors import ClankersError
-from clankers.log import sync_directory
 from clankers.patch import PatchError, Span
 from clankers.repack import Change, rewrite
 from clankers.secrets import found, hints, mask
 from clankers.wholeness import whole
-
-UNFINISHED = "scrub.unfinished"
 
 _PAYLOAD = b',"payload":'
 _BLOCK = 1 << 20  # bytes of lines that are looked at together
 _AT_ONCE = 2000  # changes in one journal
 _TRIES = 5  # looks at a file that an archiver or a repair changed meanwhile
 _ROUNDS = 20  # of masking in a line; each makes what it found disappear
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class ScrubError(ClankersError):
@@ -48,15 +43,15 @@ class Found(NamedTuple):
 
 
 def files(root: str) -> list[str]:
-    """The days of the log in `root`, and the copies that `clankers repair` kept of damaged ones.
+    """The days of the log in `root`, and the copies that `clankers repair` kept of plain ones.
 
     Raises:
         OSError: the directory cannot be read.
     """
-    if not os.path.isdir(root):
+    if not os.path.exists(root):
         return []
-    copies = [name for name in os.listdir(root) if name.startswith("clankers-") and ".jsonl.damaged-" in name]
-    return [*listed(root), *sorted(copies)]
+    kept = [name for name in os.listdir(root) if name.startswith("clankers-") and f".jsonl{DAMAGED}-" in name]
+    return [*listed(root), *sorted(kept)]
 
 
 def look(root: str, name: str, progress: Callable[[int], object]) -> Iterator[Found]:
@@ -122,24 +117,6 @@ def masked(raw: bytes) -> tuple[bytes, Counter[str]]:
     if counts and whole(raw) is not False and whole(new) is False:
         return raw, Counter()
     return new, counts
-
-
-def begin(root: str) -> None:
-    """Note that the log is being changed; `end` says that the database has followed."""
-    os.close(os.open(os.path.join(root, UNFINISHED), _NEW_FILE, 0o600))
-    sync_directory(root)
-
-
-def unfinished(root: str) -> bool:
-    """Whether a scrub of the log in `root` was killed."""
-    return os.path.exists(os.path.join(root, UNFINISHED))
-
-
-def end(root: str) -> None:
-    """Forget the note of `begin`."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(os.path.join(root, UNFINISHED))
-        sync_directory(root)
 
 
 def _in_place(root: str, name: str, done: list[Found], progress: Callable[[int], object]) -> None:

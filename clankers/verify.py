@@ -60,6 +60,8 @@ class Verified(msgspec.Struct):
         without_crc: lines that are whole and have no CRC.
         bad: what must not be.
         unfinished: last lines without a newline, which may be in flight.
+        same_id: lines with the id of an earlier one that says something else. Each is whole, and a replay uses both,
+            so that it is nothing to mend: a client wrote two records under one id.
     """
 
     lines: int = 0
@@ -67,6 +69,7 @@ class Verified(msgspec.Struct):
     without_crc: int = 0
     bad: list[Bad] = []
     unfinished: list[Bad] = []
+    same_id: list[Bad] = []
 
 
 def verify(root: str, *, progress: Callable[[int], object] | None = None) -> Verified:
@@ -90,8 +93,9 @@ def verify(root: str, *, progress: Callable[[int], object] | None = None) -> Ver
             at, line = first
             reason = f"the id of line {line} of {names[at >> 40]}, and other content"
             at, line = second
-            found.bad.append(Bad(names[at >> 40], line, at & (1 << 40) - 1, reason))
+            found.same_id.append(Bad(names[at >> 40], line, at & (1 << 40) - 1, reason))
     found.bad.sort()
+    found.same_id.sort()
     return found
 
 

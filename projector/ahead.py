@@ -74,20 +74,25 @@ def gather_ahead(root: str, stretches: list[Stretch], until: int | None) -> Iter
         turn = cycle(workers)
         for stretch, cut in zip(stretches, cuts, strict=True):
             start, number = stretch.offset, stretch.number
+            held: Gathered | None = None  # until it is known whether it is the last
             for share in cut:
                 lines = 0
                 for message in next(turn).messages(share):
                     if isinstance(message, _End):
                         lines = message.lines
                         continue
+                    if held:
+                        yield held
                     # A share counts its lines from its own beginning, and does not know what batch is before it.
-                    got = message.gathered
-                    got.start, start = start, got.offset
-                    got.number += number
-                    got.batch.rejects = [(f, number + line, at, why) for f, line, at, why in got.batch.rejects]
-                    got.last = got.last and share is cut[-1]
-                    yield got
+                    held = message.gathered
+                    held.start, start = start, held.offset
+                    held.number += number
+                    held.batch.rejects = [(f, number + line, at, why) for f, line, at, why in held.batch.rejects]
+                    held.last = False
                 number += lines
+            if held:
+                held.last = True
+                yield held
 
 
 def _cores() -> int:

@@ -7,7 +7,7 @@ from projector.adapters import UnusableError, adapt
 from projector.changes import PartDelta, SessionSeen
 
 _IMPORTED = "transcript."
-# How the id of a transcript's line begins (`clankers.transcripts`): the session, and the subagent whose file it is.
+# How the id of a transcript's line begins (`clankers.session_files`): the session, and the subagent whose file it is.
 _FILE = re.compile(r"([^/:@#]+)(?:/([^/:@#]+))?[:@#]")
 
 

@@ -2,10 +2,10 @@
 
 import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import Self
-from urllib.parse import quote
 
 import apsw
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from clankers.errors import BusyError, ClankersError
 from clankers.locks import NamedLock
 from projector.database import BUSY_MS, open_database
+from projector.reading import uri
 from projector.rebuild import build
 from projector.replay import LogChangedError, replay
 
@@ -47,7 +48,8 @@ class Difference(msgspec.Struct):
 class Fresh:
     """A fresh replay, to compare with: `with Fresh(path, root) as fresh: fresh.build(); fresh.differences(...)`.
 
-    It stands beside the live database, where there is room for a rebuild too, until it was compared.
+    It stands beside the live database, where there is room for a rebuild too, until it was compared; where nothing can
+    be written there, as in a backup that is mounted, among the temporary files.
 
     Args:
         path: of the live database, which is not changed.
@@ -61,15 +63,18 @@ class Fresh:
         self._live, self._root = path, root
         self._path = path + ".verify"
         self._lock = NamedLock(self._path + ".lock", "verify", "the database is being compared already")
+        self._left = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        self._lock.__enter__()
+        try:
+            self._left.enter_context(self._lock)
+        except OSError:
+            self._path = os.path.join(self._left.enter_context(tempfile.TemporaryDirectory()), "verify")
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        with self._left, contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
-        self._lock.__exit__()
 
     def build(self, *, progress: Callable[[int], object] | None = None) -> None:
         """Replay the log; `progress` is told of the bytes read, now and then.
@@ -128,9 +133,6 @@ def _at_one_position(
 
 
 def _both(path: str, fresh: str) -> apsw.Connection:
-    def uri(name: str) -> str:
-        return f"file:{quote(os.path.abspath(name))}?mode=ro"
-
     db = apsw.Connection(uri(fresh), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
     try:
         db.set_busy_timeout(BUSY_MS)

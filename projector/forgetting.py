@@ -6,20 +6,27 @@ a new archive takes the place of the old.
 """
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import apsw
+
 from clankers import patch
 from clankers.archive import archive, tidy
 from clankers.days import PACKED, Damage, Day, listed
+from clankers.errors import BusyError
 from clankers.patch import PatchError, Span
 from clankers.reader import LogFile, log_files, read
 from clankers.repack import Change, rewrite
 from projector.belongs import Sessions
+from projector.database import BUSY_MS
 
 _GROUP = 16 << 20  # bytes that one patch makes blank
+_PATIENCE = 30.0  # seconds to wait for readers who keep an old state of the database
+_POLL = 0.05  # seconds
 _TRIES = 4  # looks at a day that an archiver takes away just then
 
 
@@ -83,9 +90,38 @@ def blank(root: str, sessions: Sessions, days: dict[str, int], *, progress: Call
         OSError: a file cannot be read or written.
     """
     patch.finish(root)
+    with patch.lock(root, "forget"):
+        tidy(root)  # what a killed archiver had not finished holds lines as well
     for file in log_files(root):
         if file.name in days:
             _blank_day(root, file, sessions, days[file.name], progress)
+
+
+def empty_wal(path: str, command: str) -> None:
+    """Move what is in the WAL of the database at `path` into it, and cut it: its old frames hold what the rows were.
+
+    Raises:
+        BusyError: a reader keeps an old state; `command` is to be run again.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        db.set_busy_timeout(BUSY_MS)
+        db.pragma("schema_version")  # until something was read, SQLite does not know of the WAL, and cuts nothing
+        while True:
+            try:
+                db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except (apsw.BusyError, apsw.LockedError):
+                if time.monotonic() > deadline:
+                    raise BusyError(
+                        f"the log is done, but another program reads {path}, whose WAL still holds what was there; "
+                        f"close it, then run `clankers {command}` again"
+                    ) from None
+                time.sleep(_POLL)
+            else:
+                return
+    finally:
+        db.close()
 
 
 def _blank_day(root: str, file: LogFile, sessions: Sessions, end: int, progress: Callable[[int], object]) -> None:
@@ -117,7 +153,6 @@ def _blank_plain(root: str, file: LogFile, sessions: Sessions, end: int, progres
 
 def _blank_packed(root: str, file: LogFile, sessions: Sessions, end: int, progress: Callable[[int], object]) -> None:
     with patch.lock(root, "forget"):
-        tidy(root)
         if listed(root)[file.name] != [PACKED]:  # several files, of which some may be copies: the archiver makes one
             archive(root, file.name, progress=lambda _: None)
         changes = [Change(one.offset, one.blank) for one in _theirs(root, file, sessions, progress, end)]

@@ -3,6 +3,7 @@
 import apsw
 
 from projector.database import BUSY_MS
+from projector.reading import open_read_only
 
 BACKFILL = "backfill_completed_at"  # epoch milliseconds; without it, the past is taken in again
 
@@ -12,11 +13,10 @@ PROBLEMS = "backfill_problems"  # what the last backfill of all sources could no
 def read_meta(path: str, key: str) -> str | None:
     """The value of `key` in the database at `path`; None where it is not set, or the database cannot be read."""
     try:
-        db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+        db = open_read_only(path)
     except apsw.Error:
         return None
     try:
-        db.set_busy_timeout(BUSY_MS)
         found: str | None = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).get
     except apsw.Error:
         return None

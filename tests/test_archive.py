@@ -19,7 +19,7 @@ import pytest
 from clankers import archive as archiving
 from clankers import days, envelope, packing, patch, recorded
 from clankers.archive import InUseError, archive, due
-from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
+from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, EX_USAGE
 from clankers.log import Log, file_name
 from clankers.reader import Line, log_files, read
 from projector.rebuild import build, update
@@ -191,6 +191,15 @@ def test_only_days_before_the_given_one_are_archived_and_never_today(three_days:
         assert wrong in done.err
 
 
+def test_what_is_no_day_is_left_alone(root: Path) -> None:
+    write(root, "a")
+    others = [root / f"clankers-{day}.jsonl" for day in ("2024-05-0x", "2024-13-45")]
+    for other in others:
+        other.write_bytes(b"mine")
+    assert call(root, "archive").out.startswith("1 day archived, ")
+    assert [other.read_bytes() for other in others] == [b"mine", b"mine"]
+
+
 def test_without_a_log_there_is_nothing_to_archive(root: Path) -> None:
     assert call(root, "archive").out == "Nothing to archive.\n"
     assert not root.exists()
@@ -310,7 +319,7 @@ def test_a_full_disk_leaves_the_day_as_it_was(root: Path, monkeypatch: pytest.Mo
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         done = call(root, "archive")
-    assert done.code == EX_FAIL
+    assert done.code == EX_IO
     assert "No space left" in done.err
     assert log_names(root) == [NAME]
 

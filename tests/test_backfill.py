@@ -557,4 +557,4 @@ def test_a_damaged_transcript_keeps_no_other_from_being_read(home: Path, root: P
     assert done.code == EX_OK
     assert [name for name in ("directory", "link", "a name", "loop") if name not in done.err] == []
     assert set(wanted) < set(ids(root))
-    assert "torn:u" in ids(root)
+    assert any(id.startswith("torn:u#") for id in ids(root))

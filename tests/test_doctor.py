@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from unittest import mock
 import apsw
 import pytest
 
-from clankers import background
+from clankers import background, patch, tombstones
+from clankers.cli import scrub
 from clankers.cli.first_backfill import lock_path
 from clankers.cli.output import short_bytes
 from clankers.errors import EX_FAIL, EX_OK
 from clankers.locks import NamedLock
+from clankers.patch import Span
 from projector.database import VERSION
 from projector.lock import ProjectorLock
 from projector.meta import BACKFILL, set_meta
@@ -220,6 +223,41 @@ def test_a_torn_last_line_hides_no_event_before_it(home: Path, root: Path) -> No
     assert any("the last event came at " in text for _, text in about(findings(home, code=EX_OK), "OpenCode"))
 
 
+def test_what_was_begun_and_killed_is_told_with_what_finishes_it(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    clankers(home, "project")
+    begun: list[tuple[Callable[[], object], str, str]] = [
+        (lambda: tombstones.put_up(str(root), ["ses_x"], {}), "the removal of 1 session was not finished", "forget"),
+        ((root / scrub.UNFINISHED).touch, "a scrub was not finished", "scrub"),
+        (lambda: half_changed(root), "a change of a daily file was not finished", "repair"),
+    ]
+    for begin, said, remedy in begun:
+        begin()
+        ((subject, text, do),) = wrong(findings(home, code=EX_FAIL))
+        assert (subject, text, do) == ("Log", f"{said}, or it is at work right now", f"clankers {remedy}")
+        assert clankers(home, remedy).code == EX_OK
+        assert wrong(findings(home, code=EX_OK)) == []
+
+
+def half_changed(root: Path) -> None:
+    (log,) = root.glob("clankers-*.jsonl")
+    span = Span(0, b"{", b"{")
+    with mock.patch.object(patch, "_apply", side_effect=OSError("killed")), pytest.raises(OSError, match="killed"):
+        patch.patch(str(root), log.name, [span])
+
+
+def test_copies_and_days_on_their_way_are_told_and_nothing_to_mend(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    kept = [root / name for name in ("clankers-2026-11-01.jsonl.damaged-1", "clankers.db.damaged")]
+    for path in kept:
+        path.write_bytes(b"x" * 1500)
+    (root / "clankers-2026-11-02.jsonl.archiving").write_bytes(b"")
+    said = about(findings(home, code=EX_OK), "Log")
+    for path in kept:
+        assert (True, f"a copy of what was damaged is kept: {path}, 1.5 kB") in said
+    assert (True, "clankers-2026-11-02.jsonl is on its way into its archive, and read like the others") in said
+
+
 def test_a_database_that_is_current_or_behind_is_well(home: Path, root: Path) -> None:
     append(root, work(0, 1))
     clankers(home, "project")
@@ -301,6 +339,20 @@ def test_a_root_that_cannot_be_written_is_told(home: Path, root: Path) -> None:
     ((subject, text, remedy),) = wrong(found)
     assert (subject, text) == ("Log", f"{root} cannot be written, and with it the data root")
     assert "chmod" in remedy
+
+
+def test_what_is_no_file_and_no_directory_is_told_and_all_else_too(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    odd = root / "clankers-2026-11-01.jsonl"
+    odd.mkdir()
+    found = findings(home, code=EX_FAIL)
+    said = f"it cannot be read: [Errno 22] not a regular file: '{odd}'"
+    assert {(subject, text) for subject, text, _ in wrong(found)} == {("Log", said)}
+    assert about(found, "Database")
+    odd.rmdir()
+    root.rename(home / "moved")
+    root.write_bytes(b"")
+    assert {subject for subject, _, _ in wrong(findings(home, code=EX_FAIL))} == {"Log"}
 
 
 def test_a_recorder_that_does_not_start_is_told(home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,7 +189,7 @@ def test_lines_that_nobody_can_read_go_where_they_name_it(tmp_path: Path) -> Non
         f.write(torn[:-40] + whole)
     (root / OLD).write_bytes(b'{"v":1,"id":"x","payload":"ses_1 and no more')
     done = call(root, "forget", "ses_1", "--yes")
-    assert "3 of the lines cannot be read, and name them" in done.out
+    assert "lines (3 of them damaged), " in done.out
     assert b"ses_1 " not in (root / OLD).read_bytes()
     lines = [one for file in log_files(str(root)) for one in read(str(root), file)]
     left = [one for one in lines if one.event is None or one.event.source == "opencode"]
@@ -333,7 +333,7 @@ def test_a_reader_that_keeps_the_wal_is_told_of_and_the_next_run_ends_it(root: P
     with closing(apsw.Connection(str(root / "clankers.db"))) as reader:
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM sessions").get
-        with mock.patch("clankers.cli.forget.BUSY_MS", 50):
+        with mock.patch("projector.forgetting.BUSY_MS", 50), mock.patch("projector.forgetting._PATIENCE", 0):
             assert call(root, "forget", PARENT, "--yes").code == EX_BUSY
     done = call(root, "forget")
     assert (done.code, done.out) == (0, "What an earlier run had begun to forget is forgotten.\n")
@@ -395,7 +395,7 @@ def test_killed_at_every_step_and_run_again_the_end_is_the_same(root: Path, tmp_
     assert all(end == ends[-1] for end in ends)
 
 
-@pytest.mark.parametrize("step", ["rebuild", "_empty_wal", "tombstones.close"])
+@pytest.mark.parametrize("step", ["rebuild", "empty_wal", "tombstones.close"])
 def test_killed_when_the_lines_are_gone_and_the_rows_are_not(step: str, root: Path) -> None:
     words = secrets(root, BY_CLAUDE)
     with mock.patch(f"clankers.cli.forget.{step}", side_effect=Killed), pytest.raises(Killed):
@@ -428,6 +428,35 @@ def test_killed_for_real(root: Path, tmp_path: Path) -> None:
         elif not stones[0].done:
             assert call(copy, "forget").code == 0
         assert_nowhere(copy, words, BY_CLAUDE)
+
+
+def test_copies_that_name_a_session_are_named_and_no_others(root: Path) -> None:
+    day = next(root.glob("clankers-*.jsonl"))
+    data = day.read_bytes()
+    theirs = [one for one in data.splitlines(keepends=True) if PARENT.encode() in one]
+    ours = b"".join(others(root, BY_CLAUDE)) + b"\n"
+    packed = gzip.compress(os.urandom(5000).hex().encode() + ours)
+    kept = {
+        f"{day.name}.damaged-1": theirs[0],
+        f"{OLD}.gz.damaged-1": gzip.compress(ours + b"".join(theirs[:1])),
+        f"{OLD}.gz.damaged-2": packed[: len(packed) // 2],  # nobody knows what stood behind
+        "clankers.db.damaged": b"...".join([ours, theirs[-1]]),
+        "clankers.db.verify": theirs[-1],
+    }
+    innocent = {f"{day.name}.damaged-2": ours, f"{OLD}.gz.damaged-3": packed, "clankers.db.damaged-wal": ours}
+    for name, content in (kept | innocent).items():
+        (root / name).write_bytes(content)
+    done = call(root, "forget", PARENT, "--yes")
+    assert done.code == 0
+    told = [line.split(" still holds")[0].removeprefix("clankers: ") for line in done.err.splitlines()]
+    assert sorted(told) == sorted(str(root / name) for name in kept)
+
+
+def test_what_a_killed_archiver_left_half_written_is_gone_too(root: Path) -> None:
+    words = secrets(root, BY_CLAUDE)
+    (root / f"{OLD}.tmp").write_bytes(log_of(root))
+    assert call(root, "forget", PARENT, "--yes").code == 0
+    assert_nowhere(root, words, BY_CLAUDE)
 
 
 def test_a_change_may_reach_over_the_pieces_that_an_archive_is_read_in(tmp_path: Path) -> None:

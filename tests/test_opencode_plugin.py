@@ -1116,3 +1116,116 @@ def test_a_command_that_cannot_be_started_harms_nothing(command: list[str], star
     assert spawned(client) == 1
     client.end()
     assert payloads(root) == [IDLE, todo(1)]
+
+
+# What a power loss takes
+
+SYNCS = """
+const fs = require("node:fs")
+const { fsync, fsyncSync, fstatSync, appendFileSync } = fs
+const told = (how, fd) => {
+  const found = fstatSync(fd)
+  appendFileSync("syncs", `${how} ${found.isDirectory() ? "root" : found.size}\n`)
+}
+globalThis.held = null // where it is an array: the syncs that do not come to an end
+fs.fsync = (fd, done) => (told("later", fd), held && !fstatSync(fd).isDirectory() ? held.push(done) : fsync(fd, done))
+fs.fsyncSync = (fd) => (told("now", fd), fsyncSync(fd))
+syncBuiltinESMExports()
+return 0
+"""
+
+
+class Syncs:
+    """The syncs that a client asks for: how (`later` or `now`), and of how large a file, or of the root."""
+
+    def __init__(self, client: Client, folder: Path) -> None:
+        self._file = folder / "syncs"
+        self._file.touch()
+        client.do(SYNCS)
+
+    def of_files(self) -> list[str]:
+        return [one for one in self._file.read_text().splitlines() if not one.endswith("root")]
+
+    def of_root(self) -> int:
+        return self._file.read_text().count("later root\n")
+
+
+def test_a_burst_is_synced_once_a_second_after_it_began_without_waiting(
+    start: Start, root: Path, tmp_path: Path
+) -> None:
+    client = start()
+    syncs = Syncs(client, tmp_path)
+    client.tell(*map(todo, range(100)))
+    client.sync()
+    assert syncs.of_files() == []
+    until(syncs.of_files)
+    client.end()  # there is nothing more to sync
+    assert syncs.of_files() == [f"later {log_path(root).stat().st_size}"]
+    assert syncs.of_root() == 1
+
+
+def test_the_end_of_a_turn_is_synced_at_once(start: Start, root: Path, tmp_path: Path) -> None:
+    client = start()
+    syncs = Syncs(client, tmp_path)
+    client.tell(todo(), event("session.idle", sessionID="ses_1"))
+    client.sync()
+    assert syncs.of_files() == [f"later {log_path(root).stat().st_size}"]
+
+
+@pytest.mark.parametrize("how", ["exit", "dispose", "exit while a sync is under way"])
+def test_what_is_not_synced_yet_is_at_the_end(how: str, start: Start, root: Path, tmp_path: Path) -> None:
+    client = start()
+    syncs = Syncs(client, tmp_path)
+    client.tell(todo(0), delta("a"))
+    if "way" in how:
+        client.do("globalThis.held = []; tell({ type: 'session.idle' }); return 0")
+    if how == "dispose":
+        client.do("call(() => plugins[0].dispose()); return 0")
+        client.kill()
+    else:
+        client.end()
+    assert syncs.of_files()[-1] == f"{'later' if how == 'dispose' else 'now'} {log_path(root).stat().st_size}"
+
+
+def test_syncs_of_a_slow_disk_do_not_pile_up(start: Start, root: Path, tmp_path: Path) -> None:
+    client = start()
+    syncs = Syncs(client, tmp_path)
+    client.do(
+        "globalThis.held = []; globalThis.timers = [];"
+        "globalThis.setTimeout = (action) => (timers.push(action), { unref() {} }); return 0"
+    )
+    idle = event("session.idle", sessionID="ses_1")
+    client.tell(*[idle] * 5)
+    # A second goes by, the disk is not done; then it is; another second goes by.
+    assert client.do("timers.at(-1)(); return [held.length, timers.length]") == [1, 2]
+    assert client.do("held.pop()(); return [held.length, timers.length]") == [0, 3]
+    assert client.do("timers.at(-1)(); return held.length") == 1
+    sizes = [int(one.removeprefix("later ")) for one in syncs.of_files()]
+    assert sizes[0] * 5 == sizes[1] == log_path(root).stat().st_size
+
+
+def test_a_day_that_ends_is_synced(start: Start, root: Path, tmp_path: Path) -> None:
+    client = start()
+    syncs = Syncs(client, tmp_path)
+    client.clock(MIDNIGHT - 1)
+    client.tell(todo(0))
+    client.clock(MIDNIGHT)
+    client.tell(todo(1))
+    client.sync()
+    old, _ = log_files(str(root))
+    assert syncs.of_files() == [f"later {(root / old.name).stat().st_size}"]
+    until(lambda: syncs.of_root() == 2)
+
+
+def test_off_leaves_the_disk_to_the_system(start: Start, root: Path, tmp_path: Path) -> None:
+    client = start(CLANKERS_FSYNC="off")
+    syncs = Syncs(client, tmp_path)
+    client.clock(MIDNIGHT - 1)
+    client.tell(todo(0), event("session.idle", sessionID="ses_1"))
+    client.clock(MIDNIGHT)
+    client.tell(todo(1))
+    assert client.do("return globalThis[Symbol.for('clankers.opencode.recorder')].unsynced") is None
+    client.end()
+    assert syncs.of_files() == []
+    assert syncs.of_root() == 0
+    assert len(payloads(root)) == 3

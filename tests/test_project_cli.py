@@ -74,6 +74,7 @@ def fresh_rows(root: Path) -> dict[str, list[dict[str, Any]]]:
 
 def assert_whole(path: Path) -> None:
     with closing(apsw.Connection(str(path))) as db:
+        db.set_busy_timeout(5000)  # behind a kill, a reader may be recovering the WAL
         assert db.pragma("integrity_check") == "ok"
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 

@@ -432,6 +432,7 @@ LIGHT = {
     "paths",
     "pieces",
     "recorded",
+    "session_files",
     "tombstones",
     "transcripts",
     "__init__",

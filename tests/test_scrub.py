@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from clankers import envelope, patch, scrub
 from clankers.archive import archive
+from clankers.cli import scrub as scrub_command
 from clankers.errors import EX_BUSY
-from clankers.secrets import found, hints, mask, scrubbed
+from clankers.secrets import _GROUPS, HINTS, Hint, found, hints, mask, scrubbed
 from clankers.verify import verify
 from projector.lock import ProjectorLock
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, session
@@ -158,6 +159,24 @@ def test_each_kind_is_found_however_deep_it_is_escaped(name: str, depth: int) ->
         json.loads(masked)
 
 
+@given(
+    st.lists(
+        st.binary(max_size=4)
+        | st.sampled_from([hint.literal for hint in HINTS])
+        | st.sampled_from([secret.encode() for _, secret in SECRETS.values()])
+        | st.tuples(st.sampled_from([hint.literal for hint in HINTS]), st.integers(0, 8)).map(lambda x: x[0][: x[1]])
+    )
+)
+def test_the_quick_look_finds_the_hints_that_the_plain_one_does(pieces: list[bytes]) -> None:
+    raw = b"".join(pieces)
+    assert Counter(map(repr, hints(raw))) == Counter(map(repr, hints(raw, HINTS)))
+
+
+@pytest.mark.parametrize("hint", HINTS)
+def test_no_literal_hides_from_the_quick_look(hint: Hint) -> None:
+    assert [group for group, its_hints in _GROUPS if hint in its_hints and group.search(b"x" + hint.literal + b"x")]
+
+
 def test_ascii_that_is_escaped_and_colours_of_a_terminal() -> None:
     secret = SECRETS["anthropic"][1]
     for text in ('"' + secret.replace("-", "\\u002d") + '"', json.dumps(f"\x1b[01;31m\x1b[K{secret}\x1b[m")):
@@ -246,6 +265,23 @@ def test_an_archived_day(root: Path) -> None:
     assert verify(str(root)).bad == []
 
 
+def test_copies_are_masked_or_named_and_what_a_killed_archiver_left_is_gone(root: Path) -> None:
+    make(root)
+    (today,) = root.glob("*.jsonl")
+    data = today.read_bytes()
+    for name in (f"{today.name}.damaged-1", f"{OLD}.tmp"):
+        (root / name).write_bytes(data)
+    kept = [str(root / name) for name in (f"{OLD}.gz.damaged-1", "clankers.db.damaged", "clankers.db.verify")]
+    for path in kept:
+        Path(path).write_bytes(b"whatever")
+    told = json.loads(call(root, "scrub", "--dry-run", "--json").out)
+    assert told["not_searched"] == kept
+    done = call(root, "scrub")
+    assert done.code == 0
+    assert [line.split()[1] for line in done.err.splitlines()] == kept
+    assert leaks(root) == []
+
+
 def test_a_projector_at_work_stops_it_before_anything_is_changed(root: Path) -> None:
     make(root)
     before = days(root)
@@ -254,7 +290,7 @@ def test_a_projector_at_work_stops_it_before_anything_is_changed(root: Path) -> 
     assert done.code == EX_BUSY
     assert "project --watch" in done.err
     assert days(root) == before
-    assert not scrub.unfinished(str(root))
+    assert not scrub_command.unfinished(str(root))
 
 
 def test_killed_anywhere_and_run_again_it_ends_the_same(root: Path, tmp_path: Path) -> None:
@@ -278,7 +314,7 @@ def test_killed_anywhere_and_run_again_it_ends_the_same(root: Path, tmp_path: Pa
 
 def test_a_kill_between_log_and_database_is_made_good(root: Path) -> None:
     make(root)
-    scrub.begin(str(root))
+    (root / scrub_command.UNFINISHED).touch()
     for name in scrub.files(str(root)):
         scrub.scrub(str(root), name, lambda _: None)
     assert leaks(root)
@@ -299,6 +335,11 @@ def test_who_appends_meanwhile_loses_nothing(root: Path) -> None:
     assert verify(str(root)).bad == []
     text = b"".join(days(root).values())
     assert all(b'"ses_new_%d"' % n in text for n in range(written))
+
+
+def test_a_root_that_is_a_file_is_no_success(root: Path) -> None:
+    root.write_bytes(b"")
+    assert [call(root, "scrub").code, call(root, "scrub", "--dry-run").code] == [1, 1]
 
 
 def test_a_mask_has_the_size_asked_for() -> None:

@@ -3,21 +3,24 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import pytest
 
-from clankers import envelope, transcripts
+from clankers import envelope, session_files, transcripts
 from clankers.log import Log, file_name
 from clankers.reader import Event, log_files, read
+from clankers.session_files import META, TranscriptError
+from clankers.verify import verify
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 OTHER = "66666666-7777-4888-8999-aaaaaaaaaaaa"
@@ -110,8 +113,13 @@ def events(root: Path) -> list[Event]:
 
 
 def ids(root: Path) -> list[str]:
-    """The ids of the transcripts' records, in the log's order; hooks' own lines left out."""
-    return [e.id for e in events(root) if e.type.startswith("transcript.") or e.type == "invalid"]
+    """The names of the transcripts' records, in the log's order; hooks' own lines left out."""
+    return [name(e) for e in events(root) if e.type.startswith("transcript.") or e.type == "invalid"]
+
+
+def name(event: Event) -> str:
+    """The event's id, without the content's CRC where a uuid names it."""
+    return event.id.rpartition("#")[0] if ":" in event.id else event.id
 
 
 def cursor_file(root: Path, session: str = SESSION) -> Path:
@@ -152,9 +160,30 @@ def test_a_line_with_uuid_is_named_by_it_and_a_state_line_by_its_place_and_conte
     client.say({"type": "summary"}, user(1), {"type": "mode"}, {"no": "type"})
     fire(root, client.hook())
     a, b, c, d = client.path.read_bytes().splitlines(keepends=True)
-    expected = [state(0, a), f"{SESSION}:u-1", state(len(a + b), c), state(len(a + b + c), d)]
-    assert ids(root) == expected
+    named = f"{SESSION}:u-1#{crc32(b.strip()):08x}"
+    expected = [state(0, a), named, state(len(a + b), c), state(len(a + b + c), d)]
+    assert [e.id for e in events(root) if e.type != "PreToolUse"] == expected
     assert [e.type for e in events(root)][-1] == "transcript.unknown"
+
+
+@pytest.mark.parametrize("how", ["one behind the other", "in the place of the other"])
+def test_two_contents_of_one_uuid_are_two_records_and_each_is_recorded_once(how: str, root: Path, home: Path) -> None:
+    client = Client(home)
+    client.say(user(1), user(2))
+    fire(root, client.hook())
+    second = {**user(1), "message": {"role": "user", "content": "something longer"}}
+    if how == "one behind the other":
+        client.say(second)
+    else:
+        client.path.write_bytes(encoded(second) + encoded(user(2)))
+    for cursors in ("kept", "lost", "lost again"):
+        if cursors != "kept":
+            shutil.rmtree(root / "cursors")
+        fire(root, client.hook())
+    found = [e for e in events(root) if e.type == "transcript.user"]
+    assert [bytes(e.payload) for e in found] == [encoded(one).strip() for one in (user(1), user(2), second)]
+    assert len({e.id for e in found}) == 3
+    assert verify(str(root)).bad == []
 
 
 def test_lines_that_repeat_the_request_are_left_out(root: Path, home: Path) -> None:
@@ -369,7 +398,7 @@ def test_a_complete_but_invalid_line_is_kept_as_invalid(root: Path, home: Path, 
     fire(root, client.hook())
     fire(root, client.hook())
     one, invalid, two = events(root)
-    assert [one.id, two.id] == uuids(1, 2)
+    assert [name(one), name(two)] == uuids(1, 2)
     assert (invalid.type, invalid.level, invalid.id) == ("invalid", "error", state(len(encoded(user(1))), bad))
     payload = json.loads(bytes(invalid.payload))
     assert "raw" in payload or "raw_b64" in payload
@@ -486,7 +515,7 @@ def test_what_does_not_look_like_the_sessions_transcript_is_refused(root: Path, 
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             if not Path(path).is_dir():
                 Path(path).write_bytes(encoded(user("secret")))
-        with pytest.raises(transcripts.TranscriptError):
+        with pytest.raises(TranscriptError):
             fire(root, {"session_id": session, "transcript_path": path, "hook_event_name": "Stop"})
     assert ids(root) == []
 
@@ -507,7 +536,7 @@ def test_a_refused_transcript_keeps_no_other_session_from_being_taken_in(root: P
     with Log(str(root)) as log:
         try:
             transcripts.after_hooks(log, [bad.hook(), good.hook()])
-        except transcripts.TranscriptError as e:
+        except TranscriptError as e:
             message = str(e)
     assert str(bad.path) in message
     assert ids(root) == uuids(1)
@@ -524,7 +553,7 @@ def test_a_transcript_that_became_a_link_keeps_no_other_session_from_being_swept
         client.path.unlink()
         client.path.symlink_to("/dev/null")
     for _ in range(2):
-        with contextlib.suppress(transcripts.TranscriptError):  # telling it is right; giving up is not
+        with contextlib.suppress(TranscriptError):  # telling it is right; giving up is not
             sweep(root)
     assert_once(root)
     assert {f"{client.session}:u-2" for client in clients[1::2]} <= set(ids(root))
@@ -611,11 +640,11 @@ def test_subagents_files_and_their_descriptions_are_taken_in(root: Path, home: P
     for _ in range(2):
         fire(root, client.hook())
     assert_once(root)
-    by_id = {e.id: e for e in events(root)}
+    by_id = {name(e): e for e in events(root)}
     mode = state(len(encoded(user(2))), encoded({"type": "mode"}), f"{SESSION}/ab12")
     (described,) = (id for id in by_id if id.startswith(f"{SESSION}/ab12#"))
     assert set(by_id) == {*uuids(1), f"{SESSION}/ab12:u-2", mode, described}
-    assert by_id[described].type == transcripts.META
+    assert by_id[described].type == META
     assert json.loads(bytes(by_id[described].payload)) == {
         "sessionId": SESSION,
         "agentId": "ab12",
@@ -631,7 +660,7 @@ def test_a_description_that_changes_is_taken_in_again_and_a_half_written_one_lat
         meta.write_text(text, "utf-8")
         os.utime(meta, ns=(n * 10**9, n * 10**9))
         fire(root, client.hook())
-    described = [e for e in events(root) if e.type == transcripts.META]
+    described = [e for e in events(root) if e.type == META]
     assert [json.loads(bytes(e.payload))["meta"]["agentType"] for e in described][:1] == ["a"]
     assert len({e.id for e in described}) == 2
 
@@ -657,7 +686,7 @@ def test_a_link_among_subagents_files_keeps_no_other_out(root: Path, home: Path)
     for _ in range(2):
         try:
             fire(root, client.hook())
-        except transcripts.TranscriptError as e:
+        except TranscriptError as e:
             assert "agent-b" in str(e)  # noqa: PT017 (telling it is right; giving up is not)
     assert ids(root) == [*uuids(1), f"{SESSION}/a:u-a", f"{SESSION}/c:u-c"]
 
@@ -700,6 +729,30 @@ def test_a_stop_hook_whose_answer_is_there_does_not_wait(
     fire(root, client.hook("Stop", last_assistant_message="done"))
     assert time.monotonic() - started < 10
     assert f"{SESSION}:a-1" in ids(root)
+
+
+def test_a_stop_hook_whose_answer_was_taken_in_by_another_does_not_wait(
+    root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcripts, "_PATIENCE", 30)
+    client = Client(home)
+    client.say(*(user(n, pad="x" * 900) for n in range(100)), answer(1, "done"), {"type": "cost-state"})
+    fire(root, client.hook())
+    assert f"{SESSION}:a-1" in ids(root)
+    started = time.monotonic()
+    fire(root, client.hook("Stop", last_assistant_message="done"))
+    assert time.monotonic() - started < 10
+
+
+def test_a_stop_hook_waits_for_an_answer_that_was_given_before_to_something_else(root: Path, home: Path) -> None:
+    client = Client(home)
+    client.say(user(1), answer(1, "done"), user(2))
+    fire(root, client.hook())
+    flush = threading.Timer(0.05, client.say, [answer(2, "done")])
+    flush.start()
+    fire(root, client.hook("Stop", last_assistant_message="done"))
+    assert f"{SESSION}:a-2" in ids(root)
+    flush.join()
 
 
 @pytest.mark.parametrize("event", ["Stop", "SubagentStop", "StopFailure"])
@@ -783,6 +836,75 @@ def test_a_hooks_share_is_respected_with_real_sizes(root: Path, home: Path) -> N
     assert ids(root) == uuids(*range(20))
 
 
+def lose_the_cursor(root: Path, client: Client) -> None:
+    cursor_file(root).unlink()
+
+
+def die_before_the_cursor_is_saved(root: Path, client: Client) -> None:
+    cursor_file(root).write_bytes(
+        b'{"path":%s,"offsets":{},"metas":{},"ended":false,"since":"","busy":true}' % path(client)
+    )
+
+
+def rewrite_the_transcript(root: Path, client: Client) -> None:
+    lines = client.path.read_bytes().splitlines(keepends=True)
+    client.path.write_bytes(b"".join([*lines[:3], encoded(user("put in", pad="x" * 77)), *lines[3:]]))
+
+
+def path(client: Client) -> bytes:
+    return json.dumps(str(client.path)).encode()
+
+
+@pytest.mark.parametrize("damage", [lose_the_cursor, die_before_the_cursor_is_saved, rewrite_the_transcript])
+def test_what_is_recorded_beyond_a_hooks_share_is_not_recorded_again_by_the_next(
+    root: Path, home: Path, damage: Callable[[Path, Client], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the day before, too. The last lines, a subagent's among them, are met by a hook that nothing befell."""
+    client = Client(home)
+    now = time.time_ns()
+    born = envelope.stamp(now - DAY_NS)
+    client.say(*(user(n, timestamp=born) for n in range(60)))
+    client.say(*(user(n) for n in range(60, 70)), agent="a1")
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: now - DAY_NS)
+        fire(root, client.hook())
+    recorded = ids(root)
+    damage(root, client)
+    monkeypatch.setattr(transcripts, "HOOK_BYTES", 20 * len(encoded(user(10, timestamp=born))))
+    for n in range(6):
+        client.say(user(f"new {n}"))
+        fire(root, client.hook())
+    sweep(root)
+    assert_once(root)
+    assert set(ids(root)) >= {*recorded, *uuids(*(f"new {n}" for n in range(6)))}
+    assert b'"busy":false' in cursor_file(root).read_bytes()
+
+
+def test_a_crash_after_the_cursor_was_lost_makes_no_duplicates_of_the_day_before(
+    root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(home)
+    now = time.time_ns()
+    client.say(*(user(n, timestamp=envelope.stamp(now - DAY_NS)) for n in range(5)))
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: now - DAY_NS)
+        fire(root, client.hook())
+    client.say(user("new"))
+    cursor_file(root).unlink()
+
+    def cut_off(_: Log) -> None:
+        raise OSError(5, "as good as dead")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "sync", cut_off)
+        with pytest.raises(OSError, match="as good as dead"):
+            fire(root, client.hook())
+    assert b'"busy":true' in cursor_file(root).read_bytes()
+    fire(root, client.hook())
+    assert_once(root)
+    assert sorted(ids(root)) == sorted(uuids(*range(5), "new"))
+
+
 def test_a_sweeps_budget_holds_for_all_sessions_together(root: Path, home: Path) -> None:
     clients = [Client(home, f"session-{n}") for n in range(5)]
     for client in clients:
@@ -811,7 +933,7 @@ def test_a_line_longer_than_a_hooks_share_is_taken_in_whole(
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
 def test_where_a_read_ends_does_not_matter(root: Path, home: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcripts, "_CHUNK", chunk)
+    monkeypatch.setattr(session_files, "_CHUNK", chunk)
     client = Client(home)
     client.say(*(user(n) for n in range(10)), b"\n", {"type": "mode"}, b'{"half')
     fire(root, client.hook())

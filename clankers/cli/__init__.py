@@ -11,6 +11,8 @@ from clankers import __version__
 from clankers.cli.output import clean
 from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
 
+UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)  # what SQLite says of it
+
 # In the order of the help; each with its module and function. Only the one that is asked for is imported.
 COMMANDS = {
     "install": ("install", "install"),
@@ -88,7 +90,7 @@ def main() -> int:
     except (apsw.BusyError, apsw.LockedError) as e:
         _complain(f"another program keeps the database: {e}; close it, or try again later")
         return EX_BUSY
-    except (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError) as e:
+    except UNWRITABLE as e:
         _complain(f"the database cannot be written: {e}; check its directory and free space")
         return EX_IO
     except KeyboardInterrupt:
@@ -97,8 +99,10 @@ def main() -> int:
         sys.stderr.close()
         return EX_FAIL
     except OSError as e:
-        _complain(e)
-        return EX_FAIL
+        _complain(
+            f"{e.filename}: {e.strerror}; check its owner, its directory's, and the free space" if e.filename else e
+        )
+        return EX_IO
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else EX_FAIL if e.code else 0
     return 0

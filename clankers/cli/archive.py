@@ -9,12 +9,12 @@ import typer
 
 from clankers import patch, paths
 from clankers.archive import InUseError, archive, due, tidy
-from clankers.cli.output import clean, progress_bar, short_bytes
+from clankers.cli.output import clean, counted, progress_bar, short_bytes
 from clankers.days import PACKED, stored
 from clankers.errors import EX_FAIL, UsageError
 from clankers.packing import ArchiveError
 
-_GRACE = timedelta(days=1)
+_GRACE = timedelta(days=1)  # a clock that is set right, or a writer that began before midnight, may append to yesterday
 
 
 def command(
@@ -25,8 +25,7 @@ def command(
 ) -> None:
     """Compress the closed days of the log; everything reads them as before, and so do `rg -z` and `zcat`.
 
-    Today is being written to. Yesterday is spared too: a clock that is set right, and a writer that began before
-    midnight, may still append to it. A day that came back all the same is merged by the next run.
+    Today's file is never touched, yesterday's only by --before. A day that came back is merged by the next run.
     """
     begun = time.monotonic()
     root = paths.data_root()
@@ -37,7 +36,7 @@ def command(
     size = _bytes(root, days)
     if dry_run:
         typer.echo("\n".join(f"{name}  {short_bytes(_bytes(root, [name]))}" for name in days))
-        typer.echo(f"{_count(days)} to archive, {short_bytes(size)}")
+        typer.echo(f"{counted(len(days), 'day')} to archive, {short_bytes(size)}")
         return
     patch.finish(root)
     left = []
@@ -59,10 +58,9 @@ def command(
     done = [name for name in days if name not in left]
     after = short_bytes(_bytes(root, done, PACKED))
     before_bytes = short_bytes(size - _bytes(root, left))
-    rest = f"; {_count(left)} left as before" if left else ""
-    typer.echo(
-        f"{_count(done)} archived, {before_bytes} before, {after} after, in {time.monotonic() - begun:.2f} s{rest}"
-    )
+    rest = f"; {counted(len(left), 'day')} left as before" if left else ""
+    took = f"in {time.monotonic() - begun:.2f} s"
+    typer.echo(f"{counted(len(done), 'day')} archived, {before_bytes} before, {after} after, {took}{rest}")
     if failed:
         raise typer.Exit(EX_FAIL)
 
@@ -89,7 +87,3 @@ def _bytes(root: str, days: list[str], *ends: str) -> int:
         for day, end in [file.partition(".jsonl")[::2]]
         if day + ".jsonl" in days and (not ends or end in ends)
     )
-
-
-def _count(days: list[str]) -> str:
-    return f"{len(days):,} day{'s' * (len(days) != 1)}"

@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING
 import apsw
 
 from clankers import paths, transcripts
+from clankers.cli import UNWRITABLE
 from clankers.cli.first_backfill import start_first_backfill
 from clankers.cli.output import clean, progress_bar
 from clankers.days import sizes
 from clankers.errors import BusyError, ClankersError
 from clankers.log import Log
-from projector.database import BUSY_MS, is_current, is_ours
+from clankers.session_files import TranscriptError
+from projector.database import is_current, is_ours
 from projector.lock import ProjectorLock
+from projector.reading import open_read_only
 
 if TYPE_CHECKING:
     from projector.replay import Replayed  # what replays is imported when there is something to replay
 
 _PATIENCE = 2.0  # seconds to wait for another projector, which does the same work
 _POLL = 0.02  # seconds
+_ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from the log"
 
 # What a statement may do: read. ATTACH is not among it, nor is VACUUM INTO, which would write a file.
 _ALLOWED = frozenset(
@@ -70,7 +74,7 @@ def sweep() -> None:
     try:
         with Log(paths.data_root()) as log:
             transcripts.sweep(log)
-    except (OSError, transcripts.TranscriptError) as e:
+    except (OSError, TranscriptError) as e:
         print(f"clankers: a transcript was not read: {clean(str(e))}", file=sys.stderr)
 
 
@@ -83,10 +87,18 @@ def open_current() -> apsw.Connection:
     """The database as of now, for reading only.
 
     While another projector keeps the lock, as `project --watch` does, what that one writes serves: it is waited for.
+    Where it cannot be written, as in a backup that is mounted, it is read as it stands, and that is said.
     """
     path, root = paths.database_path(), paths.data_root()
-    sweep()
-    db = _if_current(path, root) or _made_current(path, root)
+    try:
+        sweep()
+        db = _if_current(path, root) or _made_current(path, root)
+    except (OSError, *UNWRITABLE) as e:
+        db = open_for_reading(path)
+        why = f"{e.filename}: {e.strerror}" if isinstance(e, OSError) and e.filename else e
+        note = f"{path} is shown as it stands, for it cannot be brought up to date: {why}; {_ELSEWHERE}"
+        print(f"clankers: {clean(note)}", file=sys.stderr)
+        return db
     start_first_backfill()
     return db
 
@@ -120,7 +132,7 @@ def _if_current(path: str, root: str) -> apsw.Connection | None:
         return None
     try:
         db = open_for_reading(path)
-    except ClankersError:
+    except (ClankersError, apsw.Error):
         return None  # who brings it up to date says what is wrong
     try:
         if is_ours(db) and (is_current(db, root) or not _whole_lines(db, root)):
@@ -143,11 +155,18 @@ def _whole_lines(db: apsw.Connection, root: str) -> bool:
 
 
 def open_for_reading(path: str) -> apsw.Connection:
-    """The database at `path`, on which no statement can change anything."""
+    """The database at `path`, on which no statement can change anything.
+
+    Raises:
+        ClankersError: it is not there, or cannot be read.
+        apsw.BusyError: it is being recovered.
+    """
     try:
-        db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-        db.set_busy_timeout(BUSY_MS)
-        db.pragma("query_only", True)
+        db = open_read_only(path)
+    except apsw.BusyError:
+        raise
+    except apsw.CantOpenError as e:
+        raise ClankersError(f"{path} cannot be opened, or made: {e}; check its owner; {_ELSEWHERE}") from e
     except apsw.Error as e:
         raise ClankersError(f"{path} cannot be read: {e}; `clankers project --rebuild` makes it anew") from e
     db.authorizer = _authorize

@@ -12,18 +12,20 @@ import apsw
 import msgspec
 import typer
 
-from clankers import envelope, paths
+from clankers import envelope, patch, paths, tombstones
 from clankers.cli.current import open_for_reading
 from clankers.cli.first_backfill import under_way
-from clankers.cli.output import clean, local_time, print_json, short_bytes
-from clankers.days import PACKED, Day, sizes, stored
+from clankers.cli.output import clean, counted, local_time, print_json, short_bytes
+from clankers.cli.scrub import unfinished as scrub_unfinished
+from clankers.copies import copies
+from clankers.days import PACKED, TAKEN, Day, listed, sizes, stored
 from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
 from clankers.harnesses import HARNESSES
 from clankers.harnesses.base import Harness
 from clankers.harnesses.claude_code import recorder
 from clankers.installed import installed
 from clankers.locks import watched
-from clankers.log import file_name
+from clankers.log import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.reader import LogFile, log_files
 from projector.database import VERSION
 from projector.meta import BACKFILL, PROBLEMS, read_meta
@@ -76,9 +78,19 @@ def examine(root: str, database: str) -> Iterator[Finding]:
     """Everything that is looked at, in the data root `root` and the database `database`."""
     places = installed(root)
     for harness in HARNESSES.values():
-        yield from _harness(harness, root, [path for path, source in places.items() if source == harness.name])
-    yield from _log(root)
-    yield from _database(root, database)
+        theirs = [path for path, source in places.items() if source == harness.name]
+        yield from _readable(_harness(harness, root, theirs))
+    yield from _readable(_log(root))
+    yield from _readable(_begun(root))
+    yield from _readable(_kept(root, database))
+    yield from _readable(_database(root, database))
+
+
+def _readable(findings: Iterator[Finding]) -> Iterator[Finding]:
+    try:
+        yield from findings
+    except OSError as e:
+        yield Finding("Log", False, f"it cannot be read: {e}", "mend what that is, or move it away")
 
 
 def _harness(harness: Harness, root: str, places: list[Path]) -> Iterator[Finding]:
@@ -172,6 +184,37 @@ def _log(root: str) -> Iterator[Finding]:
     works = done.returncode == EX_USAGE
     said = "the recorder starts" if works else f"the recorder does not start: {done.stderr.strip()[-300:]}"
     yield Finding(about, works, said, None if works else "install clankers anew")
+    if (fsync := fsync_setting()) == OFF:
+        yield Finding(about, True, f"{FSYNC_ENV} is {OFF}: a power loss may take what came in its last half minute")
+    elif fsync != ON:
+        said = f"{FSYNC_ENV} is {fsync!r}, which means nothing: events are synced, as by {ON}"
+        yield Finding(about, False, said, f"set it to {ON} or {OFF}, or not at all")
+
+
+def _begun(root: str) -> Iterator[Finding]:
+    """What was begun with the log and is not done, because it was killed."""
+    about, now = "Log", "or it is at work right now"
+    days = log_files(root)[-_LOOK:]
+    for stone in tombstones.tombstones(root, days[0].name[9:19]) if days else ():
+        if not stone.done:
+            text = f"the removal of {counted(len(stone.sessions), 'session')} was not finished, {now}"
+            yield Finding(about, False, text, "clankers forget")
+    if scrub_unfinished(root):
+        yield Finding(about, False, f"a scrub was not finished, {now}", "clankers scrub")
+    if patch.unfinished(root):
+        yield Finding(about, False, f"a change of a daily file was not finished, {now}", "clankers repair")
+    for name, ends in listed(root).items() if days else ():
+        if TAKEN in ends:
+            text = f"{name} is on its way into its archive, and read like the others"
+            yield Finding(about, True, text, "the next `clankers archive` finishes it")
+
+
+def _kept(root: str, database: str) -> Iterator[Finding]:
+    for path in copies(root, database):
+        size = short_bytes(os.stat(path).st_size)
+        yield Finding(
+            "Log", True, f"a copy of what was damaged is kept: {path}, {size}", "remove it when you need it no more"
+        )
 
 
 def _database(root: str, path: str) -> Iterator[Finding]:
@@ -213,7 +256,9 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
     yield Finding(
         about,
         not recent,
-        f"{count:,} lines of the log could not be used, the last in {last}" if count else "every line could be used",
+        f"{counted(count, 'line')} of the log could not be used, the last in {last}"
+        if count
+        else "every line could be used",
         'clankers query "select * from rejects" names each, with the reason; the raw lines are kept' if count else None,
     )
     done = read_meta(path, BACKFILL)

@@ -23,12 +23,13 @@ def start_first_backfill(*, again: bool = False) -> None:
     Args:
         again: also where the database says that it was done.
     """
-    if not again and read_meta(paths.database_path(), BACKFILL):
+    root = paths.data_root()
+    if not os.access(root, os.W_OK) or (not again and read_meta(paths.database_path(), BACKFILL)):
         return
     from clankers import background  # with what they import, only where it is not done yet
     from clankers.installed import installed
 
-    if not installed(paths.data_root()) or under_way():
+    if not installed(root) or under_way():
         return
     try:
         background.start("backfill")

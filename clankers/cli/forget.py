@@ -12,26 +12,28 @@ In this order, so that a kill at any point is made good by the next `clankers fo
 A kill before the tombstone leaves the sessions as they were: forget them again.
 """
 
+import gzip
 import os
 import sys
-from collections.abc import Iterator
+import zlib
 from pathlib import Path
 from typing import Annotated
 
-import apsw
 import typer
 
 from clankers import paths, tombstones
 from clankers.cli.choosing import Session, active_before, all_sessions, in_project, named, with_children
 from clankers.cli.current import bring_up_to_date, log_bytes, open_current, open_for_reading
 from clankers.cli.first_backfill import lock_path
-from clankers.cli.output import clean, local_time, print_table, progress_bar, short_bytes
+from clankers.cli.output import clean, counted, local_time, print_table, progress_bar, short_bytes
+from clankers.copies import DAMAGED, copies
+from clankers.days import PACKED
 from clankers.errors import EX_FAIL, BusyError, UsageError
 from clankers.locks import NamedLock
-from clankers.transcripts import TranscriptError, pass_over
+from clankers.session_files import TranscriptError
+from clankers.transcripts import pass_over
 from projector.belongs import Sessions
-from projector.database import BUSY_MS
-from projector.forgetting import Found, blank, look
+from projector.forgetting import Found, blank, empty_wal, look
 from projector.lock import PATIENCE, ProjectorLock
 from projector.rebuild import rebuild
 
@@ -47,7 +49,7 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove sessions, and their subagents', from the log and the database for good.
+    """Remove sessions, with those of their subagents, from the log and the database for good.
 
     What the clients themselves keep is not touched.
     """
@@ -86,9 +88,10 @@ def command(
             found = look(root, theirs, progress=step)
         _finish(root, path, tombstones.put_up(root, sorted(theirs.ids), found.days))
     lines, size = sum(found.lines.values()), sum(found.size.values())
-    typer.echo(f"Forgotten: {_count(chosen)}, {lines:,} lines, {short_bytes(size)}")
-    for left in _copies(root, path, theirs):
-        print(f"clankers: {clean(left)} still holds something of them; remove it by hand", file=sys.stderr)
+    typer.echo(f"Forgotten: {counted(len(chosen), 'session')}, {counted(lines, 'line')}, {short_bytes(size)}")
+    for left in copies(root, path):
+        if _names_one(left, theirs):
+            print(f"clankers: {clean(left)} still holds something of them; remove it by hand", file=sys.stderr)
 
 
 def _known(path: str, *, dry_run: bool) -> dict[str, Session]:
@@ -126,9 +129,10 @@ def _say(chosen: list[Session], found: Found) -> None:
     ]
     names = ("title", "project", "last active", "lines", "bytes", "session")
     print_table(names, rows, right=("lines", "bytes"))
-    unreadable = f"; {found.unreadable:,} of the lines cannot be read, and name them" if found.unreadable else ""
+    damaged = f" ({found.unreadable:,} of them damaged)" if found.unreadable else ""
     lines, size = sum(found.lines.values()), sum(found.size.values())
-    typer.echo(f"To be removed: {_count(chosen)}, {lines:,} lines, {short_bytes(size)}{unreadable}")
+    what = f"{counted(len(chosen), 'session')}, {counted(lines, 'line')}{damaged}, {short_bytes(size)}"
+    typer.echo(f"To be removed: {what}")
 
 
 def _ask() -> None:
@@ -166,42 +170,14 @@ def _finish(root: str, path: str, stone: tombstones.Tombstone) -> None:
         blank(root, Sessions(set(stone.sessions)), stone.days, progress=step)
     with progress_bar("Rebuilding", log_bytes(root)) as step:
         rebuild(path, root, progress=step)
-    _empty_wal(path)
+    empty_wal(path, "forget")
     tombstones.close(root, stone)
 
 
-def _empty_wal(path: str) -> None:
-    """Bring what the WAL holds into the database, and cut it: its old frames hold rows that are gone.
-
-    Raises:
-        BusyError: somebody reads what was there before.
-    """
-    db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+def _names_one(path: str, sessions: Sessions) -> bool:
+    """Whether the copy at `path` names one of `sessions`, or cannot be read to its end."""
     try:
-        db.set_busy_timeout(BUSY_MS)
-        db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # opens the WAL; else there is none to empty
-        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    except apsw.BusyError as e:
-        raise BusyError(
-            f"another program reads {path}, whose WAL still holds what was removed; "
-            "close it, then run `clankers forget` again"
-        ) from e
-    finally:
-        db.close()
-
-
-def _copies(root: str, path: str, sessions: Sessions) -> Iterator[str]:
-    """Files beside the log and the database that were kept of them, and name one of `sessions`."""
-    beside = os.path.basename(path)
-    for folder in sorted({os.path.abspath(root), os.path.dirname(os.path.abspath(path))}):
-        for name in sorted(os.listdir(folder)):
-            kept = name.startswith("clankers-") and ".damaged" in name
-            if kept or name.startswith((beside + ".damaged", beside + ".verify")):
-                with open(os.path.join(folder, name), "rb") as f:
-                    if any(sessions.named_in(line) for line in f):
-                        yield os.path.join(folder, name)
-
-
-def _count(chosen: list[Session]) -> str:
-    return f"{len(chosen):,} session{'s' * (len(chosen) != 1)}"
+        with gzip.open(path) if PACKED + DAMAGED in path else open(path, "rb") as f:
+            return any(sessions.named_in(line) for line in f)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return True

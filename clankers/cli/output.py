@@ -120,6 +120,11 @@ def short_duration(ms: float | None) -> str:
     return f"{hours}h{minutes:02}m" if hours < 24 else f"{hours // 24}d{hours % 24}h"
 
 
+def counted(n: int, what: str) -> str:
+    """`n` of something as a person says it: 1 line, 2,000 lines."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
 def short_bytes(n: int) -> str:
     """`n` bytes as a person says it: 950 B, 12.3 kB, 4.5 MB."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -1,6 +1,5 @@
 """`clankers repair`: mends of the log what can be proved, and says what cannot."""
 
-import os
 from itertools import groupby
 from typing import Annotated
 
@@ -8,9 +7,9 @@ import typer
 
 from clankers import patch, paths
 from clankers.cli.current import log_bytes
-from clankers.cli.output import progress_bar
+from clankers.cli.output import counted, progress_bar
 from clankers.cli.verify import examine_log, place
-from clankers.days import PACKED
+from clankers.days import PACKED, listed
 from clankers.errors import EX_FAIL
 from clankers.repair import Repair, apply, plan
 from clankers.verify import Bad
@@ -32,7 +31,7 @@ def command(dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what wo
     if dry_run:
         for repair in repairs:
             _say(repair, "would be done: ")
-        left = [one for one in bad if not any(r.file == one.file and r.line <= one.line <= r.last for r in repairs)]
+        left = [one for one in bad if not any(_mends(repair, one) for repair in repairs)]
     elif repairs or finished:
         _apply(root, path, repairs)
         left = bad = examine_log(root).bad
@@ -40,19 +39,26 @@ def command(dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what wo
         left = bad
     for one in left:
         typer.echo(f"{place(one)}; left as it is{_why(root, one)}")
-    typer.echo(f"{len(repairs):,} repairs{' to be done' if dry_run else ''}, {len(left):,} bad places left")
+    done = f"{counted(len(repairs), 'repair')}{' to be done' if dry_run else ''}"
+    hint = ": restore what there is a backup of" if left else ""
+    typer.echo(f"{done}, {counted(len(left), 'bad place')} left{hint}")
     if bad:
         raise typer.Exit(EX_FAIL)
 
 
 def _say(repair: Repair, how: str = "") -> None:
-    typer.echo(f"{repair.file}:{repair.line}: {how}{repair.done}")
+    where = f"{repair.file}{PACKED}" if repair.stream else f"{repair.file}:{repair.line}"
+    typer.echo(f"{where}: {how}{repair.done}")
+
+
+def _mends(repair: Repair, bad: Bad) -> bool:
+    return repair.file == bad.file and (bool(repair.stream) or repair.line <= bad.line <= repair.last)
 
 
 def _why(root: str, bad: Bad) -> str:
-    """What a person can do about a place that is not mended; empty where there is nothing."""
-    packed = os.path.join(root, bad.file) + PACKED
-    return f": unpack the day (gunzip {packed}) to have it looked at" if os.path.exists(packed) else ""
+    """What a person can do about a place that is not looked at; empty where there is nothing."""
+    ends = listed(root).get(bad.file, [])
+    return ": `clankers archive` first makes one file of the day's, to be looked at" if len(ends) > 1 else ""
 
 
 def _apply(root: str, path: str, repairs: list[Repair]) -> None:

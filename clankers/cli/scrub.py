@@ -1,25 +1,33 @@
-"""`clankers scrub`: credentials out of the log and the database."""
+"""`clankers scrub`: credentials out of the log and the database.
 
+What was begun is noted in `<root>/scrub.unfinished` until the database is new too: after a kill the log alone may have
+nothing to find any more.
+"""
+
+import contextlib
 import os
-import time
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
-import apsw
 import typer
 
 from clankers import patch, paths
+from clankers.archive import tidy
 from clankers.cli.current import log_bytes
-from clankers.cli.output import print_json, progress_bar
-from clankers.errors import BusyError
-from projector.database import BUSY_MS
+from clankers.cli.output import clean, counted, print_json, progress_bar
+from clankers.copies import copies
+from clankers.log import sync_directory
+from projector.forgetting import empty_wal
 from projector.lock import PATIENCE, ProjectorLock
 from projector.rebuild import rebuild
 
 if TYPE_CHECKING:
     from clankers.scrub import Found
 
-_SECONDS = 30.0  # to wait for readers who keep an old state of the database
+UNFINISHED = "scrub.unfinished"
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 def command(
@@ -36,24 +44,45 @@ def command(
     if dry_run:
         with progress_bar("Looking", log_bytes(root)) as step:
             places = [one for name in scrub.files(root) for one in scrub.look(root, name, step)]
-    elif os.path.isdir(root):
+    elif os.path.exists(root):
         places = _scrub(root, path)
     else:
         places = []
     counts: Counter[str] = Counter()
     for one in places:
         counts[one.kind] += one.times
+    masked = {os.path.abspath(os.path.join(root, name)) for name in scrub.files(root)}
+    left = [copy for copy in copies(root, path) if copy not in masked]
     if json:
-        print_json(
-            {"dry_run": dry_run, "counts": dict(sorted(counts.items())), "places": [p._asdict() for p in places]}
-        )
+        found = {"counts": dict(sorted(counts.items())), "places": [one._asdict() for one in places]}
+        print_json({"dry_run": dry_run, **found, "not_searched": left})
         return
     if dry_run:
         for one in places:
             typer.echo(f"{one.file}:{one.line}: {one.kind}{f' ({one.times:,})' if one.times > 1 else ''}")
     for kind, count in sorted(counts.items()):
         typer.echo(f"{kind}: {count:,}")
-    typer.echo(f"{sum(counts.values()):,} credentials {'would be ' if dry_run else ''}masked")
+    typer.echo(f"{counted(sum(counts.values()), 'credential')} {'would be ' if dry_run else ''}masked")
+    for copy in left:
+        print(f"clankers: {clean(copy)} is a copy that was not searched; remove it by hand", file=sys.stderr)
+
+
+def _begin(root: str) -> None:
+    """Note that the log is being changed; `_end` says that the database has followed."""
+    os.close(os.open(os.path.join(root, UNFINISHED), _NEW_FILE, 0o600))
+    sync_directory(root)
+
+
+def unfinished(root: str) -> bool:
+    """Whether a scrub of the log in `root` was killed."""
+    return os.path.exists(os.path.join(root, UNFINISHED))
+
+
+def _end(root: str) -> None:
+    """Forget the note of `_begin`."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(root, UNFINISHED))
+        sync_directory(root)
 
 
 def _scrub(root: str, path: str) -> "list[Found]":
@@ -61,40 +90,15 @@ def _scrub(root: str, path: str) -> "list[Found]":
 
     with ProjectorLock(path, "scrub", patience=PATIENCE):
         patch.finish(root)
-        killed = scrub.unfinished(root)
-        scrub.begin(root)
+        with patch.lock(root, "scrub"):
+            tidy(root)  # what a killed archiver had not finished holds credentials as well
+        killed = unfinished(root)
+        _begin(root)
         with progress_bar("Scrubbing", log_bytes(root)) as step:
             places = [one for name in scrub.files(root) for one in scrub.scrub(root, name, step)]
         if (places or killed) and os.path.exists(path):
             with progress_bar("Rebuilding", log_bytes(root)) as step:
                 rebuild(path, root, progress=step)
-            _empty_wal(path)
-        scrub.end(root)
+            empty_wal(path, "scrub")
+        _end(root)
     return places
-
-
-def _empty_wal(path: str) -> None:
-    """Move what is in the WAL into the database and cut it: its old frames hold what the rows were.
-
-    Raises:
-        BusyError: a reader keeps an old state.
-    """
-    deadline = time.monotonic() + _SECONDS
-    db = apsw.Connection(path)
-    try:
-        db.set_busy_timeout(BUSY_MS)
-        db.pragma("schema_version")  # until something was read, SQLite does not know of the WAL, and cuts nothing
-        while True:
-            try:
-                db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            except (apsw.BusyError, apsw.LockedError):
-                if time.monotonic() > deadline:
-                    raise BusyError(
-                        f"the log is scrubbed, but a program that reads {path} keeps what it was; close it, "
-                        "and scrub again"
-                    ) from None
-                time.sleep(0.05)
-            else:
-                return
-    finally:
-        db.close()

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
+import apsw
 import msgspec
 import typer
 
 from clankers import patch, paths
 from clankers.cli.current import bring_up_to_date, log_bytes
-from clankers.cli.output import clean, counting_bar, print_json, progress_bar
+from clankers.cli.output import clean, counted, counting_bar, print_json, progress_bar
 from clankers.errors import EX_FAIL, BusyError, ClankersError
 from clankers.verify import Bad, Verified, verify
 from projector.compare import Difference, Fresh
@@ -20,12 +21,16 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="One object.")]
     if not as_json:
         for bad in [*log.bad, *log.unfinished]:
             typer.echo(place(bad))
-        counts = f"{log.lines:,} lines in {log.files:,} files: {len(log.bad):,} bad"
+        counts = f"{counted(log.lines, 'line')} in {counted(log.files, 'file')}: {len(log.bad):,} bad"
         if log.unfinished:
             counts += f", {len(log.unfinished):,} not finished yet"
         if log.without_crc:
             counts += f", {log.without_crc:,} without a CRC"
+        if log.same_id:
+            counts += f", {len(log.same_id):,} with the id of another, which is no loss: both are used"
         typer.echo(counts)
+        if log.bad:
+            typer.echo("log: `clankers repair` mends what can be proved")
     database = _examine_database(path, root)
     if as_json:
         print_json(
@@ -35,6 +40,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="One object.")]
                 "bad": [bad.told() for bad in log.bad],
                 "unfinished": [bad.told() for bad in log.unfinished],
                 "without_crc": log.without_crc,
+                "same_id": [one.told() for one in log.same_id],
                 "database": {"ok": not database, "differences": msgspec.to_builtins(database)},
             }
         )
@@ -68,6 +74,8 @@ def _examine_database(path: str, root: str) -> list[Difference]:
             bring_up_to_date("verify")
         except BusyError:
             pass  # another projector does it
+        except (OSError, apsw.ReadOnlyError):
+            pass  # it cannot be written, as in a backup that is mounted: it is compared as it stands
 
     try:
         with Fresh(path, root) as fresh:
@@ -77,7 +85,7 @@ def _examine_database(path: str, root: str) -> list[Difference]:
                 return fresh.differences(catch_up, step=step)
     except BusyError:
         raise
-    except ClankersError as e:
+    except (ClankersError, apsw.CantOpenError) as e:
         return [Difference("", problem=str(e))]
 
 

@@ -168,11 +168,12 @@ def _hooks(version: Version | None) -> dict[str, dict[str, object]]:
 def recorder() -> list[str]:
     """`clankers append`, to be followed by a source, started as fast as Python starts.
 
-    `-I` and `-S` leave out what recording does not need: the environment's Python settings and site-packages.
+    `-I` and `-S` leave out what recording does not need: the environment's Python settings and site-packages. What is
+    written is on the disk when `main` returns, so nothing is left but taking Python down, a tenth of a hook's time.
     """
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     found = f"sys.path.append({json.dumps(package, ensure_ascii=False)})"
-    code = f"import sys; {found}; from clankers.__main__ import main; sys.exit(main())"
+    code = f"import os, sys; {found}; from clankers.__main__ import main; os._exit(main())"
     return [sys.executable, "-IS", "-c", code, "append"]
 
 

@@ -1,7 +1,9 @@
 """What the tests of faults share: two sizes of each, logs read by their bytes alone, processes killed at a moment."""
 
+import itertools
 import json
 import os
+import random
 import signal
 import statistics
 import subprocess
@@ -124,14 +126,53 @@ def killed_after(seconds: float, argv: list[str], root: Path, data: bytes = b"")
         return process.wait()
 
 
-def usual_duration(action: Callable[[], object], *, times: int = 5) -> float:
-    """Seconds that `action` takes, usually."""
-    found = []
-    for _ in range(times):
-        begun = time.perf_counter()
-        action()
-        found.append(time.perf_counter() - begun)
-    return statistics.median(found)
+class Moments:
+    """Moments of a process's life, or shortly behind it, in seconds: `moments()`. Its work is in the last third.
+
+    How long it lives is measured anew now and then: the machine does other things too.
+
+    Args:
+        chance: what the moments are drawn with.
+        live: lets such a process live.
+    """
+
+    def __init__(self, chance: random.Random, live: Callable[[], object]) -> None:
+        self._chance = chance
+        self._live = live
+        self._drawn = 0
+
+    def __call__(self) -> float:
+        if not self._drawn % 25:
+            self._usual = self._measured()
+        self._drawn += 1
+        chance = self._chance
+        return self._usual * (chance.uniform(0, 1.3) if chance.random() < 0.3 else chance.uniform(0.6, 1.2))
+
+    def _measured(self) -> float:
+        found = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            self._live()
+            found.append(time.perf_counter() - begun)
+        return statistics.median(found)
+
+
+def until_killed(size: int, codes: list[int]) -> Iterator[int]:
+    """Counts the tries, each of which puts its process's exit code into `codes`, until `size` of them were killed.
+
+    A process that had ended before its kill is no point: another one is drawn.
+    """
+    for n in itertools.count():
+        assert len(codes) == n
+        assert set(codes) <= {0, -signal.SIGKILL}
+        if killed(codes) == size:
+            return
+        assert n < 5 * size + 10, f"only {killed(codes)} of {n} were killed"
+        yield n
+
+
+def killed(codes: list[int]) -> int:
+    return codes.count(-signal.SIGKILL)
 
 
 def touches(root: Path, argv: Callable[..., list[str]], data: bytes, **plan: Any) -> list[str]:
@@ -141,6 +182,13 @@ def touches(root: Path, argv: Callable[..., list[str]], data: bytes, **plan: Any
     done = run(root, argv(trace=str(trace), **plan), data)
     assert done.code == 0, done.err
     return trace.read_text().splitlines()
+
+
+def struck(trace: Path) -> tuple[str, str]:
+    """Of a process that was killed at a touch of the disk: which touch, and of which file."""
+    name, path, became = trace.read_text().splitlines()[-1].split(" ")
+    assert became in {"kill", "torn"}
+    return name, path
 
 
 def keep_from_catching_up(root: Path) -> None:
@@ -244,10 +292,6 @@ class Readers:
         assert all(p.returncode == 0 for p in self._processes)
         self.looks = sum(len(out.read_text().splitlines()) for out in self._out)
         assert self.looks > 0
-
-
-def killed(codes: list[int]) -> int:
-    return codes.count(-signal.SIGKILL)
 
 
 def meta_rows(path: Path) -> Iterator[tuple[Any, ...]]:

@@ -6,7 +6,7 @@
 // export for a plugin. An entry for OpenCode 2.x has another shape and belongs into a directory beside this file.
 
 import { spawn } from "node:child_process"
-import { randomFillSync } from "node:crypto"
+import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
@@ -14,8 +14,12 @@ import * as zlib from "node:zlib"
 
 const CATCH_UP = [] // the command that brings the database up to date: `clankers install` writes it here
 
+const DAY_MS = 86_400_000
 const GATHER_MS = 800 // what streams is gathered so long before it is written
+const SYNC_MS = 1000 // what is written is on the disk so long after; a power loss takes no more
+const SYNCED = process.env.CLANKERS_FSYNC !== "off"
 const BACKLOG_BYTES = 8 << 20 // kept in memory while the log cannot be written
+const CRC_TAIL = ',"crc":"00000000"}\n'.length
 const TRIES = 3 // whole-line writes before a disk that takes only parts of lines counts as full
 
 // Left out: what OpenCode tells of itself, not of a session. Everything else is kept, what is not known yet too.
@@ -40,9 +44,13 @@ const LEFT_OUT = new Set([
 class Recorder {
   constructor() {
     this.root = resolve(dataRoot())
+    this.day = -1 // days since the epoch, of the file
     this.file = ""
     this.fd = -1
-    this.inode = -1
+    this.inode = -1 // of the open file
+    this.size = -1 // the file's size behind our last line, if nobody else has written since
+    this.unsynced = null // the timer of the next sync, where something was written since the last one began
+    this.syncing = false
     this.backlog = [] // lines that could not be written yet
     this.backlogBytes = 0
     this.lost = 0 // lines that the backlog had no room for
@@ -53,7 +61,7 @@ class Recorder {
     this.caughtUp = 0 // when the database was last told to catch up
     this.projects = new Set()
     this.seen = new WeakSet() // events: a plugin installed twice hears each twice
-    process.on("exit", () => quietly(() => this.end()))
+    process.on("exit", () => quietly(() => this.exit()))
   }
 
   event(event, place) {
@@ -112,6 +120,11 @@ class Recorder {
     this.drain()
   }
 
+  exit() {
+    this.end()
+    if (this.settle() || this.syncing) fs.fsyncSync(this.fd) // one that was begun dies with the process
+  }
+
   writeGathered(key) {
     const { event, texts } = this.gathered.get(key)
     this.gathered.delete(key)
@@ -129,7 +142,7 @@ class Recorder {
   }
 
   turnEnded() {
-    if (this.fd >= 0) fs.fsync(this.fd, () => {}) // a power loss takes no whole turn; nobody waits for it
+    this.sync()
     const now = Date.now()
     if (!CATCH_UP.length || now - this.caughtUp < 1000) return // a catch-up waits so long itself
     this.caughtUp = now
@@ -162,20 +175,54 @@ class Recorder {
     }
   }
 
+  syncSoon() {
+    clearTimeout(this.unsynced)
+    this.unsynced = setTimeout(() => quietly(() => this.sync()), SYNC_MS)
+    this.unsynced.unref?.()
+  }
+
+  // Bring to the disk what was written. Nobody waits for it; on a slow disk syncs must not pile up.
+  sync() {
+    if (this.syncing || !this.settle()) return
+    this.syncing = true
+    fs.fsync(this.fd, () => {
+      this.syncing = false
+      if (this.unsynced) this.syncSoon()
+    })
+  }
+
+  // Whether there is something to sync: the caller's business from here on.
+  settle() {
+    if (!this.unsynced) return false
+    clearTimeout(this.unsynced)
+    this.unsynced = null
+    return true
+  }
+
   append(text) {
-    const file = join(this.root, `clankers-${new Date().toISOString().slice(0, 10)}.jsonl`)
-    let now = fs.statSync(file, { throwIfNoEntry: false })
-    if (file !== this.file || now?.ino !== this.inode) {
+    const day = Math.floor(Date.now() / DAY_MS)
+    if (day !== this.day) {
+      this.day = day
+      this.file = join(this.root, `clankers-${new Date(day * DAY_MS).toISOString().slice(0, 10)}.jsonl`)
+    }
+    let now = fs.statSync(this.file, { throwIfNoEntry: false })
+    if (now?.ino !== this.inode) {
+      // None is open, or it is another day's, or was moved away.
       this.close()
-      this.open(file)
+      this.open()
       now = fs.fstatSync(this.fd)
       this.inode = now.ino
+      if (SYNCED && !now.size) syncDirectory(this.root) // a new file's name must not be lost with the power
     }
     // The tail of a writer that died is closed by a newline, so that the damage stays on a line of its own.
-    if (now.size && lastByte(this.fd, now.size) !== 10) fs.writeSync(this.fd, "\n")
+    if (now.size && now.size !== this.size && lastByte(this.fd, now.size) !== 10) fs.writeSync(this.fd, "\n")
     for (let i = 0; i < TRIES; i++) {
       const done = fs.writeSync(this.fd, text)
-      if (done === text.length) return
+      if (SYNCED && !this.unsynced) this.syncSoon()
+      if (done === text.length) {
+        this.size = now.size + done
+        return
+      }
       // It lacked nothing but its newline: if that does not fit either, whoever writes next puts it there.
       if (done === text.length - 1) return quietly(() => fs.writeSync(this.fd, "\n"))
       // A short write: another writer may already stand behind it, so the line is written again, whole.
@@ -184,24 +231,24 @@ class Recorder {
     throw new Error("the disk takes only parts of a line")
   }
 
-  open(file) {
+  open() {
     const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW = 0 } = fs.constants
     const flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW
     try {
-      this.fd = fs.openSync(file, flags, 0o600)
+      this.fd = fs.openSync(this.file, flags, 0o600)
     } catch (error) {
       if (error?.code !== "ENOENT") throw error
       fs.mkdirSync(this.root, { recursive: true, mode: 0o700 })
-      this.fd = fs.openSync(file, flags, 0o600)
+      this.fd = fs.openSync(this.file, flags, 0o600)
     }
-    this.file = file
   }
 
   close() {
     const fd = this.fd
-    this.fd = -1
-    this.file = ""
-    if (fd >= 0) quietly(() => fs.closeSync(fd))
+    this.fd = this.inode = this.size = -1
+    if (fd < 0) return
+    if (this.settle() || this.syncing) fs.fsync(fd, () => fs.close(fd, () => {}))
+    else quietly(() => fs.closeSync(fd))
   }
 }
 
@@ -211,6 +258,12 @@ function quietly(action) {
   } catch {
     return undefined
   }
+}
+
+function syncDirectory(path) {
+  fs.open(path, "r", (error, fd) => {
+    if (!error) fs.fsync(fd, () => fs.close(fd, () => {})) // Windows opens none
+  })
 }
 
 // The same place as clankers' own (clankers/paths.py).
@@ -227,8 +280,11 @@ function line(source, type, level, payload) {
   const now = Date.now()
   const head = `{"v":1,"id":"${uuid7(now)}","ts":"${new Date(now).toISOString()}","level":"${level}"`
   const kind = JSON.stringify(type.slice(0, 200))
-  const body = Buffer.from(`${head},"source":"${source}","type":${kind},"payload":${JSON.stringify(payload) ?? "null"}`)
-  return Buffer.concat([body, Buffer.from(`,"crc":"${crc32(body).toString(16).padStart(8, "0")}"}\n`)])
+  const body = `${head},"source":"${source}","type":${kind},"payload":${JSON.stringify(payload) ?? "null"}`
+  const bytes = Buffer.from(`${body},"crc":"00000000"}\n`)
+  const crc = crc32(bytes.subarray(0, -CRC_TAIL)).toString(16)
+  bytes.write(crc, bytes.length - 3 - crc.length, "latin1")
+  return bytes
 }
 
 // The same judgement as clankers' own (clankers/kinds.py).
@@ -246,16 +302,13 @@ function level(type, properties) {
 let lastMillisecond = 0
 let sequence = 0
 
-// RFC 9562, section 5.7; the 12 bits behind the version count within a millisecond, so ids sort as they were made.
+// RFC 9562, section 5.7; the 12 bits behind the version count within a millisecond, so ids sort as they were made. What
+// is random in it, with the variant's bits, ends a version 4 as well.
 function uuid7(now) {
   sequence = now === lastMillisecond ? (sequence + 1) & 0xfff : 0
   lastMillisecond = now
-  const bytes = randomFillSync(Buffer.alloc(16))
-  bytes.writeUIntBE(now, 0, 6)
-  bytes.writeUInt16BE(0x7000 | sequence, 6)
-  bytes[8] = (bytes[8] & 0x3f) | 0x80
-  const hex = bytes.toString("hex")
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const time = now.toString(16).padStart(12, "0")
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence.toString(16).padStart(3, "0")}-${randomUUID().slice(19)}`
 }
 
 const one = Buffer.alloc(1)
@@ -286,6 +339,6 @@ export const clankers = async (place) => {
   if (!recorder) return {}
   return {
     event: async (input) => quietly(() => recorder.event(input.event, place)),
-    dispose: async () => quietly(() => recorder.end()),
+    dispose: async () => quietly(() => (recorder.end(), recorder.sync())),
   }
 }

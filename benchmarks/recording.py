@@ -1,0 +1,103 @@
+"""What a client waits for: the hook, the stream, the plugin."""
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from benchmarks.data import make_events, make_transcript
+from benchmarks.measure import Measured, Row, Run, process, program, ratio, seconds
+from benchmarks.place import Place, elsewhere
+from clankers.harnesses.claude_code import hook_command
+from clankers.locks import NamedLock
+
+PLUGIN = Path(__file__).parent.parent / "clankers" / "assets" / "opencode" / "plugin" / "clankers.js"
+DRIVER = Path(__file__).with_name("plugin.mjs")
+HOOK = "a hook as installed, 4 KB, synced"
+
+
+def rows(place: Place) -> Iterator[Row]:
+    """The rows of the recording side."""
+    short = place.size.short
+    root = place.folder / "hooks"
+    event = {"hook_event_name": "PostToolUse", "session_id": "s", "tool_name": "Bash", "tool_response": "x" * 3900}
+    hook = _hook(place, root, event)
+    yield Row(
+        "hook/python",
+        HOOK,
+        "python -I -c pass",
+        1.5,
+        "x",
+        ratio(hook, process(sys.executable, "-I", "-c", "pass"), short),
+    )
+    yield Row("hook/node", HOOK, "node -e 0", 0.4, "x", ratio(hook, process("node", "-e", "0"), short))
+
+    megabytes = place.size.transcript
+    transcript, answer = elsewhere(make_transcript, place.folder / "projects", megabytes)
+    stop = {
+        "session_id": transcript.stem,
+        "transcript_path": str(transcript),
+        "cwd": "/",
+        "permission_mode": "default",
+        "hook_event_name": "Stop",
+        "stop_hook_active": False,
+        "last_assistant_message": answer,
+    }
+    stopped = _hook(place, root, stop)
+    stopped()
+    place.clankers(root, "project")()  # takes in what a hook leaves of so much
+    # The catch-up that each Stop hook starts goes no further than this, as when another is about to begin: else those
+    # of the hooks before would slow a hook.
+    with NamedLock(str(root / "catch-up.lock"), "benchmarks", "a catch-up does not end", patience=30):
+        yield Row(
+            "hook-stop/hook",
+            f"a Stop hook, nothing new in a transcript of {megabytes} MB",
+            "a hook as above",
+            1.3,
+            "x",
+            ratio(stopped, hook, short),
+        )
+
+    count = place.size.stream
+    events = place.folder / "events.jsonl"
+    elsewhere(make_events, events, count)
+    stream = place.clankers(place.folder / "stream", "append", "opencode", "--stream", stdin=events)
+    yield Row(
+        "stream/jq",
+        f"append --stream, {count:,} events of 1 KB",
+        "jq -c .",
+        1.0,
+        "x",
+        ratio(stream, process("jq", "-c", ".", events), place.size.long),
+    )
+    yield Row(
+        "plugin/append",
+        "the OpenCode plugin, an event",
+        "a bare appendFileSync of the same bytes",
+        2.0,
+        "x",
+        _plugin(place, events, 30 * short),
+    )
+
+
+def _hook(place: Place, root: Path, payload: Mapping[str, object]) -> Run:
+    stdin = place.folder / f"{payload['hook_event_name']}.json"
+    stdin.write_text(json.dumps(payload), "utf-8")
+    return process("sh", "-c", hook_command(), stdin=stdin, env=place.environment(root))
+
+
+def _plugin(place: Place, events: Path, rounds: int) -> Callable[[], Measured]:
+    module = place.folder / "clankers.mjs"  # a module by its name, as it is one in OpenCode
+    shutil.copy(PLUGIN, module)
+
+    def measure() -> Measured:
+        command = (program("node"), str(DRIVER), str(module), str(events), str(place.folder), str(rounds))
+        env = place.environment(place.folder / "plugin")
+        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True)
+        it, that = (statistics.median(column) for column in zip(*json.loads(done.stdout), strict=True))
+        return Measured(seconds(it), seconds(that), it / that)
+
+    return measure
