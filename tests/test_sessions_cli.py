@@ -18,7 +18,7 @@ from clankers import cli
 from clankers.cli import output, sessions
 from clankers.errors import EX_USAGE
 from tests.commands import HOSTILE, NOW, RAW, call, environment, event, run, session, work
-from tests.feeding import Record, append, feed_transcripts, opencode_records
+from tests.feeding import Record, append, feed_transcripts, opencode_records, project
 
 COMMANDS = ("append", "project", "query", "sessions", "demo")
 
@@ -187,6 +187,26 @@ def test_turns_are_what_a_person_typed_and_not_copied(root: Path) -> None:
     )
     assert call(root, "query", "--csv", "SELECT sum(synthetic), sum(copied) FROM messages").out.split()[-1] == "1,1"
     assert listed(root)[0]["turns"] == 2
+
+
+def test_the_newest_of_very_many_are_found_by_the_index(root: Path) -> None:
+    append(root, work(0, 1))
+    db = project(root)
+    row = "SELECT printf('s%06d', value), 'opencode', value, value FROM generate"
+    numbers = "WITH RECURSIVE generate (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM generate LIMIT 100000)"
+    db.execute(f"{numbers} INSERT INTO sessions (id, source, created_at, updated_at) {row}")
+    steps = 0
+
+    def count_steps() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    db.set_progress_handler(count_steps, 100)  # of SQLite's virtual machine
+    found = sessions.list_sessions(db, 25)
+    assert [s["id"] for s in found[:3]] == ["ses_000000", "s100000", "s099999"]
+    assert len(found) == 25
+    assert 0 < steps < 1000
 
 
 def test_a_filter_finds_a_session_by_its_subagent_too(root: Path) -> None:

@@ -132,7 +132,7 @@ def _if_current(path: str, root: str) -> apsw.Connection | None:
         return None
     try:
         db = open_for_reading(path)
-    except ClankersError:
+    except (ClankersError, apsw.Error):
         return None  # who brings it up to date says what is wrong
     try:
         if is_ours(db) and (is_current(db, root) or not _whole_lines(db, root)):

@@ -51,7 +51,7 @@ SELECT s.*, depth, (
     SELECT count(*) FROM messages AS m WHERE m.session_id = s.id AND s.parent_id IS NULL
     AND m.role = 'user' AND NOT m.synthetic AND NOT m.copied
   ) AS turns, {_ACTIVE.format(s="s")} - s.created_at AS duration_ms
-FROM tree JOIN sessions AS s USING (id) ORDER BY path
+FROM tree CROSS JOIN sessions AS s USING (id) ORDER BY path  -- CROSS: in this order, not by a look at every session
 """
 TOKENS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
 
@@ -79,9 +79,11 @@ def command(
 ) -> None:
     """List sessions, the last that was active first.
 
-    Subagents are folded into the session that called them: its tools, errors, tokens and cost have theirs in them, and
-    AGENTS says how many they are, and how many of the tokens are theirs. TURNS are prompts that a person typed,
-    DURATION is from the first to the last that happened, pauses included.
+    Subagents are folded into the session that called them: its tools,
+    errors, tokens and cost have theirs in them, and AGENTS says how many they
+    are, and how many of the tokens are theirs. TURNS are prompts that a
+    person typed, DURATION is from the first to the last that happened,
+    pauses included.
     """
     chosen = filters(source, project, model, since, until)
     db = open_current()

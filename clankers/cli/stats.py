@@ -67,10 +67,12 @@ def command(
 ) -> None:
     """Count sessions, turns, messages, tool calls, tokens and cost.
 
-    FAILED is the share of the calls whose end is known, P50 and P95 say how long calls took: half of them, and 19 of
-    20, no longer. TOKENS are all but reasoning, which some clients count as output too. Days and weeks are local.
+    FAILED is the share of the calls whose end is known, P50 and P95 say how
+    long calls took: half of them, and 19 of 20, no longer. TOKENS are all but
+    reasoning, which some clients count as output too. Days are local.
 
-    Claude Code tells what a session cost as a whole: by day or model that is spread over its messages, an estimate.
+    Claude Code tells what a session cost as a whole: by day or model that is
+    spread over its messages, an estimate.
     """
     if chart:
         from clankers.cli.chart import check
