@@ -34,7 +34,8 @@ TIMES = ("day", "week", "month")
 _ALL = "NULL"  # of one group
 
 _SESSIONS = """
-SELECT s.id, s.parent_id, s.cost, {key} AS key, {asked} AS asked, s.message_count = 0 AS silent FROM sessions AS s
+SELECT s.id, s.parent_id, s.cost, {key} AS key, {asked} AS asked, s.message_count = 0 AS silent,
+  s.cost_source = 'parent' AS paid_for FROM sessions AS s
 """
 _MESSAGES = """
 SELECT m.session_id, {key} AS key, {asked} AS asked, count(*),
@@ -178,7 +179,7 @@ def _messages(db: apsw.Connection, key: str, chosen: Filters) -> tuple[dict[str 
     parents = {id: parent for id, (parent, *_) in sessions.items()}
     payers = {id: _payer(id, sessions) for id in sessions}
     purses = {id: _Purse(sessions[id][1]) for id in payers.values()}
-    asked = {payers[id] for id, (_, _, _, is_asked, _) in sessions.items() if is_asked}
+    asked = {payers[id] for id, (_, _, _, is_asked, *_) in sessions.items() if is_asked}
     counted: set[str] = set()
 
     def count_session(key: str | None, id: str) -> None:
@@ -213,7 +214,7 @@ def _messages(db: apsw.Connection, key: str, chosen: Filters) -> tuple[dict[str 
         for kind, n in zip(TOKENS, tokens, strict=True):
             setattr(one, kind, getattr(one, kind) + n)
         purse.parts.append((one, told, weight, used))
-    for id, (_, cost, name, is_asked, silent) in sessions.items():
+    for id, (_, cost, name, is_asked, silent, _) in sessions.items():
         if silent and is_asked:
             count_session(name, id)
         if cost and is_asked and not (purses[id].told or purses[id].weight):  # nothing to spread it over
@@ -225,13 +226,13 @@ def _messages(db: apsw.Connection, key: str, chosen: Filters) -> tuple[dict[str 
 
 
 def _payer(id: str, sessions: dict[str, list[Any]]) -> str:
-    """The session that pays for `id`: itself, or where it has no cost, the nearest above that has one."""
+    """The session that pays for `id`: itself, or the one above whose bill holds its cost."""
     seen = set()
     at: str | None = id
     while at in sessions and at not in seen:
         seen.add(at)
-        parent, cost, *_ = sessions[at]
-        if cost is not None:
+        parent, *_, paid_for = sessions[at]
+        if not paid_for:
             return at
         at = parent
     return id
