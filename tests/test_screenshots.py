@@ -10,10 +10,10 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from tests.commands import POSIX_ONLY, on_a_terminal
-from tests.golden import assert_file
+from tests.golden import GOLDEN, assert_file
 from tests.talks import demo
 
-PICTURES = Path(__file__).parent.parent / ".screenshots"
+PICTURES = GOLDEN / "pictures"
 README = Path(__file__).parent.parent / "README.md"
 WIDTH = 110  # columns
 HEIGHT = 44  # lines, at most
@@ -31,7 +31,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_pictures_show_what_is_printed(sample: Path, name: str, args: tuple[str, ...]) -> None:
     lines = on_a_terminal(sample, *args, COLUMNS=str(WIDTH), PAGER="cat").strip("\n").split("\n")[:HEIGHT]
     assert_file(PICTURES / f"{name}.svg", picture(" ".join(("clankers", args[0], *(a[:4] for a in args[1:]))), lines))
-    assert f".screenshots/{name}.svg" in README.read_text("utf-8")
+    assert f"tests/golden/pictures/{name}.svg" in README.read_text("utf-8")
 
 
 def picture(title: str, lines: list[str]) -> str:
