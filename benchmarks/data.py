@@ -130,7 +130,7 @@ def make_transcripts(projects: Path, megabytes: int) -> list[Path]:
 
 
 def make_transcript(projects: Path, megabytes: int) -> tuple[Path, str]:
-    """One transcript of that size (10^6 bytes), without subagents; returns it and its last answer."""
+    """One transcript of that size (10^6 bytes), without subagents; returns it and the answer that it ends with."""
     rng = random.Random(SEED)
     captures = [capture for capture in claude_code() if capture.weight == 1]
     lines = _turns(rng, [BEGIN], captures, count(1), 10**6)
@@ -144,6 +144,7 @@ def make_transcript(projects: Path, megabytes: int) -> tuple[Path, str]:
             if not line.id or _owner(line) != (path.stem, ""):
                 continue
             file.write(line.payload + b"\n")
+            answer = ""
             if line.type == "transcript.assistant":
                 content = msgspec.json.decode(line.payload)["message"]["content"]
                 answer = "".join(block.get("text", "") for block in content)
