@@ -71,6 +71,13 @@ _UNSAID = (Rank.GUESS, None)
 _NO_MODEL = (None, None, None)
 
 
+def _short(text: str) -> str:
+    """`text` cut between two words: the beginning of a credential would be found by nothing that masks whole ones."""
+    if len(text) <= TITLE_LENGTH:
+        return text
+    return text[: TITLE_LENGTH + 1].rpartition(" ")[0] or text[:TITLE_LENGTH]
+
+
 def _project(facts: _Facts) -> tuple[str | None, str | None]:
     """A session's project: its path and its name."""
     path = facts.get("project_path", _UNSAID)[1]
@@ -100,7 +107,7 @@ def _row(
     created = created if rank == Rank.RECORD or first is None else first
     title = fact("title")
     if title is None and prompt:
-        title = " ".join(prompt.split())[:TITLE_LENGTH]
+        title = _short(" ".join(prompt.split()))
     parent = fact("parent_id")
     if spawned_by := fact("spawned_by"):  # a subagent of a subagent: the call stands in its parent's own record
         parent = db.execute("SELECT session_id FROM tools WHERE id = ?", (spawned_by,)).get or parent

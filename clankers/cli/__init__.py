@@ -95,7 +95,10 @@ def main() -> int:
         _complain(f"another program keeps the database: {e}; close it, or try again later")
         return EX_BUSY
     except UNWRITABLE as e:
-        _complain(f"the database cannot be written: {e}; check its directory and free space")
+        _complain(
+            f"the database cannot be written: {e}; check its directory and free space, or set "
+            "CLANKERS_DB_PATH to a file elsewhere"
+        )
         return EX_IO
     except KeyboardInterrupt:
         return 130

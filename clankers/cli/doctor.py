@@ -291,7 +291,7 @@ def _prices(db: apsw.Connection) -> Iterator[Finding]:
         models.append(str(model))
         messages += count
     if not models:
-        yield Finding("Database", True, f"every model has a price in {table}")
+        yield Finding("Database", True, f"every model whose cost is worked out has a price in {table}")
         return
     named = ", ".join(models[:_MODELS]) + (f" and {len(models) - _MODELS:,} more" if len(models) > _MODELS else "")
     text = f"{table} has no price of {named}: {messages:,} messages are without a cost"

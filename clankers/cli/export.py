@@ -130,6 +130,8 @@ def write(to: str, pieces: Iterable[bytes]) -> None:
                 sys.stdout.flush()
                 sys.stdout.buffer.write(piece)
         return
+    if os.path.isdir(to):
+        raise UsageError(f"{to} is a directory; name a file in it")
     unfinished = f"{to}.unfinished"
     try:
         with open(unfinished, "wb") as f:

@@ -88,7 +88,7 @@ def _report(path: str, done: Replayed, begun: float) -> None:
     reader = open_for_reading(path)
     try:
         counts = [reader.execute(f"SELECT count(*) FROM {t}").get for t in ("sessions", "messages", "tools")]
-        errors = reader.execute("SELECT count(*) FROM session_errors").get
+        errors = reader.execute("SELECT count(*) FROM session_errors WHERE NOT will_retry").get
     finally:
         reader.close()
     notes = "".join(
