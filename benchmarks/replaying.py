@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+import apsw
+
 from benchmarks.data import make_log
 from benchmarks.measure import Measured, Row, Run, Turns, after, process, ratio
 from benchmarks.place import Place, elsewhere
+from projector.prices import VERSION_KEY
 
 NEW = 100  # events to catch up on
 # The least that a replay could do: each line's envelope decoded, its payload passed over but stored as it stands.
@@ -80,6 +83,15 @@ def _sizes(root: Path, logs: list[Path]) -> Measured:
     return Measured(f"{it / 1e6:,.1f} MB", f"{that / 1e6:,.1f} MB", it / that)
 
 
+def _share_prices(known: Path, empty: Path) -> None:
+    """Let `empty` know the models that `known` has met: else it alone would import the price table in the measure."""
+    db = apsw.Connection(str(empty / "clankers.db"))
+    db.execute("ATTACH ? AS known", (str(known / "clankers.db"),))
+    db.execute("INSERT INTO prices SELECT * FROM known.prices")
+    db.execute("INSERT INTO meta SELECT * FROM known.meta WHERE key = ?", (VERSION_KEY,))
+    db.close()
+
+
 def _catch_up(place: Place, log: Path) -> Callable[[], Measured]:
     """A measure of `project` after the same new events behind a long log, and behind none."""
     fresh, empty = place.folder / "fresh", place.folder / "empty"
@@ -102,4 +114,5 @@ def _catch_up(place: Place, log: Path) -> Callable[[], Measured]:
 
     project(place.root)()
     project(fresh)()  # a database without an event
+    _share_prices(place.root, fresh)
     return ratio(after(behind_many, project(place.root)), after(behind_none, project(empty)), place.size.short)
