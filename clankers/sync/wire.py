@@ -1,0 +1,323 @@
+"""The body of `POST /admin/sync`, as session-sync 1.2.0 documents it; assets/schemas/sync.json is made of it.
+
+Each body is of one session and tells a part of it; what it tells of a message, a piece, a call stands for the whole row
+and replaces what was told of it before. What the format has no field for stands in a `metadata` of it, under
+`clankers`: other servers need not look there, and of other clients it is absent. Times are epoch milliseconds, costs US
+dollars. None and absent are the same, but for `Unset` fields: there None says that the row has no value, though the
+format asks for one.
+"""
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+SOURCE = "session-sync"  # of the lines that a server logs
+TYPE = "sync"
+PATH = "/admin/sync"
+HEALTH_PATH = "/health"
+
+Text = str | None | UnsetType
+Time = int | None | UnsetType
+
+
+class _Wire(Struct, omit_defaults=True):
+    """Unknown fields are passed over: other clients may send more."""
+
+
+class Gone(_Wire):
+    """Rows that were told and are no more, by id: what only hooks saw, once the client's record says it too."""
+
+    messages: list[str] = []
+    parts: list[str] = []
+    tools: list[str] = []
+    errors: list[str] = []
+    compactions: list[str] = []
+
+
+class CompactionMore(_Wire):
+    """A row of `compaction_events`; the format has no array for them."""
+
+    id: str
+    trigger: str | None = None
+    pre_tokens: int | None = None
+    post_tokens: int | None = None
+    duration_ms: int | None = None
+    created_at: int | None = None
+
+
+class MessageMore(_Wire):
+    """Columns of `messages` that the format does not have."""
+
+    role: Text = UNSET
+    created_at: Time = UNSET
+    agent: Text = UNSET
+    provider: Text = UNSET
+    cache_write_1h_tokens: int | None = None
+    web_searches: int | None = None
+    price_context: str | None = None
+    cost_source: str | None = None
+    synthetic: bool = False
+    deleted_at: int | None = None
+
+
+class SessionMore(_Wire):
+    """Columns of `sessions` that the format does not have, and what it has no place for.
+
+    Attributes:
+        source: the harness.
+        messages: by id.
+        totals: `prompt_tokens`, ..., `message_count`, ...: sums over the rows, for servers that do not add up.
+    """
+
+    source: str
+    created_at: Time = UNSET
+    project_path: Text = UNSET
+    client_version: Text = UNSET
+    model: str | None = None
+    provider: str | None = None
+    status: str | None = None
+    parent_id: str | None = None
+    forked_from: str | None = None
+    agent: str | None = None
+    git_branch: str | None = None
+    permission_mode: str | None = None
+    cost: float | None = None
+    cost_source: str | None = None
+    ended_at: int | None = None
+    deleted_at: int | None = None
+    totals: dict[str, int] = {}
+    messages: dict[str, MessageMore] = {}
+    compactions: list[CompactionMore] = []
+    gone: Gone | None = None
+
+
+class SessionMetadata(_Wire):
+    """Of a session."""
+
+    clankers: SessionMore | None = None
+
+
+class Session(_Wire):
+    """A session: every body begins with it.
+
+    Attributes:
+        version: of the client.
+        project_id: as the harness names it, else the directory.
+        directory: the project's.
+    """
+
+    id: str
+    version: str
+    project_id: str
+    directory: str
+    created_at: int
+    title: str | None = None
+    updated_at: int | None = None
+    metadata: SessionMetadata | None = None
+
+
+class Message(_Wire):
+    """A prompt, or a model's response."""
+
+    id: str
+    role: str
+    created_at: int
+    parent_id: str | None = None
+    mode: str | None = None
+    agent: str | None = None
+    provider_id: str | None = None
+    model_id: str | None = None
+    completed_at: int | None = None
+    cost: float | None = None
+    tokens_input: int | None = None
+    tokens_output: int | None = None
+    tokens_reasoning: int | None = None
+    tokens_cache_read: int | None = None
+    tokens_cache_write: int | None = None
+    finish_reason: str | None = None
+    error_name: str | None = None
+    error_message: str | None = None
+
+
+class PartMore(_Wire):
+    """Columns of `parts` that the format does not have.
+
+    Attributes:
+        data: JSON text.
+    """
+
+    type: Text = UNSET
+    data: str | None = None
+    synthetic: int | None = None
+    deleted_at: int | None = None
+
+
+class PartMetadata(_Wire):
+    """Of a part."""
+
+    clankers: PartMore | None = None
+
+
+class Part(_Wire):
+    """A piece of a message.
+
+    Attributes:
+        sequence_order: orders the pieces of a message; not dense.
+    """
+
+    id: str
+    message_id: str
+    type: str
+    sequence_order: int | None = None
+    text: str | None = None
+    tool_name: str | None = None
+    tool_call_id: str | None = None
+    tool_status: str | None = None
+    tool_input: str | None = None
+    tool_output: str | None = None
+    tool_title: str | None = None
+    tool_error: str | None = None
+    time_start: int | None = None
+    time_end: int | None = None
+    subtask_prompt: str | None = None
+    subtask_description: str | None = None
+    subtask_agent: str | None = None
+    subtask_command: str | None = None
+    step_cost: float | None = None
+    step_tokens_input: int | None = None
+    step_tokens_output: int | None = None
+    metadata: PartMetadata | None = None
+
+
+class Todo(_Wire):
+    """An entry of a session's to-do list; a body that has `todos` has the whole list, in its order."""
+
+    task_id: str
+    content: str
+    status: str
+    priority: str | None = None
+    updated_at: int | None = None
+
+
+class ToolMore(_Wire):
+    """Columns of `tools` that the format does not have; `status` tells more than the format's three."""
+
+    message_id: str | None = None
+    tool_name: Text = UNSET
+    tool_input: Text = UNSET
+    file_path: str | None = None
+    status: str | None = None
+    success: bool | None = None
+    exit_code: int | None = None
+    duration_ms: int | None = None
+    open_rank: int = -1
+    close_rank: int = -1
+
+
+class ToolMetadata(_Wire):
+    """Of a tool execution."""
+
+    clankers: ToolMore | None = None
+
+
+class ToolExecution(_Wire):
+    """A tool call. `input` is JSON text, `status` one of running, completed and error."""
+
+    id: str
+    session_id: str
+    call_id: str
+    tool_name: str
+    input: str
+    status: str
+    output: str | None = None
+    title: str | None = None
+    error: str | None = None
+    time_start: int | None = None
+    time_end: int | None = None
+    metadata: ToolMetadata | None = None
+
+
+class FileEdit(_Wire):
+    """A file that a tool call edited."""
+
+    session_id: str
+    file_path: str
+    edited_at: int
+
+
+class VcsInfo(_Wire):
+    """The branch that a session works on."""
+
+    updated_at: int
+    branch: str | None = None
+
+
+class ProjectInfo(_Wire):
+    """The project that a session works in."""
+
+    id: str
+    worktree: str
+    updated_at: int
+    name: str | None = None
+    vcs: str | None = None
+
+
+class ErrorMore(_Wire):
+    """Columns of `session_errors` that the format does not have."""
+
+    id: str
+    error_type: Text = UNSET
+    created_at: Time = UNSET
+    message_id: str | None = None
+    status_code: int | None = None
+    will_retry: bool = False
+
+
+class ErrorData(_Wire):
+    """Of an error."""
+
+    clankers: ErrorMore | None = None
+
+
+class Error(_Wire):
+    """A failure that reached the user, or one that the client tried to mend by itself."""
+
+    error_name: str
+    occurred_at: int
+    session_id: str | None = None
+    error_message: str | None = None
+    error_data: ErrorData | None = None
+
+
+class Body(_Wire):
+    """What one POST says."""
+
+    session: Session
+    messages: list[Message] | None = None
+    parts: list[Part] | None = None
+    todos: list[Todo] | None = None
+    tool_executions: list[ToolExecution] | None = None
+    file_edits: list[FileEdit] | None = None
+    vcs_info: VcsInfo | None = None
+    project_info: ProjectInfo | None = None
+    errors: list[Error] | None = None
+
+
+class Answer(_Wire):
+    """What `clankers serve` answers with status 200.
+
+    Attributes:
+        ok: it is stored and synced.
+        digest: SHA-256 of the body as it was sent, before any compression, in hexadecimal digits.
+    """
+
+    ok: bool
+    digest: str
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of `Body`."""
+    import msgspec
+
+    made = msgspec.json.schema(Body)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "clankers sync", **made}
