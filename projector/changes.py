@@ -108,6 +108,8 @@ class ToolSeen(Struct, gc=False):
 
     Attributes:
         open_rank: how good the source is of what was called; `Rank.UNTOLD` where that is not told.
+        call_id: by which the client calls it, where that is not its id: OpenCode's repeat from server to server.
+        title: of the call, as the client shows it.
         created_at: when it was called.
         close_rank: how good the source is of how it ended; `Rank.UNTOLD` where that is not told.
         success: 0 for a failure, a non-zero exit, a denial or an interruption.
@@ -120,6 +122,8 @@ class ToolSeen(Struct, gc=False):
     open_rank: int = Rank.UNTOLD
     message_id: str | None = None
     tool_name: str | None = None
+    call_id: str | None = None
+    title: str | None = None
     tool_input: str | None = None
     file_path: str | None = None
     created_at: int | None = None

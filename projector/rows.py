@@ -95,6 +95,8 @@ def _tool(row: ToolSeen, seen: ToolSeen) -> None:
         row.session_id = seen.session_id
         row.message_id = seen.message_id
         row.tool_name = seen.tool_name
+        row.call_id = seen.call_id
+        row.title = seen.title
         row.tool_input = seen.tool_input
         row.file_path = seen.file_path
         row.created_at = seen.created_at

@@ -90,6 +90,8 @@ CREATE TABLE tools (
   session_id TEXT NOT NULL REFERENCES sessions (id),
   message_id TEXT,
   tool_name TEXT,
+  call_id TEXT,  -- by which the client calls it, where that is not its id
+  title TEXT,  -- as the client shows it
   file_path TEXT,
   status TEXT,
   success INTEGER,

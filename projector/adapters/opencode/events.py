@@ -175,6 +175,8 @@ def _tool(part: Part, state: ToolState) -> ToolSeen:
         open_rank=Rank.RECORD if ended else Rank.HOOK if state.status == "running" else Rank.GUESS,
         message_id=part.messageID,
         tool_name=name,
+        call_id=part.callID,
+        title=state.title or None,
         tool_input=_compact(state.input),
         file_path=file_path(state.input),
         created_at=state.time.start,

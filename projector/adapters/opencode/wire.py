@@ -86,6 +86,7 @@ class ToolState(Wire):
     input: Raw = NOTHING
     output: str | None = None
     error: str | None = None
+    title: str | None = None
     metadata: Raw = NOTHING
     time: Time = Time()
 
@@ -99,6 +100,7 @@ class Part(Wire):
     synthetic: bool | None = None
     time: Time = Time()
     tool: str | None = None
+    callID: str | None = None
     state: ToolState | None = None
     auto: bool | None = None
 
