@@ -29,15 +29,16 @@ class Masks:
 
     def conversation(self, found: Conversation) -> Conversation:
         """A conversation without credentials, in whatever it holds."""
-        return msgspec.convert(self._value(msgspec.to_builtins(found)), Conversation)
+        return msgspec.convert(self.value(msgspec.to_builtins(found)), Conversation)
 
-    def _value(self, value: Any) -> Any:
+    def value(self, value: Any) -> Any:
+        """What JSON holds, without credentials."""
         match value:
             case str():
                 return self.text(value)
             case list():
-                return [self._value(one) for one in value]
+                return [self.value(one) for one in value]
             case dict():
-                return {self.text(key): self._value(one) for key, one in value.items()}
+                return {self.text(key): self.value(one) for key, one in value.items()}
             case _:
                 return value

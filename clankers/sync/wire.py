@@ -50,8 +50,6 @@ class MessageMore(_Wire):
 
     role: Text = UNSET
     created_at: Time = UNSET
-    agent: Text = UNSET
-    provider: Text = UNSET
     cache_write_1h_tokens: int | None = None
     web_searches: int | None = None
     price_context: str | None = None
@@ -205,6 +203,8 @@ class ToolMore(_Wire):
     message_id: str | None = None
     tool_name: Text = UNSET
     tool_input: Text = UNSET
+    call_id: str | None = None
+    title: str | None = None
     file_path: str | None = None
     status: str | None = None
     success: bool | None = None
