@@ -20,6 +20,7 @@ FILE = "config.toml"
 MASK = "***"  # what stands for a secret wherever one would be shown
 ENVIRONMENT = "environment"  # where a value is from
 DEFAULT = "default"
+_HOST = r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]+"  # a name, or an address
 
 
 class SettingsError(ClankersError):
@@ -157,7 +158,7 @@ def _url(text: str) -> str:
         raise ValueError("its host or port is no such thing; write it as https://host or https://host:port") from None
     if "@" in parts.netloc:
         raise ValueError("it must have no user and no password in it; the key is SESSION_API_KEY")
-    if parts.scheme not in {"https", "http"} or not re.fullmatch(r"[A-Za-z0-9._:-]+", host) or port == 0:
+    if parts.scheme not in {"https", "http"} or not re.fullmatch(_HOST, host) or port == 0:
         raise ValueError("it must begin with https:// and a host; http:// is for this machine itself")
     if parts.scheme == "http" and not _loopback(host):
         raise ValueError("it must begin with https://: http:// is only for localhost, 127.x.x.x and [::1]")

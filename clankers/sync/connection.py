@@ -15,6 +15,7 @@ import httpcore2
 from clankers.settings import SettingsError, is_loopback
 
 GRACE = 2.0  # seconds for which an answer is still waited for, once one is to stop
+WRONG_PROXY = "HTTPS_PROXY names no proxy of the form http://host:port; mend it, or set NO_PROXY to go without"
 _GLANCE = 0.2  # seconds from one look at whether one is to stop to the next
 _PIECE = 1 << 16  # bytes that are written between two looks
 
@@ -122,8 +123,9 @@ def _proxy(url: str) -> httpcore2.Proxy | None:
         return None
     parts = urlsplit(address if "://" in address else f"http://{address}")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SettingsError(
-            "the proxy that HTTPS_PROXY names is none of http:// or https://; set NO_PROXY to go without"
-        )
+        raise SettingsError(WRONG_PROXY)
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    return httpcore2.Proxy(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), auth=auth)
+    try:
+        return httpcore2.Proxy(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), auth=auth)
+    except ValueError:
+        raise SettingsError(WRONG_PROXY) from None

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import ssl
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -14,7 +15,8 @@ from tenacity import (
     retry_if_exception_type,
     sleep_using_event,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
 
 from clankers import __version__
@@ -30,7 +32,7 @@ MAX_BACKOFF = 60.0  # seconds from one retry to the next, at most
 PATIENCE = 300.0  # seconds for which a server may ask by Retry-After; for more, it is left alone at once
 _WHOLE = 120.0  # seconds that a request may take in all
 _HEALTH = 10.0  # and a health check
-_TIMEOUT = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 10.0}  # seconds, of each step
+_TIMEOUT = {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 10.0}  # seconds, of each step
 _LEVEL = 3  # of gzip
 _LONGEST_ANSWER = 1 << 16  # bytes
 _LONGEST_REASON = 200  # characters of what a server says that are shown
@@ -67,7 +69,7 @@ class Sender:
         self._limits = Limits(stop)
         self._pool = pool(settings.session_api_url, self._limits)
         delay = settings.session_sync_retry_delay_ms / 1000
-        self._backoff = wait_exponential_jitter(initial=delay, max=max(MAX_BACKOFF, delay), jitter=delay)
+        self._backoff = wait_exponential(delay, max=max(MAX_BACKOFF, delay)) + wait_random(0, delay)
         self._retrying = Retrying(
             retry=retry_if_exception_type(UnavailableError),
             stop=self._enough,
@@ -124,24 +126,29 @@ class Sender:
             UnavailableError: there was none.
         """
         self._limits.begin(seconds)
-        headers: dict[str | bytes, str | bytes] = {
-            "Authorization": f"Bearer {self._settings.session_api_key.reveal()}",
-            "User-Agent": f"clankers/{__version__}",
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-        }
-        if packed is not None:
-            headers |= {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        more = {"timeout": _TIMEOUT}
         try:
             with self._pool.stream(
-                method, url, headers=headers, content=packed, extensions={"timeout": _TIMEOUT}
+                method, url, headers=self._head(packed), content=packed, extensions=more
             ) as response:
                 return Reply(url, response.status, _headers(response), *_body(response))
         except _BROKEN as e:
             late = isinstance(e, httpcore2.TimeoutException)
             what = self._clean("no answer in time" if late else str(e) or type(e).__name__)
-            message = f"{url} cannot be reached: {what}; {LATER}"
+            strange = any(isinstance(why, ssl.SSLCertVerificationError) for why in e.args)
+            hint = "if it is a server of yours, name the file of its certificate in SSL_CERT_FILE; " if strange else ""
+            message = f"{url} cannot be reached: {what}; {hint}{LATER}"
             raise UnavailableError(message, brief=f"Network error: {what}") from None
+
+    def _head(self, packed: bytes | None) -> list[tuple[bytes | str, bytes | str]]:
+        """The headers: in no variable, so that a traceback with variables does not have the key either."""
+        return [
+            ("Authorization", f"Bearer {self._settings.session_api_key.reveal()}"),
+            ("User-Agent", f"clankers/{__version__}"),
+            ("Accept", "application/json"),
+            ("Accept-Encoding", "identity"),
+            *([] if packed is None else [("Content-Type", "application/json"), ("Content-Encoding", "gzip")]),
+        ]
 
     def _enough(self, state: RetryCallState) -> bool:
         return self._stop.is_set() or _failure(state).wait > PATIENCE or self._last(state)
