@@ -17,7 +17,8 @@ PATIENCE = 20.0  # seconds after which a test has failed
 class Request(NamedTuple):
     line: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes  # as it was before any compression
+    packed: bool
 
 
 Act = Callable[[socket.socket, Request], None]
@@ -45,7 +46,7 @@ def raw(data: bytes) -> Act:
 
 def taken(connection: socket.socket, request: Request) -> None:
     """Acknowledges, as `clankers serve` does."""
-    digest = hashlib.sha256(gzip.decompress(request.body)).hexdigest()
+    digest = hashlib.sha256(request.body).hexdigest()
     plain(200, json.dumps({"ok": True, "digest": digest}).encode())(connection, request)
 
 
@@ -81,7 +82,7 @@ class Server:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def bodies(self) -> list[bytes]:
-        return [gzip.decompress(request.body) for request in self.requests]
+        return [request.body for request in self.requests]
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -104,7 +105,9 @@ class Server:
                 while first := stream.readline().decode().strip():
                     pairs = (line.decode().strip().split(": ", 1) for line in iter(stream.readline, b"\r\n"))
                     headers = {name.lower(): value for name, value in pairs}
-                    request = Request(first, headers, stream.read(int(headers.get("content-length", 0))))
+                    body = stream.read(int(headers.get("content-length", 0)))
+                    packed = headers.get("content-encoding") == "gzip"
+                    request = Request(first, headers, gzip.decompress(body) if packed else body, packed)
                     self.requests.append(request)
                     act = self._script.pop(0) if self._script else taken
                     act(connection, request)

@@ -24,7 +24,7 @@ from clankers.settings import MASK, Settings
 from clankers.sync import answers
 from clankers.sync.answers import LATER, Reply
 from clankers.sync.connection import Limits, pool
-from clankers.sync.errors import SendError, StoppedError, UnavailableError
+from clankers.sync.errors import RefusedError, SendError, StoppedError, UnavailableError
 from clankers.sync.wire import HEALTH_PATH, PATH
 
 STOPPED = "stopped; what was not acknowledged is sent the next time"
@@ -34,6 +34,7 @@ _WHOLE = 120.0  # seconds that a request may take in all
 _HEALTH = 10.0  # and a health check
 _TIMEOUT = {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 10.0}  # seconds, of each step
 _LEVEL = 3  # of gzip
+_GARBLED = {400, 415, 422}  # what servers that do not know gzip say; session-sync itself sends none
 _LONGEST_ANSWER = 1 << 16  # bytes
 _LONGEST_REASON = 200  # characters of what a server says that are shown
 _BROKEN = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, httpcore2.ProxyError)
@@ -78,6 +79,7 @@ class Sender:
             before_sleep=self._say_retry,
             reraise=True,
         )
+        self._packs: bool | None = None  # whether the server takes gzip; None: it has not shown it
         self._last = stop_after_attempt(settings.session_sync_retry_attempts + 1)
 
     def send(self, body: bytes) -> None:
@@ -90,7 +92,7 @@ class Sender:
             StoppedError: the event `stop` was set.
         """
         try:
-            self._retrying(self._post, gzip.compress(body, _LEVEL, mtime=0), hashlib.sha256(body).hexdigest())
+            self._retrying(self._post, body, hashlib.sha256(body).hexdigest())
         except UnavailableError:
             if self._stop.is_set():
                 raise StoppedError(STOPPED) from None
@@ -101,7 +103,7 @@ class Sender:
         begun = monotonic()
         url = self._settings.session_api_url + HEALTH_PATH
         try:
-            answers.check_health(self._ask("GET", url, None, _HEALTH), self._clean)
+            answers.check_health(self._ask("GET", url, _HEALTH), self._clean)
             wrong = ""
         except SendError as e:
             wrong = e.brief
@@ -113,13 +115,26 @@ class Sender:
         """Close the connection."""
         self._pool.close()
 
-    def _post(self, packed: bytes, digest: str) -> None:
+    def _post(self, body: bytes, digest: str) -> None:
         if self._stop.is_set():  # also where that has ended the wait for a retry
             raise StoppedError(STOPPED)
-        url = self._settings.session_api_url + PATH
-        answers.check(self._ask("POST", url, packed, _WHOLE), digest, self._clean)
+        if self._packs is not False:
+            try:
+                self._post_once(gzip.compress(body, _LEVEL, mtime=0), digest, packed=True)
+            except RefusedError as e:
+                if self._packs or e.status not in _GARBLED:
+                    raise
+            else:
+                self._packs = True
+                return
+        self._post_once(body, digest)
+        self._packs = False
 
-    def _ask(self, method: str, url: str, packed: bytes | None, seconds: float) -> Reply:
+    def _post_once(self, data: bytes, digest: str, *, packed: bool = False) -> None:
+        url = self._settings.session_api_url + PATH
+        answers.check(self._ask("POST", url, _WHOLE, data, packed=packed), digest, self._clean)
+
+    def _ask(self, method: str, url: str, seconds: float, data: bytes | None = None, *, packed: bool = False) -> Reply:
         """The server's answer, whatever it is.
 
         Raises:
@@ -128,9 +143,7 @@ class Sender:
         self._limits.begin(seconds)
         more = {"timeout": _TIMEOUT}
         try:
-            with self._pool.stream(
-                method, url, headers=self._head(packed), content=packed, extensions=more
-            ) as response:
+            with self._pool.stream(method, url, headers=self._head(packed), content=data, extensions=more) as response:
                 return Reply(url, response.status, _headers(response), *_body(response))
         except _BROKEN as e:
             late = isinstance(e, httpcore2.TimeoutException)
@@ -140,14 +153,15 @@ class Sender:
             message = f"{url} cannot be reached: {what}; {hint}{LATER}"
             raise UnavailableError(message, brief=f"Network error: {what}") from None
 
-    def _head(self, packed: bytes | None) -> list[tuple[bytes | str, bytes | str]]:
+    def _head(self, packed: bool) -> list[tuple[bytes | str, bytes | str]]:
         """The headers: in no variable, so that a traceback with variables does not have the key either."""
         return [
             ("Authorization", f"Bearer {self._settings.session_api_key.reveal()}"),
             ("User-Agent", f"clankers/{__version__}"),
             ("Accept", "application/json"),
             ("Accept-Encoding", "identity"),
-            *([] if packed is None else [("Content-Type", "application/json"), ("Content-Encoding", "gzip")]),
+            ("Content-Type", "application/json"),
+            *([("Content-Encoding", "gzip")] if packed else []),
         ]
 
     def _enough(self, state: RetryCallState) -> bool:
