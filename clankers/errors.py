@@ -6,6 +6,7 @@ EX_USAGE = 64  # sysexits(3). Never 2 on the append path: exit code 2 from a hoo
 EX_DATA = 65  # the input was not one JSON document; it is kept in the log as a line of type `invalid`
 EX_IO = 74  # the log, or the database, cannot be written
 EX_BUSY = 75  # somebody else holds the lock; trying again later may work
+EX_CONFIG = 78  # a setting is wrong or missing; trying again will not help
 
 
 class ClankersError(Exception):

@@ -30,7 +30,7 @@ class Result(NamedTuple):
 
 def environment(root: Path, **more: str) -> dict[str, str]:
     """What a command sees: its data in `root`, and nothing of the machine's own settings for clankers."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("CLANKERS_") and k != "FORCE_COLOR"}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CLANKERS_", "SESSION_")) and k != "FORCE_COLOR"}
     return kept | {"CLANKERS_DATA_PATH": str(root), "HOME": str(root.parent), "COLUMNS": "200"} | more
 
 

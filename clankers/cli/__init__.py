@@ -13,7 +13,8 @@ from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
 
 UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)  # what SQLite says of it
 
-# In the order of the help; each with its module and function. Only the one that is asked for is imported.
+# In the order of the help; each with its module and function, or Typer where it has commands of its own. Only the one
+# that is asked for is imported.
 COMMANDS = {
     "install": ("install", "install"),
     "uninstall": ("install", "uninstall"),
@@ -32,6 +33,7 @@ COMMANDS = {
     "repair": ("repair", "command"),
     "scrub": ("scrub", "command"),
     "forget": ("forget", "command"),
+    "config": ("config", "commands"),
     "demo": ("demo", "command"),
     "catch-up": ("current", "catch_up"),
 }
@@ -85,7 +87,11 @@ def main() -> int:
     asked = words[1] if len(words) > 1 and words[1] in COMMANDS else None
     for name, (module, function) in COMMANDS.items():
         if asked in (name, None):
-            app.command(name)(getattr(import_module(f"clankers.cli.{module}"), function))
+            found = getattr(import_module(f"clankers.cli.{module}"), function)
+            if isinstance(found, typer.Typer):
+                app.add_typer(found, name=name)
+            else:
+                app.command(name)(found)
     try:
         app(prog_name="clankers")
     except ClankersError as e:

@@ -1,0 +1,144 @@
+"""`clankers config`: reads and writes the configuration file of `clankers sync`. The key is never printed."""
+
+import os
+import stat
+import sys
+from getpass import getpass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clankers import paths
+from clankers.cli.output import clean, print_json, print_table
+from clankers.errors import EX_FAIL, UsageError
+from clankers.files import Edit, apply, content
+from clankers.settings import (
+    KNOWN,
+    MASK,
+    Secret,
+    SettingsError,
+    config_path,
+    entries,
+    exposure,
+    read,
+    unknown,
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The setting, such as SESSION_API_URL.")]
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="Settings of `sync`: the environment goes over config.toml in the data root, and that over the defaults.",
+)
+
+
+@commands.command("list")
+def list_all(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Every setting, its value, and where that is from. Of the key, only whether there is one."""
+    root = paths.data_root()
+    found = entries(root)
+    if json:
+        print_json(
+            [{"name": name, "value": _shown(entry.value), "from": entry.origin} for name, entry in found.items()]
+        )
+    else:
+        rows = [(name, _text(entry.value), entry.origin, KNOWN[name].meaning) for name, entry in found.items()]
+        print_table(("setting", "value", "from", "meaning"), rows)
+    path = config_path(root)
+    if os.path.exists(path) and (exposed := exposure(os.stat(path).st_mode)):
+        _note(f"{path} {exposed}; `chmod 600` it before a key comes into it")
+
+
+@commands.command()
+def get(name: Name) -> None:
+    """Print the value of a setting; exit code 1 where there is none. A key is printed as ***: the file has it."""
+    value = entries(paths.data_root())[_known(name)].value
+    if value in ("", Secret("")):
+        raise typer.Exit(EX_FAIL)
+    typer.echo(clean(_text(value)))
+
+
+@commands.command("set")
+def set_one(
+    name: Name,
+    value: Annotated[str | None, typer.Argument(help="Not of a key, which is asked for, or read from stdin.")] = None,
+) -> None:
+    """Write a setting into the file. The key is asked for, or read from stdin: others can see a command line."""
+    _known(name)
+    if isinstance(KNOWN[name].default, Secret):
+        if value is not None:
+            raise UsageError(
+                f"{name} is a secret, and others can see a command line: `clankers config set {name}` asks for it, or "
+                "reads it from stdin. Take another one if this machine has other users"
+            )
+        value = _ask(name)
+    if value is None:
+        raise UsageError(f"{name} needs a value: {KNOWN[name].meaning}")
+    new = read(name, value, name)
+    _change(name, new.reveal() if isinstance(new, Secret) else new)
+
+
+@commands.command()
+def unset(name: Name) -> None:
+    """Take a setting out of the file."""
+    _change(_known(name), None)
+
+
+def _known(name: str) -> str:
+    if name not in KNOWN:
+        raise UsageError(unknown(name))
+    return name
+
+
+def _shown(value: Any) -> Any:
+    """The value as `--json` prints it; null: there is none."""
+    return (MASK if isinstance(value, Secret) else value) if value != "" and value != Secret("") else None
+
+
+def _text(value: Any) -> str:
+    shown = _shown(value)
+    return "" if shown is None else str(shown).lower() if isinstance(shown, bool) else str(shown)
+
+
+def _note(text: str) -> None:
+    print(f"clankers: {clean(text)}", file=sys.stderr)
+
+
+def _ask(name: str) -> str:
+    """A secret: typed where nobody sees it, or the one line of stdin."""
+    text = getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.read(1 << 16)
+    if not text.strip():
+        raise UsageError(f"there is nothing on stdin; write `clankers config set {name} < a-file-with-it`")
+    return text.strip()
+
+
+def _change(name: str, value: Any) -> None:
+    """Set the value of `name` in the file, or take it out for None; the rest stays as it is, comments included."""
+    import tomlkit
+    from tomlkit.exceptions import ParseError
+
+    root = paths.data_root()
+    paths.make_private(root)
+    path = Path(config_path(root))
+    before = content(path)
+    try:
+        document = tomlkit.parse(before or b"")
+    except (ParseError, UnicodeDecodeError) as e:
+        raise SettingsError(f"{path} is not TOML: {e}; mend it by hand") from None
+    if value is not None:
+        document[name] = value
+        done = f"{name} is set"
+    elif name in document:
+        del document[name]
+        done = f"{name} is taken out"
+    else:
+        done = f"{name} is not there"
+    if before is not None and (exposed := exposure(path.stat().st_mode)):
+        os.chmod(path, stat.S_IRUSR | stat.S_IWUSR)
+        _note(f"{path} {exposed}; that is mended. Take another key if somebody may have seen one in it")
+    if before is not None or value is not None:
+        apply(Edit(path, before, tomlkit.dumps(document).encode(), mode=0o600))
+    typer.echo(f"{done}: {path}")
+    if os.environ.get(name):
+        _note(f"the environment variable {name} goes over it")
