@@ -12,7 +12,8 @@ A body that breaks a bound below is refused by a server of ours: no row of a loc
 
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, MsgspecError, Struct, UnsetType
+from msgspec.json import decode
 
 SOURCE = "session-sync"  # of the lines that a server logs
 TYPE = "sync"
@@ -58,7 +59,11 @@ class CompactionMore(_Wire):
 
 
 class MessageMore(_Wire):
-    """Columns of `messages` that the format does not have."""
+    """Columns of `messages` that the format does not have.
+
+    Raises:
+        ValueError: the price context is none.
+    """
 
     role: Text = UNSET
     created_at: Time = UNSET
@@ -70,6 +75,13 @@ class MessageMore(_Wire):
     cost_source: str | None = None
     synthetic: bool = False
     deleted_at: Millis | None = None
+
+    def __post_init__(self) -> None:
+        if self.price_context is not None:
+            try:
+                decode(self.price_context, type=dict[str, str])
+            except (MsgspecError, RecursionError) as e:
+                raise ValueError(f"`price_context` is no JSON object of strings: {e}") from None
 
 
 class SessionMore(_Wire):
@@ -335,7 +347,7 @@ class Body(_Wire):
         ]
         for one in rows:
             if one.session_id not in (self.session.id, None):
-                raise ValueError(f"of one session, {self.session.id}; something in it is of {one.session_id}")
+                raise ValueError(f"it is of the session {self.session.id}, and something in it of {one.session_id}")
 
 
 class Answer(_Wire):
