@@ -35,9 +35,7 @@ def make_way(db: apsw.Connection, batch: Batch) -> set[str]:
     db.executemany("DELETE FROM parts WHERE id = ?", gone.pop("parts"))
     for table, ids in gone.items():
         db.executemany(f"DELETE FROM {table} WHERE id = ?", ids)
-    whole = [id for of, id in batch.whole if of == "messages"]
-    db.executemany("UPDATE messages SET copied = 0 WHERE id = ? AND copied", [(id,) for id in whole])
-    return messages.union(whole)
+    return messages.union(id for of, id in batch.whole if of == "messages")
 
 
 def sessions_of(db: apsw.Connection, messages: set[str]) -> set[str]:

@@ -74,7 +74,7 @@ def database(where: Path, lines: Lines, batch_lines: int | None = None) -> apsw.
     return db
 
 
-@pytest.fixture(params=[None, 1], ids=["in one batch", "line by line"])
+@pytest.fixture(params=[None, 1, 2], ids=["in one batch", "line by line", "two at a time"])
 def told(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """The rows that bodies make."""
 
@@ -159,6 +159,32 @@ def test_a_row_that_moves_counts_in_its_new_session_alone(told: Any) -> None:
     counted = {s["id"]: (s["message_count"], s["prompt_tokens"], s["tool_call_count"]) for s in found["sessions"]}
     assert counted == {"s1": (0, 0, 0), "s2": (1, 5, 1)}
     assert {s["id"]: s["title"] for s in found["sessions"]} == {"s1": None, "s2": "hello"}
+
+
+def test_a_piece_told_in_another_session_changes_that_of_its_message(told: Any) -> None:
+    found = told(body(messages=[message(role="user")]), body(id="s2", parts=[part()]))
+    assert {s["id"]: s["title"] for s in found["sessions"]} == {"s1": "hello", "s2": None}
+
+
+def test_a_piece_goes_with_the_message_that_it_was_moved_to(told: Any) -> None:
+    found = told(
+        body(messages=[message(), message("m2")]),
+        body(parts=[part()]),
+        body(parts=[part(of="m2")]),
+        body({"gone": {"messages": ["m2"]}}),
+    )
+    assert [(m["id"], m["text_content"]) for m in found["messages"]] == [("m1", None)]
+    assert found["parts"] == []
+
+
+def test_a_message_that_was_gone_and_is_told_again_has_only_what_was_told_since(told: Any) -> None:
+    found = told(
+        body(messages=[message(model_id="m")], parts=[part()]),
+        body({"gone": {"messages": ["m1"]}}),
+        body(parts=[part("p2", text="later")]),
+    )
+    (said,) = found["messages"]
+    assert (said["role"], said["model"], said["text_content"]) == (None, None, "later")
 
 
 @pytest.mark.parametrize(
