@@ -174,15 +174,19 @@ def _event(raw: bytes) -> Event:
         try:
             event = _decode(raw)
         except msgspec.DecodeError:
-            if isinstance(raw, bytes) and b"\\u" in raw:
-                event = _decode(_SURROGATE.sub(_whole_or_replaced, raw))
-            else:
+            if not isinstance(raw, bytes) or (whole := mended(raw)) == raw:
                 raise
+            event = _decode(whole)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
         raise ValueError(f"not a line of the log: {e}") from None
     if event.v != VERSION:
         raise ValueError(f"version {event.v} of the line is not known; a newer clankers wrote it")
     return event
+
+
+def mended(raw: bytes) -> bytes:
+    """JSON as it is read where it holds halves of characters: the sign of what cannot be shown in their places."""
+    return _SURROGATE.sub(_whole_or_replaced, raw) if b"\\u" in raw else raw
 
 
 def _whole_or_replaced(m: re.Match[bytes]) -> bytes:

@@ -12,16 +12,18 @@ from projector.changes import (
     Copied,
     CostSeen,
     ErrorSeen,
+    Gone,
     MessageSeen,
     PartDelta,
     PartSeen,
     ProjectSeen,
+    Replaced,
     SessionSeen,
     Sighting,
     TodosSeen,
     ToolSeen,
 )
-from projector.rows import EARLIEST, MERGE, Row
+from projector.rows import EARLIEST, KINDS, MERGE, TABLES, Row
 
 # A property of a session: rank, time, position and value. The rank says how good its source is, the time (epoch
 # milliseconds) when it held, the position in the log which of two equally good ones was told later. The greatest is the
@@ -49,6 +51,9 @@ class Batch(msgspec.Struct):
         copies: by id and session.
         costs: session, US dollars and output tokens of each bill.
         projects: by path.
+        whole: rows that replace what stands of them, by table and id: the position at which that was told.
+        gone: rows that go before any is written, with all that stands of them, in the same way.
+        hosts: messages that must be there for their pieces, by id: their session and source.
         types: how many events there were, by source, type, and whether the type is known.
         rejects: file, line, offset and reason of the lines that could not be used.
     """
@@ -65,6 +70,9 @@ class Batch(msgspec.Struct):
     copies: dict[tuple[str, str], Copied] = {}
     costs: set[tuple[str, float, int]] = set()
     projects: dict[str, ProjectSeen] = {}
+    whole: dict[tuple[str, str], int] = {}
+    gone: dict[tuple[str, str], int] = {}
+    hosts: dict[str, tuple[str, str]] = {}
     types: dict[tuple[str, str, bool], int] = {}
     rejects: list[tuple[str, int, int, str]] = []
 
@@ -81,13 +89,14 @@ class Batch(msgspec.Struct):
         kind = type(row)
         if row.session_id != seen.session_id:
             for session in (row.session_id, seen.session_id):
-                self._named(session, seen.source)  # a better source says whose call it was: both's counts change
+                self.name(session, seen.source)  # a better source says whose call it was: both's counts change
                 if kind is not ToolSeen and kind is not PartSeen:
                     # A fork copied it. Whose it is, is settled when both are known.
                     self.copies.setdefault((row.id, session), Copied(row.id, session, session, 0))
         MERGE[kind](row, seen)
 
-    def _named(self, session_id: str, source: str) -> dict[str, Fact]:
+    def name(self, session_id: str, source: str) -> dict[str, Fact]:
+        """Note that there is a session, whose row is to be worked out anew; returns its facts."""
         facts = self.sessions.get(session_id)
         if facts is None:
             facts = self.sessions[session_id] = {}
@@ -95,10 +104,11 @@ class Batch(msgspec.Struct):
         return facts
 
     def _session(self, change: SessionSeen, position: int) -> None:
-        facts = self._named(change.session_id, change.source)
+        facts = self.name(change.session_id, change.source)
         rank, at = change.rank, change.at
         for name, value in change.facts.items():
-            fact = (rank, -at, -position, value) if name in EARLIEST else (rank, at, position, value)
+            first = name in EARLIEST and not change.latest
+            fact = (rank, -at, -position, value) if first else (rank, at, position, value)
             old = facts.get(name)
             if old is None or fact[:3] > old[:3]:
                 facts[name] = fact
@@ -110,7 +120,7 @@ class Batch(msgspec.Struct):
             self.merge(row, change)
         else:
             rows[change.id] = change
-            self._named(change.session_id, change.source)
+            self.name(change.session_id, change.source)
 
     def _part(self, change: PartSeen, position: int) -> None:
         self._row(change, position)
@@ -122,7 +132,7 @@ class Batch(msgspec.Struct):
         self.deltas.append((change.id, change.part.id, position, change.text))
 
     def _sighting(self, change: Sighting, _: int) -> None:
-        self._named(change.session_id, change.source)
+        self.name(change.session_id, change.source)
         old = self.sightings.get(change.id)
         if old is None or change.created_at < old.created_at:
             self.sightings[change.id] = change
@@ -133,7 +143,7 @@ class Batch(msgspec.Struct):
         self._session(SessionSeen(change.session_id, change.source, change.at, change.rank, facts), position)
 
     def _cost(self, change: CostSeen, _: int) -> None:
-        self._named(change.session_id, change.source)
+        self.name(change.session_id, change.source)
         self.costs.add((change.session_id, change.cost, change.output_tokens))
 
     def _copied(self, change: Copied, _: int) -> None:
@@ -142,8 +152,31 @@ class Batch(msgspec.Struct):
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """Of each property the last that was told."""
         if old := self.projects.get(seen.path):
-            seen = ProjectSeen(seen.path, seen.source, seen.id or old.id, seen.name or old.name, seen.vcs or old.vcs)
+            seen = ProjectSeen(
+                seen.path,
+                seen.source,
+                seen.id or old.id,
+                seen.name or old.name,
+                seen.vcs or old.vcs,
+                seen.fallback or old.fallback,
+            )
         self.projects[seen.path] = seen
+
+    def _replaced(self, change: Replaced, position: int) -> None:
+        row = change.row
+        self.rows(type(row))[row.id] = row
+        self.whole[TABLES[type(row)], row.id] = position
+        self.name(row.session_id, row.source)
+        if isinstance(row, PartSeen):
+            self.hosts.setdefault(row.message_id, (row.session_id, row.source))
+
+    def _gone(self, change: Gone, position: int) -> None:
+        self.rows(KINDS[change.table]).pop(change.id, None)
+        self.whole.pop((change.table, change.id), None)
+        self.gone[change.table, change.id] = position
+        self.name(change.session_id, change.source)
+        if change.table == "messages":
+            self.hosts.pop(change.id, None)
 
     _adders: ClassVar[dict[type[Change], Callable[[Any, Any, int], None]]] = {
         SessionSeen: _session,
@@ -158,4 +191,6 @@ class Batch(msgspec.Struct):
         CostSeen: _cost,
         Copied: _copied,
         ProjectSeen: _project,
+        Replaced: _replaced,
+        Gone: _gone,
     }

@@ -8,7 +8,7 @@ None means "not said", which changes nothing.
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 
 class Rank:
@@ -27,6 +27,7 @@ class SessionSeen(Struct, frozen=True, gc=False):
     Attributes:
         facts: by column. A value of None clears: only for harnesses that send whole snapshots.
         at: when the facts held; the latest wins, of a fact in `rows.EARLIEST` the earliest.
+        latest: the latest wins of these too.
     """
 
     session_id: str
@@ -34,6 +35,7 @@ class SessionSeen(Struct, frozen=True, gc=False):
     at: int = 0
     rank: int = Rank.GUESS
     facts: dict[str, Any] = {}
+    latest: bool = False
 
 
 class MessageSeen(Struct, gc=False):
@@ -184,12 +186,17 @@ class CompactionSeen(Struct, gc=False):
 
 
 class Todo(Struct, frozen=True):
-    """One entry of a to-do list."""
+    """One entry of a to-do list.
+
+    Attributes:
+        updated_at: where it is another time than that at which the list was seen.
+    """
 
     content: str
     status: str | None = None
     priority: str | None = None
     id: str | None = None
+    updated_at: int | UnsetType = UNSET
 
 
 class TodosSeen(Struct, frozen=True):
@@ -227,13 +234,42 @@ class Copied(Struct, frozen=True):
 
 
 class ProjectSeen(Struct, frozen=True):
-    """A directory that sessions work in, as its client describes it."""
+    """A directory that sessions work in, as its client describes it.
+
+    Attributes:
+        fallback: its name as long as nobody tells one.
+    """
 
     path: str
     source: str
     id: str | None = None
     name: str | None = None
     vcs: str | None = None
+    fallback: str | None = None
+
+
+class Replaced(Struct, frozen=True):
+    """A row as another database of ours has it: it takes the place of all that was told of it before."""
+
+    row: MessageSeen | PartSeen | ToolSeen | ErrorSeen | CompactionSeen
+
+    @property
+    def session_id(self) -> str:
+        """Of the row."""
+        return self.row.session_id
+
+
+class Gone(Struct, frozen=True):
+    """A row that the other database has no more; with a message its pieces go.
+
+    Attributes:
+        table: as in `rows.TABLES`.
+    """
+
+    table: str
+    id: str
+    session_id: str
+    source: str
 
 
 Change = (
@@ -249,4 +285,6 @@ Change = (
     | CostSeen
     | Copied
     | ProjectSeen
+    | Replaced
+    | Gone
 )

@@ -6,7 +6,18 @@ from typing import NamedTuple
 from clankers.reader import Line, LogFile, log_files, read
 from projector.adapters import adapt
 from projector.belongs import Sessions
-from projector.changes import Change, Copied, CostSeen, PartDelta, ProjectSeen, SessionSeen, Sighting, TodosSeen
+from projector.changes import (
+    Change,
+    Copied,
+    CostSeen,
+    Gone,
+    PartDelta,
+    ProjectSeen,
+    Replaced,
+    SessionSeen,
+    Sighting,
+    TodosSeen,
+)
 from projector.rows import TABLES
 
 
@@ -74,5 +85,9 @@ def _row(change: Change) -> tuple[str, str] | None:
             return "parts", change.part.id
         case ProjectSeen() | Copied():
             return None
+        case Replaced():
+            return _row(change.row)
+        case Gone():
+            return change.table, change.id
         case _:
             return TABLES[type(change)], change.id

@@ -25,6 +25,7 @@ TABLES: dict[type[Row], str] = {
     ErrorSeen: "session_errors",
     CompactionSeen: "compaction_events",
 }
+KINDS = {table: kind for kind, table in TABLES.items()}
 
 
 def _first(a: Any, b: Any) -> Any:

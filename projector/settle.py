@@ -23,6 +23,7 @@ class Touched:
         edits: of the tools those that edited a file.
         copies: sessions of which a copy was found.
         billed: sessions whose bill grew.
+        retold: messages of which another database of ours tells: there it is worked out already what is synthetic.
     """
 
     sessions: set[str]
@@ -32,6 +33,7 @@ class Touched:
     edits: set[str]
     copies: set[str]
     billed: set[str]
+    retold: set[str]
 
 
 def settle(db: apsw.Connection, touched: Touched) -> list[str]:
@@ -40,7 +42,7 @@ def settle(db: apsw.Connection, touched: Touched) -> list[str]:
     Returns the sessions that may have changed, and whose rows may.
     """
     _streamed_text(db, touched.parts)
-    _messages(db, touched.messages)
+    _messages(db, touched.messages, touched.retold)
     forked = settle_forks(db, touched.copies)
     sessions = touched.sessions | forked
     sessions |= _linked(db, sessions, touched)
@@ -52,7 +54,7 @@ def settle(db: apsw.Connection, touched: Touched) -> list[str]:
     return ordered
 
 
-def _messages(db: apsw.Connection, messages: set[str]) -> None:
+def _messages(db: apsw.Connection, messages: set[str], retold: set[str]) -> None:
     """What follows from a message's parts. A part of which only deltas came is a text."""
     parts: dict[str, list[Any]] = {message: [] for message in messages}
     told = "SELECT message_id, ifnull(type, 'text') = 'text', text, synthetic FROM parts WHERE message_id = ? "
@@ -64,7 +66,9 @@ def _messages(db: apsw.Connection, messages: set[str]) -> None:
         (
             (
                 "\n".join(text for is_text, text, _ in found if is_text and text) or None,
-                min((synthetic for *_, synthetic in found if synthetic is not None), default=None),
+                None
+                if message in retold
+                else min((synthetic for *_, synthetic in found if synthetic is not None), default=None),
                 message,
             )
             for message, found in parts.items()
@@ -119,14 +123,20 @@ def _streamed_text(db: apsw.Connection, parts: set[str]) -> None:
 def _copied(db: apsw.Connection, sessions: set[str]) -> None:
     """OpenCode's fork gives copies new ids and their old times: a message older than its session is a copy.
 
-    What the copies hold happened once, in the original: their tool calls, failures and compactions make no rows.
+    What the copies hold happened once, in the original: their tool calls, failures and compactions make no rows. Of a
+    session that another database of ours tells, that one has done it.
     """
     born = "SELECT value, session_id FROM session_facts WHERE session_id = ? AND name = 'created_at' AND rank = ?"
     known: list[Any] = db.executemany(born, [(session, Rank.RECORD) for session in sessions]).fetchall()
     db.executemany(
-        "UPDATE messages SET copied = created_at < ?1 WHERE session_id = ?2 AND copied <> (created_at < ?1)", known
+        "UPDATE messages SET copied = ifnull(created_at < ?1, 0) "
+        "WHERE session_id = ?2 AND copied <> ifnull(created_at < ?1, 0)",
+        known,
     )
-    some = "SELECT DISTINCT session_id FROM messages WHERE session_id = ?2 AND copied AND ?1 IS NOT NULL"
+    some = (
+        "SELECT DISTINCT session_id FROM messages WHERE session_id = ?2 AND copied AND ?1 IS NOT NULL AND NOT EXISTS "
+    )
+    some += "(SELECT 1 FROM session_facts WHERE session_id = ?2 AND name = 'retold')"
     forks = [(session,) for (session,) in db.executemany(some, known)]
     copies = "SELECT id FROM messages WHERE session_id = ? AND copied"
     db.executemany(f"DELETE FROM tools WHERE message_id IN ({copies})", forks)

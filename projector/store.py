@@ -7,6 +7,7 @@ from msgspec.structs import astuple
 
 from projector.batch import Batch, Fact
 from projector.prices import CLIENT, Prices
+from projector.retold import make_way, sessions_of
 from projector.rows import TABLES, Row, edits
 from projector.settle import Touched, settle
 
@@ -74,11 +75,16 @@ class Store:
 
     def _write(self, batch: Batch) -> None:
         db = self.db
+        retold = make_way(db, batch)
         for kind in TABLES:
             self._join(batch, kind)
         Prices(db).fill_in(batch.messages.values())
         db.executemany(
             "INSERT INTO sessions (id, source) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", batch.sources.items()
+        )
+        db.executemany(
+            "INSERT INTO messages (id, session_id, source) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            ((id, *host) for id, host in batch.hosts.items()),
         )
         for kind in TABLES:
             db.executemany(_UPSERTS[kind], map(astuple, batch.rows(kind).values()))
@@ -104,6 +110,10 @@ class Store:
             ((p.path, p.id, p.name, p.vcs) for p in batch.projects.values()),
         )
         db.executemany(
+            "UPDATE projects SET name = ? WHERE path = ? AND name IS NULL",
+            ((p.fallback, p.path) for p in batch.projects.values() if p.fallback),
+        )
+        db.executemany(
             "INSERT INTO event_types VALUES (?, ?, ?, ?) ON CONFLICT (source, type) DO UPDATE SET "
             "events = events + excluded.events",
             ((source, kind, known, n) for (source, kind, known), n in batch.types.items()),
@@ -112,13 +122,14 @@ class Store:
         touched = settle(
             db,
             Touched(
-                sessions=set(batch.sessions),
-                messages={part.message_id for part in batch.parts.values()} | set(batch.messages),
+                sessions=set(batch.sessions) | sessions_of(db, retold),
+                messages={part.message_id for part in batch.parts.values()} | set(batch.messages) | retold,
                 parts={part_id for _, part_id, _, _ in batch.deltas},
                 tools=set(batch.tools),
                 edits={id for id, tool in batch.tools.items() if edits(tool)},
                 copies={c.session_id for c in batch.copies.values()},
                 billed={session for session, _, _ in batch.costs},
+                retold=retold,
             ),
         )
         number = db.execute("SELECT ifnull(max(batch), 0) + 1 FROM changes").get
@@ -127,7 +138,8 @@ class Store:
     def _join(self, batch: Batch, kind: type[Any]) -> None:
         """Merge the rows of `batch` with what stands of them."""
         rows = batch.rows(kind)
-        for found in self.db.executemany(_SELECTS[kind], [(id,) for id in rows]).fetchall():
+        ids = [(id,) for id in rows if (TABLES[kind], id) not in batch.whole] if batch.whole else [(id,) for id in rows]
+        for found in self.db.executemany(_SELECTS[kind], ids).fetchall():
             row = kind(*found)
             batch.merge(row, rows[row.id])
             rows[row.id] = row

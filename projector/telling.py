@@ -20,6 +20,7 @@ from projector.changes import (
     MessageSeen,
     PartSeen,
     Rank,
+    Replaced,
     SessionSeen,
     Sighting,
     ToolSeen,
@@ -107,7 +108,8 @@ class Teller:
             return []
         copies = {change.id for change in changes if isinstance(change, Copied)}
         found = []
-        for change in changes:
+        for told in changes:
+            change = told.row if isinstance(told, Replaced) else told
             tell = self._cases.get(type(change))
             if tell and getattr(change, "id", None) not in copies:
                 found += tell(self, change, logged)

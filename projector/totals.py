@@ -5,6 +5,7 @@ from typing import Any
 
 import apsw
 import msgspec
+from msgspec import UNSET
 
 from projector.changes import Rank, Todo
 
@@ -155,6 +156,8 @@ def _cost(
         spent: what its messages cost; None where none of them costs anything.
         worst: of the messages' `cost_source`: 0 for `client`, 1 for `prices`, 2 for `unknown`; None for none of them.
     """
+    if told := facts.get("cost_source", _UNSAID)[1]:
+        return facts["cost"][1], told
     if worst == 0:
         return spent, "client"
     bill = _bill(db, session, facts.get("forked_from", _UNSAID)[1])
@@ -208,5 +211,8 @@ def _todos(db: apsw.Connection, session: str, facts: dict[str, str]) -> None:
     db.execute("DELETE FROM todos WHERE session_id = ?", (session,))
     db.executemany(
         "INSERT INTO todos VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        ((session, i, t.id, t.content, t.status, t.priority, at, source) for i, t in enumerate(todos)),
+        (
+            (session, i, t.id, t.content, t.status, t.priority, at if t.updated_at is UNSET else t.updated_at, source)
+            for i, t in enumerate(todos)
+        ),
     )

@@ -28,6 +28,7 @@ COMMANDS = {
     "export": ("export", "command"),
     "query": ("query", "command"),
     "project": ("project", "command"),
+    "serve": ("serve", "command"),
     "archive": ("archive", "command"),
     "verify": ("verify", "command"),
     "repair": ("repair", "command"),

@@ -5,19 +5,32 @@ and replaces what was told of it before. What the format has no field for stands
 `clankers`: other servers need not look there, and of other clients it is absent. Times are epoch milliseconds, costs US
 dollars. None and absent are the same, but for `Unset` fields: there None says that the row has no value, though the
 format asks for one.
+
+
+A body that breaks a bound below is refused by a server of ours: no row of a local database does.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, MsgspecError, Struct, UnsetType
+from msgspec.json import decode
 
 SOURCE = "session-sync"  # of the lines that a server logs
 TYPE = "sync"
 PATH = "/admin/sync"
 HEALTH_PATH = "/health"
 
+Id = Annotated[str, Meta(min_length=1, max_length=512)]  # of a session
+RowId = Annotated[str, Meta(min_length=1, max_length=2048)]  # of anything in it; some are made of several
+Harness = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Count = Annotated[int, Meta(ge=0, le=2**40)]  # millions of them add up within 64 bits
+Millis = Annotated[int, Meta(ge=-(2**53), le=2**53)]  # since the epoch
+Dollars = Annotated[float, Meta(ge=0, le=1e12)]
+Int = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Rank = Annotated[int, Meta(ge=-1, le=3)]  # projector.changes.Rank
+
 Text = str | None | UnsetType
-Time = int | None | UnsetType
+Time = Millis | None | UnsetType
 
 
 class _Wire(Struct, omit_defaults=True):
@@ -27,35 +40,53 @@ class _Wire(Struct, omit_defaults=True):
 class Gone(_Wire):
     """Rows that were told and are no more, by id: what only hooks saw, once the client's record says it too."""
 
-    messages: list[str] = []
-    parts: list[str] = []
-    tools: list[str] = []
-    errors: list[str] = []
-    compactions: list[str] = []
+    messages: list[RowId] = []
+    parts: list[RowId] = []
+    tools: list[RowId] = []
+    errors: list[RowId] = []
+    compactions: list[RowId] = []
 
 
 class CompactionMore(_Wire):
     """A row of `compaction_events`; the format has no array for them."""
 
-    id: str
+    id: RowId
     trigger: str | None = None
-    pre_tokens: int | None = None
-    post_tokens: int | None = None
-    duration_ms: int | None = None
-    created_at: int | None = None
+    pre_tokens: Int | None = None
+    post_tokens: Int | None = None
+    duration_ms: Int | None = None
+    created_at: Millis | None = None
 
 
 class MessageMore(_Wire):
-    """Columns of `messages` that the format does not have."""
+    """Columns of `messages` that the format does not have.
+
+    Raises:
+        ValueError: the price context is none.
+    """
 
     role: Text = UNSET
     created_at: Time = UNSET
+<<<<<<< HEAD
     cache_write_1h_tokens: int | None = None
     web_searches: int | None = None
+=======
+    agent: Text = UNSET
+    provider: Text = UNSET
+    cache_write_1h_tokens: Count | None = None
+    web_searches: Count | None = None
+>>>>>>> wserve
     price_context: str | None = None
     cost_source: str | None = None
     synthetic: bool = False
-    deleted_at: int | None = None
+    deleted_at: Millis | None = None
+
+    def __post_init__(self) -> None:
+        if self.price_context is not None:
+            try:
+                decode(self.price_context, type=dict[str, str])
+            except (MsgspecError, RecursionError) as e:
+                raise ValueError(f"`price_context` is no JSON object of strings: {e}") from None
 
 
 class SessionMore(_Wire):
@@ -67,22 +98,22 @@ class SessionMore(_Wire):
         totals: `prompt_tokens`, ..., `message_count`, ...: sums over the rows, for servers that do not add up.
     """
 
-    source: str
+    source: Harness
     created_at: Time = UNSET
     project_path: Text = UNSET
     client_version: Text = UNSET
     model: str | None = None
     provider: str | None = None
     status: str | None = None
-    parent_id: str | None = None
-    forked_from: str | None = None
+    parent_id: Id | None = None
+    forked_from: Id | None = None
     agent: str | None = None
     git_branch: str | None = None
     permission_mode: str | None = None
-    cost: float | None = None
+    cost: Dollars | None = None
     cost_source: str | None = None
-    ended_at: int | None = None
-    deleted_at: int | None = None
+    ended_at: Millis | None = None
+    deleted_at: Millis | None = None
     totals: dict[str, int] = {}
     messages: dict[str, MessageMore] = {}
     compactions: list[CompactionMore] = []
@@ -104,34 +135,34 @@ class Session(_Wire):
         directory: the project's.
     """
 
-    id: str
+    id: Id
     version: str
     project_id: str
     directory: str
-    created_at: int
+    created_at: Millis
     title: str | None = None
-    updated_at: int | None = None
+    updated_at: Millis | None = None
     metadata: SessionMetadata | None = None
 
 
 class Message(_Wire):
     """A prompt, or a model's response."""
 
-    id: str
+    id: RowId
     role: str
-    created_at: int
-    parent_id: str | None = None
+    created_at: Millis
+    parent_id: RowId | None = None
     mode: str | None = None
     agent: str | None = None
     provider_id: str | None = None
     model_id: str | None = None
-    completed_at: int | None = None
-    cost: float | None = None
-    tokens_input: int | None = None
-    tokens_output: int | None = None
-    tokens_reasoning: int | None = None
-    tokens_cache_read: int | None = None
-    tokens_cache_write: int | None = None
+    completed_at: Millis | None = None
+    cost: Dollars | None = None
+    tokens_input: Count | None = None
+    tokens_output: Count | None = None
+    tokens_reasoning: Count | None = None
+    tokens_cache_read: Count | None = None
+    tokens_cache_write: Count | None = None
     finish_reason: str | None = None
     error_name: str | None = None
     error_message: str | None = None
@@ -146,8 +177,8 @@ class PartMore(_Wire):
 
     type: Text = UNSET
     data: str | None = None
-    synthetic: int | None = None
-    deleted_at: int | None = None
+    synthetic: Annotated[int, Meta(ge=0, le=1)] | None = None
+    deleted_at: Millis | None = None
 
 
 class PartMetadata(_Wire):
@@ -163,10 +194,10 @@ class Part(_Wire):
         sequence_order: orders the pieces of a message; not dense.
     """
 
-    id: str
-    message_id: str
+    id: RowId
+    message_id: RowId
     type: str
-    sequence_order: int | None = None
+    sequence_order: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     text: str | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None
@@ -175,8 +206,8 @@ class Part(_Wire):
     tool_output: str | None = None
     tool_title: str | None = None
     tool_error: str | None = None
-    time_start: int | None = None
-    time_end: int | None = None
+    time_start: Millis | None = None
+    time_end: Millis | None = None
     subtask_prompt: str | None = None
     subtask_description: str | None = None
     subtask_agent: str | None = None
@@ -188,19 +219,24 @@ class Part(_Wire):
 
 
 class Todo(_Wire):
-    """An entry of a session's to-do list; a body that has `todos` has the whole list, in its order."""
+    """An entry of a session's to-do list; a body that has `todos` has the whole list, in its order.
+
+    Attributes:
+        task_id: `#` and the entry's place, from 0, where the harness gives it no id.
+        status: empty where the harness tells none.
+    """
 
     task_id: str
     content: str
     status: str
     priority: str | None = None
-    updated_at: int | None = None
+    updated_at: Millis | None = None
 
 
 class ToolMore(_Wire):
     """Columns of `tools` that the format does not have; `status` tells more than the format's three."""
 
-    message_id: str | None = None
+    message_id: RowId | None = None
     tool_name: Text = UNSET
     tool_input: Text = UNSET
     call_id: str | None = None
@@ -208,10 +244,10 @@ class ToolMore(_Wire):
     file_path: str | None = None
     status: str | None = None
     success: bool | None = None
-    exit_code: int | None = None
-    duration_ms: int | None = None
-    open_rank: int = -1
-    close_rank: int = -1
+    exit_code: Int | None = None
+    duration_ms: Int | None = None
+    open_rank: Rank = -1
+    close_rank: Rank = -1
 
 
 class ToolMetadata(_Wire):
@@ -223,7 +259,7 @@ class ToolMetadata(_Wire):
 class ToolExecution(_Wire):
     """A tool call. `input` is JSON text, `status` one of running, completed and error."""
 
-    id: str
+    id: RowId
     session_id: str
     call_id: str
     tool_name: str
@@ -232,8 +268,8 @@ class ToolExecution(_Wire):
     output: str | None = None
     title: str | None = None
     error: str | None = None
-    time_start: int | None = None
-    time_end: int | None = None
+    time_start: Millis | None = None
+    time_end: Millis | None = None
     metadata: ToolMetadata | None = None
 
 
@@ -242,22 +278,26 @@ class FileEdit(_Wire):
 
     session_id: str
     file_path: str
-    edited_at: int
+    edited_at: Millis
 
 
 class VcsInfo(_Wire):
     """The branch that a session works on."""
 
-    updated_at: int
+    updated_at: Millis
     branch: str | None = None
 
 
 class ProjectInfo(_Wire):
-    """The project that a session works in."""
+    """The project that a session works in.
+
+    Attributes:
+        id: the worktree where the harness gives it no id.
+    """
 
     id: str
     worktree: str
-    updated_at: int
+    updated_at: Millis
     name: str | None = None
     vcs: str | None = None
 
@@ -265,11 +305,11 @@ class ProjectInfo(_Wire):
 class ErrorMore(_Wire):
     """Columns of `session_errors` that the format does not have."""
 
-    id: str
+    id: RowId
     error_type: Text = UNSET
     created_at: Time = UNSET
-    message_id: str | None = None
-    status_code: int | None = None
+    message_id: RowId | None = None
+    status_code: Int | None = None
     will_retry: bool = False
 
 
@@ -283,14 +323,18 @@ class Error(_Wire):
     """A failure that reached the user, or one that the client tried to mend by itself."""
 
     error_name: str
-    occurred_at: int
+    occurred_at: Millis
     session_id: str | None = None
     error_message: str | None = None
     error_data: ErrorData | None = None
 
 
 class Body(_Wire):
-    """What one POST says."""
+    """What one POST says, of one session.
+
+    Raises:
+        ValueError: something in it is of another session.
+    """
 
     session: Session
     messages: list[Message] | None = None
@@ -301,6 +345,16 @@ class Body(_Wire):
     vcs_info: VcsInfo | None = None
     project_info: ProjectInfo | None = None
     errors: list[Error] | None = None
+
+    def __post_init__(self) -> None:
+        rows: list[ToolExecution | FileEdit | Error] = [
+            *(self.tool_executions or ()),
+            *(self.file_edits or ()),
+            *(self.errors or ()),
+        ]
+        for one in rows:
+            if one.session_id not in (self.session.id, None):
+                raise ValueError(f"it is of the session {self.session.id}, and something in it of {one.session_id}")
 
 
 class Answer(_Wire):

@@ -1,0 +1,73 @@
+"""`clankers serve`: the receiving end of `clankers sync`; Starlette and uvicorn, on which it runs, are on demand."""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clankers import paths
+from clankers.cli.output import clean
+from clankers.errors import ClankersError, UsageError
+from clankers.locks import NamedLock
+
+_KEY = "SESSION_API_KEY"
+_REMEMBERED = "SESSION_SYNC_MAX_DEDUP_ENTRIES"
+_SHORT = 16  # characters of a key that others than this machine can try
+
+
+def _settings() -> tuple[str, int]:
+    """The key, empty where there is none, and how many sessions' last bodies are remembered."""
+    return os.environ.get(_KEY, ""), int(os.environ.get(_REMEMBERED) or 10_000)
+
+
+def command(
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8723,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The server's data root; else `served` in the data root.")
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A certificate; the server then is HTTPS.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key.")] = None,
+    max_body: Annotated[int, typer.Option(metavar="MIB", min=1, max=256, help="MiB of a request, at most.")] = 16,
+    max_seconds: Annotated[int, typer.Option(metavar="S", min=1, max=3600, help="Seconds for a request's body.")] = 60,
+    rate: Annotated[int, typer.Option(min=1, help="Requests a second from one address.")] = 1000,
+) -> None:
+    """Take what other machines send by `clankers sync`, into a log of its own, until stopped."""
+    for name in ("starlette", "uvicorn"):
+        if find_spec(name) is None:
+            raise ClankersError(
+                f"serve needs {name}, which is not installed: `pip install starlette uvicorn` where clankers is, "
+                "or `pipx inject clankers starlette uvicorn`"
+            )
+    if tls_key and not tls_cert:
+        raise UsageError("--tls-key needs --tls-cert")
+    key, remembered = _settings()
+    if not key:
+        raise UsageError(
+            f"{_KEY} is not set, and without a key anybody could write here: `openssl rand -hex 32` makes one, "
+            "for here and for each machine that sends"
+        )
+    from clankers.serve.app import Limits, application
+    from clankers.serve.running import Place, is_loopback, listen, run
+    from clankers.serve.storing import Storage
+
+    place = Place(host, port, str(tls_cert) if tls_cert else None, str(tls_key) if tls_key else None)
+    root = str(data) if data else os.path.join(paths.data_root(), "served")
+    with listen(place) as listener, NamedLock(os.path.join(root, "serve.lock"), "serve", f"{root} is served already"):
+        if len(key) < _SHORT and not is_loopback(listener):
+            raise UsageError(f"{_KEY} has less than {_SHORT} characters: others could guess it; `openssl rand -hex 32`")
+        storage = Storage(root, remembered, _say)
+        app = application(key, Limits(max_body << 20, max_seconds, rate), storage)
+        try:
+            run(app, place, listener, max_seconds + 5, lambda url: _say(f"listening on {url}, data in {root}"))
+        finally:
+            storage.close()
+
+
+def _say(what: str) -> None:
+    print(f"clankers: {clean(what)}", file=sys.stderr, flush=True)

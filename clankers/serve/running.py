@@ -1,0 +1,168 @@
+"""The server process: a socket, uvicorn on it, and its end on a signal."""
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from clankers.errors import ClankersError, UsageError
+
+_CONNECTIONS = 256  # at once; more are told 503
+_HEAD = 10.0  # seconds for the head of a request
+_IDLE = 75  # seconds that a connection is kept for the next request
+_SIGNALS = [s for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if (s := getattr(signal, name, None))]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to listen.
+
+    Attributes:
+        host: a name or address.
+        port: 0 for any.
+        cert: path of the TLS certificate, with those it rests on; None: plain HTTP.
+        key: path of its private key; None: it stands in the same file.
+    """
+
+    host: str
+    port: int
+    cert: str | None = None
+    key: str | None = None
+
+
+def listen(place: Place) -> socket.socket:
+    """A socket at `place`.
+
+    Raises:
+        UsageError: others could listen to what is sent there.
+        ClankersError: the place is not to be had.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        if not place.cert and not _loopback(address[0]):
+            # The key, and all that was ever said, would cross the network for everybody to read. There is no way
+            # around this, because `clankers sync` would not send there either.
+            raise UsageError(
+                f"--host {place.host} is not this machine alone, so it needs --tls-cert and --tls-key; "
+                "or listen on 127.0.0.1 behind a proxy that speaks TLS"
+            )
+        return socket.create_server((str(address[0]), address[1]), family=family, backlog=_CONNECTIONS)
+    except OSError as e:
+        raise ClankersError(
+            f"cannot listen on {place.host}, port {place.port}: {e.strerror}; another --host or --port may do"
+        ) from e
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether only programs on this machine reach `listener`."""
+    return _loopback(listener.getsockname()[0])
+
+
+def _loopback(address: object) -> bool:
+    return ipaddress.ip_address(str(address).partition("%")[0]).is_loopback
+
+
+def run(app: ASGIApp, place: Place, listener: socket.socket, grace: float, told: Callable[[str], None]) -> None:
+    """Serve `app` until SIGINT, SIGTERM or SIGHUP; requests under way are finished then.
+
+    Args:
+        app: the application.
+        place: where it is served.
+        listener: the socket there.
+        grace: seconds that a request may need to finish.
+        told: called with the URL once it is served.
+
+    Raises:
+        ClankersError: the certificate or its key cannot be used.
+    """
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips="127.0.0.1,::1",  # behind a proxy here the rate is each client's own
+        limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=_IDLE,
+        timeout_graceful_shutdown=round(grace),
+        ssl_certfile=place.cert,
+        ssl_keyfile=place.key,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as e:
+        raise ClankersError(f"--tls-cert {place.cert}, --tls-key {place.key}: {e}; both must be PEM files") from e
+    _Server(config, told).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends well on a signal, where uvicorn would then die by it."""
+
+    def __init__(self, config: uvicorn.Config, told: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._told = told
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        assert sockets
+        host, port, *_ = sockets[0].getsockname()
+        shown = f"[{host}]" if ":" in host else host
+        self._told(f"{'https' if self.config.is_ssl else 'http'}://{shown}:{port}")
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # What is ignored, as by nohup, stays so.
+        heard = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+        before = {one: signal.signal(one, self._stop) for one in heard}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+    def _stop(self, *_: object) -> None:
+        self.force_exit = self.should_exit  # the second one
+        self.should_exit = True
+
+
+class _Protocol(H11Protocol):
+    """Closes connections on which no request begins, or its head does not end."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._waiting = self.loop.call_later(_HEAD, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._forget()
+        elif not self._waiting:
+            self._waiting = self.loop.call_later(_HEAD, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _forget(self) -> None:
+        if self._waiting:
+            self._waiting.cancel()
+            self._waiting = None
