@@ -34,6 +34,7 @@ COMMANDS = {
     "repair": ("repair", "command"),
     "scrub": ("scrub", "command"),
     "forget": ("forget", "command"),
+    "sync": ("sync", "commands"),
     "config": ("config", "commands"),
     "demo": ("demo", "command"),
     "catch-up": ("current", "catch_up"),

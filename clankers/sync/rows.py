@@ -39,13 +39,21 @@ from clankers.sync.wire import (
 
 _STATUS = {"pending": "pending", "running": "running", "completed": "completed"}  # what else there is, is an error
 _DIGEST = 8  # bytes
+# The kinds of rows that have ids, with their tables.
+KINDS = {
+    "messages": "messages",
+    "parts": "parts",
+    "tools": "tools",
+    "errors": "session_errors",
+    "compactions": "compaction_events",
+}
 
 
 class Row(NamedTuple):
     """A row, ready to be sent.
 
     Attributes:
-        kind: `messages`, `parts`, `tools`, `errors`, `compactions`, or `todos`: all of them as one.
+        kind: one of `KINDS`, or `todos`: all of them as one.
         id: of the row; of to-dos their session's.
         told: JSON, for the body's array; of to-dos the array.
         more: JSON, what goes elsewhere: of a message its other columns, of a tool call the file that it edited.
@@ -108,7 +116,8 @@ class Rows:
             else None
         )
         session.metadata = SessionMetadata(more)
-        head = Head(*(None if one is None else msgspec.to_builtins(one) for one in (session, branch, project)))
+        parts: list[Any] = [msgspec.to_builtins(one) for one in (session, branch, project)]
+        head = Head(*parts)
         if self._masks and hints(msgspec.json.encode(head)):
             head = msgspec.convert(self._masks.value(msgspec.to_builtins(head)), Head)
         return head
@@ -132,13 +141,12 @@ class Rows:
         ):
             for found in db.execute(query, (id,)).fetchall():
                 yield self._row(kind, *made(*found))
-        todos = [_todo(id, i, *one) for i, one in enumerate(db.execute(_TODOS, (id,)).fetchall())]
+        todos = [_todo(i, *one) for i, one in enumerate(db.execute(_TODOS, (id,)).fetchall())]
         yield self._row("todos", id, todos)
 
     def has(self, kind: str, id: str, session: str) -> bool:
         """Whether there still is such a row in this session."""
-        table = {"errors": "session_errors", "compactions": "compaction_events"}.get(kind, kind)
-        found = self._db.execute(f"SELECT 1 FROM {table} WHERE id = ? AND session_id = ?", (id, session)).get
+        found = self._db.execute(f"SELECT 1 FROM {KINDS[kind]} WHERE id = ? AND session_id = ?", (id, session)).get
         return found is not None
 
     def _message(
@@ -197,8 +205,8 @@ FROM parts WHERE message_id = ? ORDER BY seq, id
 """
 _TOOL = """
 SELECT t.id, t.session_id, t.message_id, t.tool_name, t.call_id, t.title, t.tool_input, t.file_path, t.status,
-  t.success, t.tool_output, t.exit_code, t.error_message, t.duration_ms, t.created_at, t.completed_at, t.open_rank, t.close_rank,
-  e.file_path, e.edited_at
+  t.success, t.tool_output, t.exit_code, t.error_message, t.duration_ms, t.created_at, t.completed_at, t.open_rank,
+  t.close_rank, e.file_path, e.edited_at
 FROM tools AS t LEFT JOIN file_edits AS e ON e.id = t.id WHERE {} ORDER BY t.created_at, t.id
 """
 _LOOSE_TOOLS = """
@@ -245,7 +253,9 @@ def _said(row: Any, mode: str | None, failure: Any) -> tuple[Message, MessageMor
     told_role, has_role = _text(role)
     told_created, has_created = _time(created)
     said: list[Any] = [id, told_role, told_created, parent, mode or agent, agent, provider, model, completed, cost]
-    message = Message(*said, *counts, row[14], *failure)
+    message = Message(*said, *counts)
+    message.finish_reason = row[14]
+    message.error_name, message.error_message = failure
     hour, searches, context, source, synthetic, deleted = row[15:]
     return message, MessageMore(has_role, has_created, hour, searches, context, source, bool(synthetic), deleted)
 
@@ -348,7 +358,7 @@ def _compaction(*row: Any) -> tuple[str, CompactionMore]:
     return row[0], CompactionMore(*row)
 
 
-def _todo(session: str, position: int, *row: Any) -> Todo:
+def _todo(position: int, *row: Any) -> Todo:
     id, content, status, priority, updated = row
     told_status, _ = _text(status)
-    return Todo(id or f"{session}:{position}", content, told_status, priority, updated)
+    return Todo(id or f"#{position}", content, told_status, priority, updated)

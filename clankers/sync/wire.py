@@ -6,7 +6,6 @@ and replaces what was told of it before. What the format has no field for stands
 dollars. None and absent are the same, but for `Unset` fields: there None says that the row has no value, though the
 format asks for one.
 
-
 A body that breaks a bound below is refused by a server of ours: no row of a local database does.
 """
 
@@ -67,15 +66,8 @@ class MessageMore(_Wire):
 
     role: Text = UNSET
     created_at: Time = UNSET
-<<<<<<< HEAD
-    cache_write_1h_tokens: int | None = None
-    web_searches: int | None = None
-=======
-    agent: Text = UNSET
-    provider: Text = UNSET
     cache_write_1h_tokens: Count | None = None
     web_searches: Count | None = None
->>>>>>> wserve
     price_context: str | None = None
     cost_source: str | None = None
     synthetic: bool = False

@@ -152,8 +152,8 @@ def _message(one: wire.Message, more: wire.SessionMore | None, session: str, sou
         _or(extra.role, one.role),
         one.parent_id,
         one.model_id,
-        _or(extra.provider, one.provider_id),
-        _or(extra.agent, one.agent or one.mode),
+        one.provider_id,
+        one.agent if more else one.agent or one.mode,
         one.tokens_input,
         one.tokens_output,
         one.tokens_reasoning,
@@ -199,6 +199,8 @@ def _tool(one: wire.ToolExecution, session: str, source: str) -> ToolSeen:
         extra.open_rank,
         extra.message_id,
         _or(extra.tool_name, one.tool_name),
+        extra.call_id,
+        extra.title,
         _or(extra.tool_input, one.input),
         extra.file_path,
         one.time_start,
@@ -221,6 +223,8 @@ def _by_the_format(one: wire.ToolExecution) -> wire.ToolMore:
         path = None  # the input is no JSON
     ended = one.status in ("completed", "error")
     return wire.ToolMore(
+        call_id=one.call_id if one.call_id != one.id else None,
+        title=one.title,
         file_path=path,
         status=one.status,
         success=one.status == "completed" if ended else None,

@@ -1,0 +1,331 @@
+"""`clankers sync`: what is recorded, to a server that takes `POST /admin/sync`. Off unless it is configured."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import apsw
+import typer
+
+from clankers import paths
+from clankers.cli.choosing import all_sessions, named, with_children
+from clankers.cli.current import open_current
+from clankers.cli.filters import Filters, Since, filters
+from clankers.cli.output import clean, counted, counting_bar, local_time, print_json, short_bytes
+from clankers.errors import ClankersError, UsageError
+from clankers.locks import NamedLock
+from clankers.reading.masking import Masks
+from clankers.settings import Settings, load
+from clankers.sync.errors import DeniedError, SendError, StoppedError, UnavailableError
+from clankers.sync.rows import Rows
+from clankers.sync.run import Sent, Sync, count_pending
+from clankers.sync.state import FILE, MEMORY, State
+
+if TYPE_CHECKING:
+    from clankers.sync.sending import Health, Sender
+
+_POLL = 2.0  # seconds between two looks at what is new, as session-sync has it
+_WINDOW = 5.0  # seconds after which a session may be sent again
+_LONGEST_WAIT = 60.0  # seconds between two tries to reach a server that is away
+
+commands = typer.Typer(
+    invoke_without_command=True, help="Send what is new to the server of SESSION_API_URL, then stop."
+)
+
+
+@commands.callback()
+def command(
+    context: typer.Context,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and send what comes until stopped.")] = False,
+    session: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--session", metavar="SESSION", help="Only this one: an id, how it begins, or `last`; also several."
+        ),
+    ] = None,
+    since: Since = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be sent, a body a line; send nothing.")
+    ] = False,
+) -> None:
+    """Send what is new to the server of SESSION_API_URL, then stop.
+
+    Nothing is sent unless SESSION_API_URL and SESSION_API_KEY are set, by
+    `clankers config set` or in the environment. Credentials in what was
+    recorded are masked, unless SESSION_SYNC_SCRUB is false.
+    """
+    if context.invoked_subcommand:
+        return
+    if watch and (session or since or dry_run):
+        raise UsageError("--watch sends all that is new; take it alone")
+    asked = filters(since=since)
+    root = paths.data_root()
+    settings = load(root)
+    if dry_run:
+        _print_bodies(root, settings, session or [], asked)
+        return
+    if not settings.session_sync_enabled:
+        print("clankers: SESSION_SYNC_ENABLED is false: nothing is sent", file=sys.stderr)
+        return
+    settings.check()
+    from clankers.sync.sending import Sender
+
+    stop = threading.Event()
+    with (
+        NamedLock(os.path.join(root, "sync.lock"), "sync", "what is new is being sent already"),
+        _stopping(stop),
+        contextlib.closing(State(os.path.join(root, FILE), settings.session_api_url)) as state,
+        contextlib.closing(Sender(settings, stop, _debug)) as sender,
+    ):
+        if watch:
+            _watch(settings, state, sender, stop)
+        else:
+            _once(settings, state, sender, session or [], asked)
+
+
+def _once(settings: Settings, state: State, sender: "Sender", names: list[str], asked: Filters) -> None:
+    with contextlib.closing(open_current()) as db, counting_bar("Sending rows") as step:
+        which = _which(db, names, asked)
+        sync = Sync(db, _rows(db, settings), state, sender, batch_size=settings.session_sync_batch_size, step=step)
+        try:
+            all_of_it = sync.run(which)
+        except StoppedError:
+            raise
+        except SendError as e:
+            state.fail(str(e))
+            raise
+    typer.echo(told(sync.sent) + ("" if all_of_it else "; other sessions are still to be sent"))
+    if sync.sent.aside:
+        _say(f"{counted(sync.sent.aside, 'row')} the server will not take; `clankers sync status` says why")
+
+
+def told(sent: Sent) -> str:
+    """What was sent, in a line."""
+    if not sent.requests:
+        return "Nothing new to send"
+    kinds = {"messages": "message", "parts": "part", "tools": "tool call", "errors": "error"}
+    rows = "".join(f", {counted(sent.rows[kind], name)}" for kind, name in kinds.items() if sent.rows.get(kind))
+    how = f"{counted(sent.requests, 'request')}, {short_bytes(sent.bytes)}"
+    return f"Sent {counted(sent.sessions, 'session')}{rows} in {how}"
+
+
+def _which(db: apsw.Connection, names: list[str], asked: Filters) -> Callable[[str], bool] | None:
+    """Which sessions are meant: those named, with their subagents, of those that are asked for; None for all."""
+    if not names and not asked:
+        return None
+    known = all_sessions(db, asked)
+    ids = {one.id for one in with_children(known, named(known, names))} if names else set(known)
+    return ids.__contains__
+
+
+def _rows(db: apsw.Connection, settings: Settings) -> Rows:
+    return Rows(db, Masks() if settings.session_sync_scrub else None)
+
+
+class _Printer:
+    """Takes bodies to stdout."""
+
+    def send(self, body: bytes) -> None:
+        if sys.stdout.isatty():  # what is recorded must not steer it
+            typer.echo(clean(body.decode("utf-8", "replace")))
+        else:
+            sys.stdout.buffer.write(body + b"\n")
+
+
+class _Unmoved(State):
+    """What the server knows, as it stands: printing tells it nothing."""
+
+    def acknowledge(self, *_: object, **__: object) -> None:
+        """Nothing was."""
+
+    def look(self, *_: object) -> None:
+        """Nothing was."""
+
+    def reach(self, *_: object) -> None:
+        """Nothing was."""
+
+
+def _print_bodies(root: str, settings: Settings, names: list[str], asked: Filters) -> None:
+    path = os.path.join(root, FILE)
+    known = settings.session_api_url and os.path.exists(path)
+    with (
+        contextlib.closing(_Unmoved(path if known else MEMORY, settings.session_api_url)) as state,
+        contextlib.closing(open_current()) as db,
+    ):
+        sync = Sync(db, _rows(db, settings), state, _Printer(), batch_size=settings.session_sync_batch_size)
+        sync.run(_which(db, names, asked))
+
+
+def _watch(settings: Settings, state: State, sender: "Sender", stop: threading.Event) -> None:
+    """Send what comes until told to stop; a server that is away is waited for."""
+    beat = _Beat(settings, sender)
+    window = _Window(settings.session_sync_max_dedup_entries)
+    wait, said = _POLL, ""
+    while not stop.is_set():
+        beat.check()
+        try:
+            with contextlib.closing(open_current()) as db:
+                sync = Sync(db, _rows(db, settings), state, sender, batch_size=settings.session_sync_batch_size)
+                sync.run(window.admits)
+        except StoppedError:
+            break
+        except (UnavailableError, DeniedError) as e:
+            state.fail(str(e))
+            if str(e) != said:
+                _say(str(e))
+            wait, said = min(wait * 2, _LONGEST_WAIT), str(e)
+        else:
+            wait = _POLL
+            if said:
+                _say("the server takes what is sent again")
+                said = ""
+            if sync.sent.requests:
+                _debug(told(sync.sent))
+        stop.wait(wait)
+
+
+class _Window:
+    """Holds a session back that was sent a moment ago: one that grows is not sent with every word.
+
+    Args:
+        most: sessions that are remembered.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._sent: dict[str, float] = {}
+
+    def admits(self, session: str) -> bool:
+        """Whether it is to be sent now; else a later look has it."""
+        now = time.monotonic()
+        while self._sent and now - next(iter(self._sent.values())) >= _WINDOW:
+            del self._sent[next(iter(self._sent))]
+        if session in self._sent:
+            return False
+        if len(self._sent) < self._most:
+            self._sent[session] = now
+        return True
+
+
+class _Beat:
+    """Looks now and then whether the server is well."""
+
+    def __init__(self, settings: Settings, sender: "Sender") -> None:
+        self._every = settings.session_sync_health_check_interval_ms / 1000
+        self._sender = sender
+        self._next = time.monotonic()
+        self._well = True
+
+    def check(self) -> None:
+        """Check, if it is time; who was well and is not, and the other way round, is told of."""
+        if not self._every or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + self._every
+        health = self._sender.health()
+        if health.ok != self._well:
+            _say("the server is well again" if health.ok else f"the server is not well: {health.wrong}")
+        self._well = health.ok
+
+
+@contextlib.contextmanager
+def _stopping(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` when the process is told to end: the request under way is finished first."""
+    names = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(name, lambda *_: stop.set()) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+@commands.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="An object, for programs.")] = False) -> None:
+    """How far the server knows what is recorded, what is pending, and whether it is well."""
+    root = paths.data_root()
+    settings = load(root)
+    url = settings.session_api_url
+    path = os.path.join(root, FILE)
+    with (
+        contextlib.closing(State(path if os.path.exists(path) else MEMORY, url)) as state,
+        contextlib.closing(open_current()) as db,
+    ):
+        standing, aside = state.standing(), state.set_aside()
+        waiting = count_pending(db, state)
+        events = db.execute("SELECT ifnull(sum(lines), 0) FROM log_files").get
+    waiting["events"] = events - (standing.position.lines if standing.position else 0)
+    health = _health(settings)
+    if as_json:
+        print_json(
+            {
+                "url": url or None,
+                "enabled": settings.session_sync_enabled,
+                "position": standing.position and standing.position._asdict(),
+                "pending": waiting,
+                "last_success": standing.succeeded_at,
+                "last_error": standing.failed_at and {"at": standing.failed_at, "message": standing.failure},
+                "set_aside": [dict(zip(("status", "kind", "rows", "reason"), one, strict=True)) for one in aside],
+                "health": health and health._asdict(),
+            }
+        )
+        return
+    at = standing.position
+    lines = [
+        ("server", url or "none: `clankers config set SESSION_API_URL https://...`"),
+        ("enabled", "yes" if settings.session_sync_enabled else "no, by SESSION_SYNC_ENABLED"),
+        (
+            "position",
+            f"{at.file}, byte {at.offset:,}; {counted(at.lines, 'event')}"
+            if at
+            else "nothing is acknowledged as a whole yet",
+        ),
+        (
+            "pending",
+            ", ".join(counted(n, kind[:-1]) for kind, n in waiting.items()) if waiting["sessions"] else "nothing",
+        ),
+        ("last success", local_time(standing.succeeded_at) or "never"),
+        ("last error", f"{local_time(standing.failed_at)}: {standing.failure}" if standing.failed_at else "none"),
+        *(("set aside", f"{counted(n, kind[:-1])}, status {code}: {why}") for code, kind, n, why in aside),
+    ]
+    if health:
+        lines.append(("health", f"ok ({health.ms} ms)" if health.ok else f"not well: {health.wrong}"))
+    for name, value in lines:
+        typer.echo(f"{name:14}{clean(value)}")
+
+
+def _health(settings: Settings) -> "Health | None":
+    """Of the server, asked now; None where there is none to ask."""
+    try:
+        settings.check()
+    except ClankersError:
+        return None
+    from clankers.sync.sending import Sender
+
+    with contextlib.closing(Sender(settings, threading.Event(), _debug)) as sender:
+        return sender.health()
+
+
+@commands.command()
+def reset() -> None:
+    """Forget what the server knows: the next `clankers sync` sends everything again, also what was set aside."""
+    root = paths.data_root()
+    path = os.path.join(root, FILE)
+    url = load(root).session_api_url
+    with NamedLock(os.path.join(root, "sync.lock"), "sync reset", "what is new is being sent"):
+        if os.path.exists(path):
+            with contextlib.closing(State(path, url)) as state:
+                state.reset()
+    typer.echo(f"Forgotten what {url or 'a server'} knows; the next `clankers sync` sends everything")
+
+
+def _debug(line: str) -> None:
+    print(f"[Session Sync] {clean(line)}", file=sys.stderr, flush=True)
+
+
+def _say(what: str) -> None:
+    print(f"clankers: {clean(what)}", file=sys.stderr, flush=True)
