@@ -125,13 +125,12 @@ class Rows:
     def rows(self, id: str) -> Iterator[Row]:
         """The rows of the session `id`: its messages in their order, each with its pieces and calls; then the rest."""
         db: Any = self._db
-        mode = db.execute(_MODE, (id,)).get
         failures: dict[str, Any] = {message: error for message, *error in db.execute(_FAILURES, (id,))}
+        prompt = None
         # By id, for a statement that stays open while something is sent would keep the database's WAL from its end.
-        for (message,) in db.execute(
-            "SELECT id FROM messages WHERE session_id = ? ORDER BY created_at, id", (id,)
-        ).fetchall():
-            yield from self._message(id, message, mode, failures.get(message, _NO_FAILURE))
+        for message, is_prompt in db.execute(_MESSAGES, (id,)).fetchall():
+            yield from self._message(id, message, prompt, failures.get(message, _NO_FAILURE))
+            prompt = message if is_prompt else prompt
         for (tool,) in db.execute(_LOOSE_TOOLS, (id,)).fetchall():
             if found := db.execute(_TOOL.format("t.id = ?1"), (tool,)).fetchone():
                 yield self._row("tools", *_tool(*found))
@@ -150,13 +149,13 @@ class Rows:
         return found is not None
 
     def _message(
-        self, session: str, id: str, mode: str | None, failure: tuple[str | None, str | None]
+        self, session: str, id: str, prompt: str | None, failure: tuple[str | None, str | None]
     ) -> Iterator[Row]:
         db: Any = self._db
         found: Any = db.execute(_MESSAGE, (id, session)).fetchone()
         if found is None:  # taken away meanwhile: the next look tells of it
             return
-        message, more = _said(found, mode, failure)
+        message, more = _said(found, prompt, failure)
         yield self._row("messages", id, message, more)
         tools: dict[str, Any] = {t[0]: t for t in db.execute(_TOOL.format("t.message_id = ?1"), (id,)).fetchall()}
         for part in db.execute(_PARTS, (id,)).fetchall():
@@ -188,7 +187,9 @@ SELECT s.id, s.client_version, p.id, s.project_path, s.created_at, s.title, s.up
   s.deleted_at, p.name, p.vcs, {", ".join("s." + name for name in _TOTALS)}
 FROM sessions AS s LEFT JOIN projects AS p ON p.path = s.project_path WHERE s.id = ?
 """
-_MODE = "SELECT permission_mode FROM sessions WHERE id = ?"
+_MESSAGES = """
+SELECT id, role = 'user' AND NOT synthetic FROM messages WHERE session_id = ? ORDER BY created_at, id
+"""
 _FAILURES = """
 SELECT message_id, error_type, error_message FROM session_errors
 WHERE session_id = ? AND message_id IS NOT NULL AND NOT will_retry ORDER BY created_at, id
@@ -247,17 +248,20 @@ def _session(*row: Any) -> tuple[Session, SessionMore, str | None, str | None]:
     return Session(id, told_version, project or directory, directory, created, title, updated), more, name, vcs
 
 
-def _said(row: Any, mode: str | None, failure: Any) -> tuple[Message, MessageMore]:
-    """A row of `_MESSAGE`. OpenCode's mode is its agent; Claude Code's is that of its permissions."""
+def _said(row: Any, prompt: str | None, failure: Any) -> tuple[Message, MessageMore]:
+    """A row of `_MESSAGE`. An answer of which the client does not say what it answers, answers the `prompt` before."""
     id, role, created, parent, agent, provider, model, completed, cost, *counts = row[:14]
     told_role, has_role = _text(role)
+    told_parent = prompt if parent is None and role == "assistant" else parent
+    has_parent = UNSET if told_parent == parent else None
     told_created, has_created = _time(created)
-    said: list[Any] = [id, told_role, told_created, parent, mode or agent, agent, provider, model, completed, cost]
+    said: list[Any] = [id, told_role, told_created, told_parent, agent, agent, provider, model, completed, cost]
     message = Message(*said, *counts)
     message.finish_reason = row[14]
     message.error_name, message.error_message = failure
     hour, searches, context, source, synthetic, deleted = row[15:]
-    return message, MessageMore(has_role, has_created, hour, searches, context, source, bool(synthetic), deleted)
+    told: list[Any] = [has_role, has_created, has_parent, hour, searches, context, source, bool(synthetic), deleted]
+    return message, MessageMore(*told)
 
 
 def _called(part: str, data: str | None) -> str:

@@ -66,6 +66,7 @@ class MessageMore(_Wire):
 
     role: Text = UNSET
     created_at: Time = UNSET
+    parent_id: Text = UNSET
     cache_write_1h_tokens: Count | None = None
     web_searches: Count | None = None
     price_context: str | None = None

@@ -150,7 +150,7 @@ def _message(one: wire.Message, more: wire.SessionMore | None, session: str, sou
         session,
         source,
         _or(extra.role, one.role),
-        one.parent_id,
+        _or(extra.parent_id, one.parent_id),
         one.model_id,
         one.provider_id,
         one.agent if more else one.agent or one.mode,
