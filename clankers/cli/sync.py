@@ -236,7 +236,8 @@ class _Beat:
 def _stopping(stop: threading.Event) -> Iterator[None]:
     """Set `stop` when the process is told to end: the request under way is finished first."""
     names = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(name, lambda *_: stop.set()) for name in names}
+    # By a thread: an event's lock may be held by what the signal has interrupted.
+    before = {name: signal.signal(name, lambda *_: threading.Thread(target=stop.set).start()) for name in names}
     try:
         yield
     finally:
