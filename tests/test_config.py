@@ -338,6 +338,8 @@ def test_set_makes_a_file_for_its_owner_alone(root: Path, file: Path) -> None:
     finally:
         os.umask(before)
     assert done == (EX_OK, f"SESSION_API_URL is set: {file}\n", "")
+    if sys.platform != "win32":
+        assert file.stat().st_mode & 0o777 == 0o600
     assert config(root, "set", "SESSION_API_KEY", stdin=f" {KEY}\n").code == EX_OK
     assert config(root, "set", "SESSION_SYNC_SCRUB", "off").code == EX_OK
     assert config(root, "set", "SESSION_SYNC_BATCH_SIZE", "50").code == EX_OK
