@@ -489,6 +489,12 @@ def test_every_part_has_help(root: Path) -> None:
     assert not root.exists()
 
 
+def test_names_are_completed(root: Path) -> None:
+    words = {"COMP_WORDS": "clankers config get SESSION_API_", "COMP_CWORD": "3"}
+    done = call(root, _CLANKERS_COMPLETE="complete_bash", **words)
+    assert done.out.split() == ["SESSION_API_KEY", "SESSION_API_URL"]
+
+
 def test_the_readme_has_every_setting_with_its_default() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(SESSION_\w+)` \| ([^|]*?) ?\|", readme, re.MULTILINE))
