@@ -79,20 +79,26 @@ class Server:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._over = False
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     def bodies(self) -> list[bytes]:
         return [request.body for request in self.requests]
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        """Nobody is there any more for new connections."""
+        self._over = True
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), PATIENCE):
+            self._thread.join(PATIENCE)  # it was waiting for this one
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
+        with self._listener:
             while True:
                 connection, _ = self._listener.accept()
+                if self._over:
+                    connection.close()
+                    return
                 self.connections += 1
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 

@@ -338,6 +338,8 @@ def test_set_makes_a_file_for_its_owner_alone(root: Path, file: Path) -> None:
     finally:
         os.umask(before)
     assert done == (EX_OK, f"SESSION_API_URL is set: {file}\n", "")
+    if sys.platform != "win32":
+        assert file.stat().st_mode & 0o777 == 0o600
     assert config(root, "set", "SESSION_API_KEY", stdin=f" {KEY}\n").code == EX_OK
     assert config(root, "set", "SESSION_SYNC_SCRUB", "off").code == EX_OK
     assert config(root, "set", "SESSION_SYNC_BATCH_SIZE", "50").code == EX_OK
@@ -485,6 +487,12 @@ def test_every_part_has_help(root: Path) -> None:
         assert done.code == EX_OK
         assert f"clankers config {' '.join(args)}".strip() in done.out
     assert not root.exists()
+
+
+def test_names_are_completed(root: Path) -> None:
+    words = {"COMP_WORDS": "clankers config get SESSION_API_", "COMP_CWORD": "3"}
+    done = call(root, _CLANKERS_COMPLETE="complete_bash", **words)
+    assert done.out.split() == ["SESSION_API_KEY", "SESSION_API_URL"]
 
 
 def test_the_readme_has_every_setting_with_its_default() -> None:

@@ -167,6 +167,26 @@ def test_no_acknowledgement_is_tried_again(act: Act, why: str) -> None:
     assert why in said[0]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}',
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"ok"\r\n6\r\n:true}\r\n0\r\n\r\n',
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+    ],
+)
+def test_an_answer_that_is_cut_anywhere_is_none(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESSION_SYNC_RETRY_ATTEMPTS", "0")
+    with serving(*[raw(answer[:n]) for n in range(len(answer) + 1)]) as server, sender(server.url) as one:
+        for _ in range(len(answer)):
+            with pytest.raises(UnavailableError):
+                one.send(BODY)
+        one.send(BODY)
+    assert len(server.requests) == len(answer) + 1
+
+
 def test_retries_are_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESSION_SYNC_RETRY_ATTEMPTS", "2")
     error, server = not_sent(UnavailableError, *[plain(503, b'{"error": "back soon"}')] * 9)
@@ -296,7 +316,7 @@ def test_a_body_that_is_refused_while_it_is_sent_is_refused() -> None:
 
 
 class Early:
-    """Reads one byte of each request."""
+    """Reads one byte of one request."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -310,14 +330,10 @@ class Early:
         self._listener.close()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                one, _ = self._listener.accept()
-            except OSError:
-                return
-            with one:
-                one.recv(1)
-                one.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        one, _ = self._listener.accept()
+        with one:
+            one.recv(1)
+            one.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 @pytest.fixture

@@ -25,7 +25,10 @@ from clankers.settings import (
     unknown,
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The setting, such as SESSION_API_URL.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="The setting, such as SESSION_API_URL.", autocompletion=lambda: list(KNOWN)),
+]
 
 commands = typer.Typer(
     no_args_is_help=True,

@@ -165,7 +165,7 @@ class Sender:
         ]
 
     def _enough(self, state: RetryCallState) -> bool:
-        return self._stop.is_set() or _failure(state).wait > PATIENCE or self._last(state)
+        return _failure(state).wait > PATIENCE or self._last(state)
 
     def _wait(self, state: RetryCallState) -> float:
         return max(self._backoff(state), _failure(state).wait)
