@@ -82,7 +82,8 @@ class SessionFiles:
             TranscriptError: a file is not to be read; the session's other files were taken in all the same.
         """
         new = self.append_new(log, budget)
-        log.sync()
+        if new:
+            log.sync()
         self.settle()
         if self.failure:
             raise self.failure
