@@ -3,6 +3,7 @@
 A session is a row of turns, each a capture played again. Several sessions of both harnesses are at work at once.
 """
 
+import os
 import random
 import re
 import sys
@@ -101,11 +102,15 @@ def _uuid7(ms: int, rng: random.Random) -> str:
 
 
 def make_transcripts(projects: Path, megabytes: int) -> list[Path]:
-    """Transcripts of that size (10^6 bytes) as Claude Code keeps them below `projects`; returns them, sorted."""
+    """Transcripts of that size (10^6 bytes) as Claude Code keeps them below `projects`; returns them, sorted.
+
+    The files are as old as what they say: of sessions of the past.
+    """
     rng = random.Random(SEED)
     clock = [BEGIN]
     written = 0
     paths = set()
+    changed = {}
     for session in sessions(rng, clock, claude_code()):
         clock[0] += DAY // 100
         for line in session:
@@ -124,8 +129,11 @@ def make_transcripts(projects: Path, megabytes: int) -> list[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab") as file:
                 written += file.write(payload)
+            changed[path] = clock[0] * 10**6
         if written >= megabytes * 10**6:
             break
+    for path, ns in changed.items():
+        os.utime(path, ns=(ns, ns))
     return sorted(paths)
 
 

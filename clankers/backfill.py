@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from clankers import envelope, recorded, tombstones, transcripts
+from clankers.intake import Intake
 from clankers.log import Log
 from clankers.opencode_store import SOURCE as OPENCODE
 from clankers.opencode_store import Record, Session, StoreBusyError, StoreError
@@ -27,11 +28,11 @@ class Past(NamedTuple):
 
     Attributes:
         created: when (RFC 3339, UTC); empty where nothing says it: then it counts as new.
-        take_in: appends to a log what is new, and counts it; what cannot be read it raises, once the rest is there.
+        take_in: appends what is new, and counts it; what cannot be read it raises, once the rest is there.
     """
 
     created: str
-    take_in: Callable[[Log, "Imported"], None]
+    take_in: Callable[[Intake, "Imported"], None]
 
 
 @dataclass
@@ -62,21 +63,23 @@ def backfill(
     """
     done = Imported()
     since = "" if days is None else envelope.stamp(time.time_ns() - days * 86400 * 10**9)
-    for session in past:
-        if progress:
-            progress(1)
-        if session.created and session.created < since:
-            done.older += 1
-            continue
-        try:
-            session.take_in(log, done)
-        except (TranscriptError, StoreError) as e:
-            done.problems.append(str(e))
-            done.busy |= isinstance(e, StoreBusyError)
-        except OSError as e:
-            if e.errno in _NO_ROOM:  # it is the log that cannot be written
-                raise
-            done.problems.append(str(e))
+    with Intake(log) as intake:
+        for session in past:
+            if progress:
+                progress(1)
+            if session.created and session.created < since:
+                done.older += 1
+                continue
+            try:
+                session.take_in(intake, done)
+            except (TranscriptError, StoreError) as e:
+                done.problems.append(str(e))
+                done.busy |= isinstance(e, StoreBusyError)
+            except OSError as e:
+                if e.errno in _NO_ROOM:  # it is the log that cannot be written
+                    raise
+                done.problems.append(str(e))
+            intake.settle_if_much()
     return done
 
 
@@ -86,10 +89,9 @@ def claude_code(root: str, files: Iterable[tuple[str, str]], *, afresh: bool) ->
     forgotten = tombstones.forgotten(root)
     for session, path in files:
 
-        def take_in(log: Log, done: Imported, session: str = session, path: str = path) -> None:
+        def take_in(intake: Intake, done: Imported, session: str = session, path: str = path) -> None:
             is_new = session not in known
-            new = transcripts.take_in(log, session, path, is_new=is_new, afresh=afresh, forgotten=forgotten)
-            done.add(new)
+            done.add(intake.take_in(session, path, is_new=is_new, afresh=afresh, forgotten=forgotten))
 
         try:
             created = transcripts.created(path)
@@ -112,13 +114,13 @@ def opencode(root: str, sessions: Iterable[Session], *, afresh: bool = False) ->
         if session.id in forgotten:
             continue
 
-        def take_in(log: Log, done: Imported, records: Iterator[Record] = session.records) -> None:
-            _append_new(log, records, seen, done)
+        def take_in(intake: Intake, done: Imported, records: Iterator[Record] = session.records) -> None:
+            _append_new(intake, records, seen, done)
 
         yield Past("" if session.created is None else envelope.stamp(session.created * 10**6), take_in)
 
 
-def _append_new(log: Log, records: Iterator[Record], seen: set[int], done: Imported) -> None:
+def _append_new(intake: Intake, records: Iterator[Record], seen: set[int], done: Imported) -> None:
     new = 0
     batch: list[bytes] = []
     size, now = 0, time.time_ns()
@@ -131,11 +133,10 @@ def _append_new(log: Log, records: Iterator[Record], seen: set[int], done: Impor
             size += len(payload)
             new += 1
             if size >= _CHUNK:
-                log.write(envelope.day_of(now), batch)
+                intake.write(envelope.day_of(now), batch)
                 batch, size, now = [], 0, time.time_ns()
     finally:  # what comes behind a record that cannot be read is lost to us, what came before it is not
-        log.write(envelope.day_of(now), batch)
-        log.sync()
+        intake.write(envelope.day_of(now), batch)
         done.add(new)
 
 

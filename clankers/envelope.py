@@ -18,6 +18,11 @@ HEAD = b'{"v":1,"id":'  # how every line of ours begins: a reader finds a line b
 CRC_KEY = b',"crc":"'
 CRC_TAIL = len(CRC_KEY) + 8 + len(b'"}')  # bytes from the CRC's key to the end of the line
 
+_MOST = 100
+_abouts: dict[
+    tuple[int, str, str, str], bytes
+] = {}  # what stands between id and payload, alike in many lines of a batch
+
 INFO = "info"
 WARN = "warn"
 ERROR = "error"
@@ -62,15 +67,21 @@ def line(
         now_ns: the time of the append, in nanoseconds since the epoch; else the clock's.
     """
     now = time.time_ns() if now_ns is None else now_ns
-    body = b'%s%s,"ts":"%s","level":"%s","source":%s,"type":%s,"payload":%s' % (
-        HEAD,
-        quote(uuid7(now) if id is None else id),
-        stamp(now).encode("ascii"),
-        level.encode("ascii"),
-        quote(source),
-        quote(kind),
-        payload.replace(b"\n", b" "),
-    )
+    key = (now, level, source, kind)
+    about = _abouts.get(key)
+    if about is None:
+        if len(_abouts) >= _MOST:
+            _abouts.clear()
+        at = stamp(now).encode("ascii")
+        about = b',"ts":"%s","level":"%s","source":%s,"type":%s' % (
+            at,
+            level.encode("ascii"),
+            quote(source),
+            quote(kind),
+        )
+        _abouts[key] = about
+    name = quote(uuid7(now) if id is None else id)
+    body = b'%s%s%s,"payload":%s' % (HEAD, name, about, payload.replace(b"\n", b" "))
     return b'%s%s%08x"}\n' % (body, CRC_KEY, crc32(body))
 
 

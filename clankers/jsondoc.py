@@ -84,9 +84,15 @@ def parse(raw: bytes) -> Any:
         raise NotJSONError(_why(text)) from None
     if end != len(text):
         raise NotJSONError(f"more than one JSON document: the first ends at character {end}")
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+    if may_be_deep(raw) and _deeper_than(value, MAX_DEPTH):
         raise NotJSONError(f"nested deeper than {MAX_DEPTH} levels")
     return value
+
+
+def may_be_deep(raw: bytes) -> bool:
+    """Whether the document in `raw` has brackets enough to be nested deeper than `MAX_DEPTH`."""
+    # As `count` would tell, which looks at byte after byte and takes three times as long.
+    return 2 * len(raw) - len(raw.replace(b"[", b"")) - len(raw.replace(b"{", b"")) > MAX_DEPTH
 
 
 def _why(text: str) -> str:

@@ -42,8 +42,8 @@ def level_of(kind: str, document: Any) -> str:
         return level
     if kind.startswith(("message.", "session.status")):
         return _opencode_level(_at(document, "properties"))
-    if kind.startswith("transcript."):
-        return _transcript_level(document)
+    if kind.startswith("transcript.") and isinstance(document, dict):
+        return transcript_level(document)
     if kind in ("storage.message", "db.message"):
         return _opencode_level({"info": _stored(kind, document)})
     if kind in ("storage.part", "db.part"):
@@ -68,14 +68,18 @@ def _opencode_level(properties: Any) -> str:
     return WARN if stopped not in (b"0", 0) or _at(properties, "part", "tool") == "invalid" else INFO
 
 
-def _transcript_level(line: Any) -> str:
-    if _at(line, "isApiErrorMessage") is True:
+def transcript_level(line: dict[str, Any]) -> str:
+    """The same for a line of a transcript of Claude Code."""
+    if line.get("isApiErrorMessage") is True:
         return ERROR
-    if _at(line, "subtype") == "api_error":
+    if line.get("subtype") == "api_error":
         return WARN
-    content = _at(line, "message", "content")
-    if isinstance(content, list) and any(_at(block, "is_error") is True for block in content):
-        return WARN
+    message = line.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, list):
+        for block in content:
+            if isinstance(block, dict) and block.get("is_error") is True:
+                return WARN
     return INFO
 
 

@@ -1,8 +1,8 @@
 """Writing the log: one file for each UTC day, appended to, never changed. Imported on the append path.
 
-Many processes write at once without a lock: each line is one `write(2)` to a file opened `O_APPEND`, which the kernel
-neither splits nor interleaves. A writer that died in the middle leaves a line without its newline; whoever writes next
-puts a newline first, so that the damage stays on a line of its own.
+Many processes write at once without a lock: a line, or several whole ones, is one `write(2)` to a file opened
+`O_APPEND`, which the kernel neither splits nor interleaves. A writer that died in the middle leaves a line without its
+newline; whoever writes next puts a newline first, so that the damage stays on a line of its own.
 """
 
 from __future__ import annotations  # typing is a third of what a hook would import
@@ -14,6 +14,7 @@ from clankers.paths import make_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
 _FLAGS = (
@@ -21,6 +22,7 @@ _FLAGS = (
 )
 FSYNC_ENV = "CLANKERS_FSYNC"
 ON, OFF = "on", "off"
+_GROUP = 64 << 10  # bytes of lines in one write, unless one is longer
 _TRIES = 3  # whole-line writes before a disk that takes only parts of lines counts as full
 
 
@@ -73,19 +75,30 @@ class Log:
         if end and _last_byte(self._fd, end) != b"\n":
             # The tail of a writer that died, or that is still writing: then this makes an empty line; readers skip it.
             os.write(self._fd, b"\n")
-        for text in lines:
-            self._unsynced = True
-            for _ in range(_TRIES):
-                done = os.write(self._fd, text)
-                if done == len(text):
-                    break
-                # A short write (a signal, a full disk): another writer may already stand behind it, so the rest must
-                # not follow. The piece becomes a torn line of its own, and the line is written again, whole.
+        self._unsynced = True
+        for group in _groups(lines):
+            self._append(group)
+
+    def _append(self, text: bytes) -> None:
+        """Append whole lines."""
+        tries = 0
+        while True:
+            done = os.write(self._fd, text)
+            if done == len(text):
+                return
+            # A short write (a signal, a full disk): another writer may already stand behind it, so the rest of a line
+            # must not follow. The piece becomes a torn line of its own, and the line is written again, whole.
+            whole = text.rfind(b"\n", 0, done) + 1
+            if done > whole:
                 os.write(self._fd, b"\n")
-                if done == len(text) - 1:
-                    break  # it lacked nothing else
-            else:
-                raise OSError(28, "the disk takes only parts of a line", file_name(day))
+                if text[done : done + 1] == b"\n":
+                    whole = done + 1  # it lacked nothing else
+            text = text[whole:]
+            if not text:
+                return
+            tries = 0 if whole else tries + 1
+            if tries == _TRIES:
+                raise OSError(28, "the disk takes only parts of a line", file_name(self._day))
 
     def sync(self) -> None:
         """Bring what was written to the disk."""
@@ -125,6 +138,20 @@ class Log:
             make_private(self.root)
             self._fd = os.open(path, _FLAGS | os.O_CREAT, 0o600)
         self._day = day
+
+
+def _groups(lines: list[bytes]) -> Iterator[bytes]:
+    """`lines`, as many at a time as make a write worth its while."""
+    group: list[bytes] = []
+    size = 0
+    for text in lines:
+        if size + len(text) > _GROUP and group:
+            yield b"".join(group)
+            group, size = [], 0
+        group.append(text)
+        size += len(text)
+    if group:
+        yield b"".join(group)
 
 
 def _last_byte(fd: int, end: int) -> bytes:

@@ -20,7 +20,7 @@ from clankers import envelope, jsondoc, kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from typing import Any
 
     from clankers.cursor import Cursor
@@ -36,6 +36,7 @@ LEFT_OUT = frozenset({"api-request", "api-request-shape", "api-request-blob"})
 LEFT_OUT_ATTACHMENTS = frozenset({"prompt_snapshot"})
 
 _CHUNK = 4 << 20  # bytes
+_LOOK = 16 << 10  # bytes
 _MAX_LINE = 256 << 20  # bytes
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -51,16 +52,27 @@ class SessionFiles:
         taken: bytes of transcript that `take_in` took in.
         is_new: the log holds no record of the session.
         forgotten: the sessions whose past is not to come back; None: the log is to be asked.
+        parse: what is looked at of a line; as `jsondoc.parse`.
+        failure: of `append_new`: why a file is not to be read.
     """
 
     def __init__(
-        self, session: str, cursor: Cursor, *, is_new: bool = False, forgotten: Container[str] | None = None
+        self,
+        session: str,
+        cursor: Cursor,
+        *,
+        is_new: bool = False,
+        forgotten: Collection[str] | None = None,
+        parse: Callable[[bytes], Any] = jsondoc.parse,
     ) -> None:
         self.session = session
         self.cursor = cursor
         self.is_new = is_new
         self.forgotten = forgotten
+        self.parse = parse
         self.taken = 0
+        self.failure: TranscriptError | None = None
+        self._ahead = False
 
     def take_in(self, log: Log, budget: int | None) -> int:
         """Append the lines that are new, up to about `budget` bytes of them; returns how many records that made.
@@ -69,27 +81,39 @@ class SessionFiles:
             OSError: a file cannot be read or written.
             TranscriptError: a file is not to be read; the session's other files were taken in all the same.
         """
+        new = self.append_new(log, budget)
+        if new:
+            log.sync()
+        self.settle()
+        if self.failure:
+            raise self.failure
+        return new
+
+    def append_new(self, log: Log, budget: int | None) -> int:
+        """The first half of `take_in`: the lines that are new are in the log, but not on the disk yet.
+
+        Raises:
+            OSError: a file cannot be read or written.
+        """
         cursor = self.cursor
-        names = [name for name in self._names() if self._size(name) != cursor.offsets.get(name, 0)]
-        metas = self._new_metas()
+        listing = self._listing()
+        names = [name for name in self._names(listing) if self._size(name) != cursor.offsets.get(name, 0)]
+        metas = self._new_metas(listing)
         seen: set[str] = set()
         if not names and not metas:
-            cursor.known, cursor.busy = True, False
-            cursor.save()
             return 0
         since = today = envelope.day_of(time.time_ns())
-        if cursor.busy or not cursor.known:
+        if (cursor.busy or not cursor.known) and not self.is_new:
             since = cursor.since or self._born()
             seen = self._recorded(log.root, since)
-        if not cursor.known:
-            self.pass_over(self._forgotten(log.root))
-            metas = self._new_metas()
+        if not cursor.known and (forgotten := self._forgotten(log.root)):
+            self.pass_over(forgotten)
+            metas = self._new_metas(listing)
         # What is recorded may be of earlier days: who comes after a kill has to look there, too.
         cursor.since = since if cursor.busy or seen else today
         cursor.known = cursor.busy = True
         cursor.save()
         new = sum(self._take_in_metas(log, metas, seen))
-        failure: TranscriptError | None = None
         for name in names:
             try:
                 if self._rewritten(name):  # then the ids of its lines tell what is new
@@ -99,26 +123,32 @@ class SessionFiles:
                     self.pass_over(self._forgotten(log.root), [name])
                 new += self._take_in_file(log, name, seen, budget)
             except TranscriptError as e:
-                failure = failure or e
-        log.sync()  # before the cursor says that it was read: what a failing disk lost is then read again
+                self.failure = self.failure or e
         # Where the budget ended, what is recorded already may still lie ahead: the next look compares again.
-        cursor.busy = bool(seen) and budget is not None and self.taken >= budget
-        cursor.save()
-        if failure:
-            raise failure
+        self._ahead = bool(seen) and budget is not None and self.taken >= budget
         return new
 
-    def pass_over(self, forgotten: Container[str], names: list[str] | None = None) -> None:
+    def settle(self) -> None:
+        """Let the cursor say how far was read: once the log is synced, for what a disk lost is to be read again.
+
+        Raises:
+            OSError: the cursor cannot be written.
+        """
+        self.cursor.known, self.cursor.busy = True, self._ahead
+        self.cursor.save()
+
+    def pass_over(self, forgotten: Collection[str], names: list[str] | None = None) -> None:
         """Take what the session's files, or those of `names`, hold by now for read, where `forgotten` names whose."""
         cursor = self.cursor
         whole = self.session in forgotten
-        for name in self._names() if names is None else names:
+        listing = self._listing()
+        for name in self._names(listing) if names is None else names:
             if whole or name.removeprefix("agent-") in forgotten:
                 end = 0
                 for at, raw in self.lines(name, 0):
                     end = at + len(raw)
                 cursor.offsets[name] = end
-        for agent, _, version in self._new_metas():
+        for agent, _, version in self._new_metas(listing):
             if whole or agent in forgotten:
                 cursor.metas[agent] = version
         if whole:
@@ -127,7 +157,7 @@ class SessionFiles:
     def changed_at(self) -> float:
         """When the session's files last changed, in seconds since the epoch."""
         try:
-            return max(os.stat(self._path(name)).st_mtime for name in self._names())
+            return max(os.stat(self._path(name)).st_mtime for name in self._names(self._listing()))
         except OSError:
             return self.cursor.changed_at()
 
@@ -136,6 +166,7 @@ class SessionFiles:
         return _lines(self._path(name), offset)
 
     def _take_in_file(self, log: Log, name: str, seen: set[str], budget: int | None) -> int:
+        owner = f"{self.session}/{name.removeprefix('agent-')}" if name else self.session
         offsets = self.cursor.offsets
         new = 0
         batch: list[bytes] = []
@@ -144,7 +175,7 @@ class SessionFiles:
         for at, raw in self.lines(name, offsets.get(name, 0)):
             if budget is not None and self.taken >= budget:
                 break
-            if (record := self._record(name, at, raw, now)) and record[0] not in seen:
+            if (record := self._record(name, owner, at, raw, now)) and record[0] not in seen:
                 batch.append(record[1])
                 size += len(record[1])
                 new += 1
@@ -156,22 +187,20 @@ class SessionFiles:
         log.write(envelope.day_of(now), batch)
         return new
 
-    def _record(self, name: str, at: int, raw: bytes, now: int) -> tuple[str, bytes] | None:
+    def _record(self, name: str, owner: str, at: int, raw: bytes, now: int) -> tuple[str, bytes] | None:
         """The id and the log line of one line of a transcript; None for what is left out."""
-        owner = f"{self.session}/{name.removeprefix('agent-')}" if name else self.session
         text = jsondoc.trim(raw)
         if not text:
             return None
         crc = f"{crc32(text):08x}"
-        by_offset = f"{owner}@{at}#{crc}"
         try:
-            line, error = jsondoc.parse(text), "not a JSON object"
+            line, error = self.parse(text), "not a JSON object"
         except jsondoc.NotJSONError as e:
             line, error = None, str(e)
         if not isinstance(line, dict):
             payload = envelope.invalid(text, f"{self._path(name)} at byte {at}: {error}")
-            level = envelope.ERROR
-            return by_offset, envelope.line(SOURCE, envelope.INVALID, payload, level=level, id=by_offset, now_ns=now)
+            id, level = f"{owner}@{at}#{crc}", envelope.ERROR
+            return id, envelope.line(SOURCE, envelope.INVALID, payload, level=level, id=id, now_ns=now)
         kind = line.get("type")
         if isinstance(kind, str) and kind in LEFT_OUT:
             return None
@@ -181,9 +210,9 @@ class SessionFiles:
             if isinstance(what, str) and what in LEFT_OUT_ATTACHMENTS:
                 return None
         uuid = line.get("uuid")
-        id = f"{owner}:{uuid}#{crc}" if _is_name(uuid) else by_offset
+        id = f"{owner}:{uuid}#{crc}" if _is_name(uuid) else f"{owner}@{at}#{crc}"
         kind = KIND + (kind if isinstance(kind, str) and kind else kinds.UNKNOWN)[: kinds.MAX_KIND]
-        return id, envelope.line(SOURCE, kind, text, level=kinds.level_of(kind, line), id=id, now_ns=now)
+        return id, envelope.line(SOURCE, kind, text, level=kinds.transcript_level(line), id=id, now_ns=now)
 
     def _path(self, name: str) -> str:
         return self._subagents() + os.sep + name + ".jsonl" if name else self.cursor.path
@@ -191,8 +220,8 @@ class SessionFiles:
     def _subagents(self) -> str:
         return os.path.join(self.cursor.path.removesuffix(".jsonl"), "subagents")
 
-    def _names(self) -> list[str]:
-        return ["", *sorted(n.removesuffix(".jsonl") for n in self._listing() if n.endswith(".jsonl"))]
+    def _names(self, listing: list[str]) -> list[str]:
+        return ["", *sorted(n.removesuffix(".jsonl") for n in listing if n.endswith(".jsonl"))]
 
     def _listing(self) -> list[str]:
         try:
@@ -215,10 +244,10 @@ class SessionFiles:
             return False
         return self._size(name) < start or next(self.lines(name, start - 1), (0, b""))[1] != b"\n"
 
-    def _new_metas(self) -> list[tuple[str, bytes, str]]:
+    def _new_metas(self, listing: list[str]) -> list[tuple[str, bytes, str]]:
         """Subagents' .meta.json that are new or changed: agent id, content, version."""
         found = []
-        for n in sorted(self._listing()):
+        for n in sorted(listing):
             if not n.endswith(".meta.json"):
                 continue
             path = os.path.join(self._subagents(), n)
@@ -256,13 +285,11 @@ class SessionFiles:
 
     def _recorded(self, root: str, since: str) -> set[str]:
         """The ids of this session's records in the log, from the day `since` on."""
-        if self.is_new:
-            return set()
         from clankers import recorded  # which a hook seldom needs, nor the next
 
         return set(recorded.ids(root, self.session, since))
 
-    def _forgotten(self, root: str) -> Container[str]:
+    def _forgotten(self, root: str) -> Collection[str]:
         """The sessions whose past is not to come back; a tombstone cannot be older than its session."""
         if self.forgotten is not None:
             return self.forgotten
@@ -283,12 +310,17 @@ def _is_name(uuid: Any) -> bool:
     return (
         isinstance(uuid, str)
         and 0 < len(uuid) <= 128
-        and jsondoc.quote(uuid) == b'"%s"' % uuid.encode("utf-8", "replace")
+        and uuid.isascii()
+        and uuid.isprintable()
+        and '"' not in uuid
+        and "\\" not in uuid
     )
 
 
-def _lines(path: str, offset: int) -> Iterator[tuple[int, bytes]]:
+def _lines(path: str, offset: int, first: int | None = None) -> Iterator[tuple[int, bytes]]:
     """The whole lines of a file from `offset` on, each with its own offset; a last line without newline is left.
+
+    With `first` only so many bytes are read at once in the beginning: who asks for a line or two.
 
     Raises:
         TranscriptError: it is no regular file, or has no end of a line in sight.
@@ -304,7 +336,9 @@ def _lines(path: str, offset: int) -> Iterator[tuple[int, bytes]]:
             raise TranscriptError(f"{path!r} is not a regular file")
         os.lseek(fd, offset, os.SEEK_SET)
         rest = b""
-        while chunk := os.read(fd, _CHUNK):
+        size = first or _CHUNK
+        while chunk := os.read(fd, size):
+            size = _CHUNK
             *whole, rest = (rest + chunk).split(b"\n")
             for text in whole:
                 yield offset, text + b"\n"
@@ -317,7 +351,7 @@ def _lines(path: str, offset: int) -> Iterator[tuple[int, bytes]]:
 
 def first_time(path: str) -> str:
     """The first time that the transcript at `path` says; empty where it says none."""
-    for _, raw in _lines(path, 0):
+    for _, raw in _lines(path, 0, _LOOK):
         _, key, rest = raw.partition(b'"timestamp":"')
         time, end, _ = rest[:40].partition(b'"')
         if key and end and time[:10].replace(b"-", b"").isdigit():

@@ -19,7 +19,7 @@ from clankers.session_files import SessionFiles, TranscriptError, first_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection, Container
     from typing import Any
 
     from clankers.log import Log
@@ -30,7 +30,7 @@ _LONG_PATIENCE = 5.0  # seconds to wait for a hook that takes in a transcript
 _POLL = 0.002  # seconds
 _LOOK_BACK = 64 << 10  # bytes of what was read already in which a Stop hook looks for the answer
 _SETTLED = 60.0  # seconds after its last change that an ended session's files are taken to be complete
-_FORGOTTEN = 86400.0  # the same for a session that never said it ended
+FORGOTTEN = 86400.0  # the same for a session that never said it ended
 _SWEEP = 64  # other sessions that one hook looks at
 
 
@@ -57,7 +57,7 @@ def after_hooks(log: Log, hooks: list[Any]) -> None:
 
 
 def _after_hook(log: Log, session: str, hook: dict[str, Any]) -> None:
-    path = _checked(session, hook["transcript_path"])
+    path = checked(session, hook["transcript_path"])
     with Cursor(log.root, session, patience=_PATIENCE) as cursor:
         if cursor.locked:
             event = hook.get("hook_event_name")
@@ -70,44 +70,7 @@ def _after_hook(log: Log, session: str, hook: dict[str, Any]) -> None:
             files.take_in(log, HOOK_BYTES)
 
 
-def take_in(
-    log: Log,
-    session: str,
-    path: str,
-    *,
-    is_new: bool = False,
-    afresh: bool = False,
-    forgotten: Container[str] | None = None,
-) -> int:
-    """Take in all that is new in the transcript of `session` at `path` and in its subagents'; returns the new records.
-
-    Args:
-        log: where to.
-        session: its id.
-        path: of its transcript.
-        is_new: the caller knows that the log holds no record of it, which saves looking.
-        afresh: read from the first byte, however far the cursor says that the files were read.
-        forgotten: the sessions whose past is not to come back, where the caller knows them.
-
-    Raises:
-        OSError: a file cannot be read or written.
-        TranscriptError: it is not a transcript of that session.
-    """
-    path = _checked(session, path)
-    with Cursor(log.root, session, patience=_PATIENCE) as cursor:
-        if not cursor.locked:
-            return 0  # a hook is at work on it and takes it in
-        is_new = is_new and not cursor.known and not cursor.busy  # nor has a hook come before us
-        if afresh:
-            cursor.forget()
-        cursor.move_to(path)
-        files = SessionFiles(session, cursor, is_new=is_new, forgotten=() if afresh else forgotten)
-        if time.time() - files.changed_at() < _FORGOTTEN:
-            cursor.open()  # it may still be going on
-        return files.take_in(log, None)
-
-
-def pass_over(root: str, session: str, forgotten: Container[str]) -> bool:
+def pass_over(root: str, session: str, forgotten: Collection[str]) -> bool:
     """Take what the files of `session` hold by now for read, where `forgotten` names it; else its subagents' there.
 
     Returns:
@@ -164,10 +127,10 @@ def sweep(log: Log, *, limit: int | None = None, budget: int | None = None, but:
                 if cursor.locked:
                     files = SessionFiles(session, cursor)
                     try:
-                        new += files.take_in(log, budget) if cursor.path and _checked(session, cursor.path) else 0
+                        new += files.take_in(log, budget) if cursor.path and checked(session, cursor.path) else 0
                     finally:
                         budget = None if budget is None else budget - files.taken
-                        if time.time() - files.changed_at() > (_SETTLED if cursor.ended else _FORGOTTEN):
+                        if time.time() - files.changed_at() > (_SETTLED if cursor.ended else FORGOTTEN):
                             cursor.close()
         except (TranscriptError, OSError) as e:
             failure = failure or e
@@ -176,7 +139,7 @@ def sweep(log: Log, *, limit: int | None = None, budget: int | None = None, but:
     return new
 
 
-def _checked(session: str, path: Any) -> str:
+def checked(session: str, path: Any) -> str:
     """`path`, if it has the shape of a transcript of `session`: `.../projects/<project>/<session>.jsonl`.
 
     Raises:

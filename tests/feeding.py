@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from clankers import envelope, jsondoc, kinds, transcripts
+from clankers.intake import Intake
 from clankers.log import Log
 from projector.rebuild import update
 
@@ -85,6 +86,12 @@ def feed_hooks(name: str, root: Path, home: Path) -> None:
         transcripts.sweep(log)
 
 
+def take_in(log: Log, session: str, path: str, *, afresh: bool = False) -> int:
+    """All that is new in one session's transcripts, as `clankers backfill` takes it in."""
+    with Intake(log) as intake:
+        return intake.take_in(session, path, afresh=afresh)
+
+
 def feed_transcripts(name: str, root: Path, home: Path) -> None:
     """The final transcripts alone, as if the hooks had never run."""
     recording = Recording(name, home)
@@ -92,7 +99,7 @@ def feed_transcripts(name: str, root: Path, home: Path) -> None:
     with Log(str(root)) as log:
         for path in sorted(recording.files):
             if path.parent.parent.name == "projects" and path.suffix == ".jsonl":
-                transcripts.take_in(log, path.stem, str(path))
+                take_in(log, path.stem, str(path))
 
 
 def opencode_records(name: str) -> list[Record]:

@@ -18,7 +18,7 @@ from unittest import mock
 import apsw
 import pytest
 
-from clankers import background, opencode_store, transcripts
+from clankers import background, intake, opencode_store
 from clankers.backfill import backfill
 from clankers.errors import EX_OK
 from clankers.harnesses import HARNESSES
@@ -61,7 +61,7 @@ def nothing_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "start", mock.Mock())
     monkeypatch.setattr(background, "be_nice", lambda: None)
     monkeypatch.setattr(opencode_store, "_BUSY_MS", 50)
-    monkeypatch.setattr(transcripts, "_PATIENCE", 0.01)
+    monkeypatch.setattr(intake, "_PATIENCE", 0.01)
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_writing_nothing_makes_nothing(root: Path) -> None:
     assert not root.exists()
 
 
-def test_a_line_is_one_write(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_is_one_write_alone_or_with_others(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
     real = os.write
 
@@ -115,7 +115,14 @@ def test_a_line_is_one_write(root: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(os, "write", write)
     append(root, line("a"), line("b"))
-    assert written == [line("a"), line("b")]
+    assert written == [line("a") + line("b")]
+    written.clear()
+    texts = [line(f"{n}", b'"%s"' % (b"x" * size)) for n, size in enumerate([100, 1000, 300_000, 10, *[9000] * 20])]
+    append(root, *texts)
+    assert b"".join(written) == b"".join(texts)
+    assert texts[2] in written  # nothing is copied together with what is long
+    assert all(text.endswith(b"\n") for text in written)
+    assert 3 < len(written) < len(texts) / 2
 
 
 # Torn lines
@@ -394,14 +401,16 @@ def short_writes(monkeypatch: pytest.MonkeyPatch, *sizes: int, meanwhile: Callab
 
 
 def test_a_line_is_whole_in_the_end_when_the_disk_takes_a_part_of_it_first(root: Path, no_sync: None) -> None:
-    for size in range(len(line("b")) - 1):
+    whole = len(line("b"))
+    for size in range(2 * whole):
         put(root, line("a"))
         with pytest.MonkeyPatch.context() as patch:
             short_writes(patch, size)
             append(root, line("b"), line("c"))
         lines = lines_of(root)
         assert ids_of(lines) == ["a", "b", "c"], size
-        assert [one.raw for one in damage(lines)] == ([line("b")[:size]] if size else [])
+        torn = (line("b") + line("c"))[size // whole * whole : size]
+        assert [one.raw for one in damage(lines)] == ([torn] if 0 < len(torn) < whole - 1 else [])
 
 
 def test_a_write_that_lacks_only_the_newline_does_not_write_the_line_twice(
@@ -429,6 +438,13 @@ def test_a_disk_that_takes_only_parts_is_full(root: Path, monkeypatch: pytest.Mo
             append(root, line("b"))
     append(root, line("c"))
     assert ids_of(lines_of(root)) == ["a", "c"]
+
+
+def test_a_disk_that_takes_a_line_and_a_part_each_time_is_not_full(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [line(f"{n}") for n in range(10)]
+    short_writes(monkeypatch, *[len(texts[0]) + 10] * 100)
+    append(root, *texts)
+    assert ids_of(lines_of(root)) == [f"{n}" for n in range(10)]
 
 
 def test_a_line_that_another_writer_puts_behind_a_short_write_is_found(

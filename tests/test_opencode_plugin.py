@@ -948,6 +948,31 @@ def test_a_torn_tail_stays_on_a_line_of_its_own(when: str, start: Start, root: P
     assert (torn.raw, torn.size) == (b'{"v":1,"id":"torn","ts":"2026-', len(torn.raw) + 1)
 
 
+LOOKS = """
+const fs = require("node:fs")
+const real = fs.statSync
+globalThis.looks = 0
+fs.statSync = (...given) => (looks++, real(...given))
+syncBuiltinESMExports()
+return 0
+"""
+
+
+def test_a_burst_is_written_after_one_look_at_the_file_and_what_comes_later_after_another(
+    start: Start, root: Path
+) -> None:
+    client = start()
+    client.tell(todo(0))
+    client.do(LOOKS)
+    burst = f"for (let i = 0; i < 20; i++) {{ tell({json.dumps(todo(1))}); await null }} return looks"
+    assert client.do(burst) == 1
+    assert client.do(burst) == 2
+    log_path(root).unlink()
+    client.tell(todo(2))
+    client.end()
+    assert numbers(root) == [2]
+
+
 def test_after_midnight_the_next_file_is_written(start: Start, root: Path) -> None:
     client = start()
     for n, at in enumerate((MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 1)):

@@ -21,6 +21,7 @@ from clankers.log import Log, file_name
 from clankers.reader import Event, log_files, read
 from clankers.session_files import META, TranscriptError
 from clankers.verify import verify
+from tests.feeding import take_in
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 OTHER = "66666666-7777-4888-8999-aaaaaaaaaaaa"
@@ -613,7 +614,7 @@ def test_a_session_that_never_said_it_ended_is_looked_at_for_a_day(root: Path, h
     client.say(user(1))
     fire(root, client.hook())
     marker = root / "cursors" / "open" / SESSION
-    for age, kept in ((transcripts._FORGOTTEN - 60, True), (transcripts._FORGOTTEN + 60, False)):
+    for age, kept in ((transcripts.FORGOTTEN - 60, True), (transcripts.FORGOTTEN + 60, False)):
         os.utime(client.path, (time.time() - age, time.time() - age))
         sweep(root)
         assert marker.exists() == kept
@@ -947,8 +948,8 @@ def test_take_in_reads_all_of_one_session_and_says_how_much_was_new(root: Path, 
     client.say(user(1), user(2))
     client.say(user(3), agent="x")
     with Log(str(root)) as log:
-        assert transcripts.take_in(log, SESSION, str(client.path)) == 3
-        assert transcripts.take_in(log, SESSION, str(client.path)) == 0
+        assert take_in(log, SESSION, str(client.path)) == 3
+        assert take_in(log, SESSION, str(client.path)) == 0
     assert_once(root)
     assert (root / file_name(envelope.day_of(time.time_ns()))).exists()
 

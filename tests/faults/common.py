@@ -175,7 +175,7 @@ def killed(codes: list[int]) -> int:
     return codes.count(-signal.SIGKILL)
 
 
-def touches(root: Path, argv: Callable[..., list[str]], data: bytes, **plan: Any) -> list[str]:
+def touches(root: Path, argv: Callable[..., list[str]], data: bytes = b"", **plan: Any) -> list[str]:
     """The touches of the disk that an undisturbed run makes, each as `injected` traces it."""
     trace = root.parent / "trace"
     trace.unlink(missing_ok=True)

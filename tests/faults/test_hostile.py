@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from clankers import envelope, transcripts
+from clankers import envelope
 from clankers.log import Log
 from clankers.opencode_store import StoreError, db_sessions, open_store, tree_sessions
 from clankers.reader import Event
@@ -25,6 +25,7 @@ from projector.replay import replay
 from tests.commands import POSIX_ONLY, call, session
 from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, run, sizes
 from tests.faults.hostile import ESCAPE, SAMPLES, SQL, STRINGS, encoded, events, values
+from tests.feeding import take_in
 from tests.test_project_cli import assert_whole
 
 pytestmark = POSIX_ONLY
@@ -111,11 +112,11 @@ def test_a_transcript_of_anything_is_taken_in_once_line_by_line(size: int, tmp_p
         root = folder / "root"
         with Log(str(root)) as log:
             path.write_bytes(text[:cut])
-            first = transcripts.take_in(log, "s1", str(path))
+            first = take_in(log, "s1", str(path))
             path.write_bytes(text)
-            second = transcripts.take_in(log, "s1", str(path))
+            second = take_in(log, "s1", str(path))
             assert first + second <= len(content)
-            assert transcripts.take_in(log, "s1", str(path), afresh=True) == 0
+            assert take_in(log, "s1", str(path), afresh=True) == 0
         found = logged(root).lines if root.exists() else []
         assert len(found) == first + second
         assert len({(line["id"], json.dumps(line["payload"])) for line in found}) == len(found)
@@ -130,8 +131,8 @@ def test_a_hostile_line_of_a_transcript_stops_no_sweep_and_comes_once(uuid: Any,
     line = {"type": "attachment", "attachment": {"type": [uuid]}, "uuid": uuid}
     path.write_bytes(encoded(line) + b'\n{"type":"user","uuid":"next"}\n')
     with Log(str(tmp_path / "root")) as log:
-        assert transcripts.take_in(log, "s1", str(path)) == 2
-        assert transcripts.take_in(log, "s1", str(path), afresh=True) == 0
+        assert take_in(log, "s1", str(path)) == 2
+        assert take_in(log, "s1", str(path), afresh=True) == 0
 
 
 @sizes(40, 5000)

@@ -49,6 +49,8 @@ class Recorder {
     this.fd = -1
     this.inode = -1 // of the open file
     this.size = -1 // the file's size behind our last line, if nobody else has written since
+    this.looked = false // in this turn of the event loop
+    this.lookAgain = () => (this.looked = false)
     this.unsynced = null // the timer of the next sync, where something was written since the last one began
     this.syncing = false
     this.backlog = [] // lines that could not be written yet
@@ -108,6 +110,7 @@ class Recorder {
 
   // Write what is gathered. A delta's line is the first of its events with all their text.
   flush() {
+    if (!this.due) return
     this.due = 0
     if (this.timer) clearTimeout(this.timer)
     this.timer = null
@@ -151,9 +154,21 @@ class Recorder {
 
   write(type, payload) {
     const text = line("opencode", type, level(type, payload.properties), payload)
-    this.backlog.push(text)
+    if (this.backlog.length || this.lost) {
+      this.hold(text)
+      return this.drain()
+    }
+    try {
+      this.append(text)
+    } catch {
+      this.hold(text)
+      this.failed()
+    }
+  }
+
+  hold(text) {
+    this.backlog.push(Buffer.from(text)) // the next line is made in the same place
     this.backlogBytes += text.length
-    this.drain()
   }
 
   drain() {
@@ -167,11 +182,16 @@ class Recorder {
         this.backlogBytes -= this.backlog.shift().length
       }
     } catch {
-      this.close() // the next event tries again
-      while (this.backlogBytes > BACKLOG_BYTES && this.backlog.length > 1) {
-        this.backlogBytes -= this.backlog.shift().length
-        this.lost++
-      }
+      this.failed()
+    }
+  }
+
+  // The next event tries again; what is too much until then is only counted.
+  failed() {
+    this.close()
+    while (this.backlogBytes > BACKLOG_BYTES && this.backlog.length > 1) {
+      this.backlogBytes -= this.backlog.shift().length
+      this.lost++
     }
   }
 
@@ -200,7 +220,28 @@ class Recorder {
   }
 
   append(text) {
+    this.look()
+    for (let i = 0; i < TRIES; i++) {
+      const done = fs.writeSync(this.fd, text)
+      if (SYNCED && !this.unsynced) this.syncSoon()
+      if (done === text.length) {
+        this.size += done
+        return
+      }
+      this.looked = false
+      // It lacked nothing but its newline: if that does not fit either, whoever writes next puts it there.
+      if (done === text.length - 1) return quietly(() => fs.writeSync(this.fd, "\n"))
+      // A short write: another writer may already stand behind it, so the line is written again, whole.
+      fs.writeSync(this.fd, "\n")
+    }
+    throw new Error("the disk takes only parts of a line")
+  }
+
+  // Have the file open that is to be written to, at the end of a line. A burst within one turn of the event loop is
+  // written after one look: what others do meanwhile is as little seen as what they do between a look and a write.
+  look() {
     const day = Math.floor(Date.now() / DAY_MS)
+    if (this.looked && day === this.day && this.fd >= 0) return
     if (day !== this.day) {
       this.day = day
       this.file = join(this.root, `clankers-${new Date(day * DAY_MS).toISOString().slice(0, 10)}.jsonl`)
@@ -216,19 +257,10 @@ class Recorder {
     }
     // The tail of a writer that died is closed by a newline, so that the damage stays on a line of its own.
     if (now.size && now.size !== this.size && lastByte(this.fd, now.size) !== 10) fs.writeSync(this.fd, "\n")
-    for (let i = 0; i < TRIES; i++) {
-      const done = fs.writeSync(this.fd, text)
-      if (SYNCED && !this.unsynced) this.syncSoon()
-      if (done === text.length) {
-        this.size = now.size + done
-        return
-      }
-      // It lacked nothing but its newline: if that does not fit either, whoever writes next puts it there.
-      if (done === text.length - 1) return quietly(() => fs.writeSync(this.fd, "\n"))
-      // A short write: another writer may already stand behind it, so the line is written again, whole.
-      fs.writeSync(this.fd, "\n")
-    }
-    throw new Error("the disk takes only parts of a line")
+    this.size = now.size
+    if (this.looked) return
+    this.looked = true
+    setImmediate(this.lookAgain)
   }
 
   open() {
@@ -276,14 +308,20 @@ function dataRoot() {
   return join(base.startsWith("/") ? base : join(homedir(), ".local", "share"), "clankers")
 }
 
+const scratch = Buffer.allocUnsafe(64 << 10)
+const DIGITS = Buffer.from("0123456789abcdef")
+
+// A line of the log; the next one is made in the same place.
 function line(source, type, level, payload) {
   const now = Date.now()
-  const head = `{"v":1,"id":"${uuid7(now)}","ts":"${new Date(now).toISOString()}","level":"${level}"`
+  const head = `{"v":1,"id":"${uuid7(now)}","ts":"${iso}","level":"${level}"`
   const kind = JSON.stringify(type.slice(0, 200))
-  const body = `${head},"source":"${source}","type":${kind},"payload":${JSON.stringify(payload) ?? "null"}`
-  const bytes = Buffer.from(`${body},"crc":"00000000"}\n`)
-  const crc = crc32(bytes.subarray(0, -CRC_TAIL)).toString(16)
-  bytes.write(crc, bytes.length - 3 - crc.length, "latin1")
+  const body = `${head},"source":"${source}","type":${kind},"payload":${JSON.stringify(payload) ?? "null"},"crc":"00000000"}\n`
+  const fits = body.length * 3 <= scratch.length // of UTF-16, whose units are three bytes at most
+  const bytes = fits ? scratch.subarray(0, scratch.write(body)) : Buffer.from(body)
+  const crc = crc32(bytes.subarray(0, -CRC_TAIL))
+  const end = bytes.length - 4
+  for (let k = 0; k < 8; k++) bytes[end - k] = DIGITS[(crc >>> (4 * k)) & 15]
   return bytes
 }
 
@@ -299,16 +337,23 @@ function level(type, properties) {
   return part?.state?.status === "error" || part?.tool === "invalid" || stopped || retries ? "warn" : "info"
 }
 
-let lastMillisecond = 0
+let lastMillisecond = -1
+let iso = "" // it, as RFC 3339 has it
+let hex = "" // and as a UUID
 let sequence = 0
 
 // RFC 9562, section 5.7; the 12 bits behind the version count within a millisecond, so ids sort as they were made. What
 // is random in it, with the variant's bits, ends a version 4 as well.
 function uuid7(now) {
-  sequence = now === lastMillisecond ? (sequence + 1) & 0xfff : 0
-  lastMillisecond = now
-  const time = now.toString(16).padStart(12, "0")
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence.toString(16).padStart(3, "0")}-${randomUUID().slice(19)}`
+  if (now === lastMillisecond) sequence = (sequence + 1) & 0xfff
+  else {
+    sequence = 0
+    lastMillisecond = now
+    iso = new Date(now).toISOString()
+    hex = now.toString(16).padStart(12, "0")
+    hex = `${hex.slice(0, 8)}-${hex.slice(8)}`
+  }
+  return `${hex}-7${sequence.toString(16).padStart(3, "0")}-${randomUUID().slice(19)}`
 }
 
 const one = Buffer.alloc(1)
