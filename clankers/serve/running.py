@@ -62,11 +62,11 @@ def listen(place: Place) -> socket.socket:
         # Its connections have it from here: asyncio sets it only where the protocol is named. Else the second packet of
         # an answer waits for the client's acknowledgement of the first, 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
     except OSError as e:
         raise ClankersError(
             f"cannot listen on {place.host}, port {place.port}: {e.strerror}; another --host or --port may do"
         ) from e
+    return listener
 
 
 def is_loopback(listener: socket.socket) -> bool:
