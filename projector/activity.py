@@ -155,8 +155,8 @@ def settle_activity(db: apsw.Connection, found: dict[str, list[Stretch]]) -> Non
         rates = _rates(bill, [one for session in members for one in found[session]])
         for session in members:
             of_session = [_row(about[session], one, *rates) for one in found[session]]
-            unspread = bill if session == payer and rates == _NOTHING else None
-            if unspread or not of_session:  # where it stands that there was something, if not in a message
+            unspread = bill if bill and session == payer and rates == _NOTHING else None
+            if unspread is not None or not of_session:  # where it stands that there was something, if not in a message
                 of_session.append(_bare(about[session], unspread))
             rows += [(session, i, *row) for i, row in enumerate(of_session)]
     db.executemany("DELETE FROM activity WHERE session_id = ?", [(session,) for session in about])
@@ -190,7 +190,7 @@ _NOTHING = (0.0, 0.0)
 
 
 def _rates(bill: float | None, parts: list[Stretch]) -> tuple[float | None, float | None]:
-    """What of `bill` (US dollars) a message bears: of each dollar that it costs by itself, and of each unit it weighs."""
+    """What of `bill` (US dollars) a message bears: for a dollar that it costs itself, and for a unit of its weight."""
     if bill is None:
         return None, None
     told = fsum(one.told for one in parts if one.told)
