@@ -9,29 +9,35 @@ counted message by message. Tools are counted call by call: an index holds all t
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import date
 from threading import Thread
 from typing import Any
 
 import apsw
 
+from clankers.cli.clock import local, ordinal
 from clankers.cli.current import open_for_reading
 from clankers.cli.filters import Filters
 from projector.activity import quarter, weight
 
 TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
 
-# What `--by` may be, as an expression for the time `{at}`, the row `r` and its session `s`.
+# What `--by` may be, as an expression for the local time `{now}`, its day `{day}`, the row `r` and its session `s`.
 BY = {
-    "day": "date({at} / 1000, 'unixepoch', 'localtime')",
-    "week": "strftime('%G-W%V', {at} / 1000, 'unixepoch', 'localtime')",
-    "month": "strftime('%Y-%m', {at} / 1000, 'unixepoch', 'localtime')",
+    "day": "{day}",
+    "week": "({day} - 1) / 7",
+    "month": "strftime('%Y-%m', {now} / 1000, 'unixepoch')",
     "model": "r.model",
     "project": "s.project_path",
     "source": "s.source",
     "tool": "r.tool_name",
 }
 TIMES = ("day", "week", "month")
-_OF_SESSIONS = (BY["project"], BY["source"])
+_NAMES: dict[str, Callable[[int], str]] = {  # of what the expression gives, where it is not the name
+    "day": lambda day: date.fromordinal(day).isoformat(),
+    "week": lambda week: date.fromordinal(7 * week + 1).strftime("%G-W%V"),
+}
+_OF_SESSIONS = ("project", "source")
 
 # What is asked, by the attributes of a group that it is for.
 _NUMBERS = ("turns", "messages", *TOKENS, "cost", "cost_split", "unpriced_messages")
@@ -41,6 +47,7 @@ _MESSAGES = {
     **{name: f"sum(r.{name})" for name in _NUMBERS},
     "cost_split": "total(r.cost_split)",
 }
+_SPEAKERS = {"sessions": "count(*) FILTER (WHERE NOT subagent)", "subagents": "count(*) FILTER (WHERE subagent)"}
 _CALLS = {
     "tools": "count(*)",
     "tools_closed": "count(r.success)",
@@ -163,48 +170,76 @@ def count(db: apsw.Connection, by: str, chosen: Filters) -> tuple[list[Group], G
 
     By tool the sessions are those with calls, and there are no messages, tokens and costs: a message may call several.
     """
-    aside = _Aside(db.filename, lambda other: (_calls(other, BY[by], chosen), _calls(other, None, chosen)))
-    ask = _callers if by == "tool" else _messages
-    of_keys, of_all = ask(db, BY[by], chosen), ask(db, None, chosen)
-    calls_of_keys, calls_of_all = aside.answer()
-    groups: dict[str | None, Group] = {}
-    for key, numbers in of_keys + calls_of_keys:
-        _fill(groups.setdefault(key, Group(key)), numbers)
+    aside = _Aside(db.filename, lambda other: (_calls(other, by, chosen), _calls(other, None, chosen)))
     whole = Group(None)
-    for _, numbers in of_all + calls_of_all:
-        _fill(whole, numbers)
+    if by == "tool":
+        groups = _fill({}, _callers(db, by, chosen))
+        of_all = _callers(db, None, chosen)
+    else:
+        groups = _fill({}, _messages(db, by, chosen))
+        of_all = _speakers(db, chosen)  # several groups may have the same
+    for one in groups.values():
+        whole.add(one)
+    calls, all_calls = aside.answer()
+    _fill(groups, calls)
+    _fill({None: whole}, of_all + all_calls)
     return sorted(groups.values(), key=lambda g: (g.key is None, g.key)), whole
 
 
-def _fill(one: Group, numbers: dict[str, Any]) -> None:
-    for name, number in numbers.items():
-        setattr(one, name, number)
+def _fill(groups: dict[str | None, Group], found: _Found) -> dict[str | None, Group]:
+    for key, numbers in found:
+        one = groups.setdefault(key, Group(key))
+        for name, number in numbers.items():
+            setattr(one, name, number)
+    return groups
 
 
-def _messages(db: apsw.Connection, key: str | None, chosen: Filters) -> _Found:
-    rows = "activity" if chosen.since is None and chosen.until is None else _OF_SPAN
-    join = "JOIN sessions AS s ON s.id = r.session_id" if key in _OF_SESSIONS else ""
-    return _grouped(db, _MESSAGES, key, f"{rows} AS r {join} WHERE {chosen.settled('r', 'r.begin')}", "r.begin", chosen)
+def _activity(chosen: Filters) -> str:
+    """The rows `r` that are asked for."""
+    return "activity AS r" if chosen.since is None and chosen.until is None else f"{_OF_SPAN} AS r"
 
 
-def _calls(db: apsw.Connection, key: str | None, chosen: Filters) -> _Found:
+def _messages(db: apsw.Connection, by: str, chosen: Filters) -> _Found:
+    join = "JOIN sessions AS s ON s.id = r.session_id" if by in _OF_SESSIONS else ""
+    rows = f"{_activity(chosen)} {join} WHERE {chosen.settled('r', 'r.begin')}"
+    return _grouped(db, _MESSAGES, _key(db, by, "begin", "activity"), by, rows, chosen)
+
+
+def _speakers(db: apsw.Connection, chosen: Filters) -> _Found:
+    each = f"SELECT max(r.subagent) AS subagent FROM {_activity(chosen)} WHERE {chosen.settled('r', 'r.begin')}"
+    return _grouped(db, _SPEAKERS, "NULL", None, f"({each} GROUP BY r.session_id)", chosen)
+
+
+def _calls(db: apsw.Connection, by: str | None, chosen: Filters) -> _Found:
     # CROSS: session by session, else SQLite looks for the session of each call.
-    join = "sessions AS s CROSS JOIN tools AS r ON r.session_id = s.id" if key in _OF_SESSIONS else "tools AS r"
-    at = "r.created_at"
-    return _grouped(db, _CALLS, key, f"{join} WHERE {chosen.settled('r', at)}", at, chosen)
+    join = "sessions AS s CROSS JOIN tools AS r ON r.session_id = s.id" if by in _OF_SESSIONS else "tools AS r"
+    rows = f"{join} WHERE {chosen.settled('r', 'r.created_at')}"
+    return _grouped(db, _CALLS, _key(db, by, "created_at", "tools"), by, rows, chosen)
 
 
-def _callers(db: apsw.Connection, key: str | None, chosen: Filters) -> _Found:
-    names = "r.session_id, r.tool_name" if key else "r.session_id"
+def _callers(db: apsw.Connection, by: str | None, chosen: Filters) -> _Found:
+    names = "r.session_id, r.tool_name" if by else "r.session_id"
     calls = f"SELECT DISTINCT {names} FROM tools AS r WHERE {chosen.settled('r', 'r.created_at')}"
-    return _grouped(db, _CALLERS, key, f"({calls}) AS r JOIN sessions AS s ON s.id = r.session_id", "", chosen)
+    rows = f"({calls}) AS r JOIN sessions AS s ON s.id = r.session_id"
+    return _grouped(db, _CALLERS, _key(db, by, "created_at", "tools"), by, rows, chosen)
+
+
+def _key(db: apsw.Connection, by: str | None, at: str, table: str) -> str:
+    """The expression by which rows of `table`, whose time is `at`, are grouped; NULL: all of them are one group."""
+    if by not in TIMES:
+        return BY[by] if by else "NULL"
+    first, last = db.execute(f"SELECT ifnull(min({at}), 0), ifnull(max({at}), 0) FROM {table}").get
+    now = local(f"r.{at}", first, last)
+    return BY[by].format(now=now, day=ordinal(now))
 
 
 def _grouped(
-    db: apsw.Connection, asked: dict[str, str], key: str | None, rows: str, at: str, chosen: Filters
+    db: apsw.Connection, asked: dict[str, str], key: str, by: str | None, rows: str, chosen: Filters
 ) -> _Found:
-    """What `asked` says of `rows`, whose time is `at`, by the expression `key`, or of all of them together."""
-    names = ", ".join(asked.values())
-    by = "GROUP BY 1 " if key else ""
-    query = f"SELECT {key.format(at=at) if key else 'NULL'}, {names} FROM {rows} {by}HAVING count(*)"
-    return [(name, dict(zip(asked, numbers, strict=True))) for name, *numbers in db.execute(query, chosen.values)]
+    """What `asked` says of `rows`, by the expression `key`, or of all of them together."""
+    query = f"SELECT {key}, {', '.join(asked.values())} FROM {rows} {'GROUP BY 1' if by else ''} HAVING count(*)"
+    name = _NAMES.get(by or "", str)
+    return [
+        (None if found is None else name(found), dict(zip(asked, numbers, strict=True)))
+        for found, *numbers in db.execute(query, chosen.values)
+    ]
