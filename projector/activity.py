@@ -15,20 +15,7 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
-QUARTER = 900_000  # milliseconds: the days of every time zone begin on one
-
-
-def quarter(at: str) -> str:
-    """When the quarter of an hour began in which the expression `at` (epoch milliseconds) lies."""
-    return f"{at} / {QUARTER} * {QUARTER}"
-
-
-def weight(of: str) -> str:
-    """What the tokens of `of`, a table, weigh: 20 for one of input."""
-    return (
-        f"(20 * ifnull({of}.prompt_tokens, 0) + 100 * ifnull({of}.completion_tokens, 0) "
-        f"+ 2 * ifnull({of}.cache_read_tokens, 0) + 25 * ifnull({of}.cache_write_tokens, 0))"
-    )
+from projector.quarters import WEIGHTS, quarter
 
 
 class Stretch(msgspec.Struct):
@@ -78,13 +65,8 @@ class Stretch(msgspec.Struct):
 
     @property
     def weight(self) -> int:
-        """What its tokens weigh: as `weight` does."""
-        return (
-            20 * self.prompt_tokens
-            + 100 * self.completion_tokens
-            + 2 * self.cache_read_tokens
-            + 25 * self.cache_write_tokens
-        )
+        """What its tokens weigh together."""
+        return sum(each * int(getattr(self, kind)) for kind, each in WEIGHTS.items())
 
 
 _USED = "(prompt_tokens > 0 OR completion_tokens > 0 OR cache_read_tokens > 0 OR cache_write_tokens > 0)"

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from benchmarks.data import BEGIN, make_log
 from clankers.cli.counting import BY, TOKENS, Group, count
 from clankers.cli.filters import Filters
-from projector.activity import QUARTER
 from projector.changes import Rank
+from projector.quarters import QUARTER
 from projector.rebuild import open_live
 from projector.replay import replay
 from projector.totals import settle_sessions

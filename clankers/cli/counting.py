@@ -18,7 +18,7 @@ import apsw
 from clankers.cli.clock import local, ordinal
 from clankers.cli.current import open_for_reading
 from clankers.cli.filters import Filters
-from projector.activity import quarter, weight
+from projector.quarters import quarter, weight
 
 TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
 
