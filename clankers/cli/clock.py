@@ -12,7 +12,7 @@ _FIRST, _LAST = 0, 4_102_444_800_000  # epoch milliseconds: before 1970 and afte
 
 def local(at: str, first: int, last: int) -> str:
     """The expression `at`, of epoch milliseconds between `first` and `last`, as milliseconds of the clock here."""
-    begin, end = max(first, _FIRST), min(last, _LAST)
+    begin, end = (min(max(at_end, _FIRST), _LAST) for at_end in (first, last))
     offset = _offset(begin)
     found = f"{offset}"
     for at_last in range(begin, end, _STEP):
