@@ -5,6 +5,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
@@ -22,6 +23,7 @@ from projector.rebuild import open_live
 from projector.replay import replay
 from projector.totals import settle_sessions
 from tests.commands import POSIX_ONLY
+from tests.feeding import feed_transcripts, project
 
 Row = dict[str, Any]
 ZONES = ("UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Chatham", "Pacific/Kiritimati")
@@ -242,3 +244,17 @@ def test_all_ways_to_know_a_cost_are_in_it(db: apsw.Connection) -> None:
     assert {name: bool(db.execute(f"SELECT 1 FROM activity WHERE {sql}").get) for name, sql in found.items()} == (
         dict.fromkeys(found, True)
     )
+
+
+def test_a_session_that_leaves_a_bill_gives_its_part_back(tmp_path: Path) -> None:
+    feed_transcripts("subagent", tmp_path / "data", tmp_path / "home")
+    db = project(tmp_path / "data")
+    left = db.execute("SELECT id FROM sessions WHERE cost_source = 'parent' ORDER BY id LIMIT 1").get
+    db.execute("DELETE FROM session_facts WHERE session_id = ? AND name IN ('parent_id', 'spawned_by')", (left,))
+    settle_sessions(db, [left])
+    found = table(db, "activity")
+    assert db.execute("SELECT cost_source FROM sessions WHERE id = ?", (left,)).get == "prices"
+    settle_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions")])
+    assert found == table(db, "activity")
+    bill = db.execute("SELECT sum(cost) FROM sessions").get
+    assert sum(row["cost"] for row in found) == pytest.approx(bill)
