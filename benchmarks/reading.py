@@ -9,13 +9,15 @@ from benchmarks.place import Place
 
 def rows(place: Place) -> Iterator[Row]:
     """The rows of the reading commands, on the large log, its database up to date."""
-    sessions = place.clankers(place.root, "sessions")
-    sessions()
-    yield Row(
-        "sessions/typer",
-        f"clankers sessions, warm, {place.events:,} events",
-        'python -c "import typer"',
-        2.0,
-        "x",
-        ratio(sessions, process(sys.executable, "-c", "import typer"), place.size.short),
-    )
+    typer = process(sys.executable, "-c", "import typer")
+    for name in ("sessions", "stats"):
+        command = place.clankers(place.root, name)
+        command()
+        yield Row(
+            f"{name}/typer",
+            f"clankers {name}, warm, {place.events:,} events",
+            'python -c "import typer"',
+            2.0,
+            "x",
+            ratio(command, typer, place.size.short),
+        )

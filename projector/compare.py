@@ -21,7 +21,8 @@ from projector.replay import LogChangedError, replay
 # `changes` follows how the log was cut into batches.
 _NOT_OF_THE_LOG = frozenset({"meta", "prices", "changes"})
 _NOT_COMPARED = frozenset({"tail"})  # which an archived day has not
-_OF_THE_PRICES = frozenset({"cost", "cost_source"})  # not compared where a watcher still prices with another table
+# Not compared where a watcher still prices with another table.
+_OF_THE_PRICES = frozenset({"cost", "cost_source", "cost_split", "unpriced_messages", "cost_rate", "token_rate"})
 _SHOWN = 3  # ids of each kind
 _POLL = 0.05  # seconds between two looks whether both are of the same position in the log
 _STILL = 5.0  # seconds after which a live database that stays at another position will not get there by itself

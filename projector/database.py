@@ -20,7 +20,7 @@ from clankers.days import sizes, tail_crc
 from clankers.errors import ClankersError
 
 # Of the tables and of what the adapters make of the log. An older database is rebuilt. Raise it with either.
-VERSION = 7
+VERSION = 8
 APPLICATION_ID = 0x636C_6B72  # "clkr", so that file(1) and we know the file for ours
 BUSY_MS = 5000
 _CACHE_KIB = 32 << 10  # of pages: ids come in no order, and each goes to its place in an index

@@ -100,13 +100,15 @@ CREATE TABLE tools (
   created_at INTEGER,
   completed_at INTEGER,
   source TEXT NOT NULL,
+  model TEXT,  -- its message's, else the session's
   open_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the call's values is, and of its result's:
   close_rank INTEGER NOT NULL DEFAULT -1,  -- projector.changes.Rank, -1 for none yet
   error_message TEXT,
   tool_input TEXT,
   tool_output TEXT
 );
-CREATE INDEX tools_by_session ON tools (session_id, created_at);
+-- All that `stats` asks of a call.
+CREATE INDEX tools_by_session ON tools (session_id, tool_name, created_at, model, success, duration_ms);
 CREATE INDEX tools_by_message ON tools (message_id);
 
 CREATE TABLE session_errors (
@@ -279,6 +281,27 @@ CREATE TABLE cost_states (  -- a session's bill, each time the client wrote it d
   cost REAL NOT NULL,
   output_tokens INTEGER NOT NULL,
   PRIMARY KEY (session_id, cost, output_tokens)
+) WITHOUT ROWID;
+
+CREATE TABLE activity (  -- what `stats` adds up: a session's messages by the quarter of an hour and the model
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  position INTEGER NOT NULL,  -- by time; last what stands in no message, as a session without any
+  begin INTEGER,  -- of the quarter
+  model TEXT,  -- the messages', else the session's
+  subagent INTEGER NOT NULL,  -- whether another session called it
+  messages INTEGER NOT NULL,
+  turns INTEGER NOT NULL,  -- prompts that a person typed
+  prompt_tokens INTEGER NOT NULL,
+  completion_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL,
+  cache_write_tokens INTEGER NOT NULL,
+  cost REAL,  -- what it bears of the session's or its parent's, NULL where that is not known
+  cost_split REAL,  -- what of it is an estimate
+  unpriced_messages INTEGER NOT NULL,  -- that used tokens, and whose cost is not known
+  cost_rate REAL,  -- a message bears so much of each dollar that it costs by itself,
+  token_rate REAL,  -- and so many dollars for each unit of its weight: projector.activity
+  PRIMARY KEY (session_id, position)
 ) WITHOUT ROWID;
 
 -- For people with sqlite3, DuckDB or Datasette: README, "Ask it yourself". Days and times of day are local.

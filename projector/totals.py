@@ -1,12 +1,14 @@
 """A session's row, worked out anew from its facts and from all that happened in it."""
 
 from collections import defaultdict
-from typing import Any
+from math import fsum
+from typing import Any, NamedTuple
 
 import apsw
 import msgspec
 from msgspec import UNSET
 
+from projector.activity import Stretch, related, settle_activity, stretches
 from projector.changes import Rank, Todo
 
 TITLE_LENGTH = 100  # characters of a first prompt that stand for a title
@@ -14,15 +16,12 @@ TITLE_LENGTH = 100  # characters of a first prompt that stand for a title
 _Facts = dict[str, tuple[int, Any]]  # rank and value, by name
 
 _FACTS = "SELECT session_id, name, rank, value FROM session_facts WHERE session_id = ?"
-_TOTALS = """
-SELECT ?1, count(*), ifnull(sum(prompt_tokens), 0), ifnull(sum(completion_tokens), 0), ifnull(sum(reasoning_tokens), 0),
-  ifnull(sum(cache_read_tokens), 0), ifnull(sum(cache_write_tokens), 0), ifnull(sum(cache_write_1h_tokens), 0),
-  sum(cost), max(iif(cost_source = 'unknown', 2, cost_source = 'prices')),
-  min(created_at), max(max(created_at, ifnull(completed_at, created_at))),
-  (SELECT count(*) FROM tools WHERE session_id = ?1),
+_COUNTS = """
+SELECT ?1, (SELECT count(*) FROM tools WHERE session_id = ?1),
   (SELECT count(*) FROM session_errors WHERE session_id = ?1 AND NOT will_retry)
-FROM messages WHERE session_id = ?1 AND NOT copied
 """
+_CALLER = "ifnull((SELECT model FROM messages WHERE id = message_id), (SELECT model FROM sessions WHERE id = ?1))"
+_TOOLS_MODEL = f"UPDATE tools SET model = {_CALLER} WHERE session_id = ?1 AND model IS NOT {_CALLER}"
 _LAST_MODEL = """
 SELECT * FROM (SELECT session_id, model, provider, agent FROM messages
   WHERE session_id = ? AND role = 'assistant' AND model IS NOT NULL AND NOT copied AND NOT synthetic
@@ -47,7 +46,7 @@ INSERT INTO projects (path, name) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE S
 
 
 def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
-    """Bring the rows of `sessions`, their projects and their to-dos up to date."""
+    """Bring the rows of `sessions`, their projects and their to-dos up to date, and what `stats` adds up."""
     ids = [(session,) for session in sessions]
     facts: dict[str, _Facts] = defaultdict(dict)
     for session, name, rank, value in db.executemany(_FACTS, ids):
@@ -55,17 +54,24 @@ def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
     models = {session: rest for session, *rest in db.executemany(_LAST_MODEL, ids)}
     untitled = [(session,) for session in sessions if facts[session].get("title", _UNSAID)[1] is None]
     prompts: dict[str, str] = dict(db.executemany(_FIRST_PROMPT, untitled))
+    counts: dict[str, list[int]] = {session: rest for session, *rest in db.executemany(_COUNTS, ids)}
+    touched = related(db, sessions)  # also by what stood there
+    happened = stretches(db, sessions)
     rows = []
     projects = {}
-    totals: list[Any]
-    for session, *totals in list[Any](db.executemany(_TOTALS, ids)):
+    for session in sessions:
         path, name = _project(facts[session])
         projects[path] = name
-        rows.append(_row(db, session, facts[session], totals, models.get(session, _NO_MODEL), prompts.get(session)))
+        totals = _totals(happened[session])
+        model = models.get(session, _NO_MODEL)
+        rows.append(_row(db, session, facts[session], totals, counts[session], model, prompts.get(session)))
     db.executemany(_UPDATE, rows)
     db.executemany(_PROJECT, [(path, name) for path, name in projects.items() if path])
+    db.executemany(_TOOLS_MODEL, ids)
     for session in sessions:
         _todos(db, session, {name: value for name, (_, value) in facts[session].items() if name.startswith("todo")})
+    touched |= related(db, sessions)
+    settle_activity(db, happened | stretches(db, touched - happened.keys()))
 
 
 _UNSAID = (Rank.GUESS, None)
@@ -90,39 +96,78 @@ def project_name(path: str) -> str:
     return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
+class _Totals(NamedTuple):
+    """What the messages of a session add up to; the names are those of `Stretch`."""
+
+    messages: int
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cache_write_1h_tokens: int
+    told: float | None
+    worst: int | None
+    first: int | None
+    last: int | None
+
+
+def _totals(happened: list[Stretch]) -> _Totals:
+    costs, worsts, firsts, lasts = (
+        [value for one in happened if (value := getattr(one, name)) is not None]
+        for name in ("told", "worst", "first", "last")
+    )
+    return _Totals(
+        sum(one.messages for one in happened),
+        sum(one.prompt_tokens for one in happened),
+        sum(one.completion_tokens for one in happened),
+        sum(one.reasoning_tokens for one in happened),
+        sum(one.cache_read_tokens for one in happened),
+        sum(one.cache_write_tokens for one in happened),
+        sum(one.cache_write_1h_tokens for one in happened),
+        fsum(costs) if costs else None,
+        max(worsts, default=None),
+        min(firsts, default=None),
+        max(lasts, default=None),
+    )
+
+
 def _row(
-    db: apsw.Connection, session: str, facts: _Facts, totals: list[Any], model_used: tuple[Any, ...], prompt: str | None
+    db: apsw.Connection,
+    session: str,
+    facts: _Facts,
+    totals: _Totals,
+    counts: list[int],
+    model_used: tuple[Any, ...],
+    prompt: str | None,
 ) -> tuple[Any, ...]:
     """What `_UPDATE` takes."""
 
     def fact(name: str) -> Any:
         return facts.get(name, _UNSAID)[1]
 
-    count, input, output, reasoning, cache_read, cache_write, for_an_hour, cost, worst, first, last, tools, errors = (
-        totals
-    )
     model, provider, agent = model_used
     # A fork's record starts with its origin's lines: its own first message tells when it began. A client that says
     # when a session was created (OpenCode) is believed, a hook's time only where there is nothing else.
     rank, created = facts.get("created_at", _UNSAID)
-    created = created if rank == Rank.RECORD or first is None else first
+    created = created if rank == Rank.RECORD or totals.first is None else totals.first
     title = fact("title")
     if title is None and prompt:
         title = _short(" ".join(prompt.split()))
     parent = fact("parent_id")
     if spawned_by := fact("spawned_by"):  # a subagent of a subagent: the call stands in its parent's own record
         parent = db.execute("SELECT session_id FROM tools WHERE id = ?", (spawned_by,)).get or parent
-    cost, cost_source = _cost(db, session, facts, cost, worst)
+    cost, cost_source = _cost(db, session, facts, totals.told, totals.worst)
     return (
         title,
         *_project(facts),
         fact("model") or model,
         fact("provider") or provider,
-        input,
-        output,
+        totals.prompt_tokens,
+        totals.completion_tokens,
         cost,
         created,
-        fact("updated_at") or last,
+        fact("updated_at") or totals.last,
         fact("status"),
         parent,
         fact("forked_from"),
@@ -130,14 +175,13 @@ def _row(
         fact("client_version"),
         fact("git_branch"),
         fact("permission_mode"),
-        reasoning,
-        cache_read,
-        cache_write,
-        for_an_hour,
+        totals.reasoning_tokens,
+        totals.cache_read_tokens,
+        totals.cache_write_tokens,
+        totals.cache_write_1h_tokens,
         cost_source,
-        count,
-        tools,
-        errors,
+        totals.messages,
+        *counts,
         fact("ended_at"),
         fact("deleted_at"),
         session,

@@ -131,12 +131,13 @@ TABLES = (
     "compaction_events",
     "file_edits",
     "todos",
+    "activity",
     "projects",
 )
 
 
 def rows(db: apsw.Connection, *, without: dict[str, set[str]] | None = None) -> dict[str, list[dict[str, Any]]]:
-    """All rows of the tables people ask, sorted; `without` names columns, by table, that are left out."""
+    """All rows of these tables, sorted; `without` names columns, by table, that are left out."""
     found: dict[str, list[dict[str, Any]]] = {}
     for table in TABLES:
         cursor = db.execute(f"SELECT * FROM {table}")

@@ -2,61 +2,84 @@
 
 Each message counts once: what a fork copied is left out, a session that was resumed or compacted is one session.
 
-What a session cost is spread over its messages and those of the subagents it pays for, in proportion to what each of
-them cost by itself. Where every message tells its own cost (OpenCode), each has exactly that. Where the client only
-says what a session cost as a whole (Claude Code), the parts are an estimate, and their sum is what the client says;
-such parts are told apart as `cost_split`. Where it is not known of all messages what they cost by themselves, their
-tokens stand in, an output token for five of input, one read from the cache for a tenth, as most prices relate.
+Added up are the rows of `activity`, which the projector keeps: what happened in a quarter of an hour, and its part of
+what its session cost (`projector.activity`). Days begin on quarters; where a span cuts one, what is left of that is
+counted message by message. Tools are counted call by call: an index holds all that is asked of them.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from datetime import date
+from threading import Thread
 from typing import Any
 
 import apsw
 
+from clankers.cli.clock import local, ordinal
+from clankers.cli.current import open_for_reading
 from clankers.cli.filters import Filters
+from projector.quarters import quarter, weight
 
 TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
 
-# What `--by` may be, as an expression for the time `{t}`, the model `{m}` and the session `s`.
-_LOCAL = "strftime('{form}', {{t}} / 1000, 'unixepoch', 'localtime')"
+# What `--by` may be, as an expression for the local time `{now}`, its day `{day}`, the row `r` and its session `s`.
 BY = {
-    "day": _LOCAL.format(form="%Y-%m-%d"),
-    "week": _LOCAL.format(form="%G-W%V"),
-    "month": _LOCAL.format(form="%Y-%m"),
-    "model": "ifnull({m}, s.model)",
+    "day": "{day}",
+    "week": "({day} - 1) / 7",
+    "month": "strftime('%Y-%m', {now} / 1000, 'unixepoch')",
+    "model": "r.model",
     "project": "s.project_path",
     "source": "s.source",
-    "tool": "t.tool_name",
+    "tool": "r.tool_name",
 }
 TIMES = ("day", "week", "month")
-_ALL = "NULL"  # of one group
+_NAMES: dict[str, Callable[[int], str]] = {  # of what the expression gives, where it is not the name
+    "day": lambda day: date.fromordinal(day).isoformat(),
+    "week": lambda week: date.fromordinal(7 * week + 1).strftime("%G-W%V"),
+}
+_OF_SESSIONS = ("project", "source")
 
-_SESSIONS = """
-SELECT s.id, s.parent_id, s.cost, {key} AS key, {asked} AS asked, s.message_count = 0 AS silent,
-  s.cost_source = 'parent' AS paid_for FROM sessions AS s
-"""
-_MESSAGES = """
-SELECT m.session_id, {key} AS key, {asked} AS asked, count(*),
-  count(*) FILTER (WHERE m.role = 'user' AND NOT m.synthetic),
-  ifnull(sum(m.prompt_tokens), 0), ifnull(sum(m.completion_tokens), 0), ifnull(sum(m.reasoning_tokens), 0),
-  ifnull(sum(m.cache_read_tokens), 0), ifnull(sum(m.cache_write_tokens), 0), ifnull(sum(m.cost), 0),
-  sum({weight}), sum({weight} > 0), sum(m.cost IS NULL AND {weight} > 0)
-FROM messages AS m JOIN sessions AS s ON s.id = m.session_id
-WHERE NOT m.copied {of_these} GROUP BY 1, 2, 3
-"""
-_WEIGHT = (  # of a message's tokens
-    "(ifnull(m.prompt_tokens, 0) + 5 * ifnull(m.completion_tokens, 0) + 0.1 * ifnull(m.cache_read_tokens, 0) "
-    "+ 1.25 * ifnull(m.cache_write_tokens, 0))"
-)
-_TOOLS = """
-SELECT {key} AS key, count(*), count(success), count(*) FILTER (WHERE success = 0), percentile(duration_ms, 50),
-  percentile(duration_ms, 95), count(DISTINCT session_id) FILTER (WHERE s.parent_id IS NULL),
-  count(DISTINCT session_id) FILTER (WHERE s.parent_id IS NOT NULL)
-FROM tools AS t JOIN sessions AS s ON s.id = t.session_id WHERE {asked} GROUP BY 1
-"""
-_TOOL_MODEL = "(SELECT model FROM messages WHERE id = t.message_id)"
+# What is asked, by the attributes of a group that it is for.
+_NUMBERS = ("turns", "messages", *TOKENS, "cost", "cost_split", "unpriced_messages")
+_MESSAGES = {
+    "sessions": "count(DISTINCT iif(r.subagent, NULL, r.session_id))",
+    "subagents": "count(DISTINCT iif(r.subagent, r.session_id, NULL))",
+    **{name: f"sum(r.{name})" for name in _NUMBERS},
+    "cost_split": "total(r.cost_split)",
+}
+_SPEAKERS = {"sessions": "count(*) FILTER (WHERE NOT subagent)", "subagents": "count(*) FILTER (WHERE subagent)"}
+_CALLS = {
+    "tools": "count(*)",
+    "tools_closed": "count(r.success)",
+    "tools_failed": "count(*) FILTER (WHERE r.success = 0)",
+    "tool_p50_ms": "percentile(r.duration_ms, 50)",
+    "tool_p95_ms": "percentile(r.duration_ms, 95)",
+}
+_CALLERS = {
+    "sessions": "count(*) FILTER (WHERE s.parent_id IS NULL)",
+    "subagents": "count(*) FILTER (WHERE s.parent_id IS NOT NULL)",
+}
+
+# The rows of `activity` that lie in a span, and what is left of the quarters that it cuts.
+_CUT = f"({quarter(':f_since')}, {quarter(':f_until')})"
+_PART = f"(ifnull(m.cost, 0) * a.cost_rate + {weight('m')} * a.token_rate)"  # what a message bears of the cost
+_OF_SPAN = f"""(
+  SELECT session_id, begin, model, subagent, {", ".join(_NUMBERS)} FROM activity
+  WHERE begin > {quarter(":f_since")} AND begin < {quarter(":f_until")}
+  UNION ALL
+  SELECT m.session_id, m.created_at, ifnull(m.model, s.model), a.subagent,
+    NOT a.subagent AND m.role IS 'user' AND NOT m.synthetic, 1, {", ".join(f"ifnull(m.{kind}, 0)" for kind in TOKENS)},
+    {_PART}, iif(a.cost_rate = 1, 0, {_PART}), a.cost_rate IS NULL AND {weight("m")} > 0
+  FROM activity AS a JOIN sessions AS s ON s.id = a.session_id JOIN messages AS m ON m.session_id = a.session_id
+  WHERE a.position = 0 AND a.session_id IN (SELECT session_id FROM activity WHERE begin IN {_CUT})
+    AND m.created_at >= :f_since AND m.created_at < :f_until AND {quarter("m.created_at")} IN {_CUT} AND NOT m.copied
+  UNION ALL
+  SELECT a.session_id, s.created_at, a.model, a.subagent, {", ".join(f"a.{name}" for name in _NUMBERS)}
+  FROM activity AS a JOIN sessions AS s ON s.id = a.session_id
+  WHERE NOT a.messages AND a.begin IN {_CUT} AND s.created_at >= :f_since AND s.created_at < :f_until
+)"""
+
+_Found = list[tuple[str | None, dict[str, Any]]]  # keys of groups, and attributes
 
 
 @dataclass
@@ -111,147 +134,112 @@ class Group:
         self.unpriced_messages += other.unpriced_messages
 
     def plain(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+        """For JSON: to a millionth of a cent and a microsecond, without the noise of floating point behind."""
+        return {name: round(value, 8) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
-@dataclass
-class _Purse:
-    """A session that has a cost, and all whose messages that pays for.
+class _Aside(Thread):
+    """Asks a question of the database at `path` while another one is asked: that halves the time they take."""
 
-    Attributes:
-        cost: in US dollars; None where it is not known.
-        told: the sum of what its messages cost by themselves.
-        weight: the sum of what their tokens weigh.
-        untold: how many of them do not say what they cost.
-    """
+    def __init__(self, path: str, ask: Callable[[apsw.Connection], tuple[_Found, _Found]]) -> None:
+        super().__init__(daemon=True)
+        self._path, self._ask = path, ask
+        self._found: tuple[_Found, _Found] | BaseException
+        self.start()
 
-    cost: float | None
-    told: float = 0.0
-    weight: float = 0.0
-    untold: int = 0
-    parts: list[tuple[Group, float, float, int]] = field(default_factory=list)
+    def run(self) -> None:
+        try:
+            db = open_for_reading(self._path)
+            try:
+                self._found = self._ask(db)
+            finally:
+                db.close()
+        except BaseException as e:  # noqa: BLE001 (raised where the answer is asked for)
+            self._found = e
 
-    def spread(self) -> None:
-        """Put the cost into the groups of the messages."""
-        by_told = not self.untold and self.told > 0
-        whole = self.told if by_told else self.weight
-        # Equal but for the order in which they were added up.
-        exact = by_told and self.cost is not None and abs(self.cost - self.told) <= 1e-9 * self.told
-        for group, told, weight, used in self.parts:
-            if self.cost is None:
-                group.unpriced_messages += used
-                continue
-            part = told if exact else self.cost * (told if by_told else weight) / whole if whole else 0.0
-            group.cost = (group.cost or 0.0) + part
-            if not exact:
-                group.cost_split += part
+    def answer(self) -> tuple[_Found, _Found]:
+        """What it found, once it has."""
+        self.join()
+        if isinstance(self._found, BaseException):
+            raise self._found
+        return self._found
 
 
 def count(db: apsw.Connection, by: str, chosen: Filters) -> tuple[list[Group], Group]:
     """The groups `by` one of `BY`, by their keys, and the total of what `chosen` asks for.
 
-    By tool there are no tokens and no cost but in the total: a message may call several.
+    By tool the sessions are those with calls, and there are no messages, tokens and costs: a message may call several.
     """
-    groups, ids = _messages(db, _ALL if by == "tool" else BY[by], chosen)
+    aside = _Aside(db.filename, lambda other: (_calls(other, by, chosen), _calls(other, None, chosen)))
     whole = Group(None)
+    if by == "tool":
+        groups = _fill({}, _callers(db, by, chosen))
+        of_all = _callers(db, None, chosen)
+    else:
+        groups = _fill({}, _messages(db, by, chosen))
+        of_all = _speakers(db, chosen)  # several groups may have the same
     for one in groups.values():
         whole.add(one)
-    whole.sessions, whole.subagents = ids  # of which several groups may have the same
-    _tools(db, _ALL, chosen, lambda _: whole)
-    if by == "tool":
-        groups = {}
-    _tools(db, BY[by], chosen, lambda key: groups.setdefault(key, Group(key)), sessions=by == "tool")
+    calls, all_calls = aside.answer()
+    _fill(groups, calls)
+    _fill({None: whole}, of_all + all_calls)
     return sorted(groups.values(), key=lambda g: (g.key is None, g.key)), whole
 
 
-def _messages(db: apsw.Connection, key: str, chosen: Filters) -> tuple[dict[str | None, Group], tuple[int, int]]:
-    """The groups without what is told of tools, and how many sessions and subagents they are of."""
-    groups: dict[str | None, Group] = {}
-
-    def group(key: str | None) -> Group:
-        if (one := groups.get(key)) is None:
-            one = groups[key] = Group(key)
-        return one
-
-    query = _SESSIONS.format(key=key.format(t="s.created_at", m="NULL"), asked=chosen.sessions())
-    sessions = {id: rest for id, *rest in db.execute(query, chosen.values)}
-    parents = {id: parent for id, (parent, *_) in sessions.items()}
-    payers = {id: _payer(id, sessions) for id in sessions}
-    purses = {id: _Purse(sessions[id][1]) for id in payers.values()}
-    asked = {payers[id] for id, (_, _, _, is_asked, *_) in sessions.items() if is_asked}
-    counted: set[str] = set()
-
-    def count_session(key: str | None, id: str) -> None:
-        counted.add(id)
-        group(key).sessions += parents[id] is None
-        group(key).subagents += parents[id] is not None
-
-    values: dict[str, Any] = dict(chosen.values)
-    of_these = ""
-    if chosen:  # what is not asked for matters where it shares a cost with what is
-        import json
-
-        values["these"] = json.dumps([id for id, payer in payers.items() if payer in asked])
-        of_these = "AND m.session_id IN (SELECT value FROM json_each(:these))"
-    query = _MESSAGES.format(
-        key=key.format(t="m.created_at", m="m.model"),
-        asked=chosen.rows("m.created_at", "m.model"),
-        weight=_WEIGHT,
-        of_these=of_these,
-    )
-    for id, name, is_asked, messages, turns, *tokens, told, weight, used, untold in db.execute(query, values):
-        purse = purses[payers[id]]
-        purse.told += told
-        purse.weight += weight
-        purse.untold += untold
-        if not is_asked:
-            continue
-        count_session(name, id)
-        one = group(name)
-        one.messages += messages
-        one.turns += turns if parents[id] is None else 0
-        for kind, n in zip(TOKENS, tokens, strict=True):
-            setattr(one, kind, getattr(one, kind) + n)
-        purse.parts.append((one, told, weight, used))
-    for id, (_, cost, name, is_asked, silent, _) in sessions.items():
-        if silent and is_asked:
-            count_session(name, id)
-        if cost and is_asked and not (purses[id].told or purses[id].weight):  # nothing to spread it over
-            group(name).cost = (group(name).cost or 0.0) + cost
-    for purse in purses.values():
-        purse.spread()
-    tops = sum(parents[id] is None for id in counted)
-    return groups, (tops, len(counted) - tops)
+def _fill(groups: dict[str | None, Group], found: _Found) -> dict[str | None, Group]:
+    for key, numbers in found:
+        one = groups.setdefault(key, Group(key))
+        for name, number in numbers.items():
+            setattr(one, name, number)
+    return groups
 
 
-def _payer(id: str, sessions: dict[str, list[Any]]) -> str:
-    """The session that pays for `id`: itself, or the one above whose bill holds its cost."""
-    seen = set()
-    at: str | None = id
-    while at in sessions and at not in seen:
-        seen.add(at)
-        parent, *_, paid_for = sessions[at]
-        if not paid_for:
-            return at
-        at = parent
-    return id
+def _activity(chosen: Filters) -> str:
+    """The rows `r` that are asked for."""
+    return "activity AS r" if chosen.since is None and chosen.until is None else f"{_OF_SPAN} AS r"
 
 
-def _tools(
-    db: apsw.Connection, key: str, chosen: Filters, group: Callable[[str | None], Group], *, sessions: bool = False
-) -> None:
-    query = _TOOLS.format(
-        key=key.format(t="t.created_at", m=_TOOL_MODEL), asked=chosen.rows("t.created_at", _TOOL_MODEL)
-    )
-    for name, calls, closed, failed, p50, p95, tops, subagents in db.execute(query, chosen.values):
-        one = group(name)
-        one.tools, one.tools_closed, one.tools_failed, one.tool_p50_ms, one.tool_p95_ms = (
-            calls,
-            closed,
-            failed,
-            p50,
-            p95,
-        )
-        if sessions:
-            one.sessions, one.subagents = tops, subagents
+def _messages(db: apsw.Connection, by: str, chosen: Filters) -> _Found:
+    join = "JOIN sessions AS s ON s.id = r.session_id" if by in _OF_SESSIONS else ""
+    rows = f"{_activity(chosen)} {join} WHERE {chosen.settled('r', 'r.begin')}"
+    return _grouped(db, _MESSAGES, _key(db, by, "begin", "activity"), by, rows, chosen)
+
+
+def _speakers(db: apsw.Connection, chosen: Filters) -> _Found:
+    each = f"SELECT max(r.subagent) AS subagent FROM {_activity(chosen)} WHERE {chosen.settled('r', 'r.begin')}"
+    return _grouped(db, _SPEAKERS, "NULL", None, f"({each} GROUP BY r.session_id)", chosen)
+
+
+def _calls(db: apsw.Connection, by: str | None, chosen: Filters) -> _Found:
+    # CROSS: session by session, else SQLite looks for the session of each call.
+    join = "sessions AS s CROSS JOIN tools AS r ON r.session_id = s.id" if by in _OF_SESSIONS else "tools AS r"
+    rows = f"{join} WHERE {chosen.settled('r', 'r.created_at')}"
+    return _grouped(db, _CALLS, _key(db, by, "created_at", "tools"), by, rows, chosen)
+
+
+def _callers(db: apsw.Connection, by: str | None, chosen: Filters) -> _Found:
+    names = "r.session_id, r.tool_name" if by else "r.session_id"
+    calls = f"SELECT DISTINCT {names} FROM tools AS r WHERE {chosen.settled('r', 'r.created_at')}"
+    rows = f"({calls}) AS r JOIN sessions AS s ON s.id = r.session_id"
+    return _grouped(db, _CALLERS, _key(db, by, "created_at", "tools"), by, rows, chosen)
+
+
+def _key(db: apsw.Connection, by: str | None, at: str, table: str) -> str:
+    """The expression by which rows of `table`, whose time is `at`, are grouped; NULL: all of them are one group."""
+    if by not in TIMES:
+        return BY[by] if by else "NULL"
+    first, last = db.execute(f"SELECT ifnull(min({at}), 0), ifnull(max({at}), 0) FROM {table}").get
+    now = local(f"r.{at}", first, last)
+    return BY[by].format(now=now, day=ordinal(now))
+
+
+def _grouped(
+    db: apsw.Connection, asked: dict[str, str], key: str, by: str | None, rows: str, chosen: Filters
+) -> _Found:
+    """What `asked` says of `rows`, by the expression `key`, or of all of them together."""
+    query = f"SELECT {key}, {', '.join(asked.values())} FROM {rows} {'GROUP BY 1' if by else ''} HAVING count(*)"
+    name = _NAMES.get(by or "", str)
+    return [
+        (None if found is None else name(found), dict(zip(asked, numbers, strict=True)))
+        for found, *numbers in db.execute(query, chosen.values)
+    ]

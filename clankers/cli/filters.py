@@ -125,6 +125,17 @@ class Filters:
             found.append(_in_span(at))
         return " AND ".join(found) or "TRUE"
 
+    def settled(self, r: str, at: str) -> str:
+        """The same for a row `r` that names its session's model where it has none: that row is not needed then."""
+        found = []
+        if of_session := self._of_session("f_s"):
+            found.append(f"{r}.session_id IN (SELECT f_s.id FROM sessions AS f_s WHERE {' AND '.join(of_session)})")
+        if self.model is not None:
+            found.append(_has_model(f"{r}.model"))
+        if self.since is not None or self.until is not None:
+            found.append(_in_span(at))
+        return " AND ".join(found) or "TRUE"
+
     def _of_session(self, s: str) -> list[str]:
         found = []
         if self.sources:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # C0 and C1 controls, DEL, and what turns the direction of text around: a title must not be able to steer the terminal.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _PATIENCE = 1.0  # seconds before a progress bar appears
-_OURS = dict.fromkeys(map(ord, "…└─"))  # characters that we put into tables ourselves: a column each
+_OURS = dict.fromkeys(map(ord, "…└─▏▎▍▌▋▊▉█"))  # characters that we put into tables ourselves: a column each
 _GAP = "  "  # between two columns of a table
 
 

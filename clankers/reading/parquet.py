@@ -9,7 +9,7 @@ import apsw
 from clankers.errors import ClankersError
 
 # What the rows are worked out from says nothing that they do not say.
-INTERNAL = frozenset({"session_facts", "sightings", "part_deltas", "copies", "cost_states"})
+INTERNAL = frozenset({"session_facts", "sightings", "part_deltas", "copies", "cost_states", "activity"})
 _ROWS = 5000  # in a group, at most
 _BYTES = 32 << 20  # of text in a group, about
 

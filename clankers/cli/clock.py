@@ -1,0 +1,42 @@
+"""Local time in SQL. SQLite asks the C library about the time of each row, which takes as long as to add it up."""
+
+import time
+from datetime import date
+
+_DAY = 86_400_000  # milliseconds
+_EPOCH = date(1970, 1, 1).toordinal()
+_BEHIND = date.max.toordinal() + 1  # all that the calendar has no date for
+_STEP = 10 * _DAY  # no zone changes its clocks twice within
+_FIRST, _LAST = 0, 4_102_444_800_000  # epoch milliseconds: before 1970 and after 2099 the clocks stay as they are
+
+
+def local(at: str, first: int, last: int) -> str:
+    """The expression `at`, of epoch milliseconds between `first` and `last`, as milliseconds of the clock here."""
+    begin, end = (min(max(at_end, _FIRST), _LAST) for at_end in (first, last))
+    offset = _offset(begin)
+    found = f"{offset}"
+    for at_last in range(begin, end, _STEP):
+        now = min(at_last + _STEP, end)
+        if (changed := _offset(now)) != offset:
+            found = f"iif({at} >= {_change(at_last, now)}, {changed}, {found})"
+            offset = changed
+    return f"({at} + {found})"
+
+
+def ordinal(at: str) -> str:
+    """The day of `at`, milliseconds of a clock, as `date.fromordinal` takes it; NULL where there is no date for it."""
+    return f"nullif(min(({at} + {_EPOCH * _DAY}) / {_DAY}, {_BEHIND}), {_BEHIND})"
+
+
+def _offset(at: int) -> int:
+    """By how many milliseconds the clock here is ahead of UTC, at `at`."""
+    return time.localtime(at // 1000).tm_gmtoff * 1000
+
+
+def _change(before: int, behind: int) -> int:
+    """When the clock is changed between two times, to the second."""
+    offset = _offset(before)
+    while behind - before > 1000:
+        middle = (before + behind) // 2
+        before, behind = (middle, behind) if _offset(middle) == offset else (before, middle)
+    return behind // 1000 * 1000
