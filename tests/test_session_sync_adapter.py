@@ -87,8 +87,8 @@ def told(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 def test_a_body_makes_rows(told: Any) -> None:
     found = told(
         body(
-            {"title": "x", "model": "m", "messages": {"m1": {"cost_source": "client", "agent": "build"}}},
-            messages=[message(cost=0.5, tokens_input=7, agent="other", mode="plan")],
+            {"title": "x", "model": "m", "messages": {"m1": {"cost_source": "client"}}},
+            messages=[message(cost=0.5, tokens_input=7, agent="build", mode="plan")],
             parts=[part(), part("p0", text="first", sequence_order=-1)],
             tool_executions=[tool()],
             errors=[error()],
@@ -192,8 +192,8 @@ def test_a_message_that_was_gone_and_is_told_again_has_only_what_was_told_since(
     [("client", 0.25, (0.25, "client")), ("parent", None, (None, "parent")), ("prices", 9.0, (0.00015, "prices"))],
 )
 def test_a_bill_is_believed_and_a_sum_worked_out_here(told: Any, source: str, cost: Any, becomes: Any) -> None:
-    messages = {"m1": {"cost_source": "prices", "provider": "anthropic"}}
-    said = message(model_id="claude-sonnet-4-5", tokens_input=50, cost=9.0)
+    messages = {"m1": {"cost_source": "prices"}}
+    said = message(provider_id="anthropic", model_id="claude-sonnet-4-5", tokens_input=50, cost=9.0)
     found = told(body({"cost": cost, "cost_source": source, "messages": messages}, messages=[said]))
     assert (found["sessions"][0]["cost"], found["sessions"][0]["cost_source"]) == becomes
     assert (found["messages"][0]["cost"], found["messages"][0]["cost_source"]) == (0.00015, "prices")
@@ -201,12 +201,12 @@ def test_a_bill_is_believed_and_a_sum_worked_out_here(told: Any, source: str, co
 
 def test_none_where_the_format_asks_for_a_value_is_no_value(told: Any) -> None:
     ours: dict[str, Any] = {"created_at": None, "client_version": None, "project_path": None}
-    ours["messages"] = {"m1": {"role": None, "created_at": None, "agent": None, "provider": None}}
+    ours["messages"] = {"m1": {"role": None, "created_at": None, "parent_id": None}}
     call = tool(tool_name=None, tool_input=None, status=None)
     found = told(
         body(
             ours,
-            messages=[message(agent="x", provider_id="y")],
+            messages=[message(parent_id="m0", mode="x")],
             parts=[part(metadata={"clankers": {"type": None}})],
             tool_executions=[call],
         )
@@ -214,7 +214,7 @@ def test_none_where_the_format_asks_for_a_value_is_no_value(told: Any) -> None:
     (session,) = found["sessions"]
     assert (session["created_at"], session["client_version"], session["project_path"]) == (None, None, None)
     (said,) = found["messages"]
-    assert (said["role"], said["created_at"], said["agent"], said["provider"]) == (None, None, None, None)
+    assert (said["role"], said["created_at"], said["parent_id"], said["agent"]) == (None, None, None, None)
     assert (found["parts"][0]["type"], found["tools"][0]["tool_name"], found["tools"][0]["status"]) == (None,) * 3
     assert found["projects"] == []
 
