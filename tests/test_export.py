@@ -135,7 +135,9 @@ def page_of(found: Conversation) -> Page:
 def written(text: str, role: str = "assistant") -> Conversation:
     """A conversation with one message."""
     part = {"kind": "part", "id": "p", "type": "text", "synthetic": None, "created_at": 0, "deleted_at": None}
-    message = dict.fromkeys(("id", "model", "agent", "completed_at", "deleted_at", "cost", "finish_reason"))
+    message = dict.fromkeys(
+        ("id", "model", "agent", "completed_at", "deleted_at", "cost", "cost_source", "finish_reason")
+    )
     message |= dict.fromkeys(
         ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
     )

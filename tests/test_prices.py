@@ -337,6 +337,60 @@ def test_a_message_of_opencode_without_a_cost_is_worked_out(root: Path) -> None:
         assert costs(db) == {"s": (0.0, "client")}
 
 
+# What people see of it
+
+MIXED = (  # worked out alone and with a subagent's; in part of an unknown model; with a bill that includes a subagent's
+    *(answer(1, session="alone"), answer(2, session="with"), answer(3, session="with", agent="a1")),
+    *(
+        answer(4, session="part"),
+        answer(5, "mystery-1", session="part", agent="a2"),
+        answer(6, "mystery-1", session="un"),
+    ),
+    *(answer(7, session="billed"), answer(8, session="billed", agent="a3"), bill(1.5, session="billed")),
+)
+
+
+def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) -> None:
+    write_log(root, *MIXED)
+    found = {one["id"]: one for one in json.loads(call(root, "sessions", "--json").out)}
+    assert {id: (one["cost_source"], one["subagent_cost_source"]) for id, one in found.items()} == {
+        "alone": ("prices", None),
+        "with": ("prices", "prices"),
+        "part": ("prices", "unknown"),
+        "un": ("unknown", None),
+        "billed": ("client", None),
+    }
+    shown = call(root, "sessions").out
+    cells = {cell for cell in shown.split() if re.search(r"\$|^\?$", cell)}
+    assert cells == {"~$0.0006", "~$0.0012", "$0.0006+", "?", "$1.50"}
+    assert "~ is worked out" in shown
+    assert "? and + stand for" in shown
+    told = call(root, "sessions", "--project", "nowhere").out + call(root.parent / "none", "sessions").out
+    assert "~" not in told
+
+
+@pytest.mark.parametrize("args", [("show",), ("export", "--format", "md"), ("export", "--format", "html")])
+def test_a_conversation_begins_with_what_it_and_its_subagents_came_to(root: Path, args: tuple[str, ...]) -> None:
+    write_log(root, *MIXED)
+
+    def facts(id: str) -> str:
+        text = call(root, args[0], id, *args[1:], NO_COLOR="1", COLUMNS="1000").out.partition("msg")[0]
+        text = re.sub(r"</li>\s*<li>|\n- ", " · ", text).replace("\\", "")
+        return text[: text.index(f" · {id}" if args[0] == "export" else f"\n{id}\n")]
+
+    assert facts("alone").endswith("1 message · 110 tokens · ~$0.0006 worked out from prices")
+    whole = "2 messages · 220 tokens · ~$0.0012 worked out from prices"
+    assert facts("with").endswith(
+        f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~$0.0006 worked out from prices"
+    )
+    assert facts("part").endswith(
+        "$0.0006+ and a cost that is not known · of which 1 subagent: 1 message, 110 tokens, a cost that is not known"
+    )
+    assert facts("un").endswith("110 tokens · a cost that is not known")
+    assert facts("billed").endswith("2 messages · 220 tokens · $1.50 · of which 1 subagent: 1 message, 110 tokens")
+    assert facts("a3").endswith("1 message · 110 tokens · its cost is in that of the session that called it")
+
+
 # The table's version
 
 

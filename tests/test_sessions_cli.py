@@ -86,7 +86,7 @@ def test_sessions_as_json_are_the_tables_rows(root: Path) -> None:
     columns = json.loads(call(root, "query", "--json", "SELECT name FROM pragma_table_info('sessions')").out)
     assert list(top) == [c["name"] for c in columns] + [
         *("depth", "turns", "duration_ms", "subagents", "subagent_tools", "subagent_errors"),
-        *("subagent_tokens", "subagent_cost"),
+        *("subagent_tokens", "subagent_cost", "subagent_cost_source"),
     ]
 
 
@@ -379,6 +379,7 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
         "model": "claude-opus-5-5",
         "created_at": 1795218339317,
         "cost": 12.5,
+        "cost_source": "client",
         "depth": 0,
         "turns": 12,
         "duration_ms": 7 * 10**6,
@@ -386,6 +387,7 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
         "subagent_tokens": 10**6,
         "subagent_errors": 0,
         "subagent_cost": 0.25,
+        "subagent_cost_source": None,
         **counts,
         **tokens,
     }

@@ -111,9 +111,9 @@ def test_results_are_shortened_until_all_is_asked_for(root: Path) -> None:
 
 def test_calls_say_how_they_ended(root: Path) -> None:
     shown = call(talk(root), "show", "last").out
-    assert "✗ bash  false  exit 1, 700 ms" in shown
+    assert "✗ bash  false  exit 1, 700ms" in shown
     assert "… bash  sleep 1  running" in shown
-    assert "✓ write  /src/shop/a.py  700 ms" in shown
+    assert "✓ write  /src/shop/a.py  700ms" in shown
     assert "✗ APIError (529): Busy <b>" in shown
 
 

@@ -152,7 +152,7 @@ def draw(found: Conversation, look: Look) -> Iterator[RenderableType]:
     """The conversation for a terminal; text that is not ours is cleaned."""
     session = found.session
     yield Text(words.title(session), style="bold")
-    yield Text(" · ".join(words.facts(session)), style="dim")
+    yield Text(" · ".join(words.facts(found)), style="dim")
     yield Text(clean(session.id), style="dim")
     yield from _items(found, look)
 
@@ -272,7 +272,7 @@ def _compaction(one: Compaction) -> RenderableType:
 
 def _subagent(inner: Conversation, look: Look) -> Iterator[RenderableType]:
     head = Text("⤷ ", style="magenta").append(words.of_subagent(inner), style="bold magenta")
-    within = Group(Text(" · ".join(words.sums(inner.session)), style="dim"), *_items(inner, look))
+    within = Group(Text(" · ".join(words.sums(inner)), style="dim"), *_items(inner, look))
     yield head
     yield _Indented(within)
 

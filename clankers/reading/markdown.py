@@ -28,7 +28,7 @@ def markdown(found: Conversation) -> Iterator[str]:
     """The blocks of a document; an empty line belongs between two of them."""
     session = found.session
     yield f"# {_text(words.title(session))}"
-    yield "\n".join(f"- {_text(fact)}" for fact in [*words.facts(session), clean(session.id)])
+    yield "\n".join(f"- {_text(fact)}" for fact in [*words.facts(found), clean(session.id)])
     yield from _items(found, level=2)
 
 
@@ -90,7 +90,7 @@ def _tool(tool: Tool, level: int) -> Iterator[str]:
 
 def _subagent(inner: Conversation, level: int) -> Iterator[str]:
     yield f"<details><summary>⤷ {escape(words.of_subagent(inner))}</summary>"
-    yield "\n".join(f"- {_text(fact)}" for fact in [*words.sums(inner.session), clean(inner.session.id)])
+    yield "\n".join(f"- {_text(fact)}" for fact in [*words.sums(inner), clean(inner.session.id)])
     yield from _items(inner, min(level + 1, 6))
     yield "</details>"
 
