@@ -453,6 +453,20 @@ def test_what_is_shown_is_clean(root: Path) -> None:
     assert "\x1b" not in call(root, "search", "--json", "needle").out
 
 
+def test_a_nul_hides_nothing_of_what_stands_behind_it(root: Path) -> None:
+    append(root, [session("ses_1"), *said("msg_1", "before\0 needle behind")])
+    assert texts(root, "needle") == ["before  needle behind"]
+    assert texts(root, "before") == ["before  needle behind"]
+
+
+def test_a_source_that_no_session_is_of_is_named(root: Path) -> None:
+    append(root, [session("ses_1"), *said("msg_1", "needle")])
+    assert call(root, "search", "needle", "--source", "nonsense") == (
+        *(0, "No session is of nonsense: there are sessions of opencode.\n", ""),
+    )
+    assert "all of these words" in call(root, "search", "hay", "--source", "opencode").out
+
+
 def test_a_word_without_end_is_shown_in_part(root: Path) -> None:
     append(root, [session("ses_1"), *said("msg_1", "x" * 50_000 + " needle " + "y" * 50_000)])
     (hit,) = found(root, "needle")

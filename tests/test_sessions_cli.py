@@ -223,9 +223,11 @@ def test_a_filter_finds_a_session_by_its_subagent_too(root: Path) -> None:
     assert [s["id"] for s in listed(root, "--project", "elsewhere", "--tree")] == ["ses_a", "ses_a_1", "ses_a_1_1"]
     assert [s["id"] for s in listed(root, "--project", "/src/shop", "--limit", "1")] == ["ses_a"]
     assert listed(root, "--source", "claude-code") == []
-    nothing = call(root, "sessions", "--source", "claude-code")
+    nothing = call(root, "sessions", "--project", "nowhere")
     assert nothing.code == 0
     assert nothing.out.startswith("No session is like that")
+    nothing = call(root, "sessions", "--source", "claude-code", "--source", "codex")
+    assert nothing == (0, "No session is of claude-code or codex: there are sessions of opencode.\n", "")
     assert call(root, "sessions", "--since", "soon").code == EX_USAGE
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0  # seconds to wait for another projector, which does the same work
 _POLL = 0.02  # seconds
-_ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from the log"
+ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from the log"
 
 # What a statement may do: read. ATTACH is not among it, nor is VACUUM INTO, which would write a file.
 _ALLOWED = frozenset(
@@ -96,7 +96,7 @@ def open_current() -> apsw.Connection:
     except (OSError, *UNWRITABLE) as e:
         db = open_for_reading(path)
         why = f"{e.filename}: {e.strerror}" if isinstance(e, OSError) and e.filename else e
-        note = f"{path} is shown as it stands, for it cannot be brought up to date: {why}; {_ELSEWHERE}"
+        note = f"{path} is shown as it stands, for it cannot be brought up to date: {why}; {ELSEWHERE}"
         print(f"clankers: {clean(note)}", file=sys.stderr)
         return db
     start_first_backfill()
@@ -166,7 +166,7 @@ def open_for_reading(path: str) -> apsw.Connection:
     except apsw.BusyError:
         raise
     except apsw.CantOpenError as e:
-        raise ClankersError(f"{path} cannot be opened, or made: {e}; check its owner; {_ELSEWHERE}") from e
+        raise ClankersError(f"{path} cannot be opened, or made: {e}; check its owner; {ELSEWHERE}") from e
     except apsw.Error as e:
         raise ClankersError(f"{path} cannot be read: {e}; `clankers project --rebuild` makes it anew") from e
     db.authorizer = _authorize

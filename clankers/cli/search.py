@@ -1,6 +1,7 @@
 """`clankers search WORDS`: what was said, called and printed, by its words."""
 
 import re
+import sys
 from typing import Annotated, Any, NamedTuple
 
 import apsw
@@ -9,8 +10,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from clankers import paths
-from clankers.cli.current import open_current
-from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
+from clankers.cli.current import ELSEWHERE, open_current
+from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
 from clankers.cli.output import clean, console, counting_bar, local_time, print_json
 from clankers.errors import UsageError
 from projector import search_index
@@ -107,9 +108,15 @@ def command(
     query = matching(words)
     db = open_current()
     sessions = db.execute("SELECT count(*) FROM changes").get
+    nothing = no_such_source(db, asked) or "Nothing has all of these words."
     db.close()
+    notes: list[str] = []
     with counting_bar("Making the search index; sessions", sessions) as step:
-        hits = search_index.ask(paths.database_path(), lambda db: find(db, query, asked, limit), progress=step)
+        hits = search_index.ask(
+            paths.database_path(), lambda db: find(db, query, asked, limit), progress=step, note=notes.append
+        )
+    for note in notes:
+        print(f"clankers: {clean(note)}; {ELSEWHERE}", file=sys.stderr)
     if as_json:
         print_json([hit.told() for hit in hits])
     elif hits:
@@ -117,7 +124,7 @@ def command(
         if len(hits) == limit:
             typer.echo(f"These are the best {limit:,}; --limit shows more.")
     else:
-        typer.echo("Nothing has all of these words.")
+        typer.echo(nothing)
 
 
 def matching(words: list[str]) -> str:
@@ -180,7 +187,7 @@ def find(db: apsw.Connection, query: str, asked: Filters, limit: int) -> list[Hi
 
 
 def _unmarked(text: str) -> str:
-    return text.replace(_BEGIN, " ").replace(_END, " ")
+    return re.sub(f"[{_BEGIN}{_END}\0]", " ", text)  # at a NUL a snippet would end
 
 
 def _hit(db: apsw.Connection, session: int, score: float, row: tuple[Any, ...], marked: str) -> Hit:

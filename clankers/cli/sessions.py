@@ -8,7 +8,7 @@ import apsw
 import typer
 
 from clankers.cli.current import open_current
-from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
+from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
 from clankers.cli.output import (
     cells,
     clean,
@@ -97,6 +97,7 @@ def command(
     db = open_current()
     try:
         found = list_sessions(db, limit, chosen)
+        no_such = no_such_source(db, chosen)
     finally:
         db.close()
     if as_json:
@@ -104,7 +105,7 @@ def command(
     elif found:
         print_sessions(found, tree=tree)
     elif chosen:
-        typer.echo("No session is like that; `clankers sessions` without options lists all.")
+        typer.echo(no_such or "No session is like that; `clankers sessions` without options lists all.")
     else:
         typer.echo("No sessions yet: nothing has been recorded. The README says how to plug in a harness.")
 
