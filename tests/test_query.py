@@ -125,7 +125,6 @@ def test_json_and_csv_at_once_are_refused(root: Path) -> None:
         ("SELECT count(*) FROM sqlite_schema WHERE name = 'sessions'", [(1,)]),
         ("SELECT id, row_number() OVER (ORDER BY id) FROM sessions LIMIT 1", [("ses_000000", 1)]),
         ("SELECT 1 WHERE 0", []),
-        ("", []),
     ],
 )
 def test_what_only_reads_works(reader: apsw.Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
@@ -207,6 +206,20 @@ def test_what_sqlite_lets_pass_changes_nothing(root: Path, database: Path, sql: 
             with pytest.raises(QueryError):
                 run_query(reader, "DELETE FROM sqlite_schema")
         assert state(database) == before
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
+@pytest.mark.parametrize("sql", ["", " ", ";", "-- a remark"])
+def test_no_statement_is_told(root: Path, sql: str, form: tuple[str, ...]) -> None:
+    done = call(root, "query", *form, "--", sql)
+    assert (done.code, done.out) == (EX_FAIL, "")
+    assert "there is no statement" in done.err
+
+
+def test_bytes_are_shown_alike_in_all_forms(root: Path) -> None:
+    for form in ((), ("--json",), ("--csv",)):
+        assert "00ff" in call(root, "query", *form, "SELECT x'00ff' AS blob").out.split("blob")[-1]
+        assert "\\x00" not in call(root, "query", *form, "SELECT x'00ff' AS blob").out
 
 
 @pytest.mark.parametrize("sql", ["DELETE FROM sessions", "VACUUM INTO 'mine.db'", "SELECT 1; SELECT 2", "SELEC 1"])

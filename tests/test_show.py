@@ -270,7 +270,7 @@ def test_a_session_is_named_by_how_it_begins_or_as_the_last(sample: Path) -> Non
     assert call(sample, "show").out == call(sample, "show", "last").out
     assert SUBAGENTS in call(sample, "show", "last", "--project", "subagent").out
     for args, named in (
-        (("nobody",), "nobody"),
+        (("nobody",), "there is no session 'nobody'; `clankers sessions` lists them"),
         (("ses_",), "ses_"),
         (("last", "--source", "codex"), "no last session"),
     ):

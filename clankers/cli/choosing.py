@@ -38,9 +38,7 @@ def named(known: dict[str, Session], names: list[str]) -> list[Session]:
             continue
         ids = [name] if name in known else [id for id in known if name and id.startswith(name)]
         if not ids:
-            raise UsageError(
-                f"there is no session {name!r}; `clankers query 'select id, title from sessions'` lists them"
-            )
+            raise UsageError(f"there is no session {name!r}; `clankers sessions` lists them, with --tree subagents too")
         if len(ids) > 1:
             shown = ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
             raise UsageError(f"{name!r} is the beginning of {len(ids):,} sessions: {shown}; write more of the id")

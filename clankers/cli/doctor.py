@@ -70,7 +70,8 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="An array of th
             if finding.about != about:
                 about = finding.about
                 typer.echo(about)
-            typer.echo(f"  {'ok' if finding.ok else '! '} {clean(finding.text)}")
+            mark = "! " if not finding.ok else "- " if finding.remedy else "ok"  # -: nothing is wrong, but look
+            typer.echo(f"  {mark} {clean(finding.text)}")
             if finding.remedy:
                 typer.echo(f"     -> {clean(finding.remedy)}")
     if not all(finding.ok for finding in found):
@@ -179,7 +180,7 @@ def _log(root: str) -> Iterator[Finding]:
     packed = sum(name.endswith(PACKED) for name, _ in found)
     archived = f", {packed:,} of them archived" if packed else ""
     size = short_bytes(sum(n for _, n in found))
-    yield Finding(about, True, f"{size} in {len(found):,} daily files{archived} in {root}")
+    yield Finding(about, True, f"{size} in {counted(len(found), 'daily file')}{archived} in {root}")
     free = shutil.disk_usage(root).free
     enough = free >= _SPACE
     yield Finding(about, enough, f"{short_bytes(free)} free on its disk", None if enough else "make room")
