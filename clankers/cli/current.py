@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import apsw
@@ -19,6 +20,7 @@ from clankers.log import Log
 from clankers.session_files import TranscriptError
 from projector.database import is_current, is_ours
 from projector.lock import ProjectorLock
+from projector.price_table import is_newer
 from projector.reading import open_read_only
 
 if TYPE_CHECKING:
@@ -92,7 +94,14 @@ def open_current() -> apsw.Connection:
     path, root = paths.database_path(), paths.data_root()
     try:
         sweep()
-        db = _if_current(path, root) or _made_current(path, root)
+        db = _if_current(path, root)
+        if db is None:
+            db = _made_current(path, root)
+        elif is_newer(db):
+            db.close()
+            with suppress(BusyError):  # a watcher goes on by the table that it began with
+                bring_up_to_date("query")
+            db = open_for_reading(path)
     except (OSError, *UNWRITABLE) as e:
         db = open_for_reading(path)
         why = f"{e.filename}: {e.strerror}" if isinstance(e, OSError) and e.filename else e

@@ -29,7 +29,7 @@ from clankers.log import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.reader import LogFile, log_files
 from projector.database import VERSION
 from projector.meta import BACKFILL, PROBLEMS, read_meta
-from projector.prices import VERSION_KEY
+from projector.price_table import VERSION_KEY
 from projector.replay import LogChangedError, pending
 from projector.search_index import index_bytes
 from projector.wire import millis
