@@ -1,7 +1,9 @@
 """`clankers show SESSION`: a conversation as a person reads it, or the lines of the log that it comes from."""
 
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from copy import copy
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import apsw
 import msgspec
@@ -32,6 +34,10 @@ from clankers.reading.conversation import (
 )
 from projector.belongs import Sessions
 from projector.evidence import Evidence, evidence
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from rich.markdown import Markdown
 
 _INDENT = 2  # columns
 _NARROWEST = 20  # columns for what is indented, however deep
@@ -222,13 +228,20 @@ def _part(message: Message, part: Part, look: Look) -> Iterator[RenderableType]:
 
 
 def _markdown(text: str) -> RenderableType:
+    empty, parser = _parser()
+    made = copy(empty)
+    made.parsed = parser.parse(text)
+    return made
+
+
+@cache
+def _parser() -> tuple["Markdown", "MarkdownIt"]:
+    """What is drawn of nothing, and what parses what there is: to make these takes as long as to parse an answer."""
     from rich.markdown import Markdown
 
     from clankers.reading.parsing import parser
 
-    made = Markdown("", hyperlinks=False, code_theme="ansi_dark")  # the terminal's own colours fit its background
-    made.parsed = parser().parse(text)
-    return made
+    return Markdown("", hyperlinks=False, code_theme="ansi_dark"), parser()  # colours that fit any background
 
 
 def _tool(tool: Tool, look: Look) -> Iterator[RenderableType]:

@@ -166,10 +166,15 @@ def _coloured(text: str, language: str) -> str:
         try:
             find: Any = get_lexer_for_filename if "." in language else get_lexer_by_name
             lexer = find(language.lower(), stripnl=False, ensurenl=False)
-            return str(highlight(text, lexer, HtmlFormatter(nowrap=True)))
+            return str(highlight(text, lexer, _formatter()))
         except ClassNotFound:
             pass
     return escape(text)
+
+
+@cache
+def _formatter() -> HtmlFormatter[str]:
+    return HtmlFormatter(nowrap=True)
 
 
 @cache

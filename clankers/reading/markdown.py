@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 
 from markdown_it import MarkdownIt
@@ -102,15 +103,21 @@ def _answer(text: str) -> str:
         safe += _TAG.sub("&lt;", text[end : code.start()]) + code[0]
         end = code.end()
     safe += _TAG.sub("&lt;", text[end:])
-    if any(one.type.startswith("html_") for one in _tokens(safe)):  # what looked like code was none
-        safe = _TAG.sub("&lt;", text)
-    last = _tokens(f"{safe}\n\nend")[-1]
-    return f"{safe}\n{last.markup}" if last.type == "fence" else safe
+    tokens = _tokens(safe)
+    if any(one.type.startswith("html_") for token in tokens for one in (token, *(token.children or ()))):
+        safe = _TAG.sub("&lt;", text)  # what looked like code was none
+        tokens = _tokens(safe)
+    return f"{safe}\n{tokens[-1].markup}" if tokens[-1].type == "fence" else safe
 
 
 def _tokens(text: str) -> list[Token]:
-    tokens = MarkdownIt("commonmark").parse(text)
-    return [one for token in tokens for one in (token, *(token.children or ()))]
+    """Of the text and what follows it."""
+    return _commonmark().parse(f"{text}\n\nend")
+
+
+@cache
+def _commonmark() -> MarkdownIt:
+    return MarkdownIt("commonmark")
 
 
 def _failure(error: Failure) -> str:
