@@ -417,7 +417,14 @@ def test_a_shell_is_told_how_a_line_goes_on(root: Path) -> None:
     assert told("clankers stats --by m") == ["month", "model"]
     assert told("clankers sessions --source c") == ["claude-code"]
     assert "--tree" in told("clankers sessions --t")
+    assert told("clankers install o") == ["opencode"]
+    assert told("clankers show ") == []
     assert not root.exists()
+    append(root, [*work(0, 2), session("ses_$(touch owned)")])
+    call(root, "project")
+    assert told("clankers show ") == ["last", "ses_000001", "ses_000000"]
+    assert told("clankers export ses_000001 l") == ["last"]
+    assert told("clankers export ses_000000") == ["ses_000000"]
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")

@@ -10,7 +10,7 @@ import apsw
 import typer
 
 from clankers import paths
-from clankers.cli.choosing import all_sessions, named, with_children
+from clankers.cli.choosing import all_sessions, known_ids, named, with_children
 from clankers.cli.current import log_bytes, open_current
 from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
 from clankers.cli.output import clean, counted, counting_bar, progress_bar
@@ -33,7 +33,12 @@ class Format(StrEnum):
 def command(
     sessions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SESSION...", help="Ids, or how they begin, or `last`.", show_default=False),
+        typer.Argument(
+            metavar="SESSION...",
+            help="Ids, or how they begin, or `last`.",
+            show_default=False,
+            autocompletion=known_ids,
+        ),
     ] = None,
     to: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to; `-` is stdout. For Parquet a directory.")

@@ -24,7 +24,7 @@ from clankers.cli.output import clean
 from clankers.errors import UsageError
 
 
-def _known_sources(begun: str) -> list[str]:
+def known_sources(begun: str) -> list[str]:
     """For the shell: how a source goes on that is `begun`."""
     from clankers.harnesses import HARNESSES
 
@@ -37,7 +37,7 @@ Sources = Annotated[
         "--source",
         metavar="NAME",
         help="Of this harness: claude-code, opencode, ...; also several times.",
-        autocompletion=_known_sources,
+        autocompletion=known_sources,
     ),
 ]
 Project = Annotated[

@@ -219,7 +219,7 @@ def print_hits(hits: list[Hit]) -> None:
         what = hit.tool_name or "tool" if hit.kind == "tool" else hit.kind
         if hit.success == 0:
             what += " (failed)"
-        told = [local_time(hit.at), source, project, what, id[:12], title]
+        told = [local_time(hit.at), id[:12], what, source, project, title]  # what is needed most is cut last
         head = Text("  ".join(clean(one) for one in told if one), style="dim")
         out.print(head, no_wrap=True, overflow="ellipsis")
         out.print(Padding(_snippet(hit), (0, 0, 0, 2), expand=False))

@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from clankers import paths
-from clankers.cli.choosing import LAST, all_sessions, named
+from clankers.cli.choosing import LAST, all_sessions, known_ids, named
 from clankers.cli.current import log_bytes, open_current
 from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
 from clankers.cli.output import clean, console, local_time, print_json, progress_bar
@@ -107,7 +107,12 @@ class Look(NamedTuple):
 
 def command(
     session: Annotated[
-        str, typer.Argument(metavar="SESSION", help="Its id, or how that begins, or `last`: the newest by activity.")
+        str,
+        typer.Argument(
+            metavar="SESSION",
+            help="Its id, or how that begins, or `last`: the newest by activity.",
+            autocompletion=known_ids,
+        ),
     ] = LAST,
     thinking: Annotated[bool, typer.Option("--thinking", help="The model's thoughts too.")] = False,
     full: Annotated[bool, typer.Option("--full", help="All of what tools were given and gave back.")] = False,
