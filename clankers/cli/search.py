@@ -6,7 +6,6 @@ from typing import Annotated, Any, NamedTuple
 
 import apsw
 import typer
-from rich.padding import Padding
 from rich.text import Text
 
 from clankers import paths
@@ -20,6 +19,7 @@ from projector.search_text import TOKENIZER, spaced, unspaced
 _QUOTED = re.compile(r'"([^"]*)"?|(\S+)')
 _BEGIN, _END = "\x02", "\x03"  # around what was found, within a snippet; taken out of the texts themselves
 _SNIPPET = 24  # words
+_INDENT = 2  # columns
 _MOST = 400  # characters of a snippet, whatever its words are
 
 # The best first; what is about as good, the newest first.
@@ -109,6 +109,8 @@ def command(
     db = open_current()
     sessions = db.execute("SELECT count(*) FROM changes").get
     nothing = no_such_source(db, asked) or "Nothing has all of these words."
+    if not sessions:
+        nothing = "Nothing to find yet: nothing has been recorded. The README says how to plug in a harness."
     db.close()
     notes: list[str] = []
     with counting_bar("Making the search index; sessions", sessions) as step:
@@ -222,7 +224,9 @@ def print_hits(hits: list[Hit]) -> None:
         told = [local_time(hit.at), id[:12], what, source, project, title]  # what is needed most is cut last
         head = Text("  ".join(clean(one) for one in told if one), style="dim")
         out.print(head, no_wrap=True, overflow="ellipsis")
-        out.print(Padding(_snippet(hit), (0, 0, 0, 2), expand=False))
+        for line in _snippet(hit).wrap(out, max(out.width - _INDENT, 1)):
+            line.rstrip()
+            out.print(Text(" " * _INDENT).append_text(line), no_wrap=True, overflow="ignore", crop=False)
         out.print()
 
 
