@@ -371,6 +371,20 @@ def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) ->
     assert cells == {"~$0.0006", "~$0.0012", "$0.0006+", "?", "$1.50"}
     assert "~ is worked out" in shown
     assert "? and + stand for" in shown
+    tree = call(root, "sessions", "--tree").out
+    costs = {line.split()[-1]: re.findall(r"[~$?↑]\S*", line) for line in tree.splitlines() if "(no title)" in line}
+    assert costs == {
+        "alone": ["~$0.0006"],
+        "with": ["~$0.0006"],
+        "a1": ["~$0.0006"],
+        "part": ["~$0.0006"],
+        "a2": ["?"],
+        "un": ["?"],
+        "billed": ["$1.50"],
+        "a3": ["↑"],
+    }
+    assert "↑ is in the cost of the session that called it" in tree
+    assert "↑" not in shown
     told = call(root, "sessions", "--project", "nowhere").out + call(root.parent / "none", "sessions").out
     assert "~" not in told
 

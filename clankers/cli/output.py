@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # C0 and C1 controls, DEL, and what turns the direction of text around: a title must not be able to steer the terminal.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _PATIENCE = 1.0  # seconds before a progress bar appears
-_OURS = dict.fromkeys(map(ord, "…└─"))  # characters that we put into tables ourselves: a column each
+_OURS = dict.fromkeys(map(ord, "…└─↑"))  # characters that we put into tables ourselves: a column each
 _GAP = "  "  # between two columns of a table
 _LEAST = 10  # columns that a longer text is left in a table
 _SURE = ("client", "prices", "unknown")  # what `cost_source` may be of a cost that counts, the surest first
@@ -126,9 +126,9 @@ def counted(n: int, what: str) -> str:
 
 
 def short_cost(dollars: float | None, source: str | None = None) -> str:
-    """`dollars` as a person says it, with a mark by its `cost_source`: $12.50, $0.0044, ~$0.12, $3.00+ or a mere ?."""
+    """`dollars` as a person says it, marked by its `cost_source`: $12.50, $0.0044, ~$0.12, $3.00+; ? or ↑ for none."""
     if dollars is None:
-        return "?" if source == "unknown" else ""
+        return {"unknown": "?", "parent": "↑"}.get(source or "", "")
     before, behind = _COST_MARKS.get(source, ("", ""))
     return f"{before}${dollars:,.{2 if dollars >= 0.01 or not dollars else 4}f}{behind}"
 

@@ -72,6 +72,7 @@ _GAP = 2  # columns between two cells
 _NOTES = {  # on the marks of costs, by their `cost_source`
     "prices": "~ is worked out from a price table, where the client does not say what it cost.",
     "unknown": "? and + stand for a model whose price is not known; `clankers doctor` names it.",
+    "parent": "↑ is in the cost of the session that called it.",
 }
 
 
