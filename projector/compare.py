@@ -13,7 +13,7 @@ import msgspec
 from clankers.errors import BusyError, ClankersError
 from clankers.locks import NamedLock
 from projector.database import BUSY_MS, open_database
-from projector.prices import VERSION_KEY
+from projector.price_table import VERSION_KEY
 from projector.reading import uri
 from projector.rebuild import build
 from projector.replay import LogChangedError, replay

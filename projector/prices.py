@@ -5,28 +5,20 @@ database has not met; what it says is kept in the table `prices`. All of `prices
 `meta`: who finds another one installed prices every message anew.
 """
 
-import os
-import re
-import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from decimal import Decimal
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
 import msgspec
 
 from projector.changes import MessageSeen
+from projector.price_table import VERSION_KEY, installed, stored
 from projector.totals import settle_sessions
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice
-
-VERSION_KEY = "prices_version"  # in `meta`
-_LIBRARY = "genai-prices"
-_DIST_INFO = re.compile(r"genai_prices-(.+)\.dist-info")
 
 CLIENT = "client"  # what `cost_source` may be: the client told it
 PRICES = "prices"  # it is worked out from the table
@@ -91,7 +83,7 @@ class Prices:
             )
             self._known[key] = [Rates(*row) for row in found]
         new = sorted(key for key in keys if not self._known[key])
-        if new and _stored(self._db) != (now := installed()):
+        if new and stored(self._db) != (now := installed()):
             _renew(self._db, now)
             self._meet(keys)
             return
@@ -102,22 +94,9 @@ class Prices:
             )
 
 
-def installed() -> str:
-    """The table that this process prices with: its library and version."""
-    if library := sys.modules.get("genai_prices"):  # it may have been updated since
-        return f"{_LIBRARY} {library.__version__}"
-    # Asked whenever the log is replayed: the name of the directory that says so, as importlib.metadata takes 20 ms.
-    spec = find_spec("genai_prices")
-    site = os.path.dirname(os.path.dirname(spec.origin)) if spec and spec.origin else ""
-    found = [m for name in os.listdir(site or ".") if (m := _DIST_INFO.fullmatch(name))]
-    if len(found) == 1:
-        return f"{_LIBRARY} {found[0][1]}"
-    return f"{_LIBRARY} {import_module('importlib.metadata').version(_LIBRARY)}"
-
-
 def reprice(db: apsw.Connection) -> None:
     """Price every message of `db` anew, if that was done by another table than the installed one; one transaction."""
-    if _stored(db) in (None, now := installed()):
+    if stored(db) in (None, now := installed()):
         return
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -127,11 +106,6 @@ def reprice(db: apsw.Connection) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def _stored(db: apsw.Connection) -> str | None:
-    stored: str | None = db.execute("SELECT value FROM meta WHERE key = ?", (VERSION_KEY,)).get
-    return stored
 
 
 def _renew(db: apsw.Connection, version: str) -> None:

@@ -20,6 +20,7 @@ import apsw
 
 from clankers.errors import BusyError
 from projector.database import SchemaError
+from projector.reading import open_read_only, uri
 from projector.search_text import TOKENIZER, readable, spaced
 
 _SCHEMA = f"""
@@ -105,28 +106,40 @@ def index_bytes(path: str) -> int:
     return sum(os.stat(found).st_size for found in glob.glob(glob.escape(path) + ".search-*"))
 
 
-def ask(path: str, question: Callable[[apsw.Connection], Answer], *, progress: Callable[[int], object]) -> Answer:
+def ask(
+    path: str,
+    question: Callable[[apsw.Connection], Answer],
+    *,
+    progress: Callable[[int], object],
+    note: Callable[[str], object] = lambda _: None,
+) -> Answer:
     """What `question` finds in the index of the database at `path`, brought up to date.
+
+    Where the index cannot be written, as on a read-only disk, one that is there is asked as it stands, and else one
+    that is made for this once.
 
     Args:
         path: of the database, which must exist.
         question: asked of the index, in which the database is `live`; again, where the index turns out to be damaged.
         progress: told how many more sessions were taken in.
+        note: told that the index could not be written, and what was asked instead.
 
     Raises:
         SchemaError: the database is damaged.
         BusyError: somebody makes it anew all the time.
-        apsw.Error: the database or the index cannot be read or written.
+        apsw.Error: the database cannot be read, or the disk is full.
     """
     for tried in range(_TRIES):
         file = _file(path)
-        remove_indexes(path, but=file)
         try:
+            remove_indexes(path, but=file)
             with contextlib.closing(_open(path, file)) as db:
                 _bring_up_to_date(db, path, file, progress)
                 return question(db)
         except _MovedError:
             pass
+        except (OSError, apsw.ReadOnlyError, apsw.CantOpenError) as e:
+            return _ask_unwritable(path, file, question, progress, note, why=e)
         except (apsw.CorruptError, apsw.NotADBError) as e:
             if tried:  # the index was new
                 raise SchemaError(f"{path} is damaged: {e}; `clankers project --rebuild` makes it anew") from e
@@ -138,30 +151,58 @@ def _open(path: str, file: str) -> apsw.Connection:
     """The index in `file`, made when it is missing, for its owner alone."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
-    db = apsw.Connection(_uri(file), flags=flags)
+    return _beside(path, "file:" + quote(os.path.abspath(file)))
+
+
+def _beside(
+    path: str, index: str, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+) -> apsw.Connection:
+    """The index at the URI `index`, in which the database at `path` is `live`."""
+    db = apsw.Connection(index, flags=flags | apsw.SQLITE_OPEN_URI)
     try:
         db.set_busy_timeout(_PATIENCE)
-        db.execute("ATTACH ? AS live", (_uri(path) + "?mode=ro",))
+        db.execute("ATTACH ? AS live", (uri(path),))
     except BaseException:
         db.close()
         raise
     return db
 
 
+def _ask_unwritable(
+    path: str,
+    file: str,
+    question: Callable[[apsw.Connection], Answer],
+    progress: Callable[[int], object],
+    note: Callable[[str], object],
+    *,
+    why: Exception,
+) -> Answer:
+    """What `question` finds in the index `file`, which cannot be written, as it stands; or in one that is not kept."""
+    # One that somebody was writing when he was killed is mended by who may write; until then it is half of two states.
+    if os.path.exists(file) and not os.path.exists(file + "-journal"):
+        with contextlib.closing(_beside(path, uri(file), apsw.SQLITE_OPEN_READONLY)) as db:
+            if db.execute("SELECT count(*) FROM main.sqlite_schema").get:
+                behind = db.execute(
+                    "SELECT count(*) FROM live.changes WHERE batch > (SELECT batch FROM main.state)"
+                ).get
+                if behind:
+                    note(f"the search index is used as it stands, without what is new in {behind:,} sessions: {why}")
+                return question(db)
+    note(f"the search index is made for this once, and not kept: {why}")
+    with contextlib.closing(_beside(path, "")) as db:  # a file of SQLite's own, that nobody else sees
+        _bring_up_to_date(db, path, file, progress)
+        return question(db)
+
+
 def _file(path: str) -> str:
     """The index of the database that stands at `path` now."""
-    db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+    db = open_read_only(path)
     try:
         db.set_busy_timeout(_PATIENCE)
         identity = db.execute("SELECT value FROM meta WHERE key = 'database_id'").get
         return f"{path}.search-{identity}-{db.pragma('schema_version')}"
     finally:
         db.close()
-
-
-def _uri(path: str) -> str:
-    return "file:" + quote(os.path.abspath(path))
 
 
 def _bring_up_to_date(db: apsw.Connection, path: str, file: str, progress: Callable[[int], object]) -> None:

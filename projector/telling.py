@@ -1,7 +1,8 @@
 """What happens, as it is told while it happens: of the log's events what a person would want to hear, each thing once.
 
 The same thing comes several times: from a hook and in the client's record, or again and again as it grows. It is told
-the first time that it is whole. Things that happened before the telling began are taken for new.
+the first time that it is whole; a text that was cut off as it grew, when its session rests or is asked again. Things
+that happened before the telling began are taken for new.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from projector.changes import (
     Copied,
     ErrorSeen,
     MessageSeen,
+    PartDelta,
     PartSeen,
     Rank,
     Replaced,
@@ -88,6 +90,7 @@ class Teller:
         self._sessions: dict[str, Session] = {}
         self._messages: dict[str, MessageSeen] = _Memory()
         self._calls: dict[str, str | None] = _Memory()  # their tools' names
+        self._growing: dict[str, PartSeen] = _Memory()  # texts of answers, as far as they have come
         self._told: dict[tuple[str, str], bool] = _Memory()  # kind and id
         self._times: dict[tuple[str, ...], list[int]] = _Memory()  # how often hooks, and records, said the same
 
@@ -115,34 +118,56 @@ class Teller:
                 found += tell(self, change, logged)
         return found
 
-    def _seen(self, seen: SessionSeen, _: int) -> list[Told]:
+    def _seen(self, seen: SessionSeen, logged: int) -> list[Told]:
         session = self.session(seen.session_id)
         for name in ("project_path", "parent_id", "model"):
             if value := seen.facts.get(name):
                 setattr(session, name, value)
         if seen.rank == Rank.RECORD and seen.facts.get("created_at"):
             session.created_at = seen.facts["created_at"]
-        return []
+        return self._cut_off(seen.session_id, logged) if seen.facts.get("status") == "idle" else []
 
-    def _message(self, seen: MessageSeen, _: int) -> list[Told]:
+    def _message(self, seen: MessageSeen, logged: int) -> list[Told]:
         known = self._messages.get(seen.id)
         if known is None:
             self._messages[seen.id] = seen
-        else:
-            known.role, known.model = seen.role or known.role, seen.model or known.model
-            known.synthetic = known.synthetic or seen.synthetic
+            return self._cut_off(seen.session_id, logged) if seen.role == "user" else []
+        known.role, known.model = seen.role or known.role, seen.model or known.model
+        known.synthetic = known.synthetic or seen.synthetic
+        return []
+
+    def _delta(self, delta: PartDelta, _: int) -> list[Told]:
+        if known := self._growing.get(delta.part.id):  # else it is no text, as a thought
+            known.text = (known.text or "") + delta.text
         return []
 
     def _part(self, part: PartSeen, logged: int) -> list[Told]:
         message = self._messages.get(part.message_id)
-        if not part.text or part.type not in (None, "text") or part.synthetic or message is None or message.synthetic:
+        if part.type not in (None, "text") or part.synthetic or message is None or message.synthetic:
             return []
         if message.role not in ("user", "assistant") or self._copied(message):
             return []
         if message.role == "assistant" and part.completed_at is None:
-            return []  # it still grows
+            self._growing[part.id] = part
+            return []
+        self._growing.pop(part.id, None)
+        return self._said(part, message, logged)
+
+    def _cut_off(self, session: str, logged: int) -> list[Told]:
+        """The texts of a session that do not grow any more."""
+        cut = [part for part in self._growing.values() if part.session_id == session]
+        found = []
+        for part in cut:
+            del self._growing[part.id]
+            if message := self._messages.get(part.message_id):
+                found += self._said(part, message, logged)
+        return found
+
+    def _said(self, part: PartSeen, message: MessageSeen, logged: int) -> list[Told]:
         kind = "prompt" if message.role == "user" else "answer"
-        if not self._first(kind, part.id) or not self._more(1, part.session_id, kind, _digest(part.text)):
+        if not part.text or not self._first(kind, part.id):
+            return []
+        if not self._more(1, part.session_id, kind, _digest(part.text)):
             return []
         at = part.completed_at or part.created_at or logged
         return [Told(at, part.source, part.session_id, kind, part.id, part.text, model=message.model)]
@@ -214,6 +239,7 @@ class Teller:
         SessionSeen: _seen,
         MessageSeen: _message,
         PartSeen: _part,
+        PartDelta: _delta,
         Sighting: _sighting,
         ToolSeen: _tool,
         ErrorSeen: _error,

@@ -156,7 +156,7 @@ def test_doctor_reads_archived_days(root: Path) -> None:
     told = [call(root, "doctor").out]
     call(root, "archive")
     told.append(call(root, "doctor").out)
-    assert "1 daily files, 1 of them archived in" in told[1]
+    assert "1 daily file, 1 of them archived in" in told[1]
     says = [re.findall(r"the last event came at .*|current", out) for out in told]
     assert says[0] == says[1]
     assert len(says[0]) == 2

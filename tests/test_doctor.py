@@ -82,6 +82,7 @@ def findings(home: Path, *, code: int) -> list[dict[str, Any]]:
     assert (shown.code, shown.err) == (code, "")
     assert not RAW.search(shown.out)
     assert shown.out.count("\n  ! ") == sum(not f["ok"] for f in found)
+    assert shown.out.count("\n  ok ") == sum(f["ok"] and not f["remedy"] for f in found)
     return found
 
 

@@ -1,10 +1,13 @@
 """`clankers export`: what is taken elsewhere is whole, does no harm there, and holds no credentials."""
 
+import errno
 import hashlib
 import json
+import os
 import re
 import stat
 import sys
+import threading
 from base64 import b64encode
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,7 +26,8 @@ from clankers.reading.conversation import Conversation, conversation
 from clankers.reading.html import html
 from clankers.reading.markdown import markdown
 from clankers.reading.parquet import INTERNAL
-from tests.commands import RAW, call, event, session
+from clankers.reading.whole import whole_file
+from tests.commands import POSIX_ONLY, RAW, call, event, session
 from tests.feeding import append, opencode_records, project
 from tests.golden import assert_golden
 from tests.talks import GITHUB, demo, talk
@@ -135,7 +139,9 @@ def page_of(found: Conversation) -> Page:
 def written(text: str, role: str = "assistant") -> Conversation:
     """A conversation with one message."""
     part = {"kind": "part", "id": "p", "type": "text", "synthetic": None, "created_at": 0, "deleted_at": None}
-    message = dict.fromkeys(("id", "model", "agent", "completed_at", "deleted_at", "cost", "finish_reason"))
+    message = dict.fromkeys(
+        ("id", "model", "agent", "completed_at", "deleted_at", "cost", "cost_source", "finish_reason")
+    )
     message |= dict.fromkeys(
         ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
     )
@@ -335,7 +341,13 @@ def test_filters_choose_sessions(sample: Path) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [(), ("--format", "parquet"), ("last", "--format", "parquet", "-o", "x"), ("nobody",), ("--format", "pdf", "last")],
+    [
+        (),
+        ("--format", "parquet"),
+        ("nobody", "--format", "parquet", "-o", "x"),
+        ("nobody",),
+        ("--format", "pdf", "last"),
+    ],
 )
 def test_what_makes_no_sense_is_refused(sample: Path, args: tuple[str, ...]) -> None:
     done = call(sample, "export", *args)
@@ -358,6 +370,66 @@ def test_parquet_holds_every_row_of_every_table(root: Path, sample: Path) -> Non
         assert [tuple(row.values()) for row in read.to_pylist()] == rows, table
     kinds = {field.name: str(field.type) for field in pq.read_schema(folder / "messages.parquet")}
     assert (kinds["id"], kinds["created_at"], kinds["cost"]) == ("string", "int64", "double")
+
+
+@pytest.mark.parametrize("args", [("--project", "subagent"), (SUBAGENTS[:4],)])
+def test_parquet_of_some_sessions_has_nothing_of_the_others(root: Path, sample: Path, args: tuple[str, ...]) -> None:
+    folder = root.parent / "out"
+    done = call(sample, "export", *args, "--format", "parquet", "-o", str(folder))
+    assert done.code == 0, done.err
+    found = {path.stem: pq.read_table(path).to_pylist() for path in folder.iterdir()}
+    assert {"sessions", "messages", "parts", "tools", "projects", "session_errors"} <= set(found)
+    assert not {"meta", "rejects", "log_files", "event_types"} & set(found)
+    ids = {row["id"] for row in found["sessions"]}
+    assert len(ids) == 3
+    assert SUBAGENTS in ids
+    assert [row["name"] for row in found["projects"]] == ["subagent"]
+    db = project(sample)
+    for table in set(found) - {"sessions", "projects"}:
+        assert {row["session_id"] for row in found[table]} <= ids, table
+        of_them = f"SELECT count(*) FROM {table} WHERE session_id IN (SELECT value FROM json_each(?))"
+        assert len(found[table]) == db.execute(of_them, (json.dumps(list(ids)),)).get, table
+
+
+@pytest.mark.parametrize("form", ["md", "parquet"])
+def test_what_cannot_be_written_is_named_as_it_was_asked_for(sample: Path, tmp_path: Path, form: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    within = str(tmp_path / "file" / "talk")
+    done = call(sample, "export", "last", "--format", form, "-o", within)
+    assert done.code in (EX_IO, EX_USAGE)
+    assert within in done.err
+    assert "unfinished" not in done.err
+    told = call(sample, "export", "--format", "parquet", "-o", str(tmp_path / "file"))
+    assert (told.code, told.out) == (EX_USAGE, "")
+    assert f"{tmp_path / 'file'} is a file" in told.err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@POSIX_ONLY
+def test_a_full_disk_is_told_with_the_file_s_name(tmp_path: Path) -> None:
+    path = str(tmp_path / "talk.md")
+    with pytest.raises(OSError, match="No space") as told, whole_file(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert told.value.filename == path
+    assert list(tmp_path.iterdir()) == []
+
+
+@POSIX_ONLY
+def test_what_is_no_plain_file_is_not_replaced_and_a_link_stays_one(sample: Path, tmp_path: Path) -> None:
+    whole = call(sample, "export", "last").out
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text("utf-8")))
+    reader.start()
+    assert call(sample, "export", "last", "-o", str(pipe)).code == 0
+    reader.join(30)
+    assert got == [whole]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    (tmp_path / "link").symlink_to("file")
+    assert call(sample, "export", "last", "-o", str(tmp_path / "link")).code == 0
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text("utf-8") == whole
 
 
 def test_parquet_is_scrubbed(root: Path) -> None:

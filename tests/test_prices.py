@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import apsw
 import genai_prices
@@ -17,11 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clankers import envelope
-from projector import prices
+from clankers.cli import current
+from clankers.locks import WATCHER
+from projector import price_table, prices
 from projector.changes import MessageSeen
 from projector.compare import Fresh
 from projector.database import open_database
-from projector.prices import Prices, Rates, installed, look_up
+from projector.lock import ProjectorLock
+from projector.price_table import installed
+from projector.prices import Prices, Rates, look_up
 from projector.rebuild import build, open_live, update
 from projector.replay import replay
 from tests.commands import call
@@ -317,7 +323,7 @@ def test_what_opencode_says_stands_even_where_it_is_nothing(root: Path) -> None:
         told = db.execute("SELECT count(*), sum(cost_source = 'client') FROM messages WHERE cost IS NOT NULL").get
         assert told[0] == told[1] > 0
         assert {source for _, source in costs(db).values()} == {"client"}
-        assert db.execute("SELECT value FROM meta WHERE key = ?", (prices.VERSION_KEY,)).get is None
+        assert db.execute("SELECT value FROM meta WHERE key = ?", (price_table.VERSION_KEY,)).get is None
 
 
 def test_a_message_of_opencode_without_a_cost_is_worked_out(root: Path) -> None:
@@ -337,13 +343,81 @@ def test_a_message_of_opencode_without_a_cost_is_worked_out(root: Path) -> None:
         assert costs(db) == {"s": (0.0, "client")}
 
 
+# What people see of it
+
+MIXED = (  # worked out alone and with a subagent's; in part of an unknown model; with a bill that includes a subagent's
+    *(answer(1, session="alone"), answer(2, session="with"), answer(3, session="with", agent="a1")),
+    *(
+        answer(4, session="part"),
+        answer(5, "mystery-1", session="part", agent="a2"),
+        answer(6, "mystery-1", session="un"),
+    ),
+    *(answer(7, session="billed"), answer(8, session="billed", agent="a3"), bill(1.5, session="billed")),
+)
+
+
+def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) -> None:
+    write_log(root, *MIXED)
+    found = {one["id"]: one for one in json.loads(call(root, "sessions", "--json").out)}
+    assert {id: (one["cost_source"], one["subagent_cost_source"]) for id, one in found.items()} == {
+        "alone": ("prices", None),
+        "with": ("prices", "prices"),
+        "part": ("prices", "unknown"),
+        "un": ("unknown", None),
+        "billed": ("client", None),
+    }
+    shown = call(root, "sessions").out
+    cells = {cell for cell in shown.split() if re.search(r"\$|^\?$", cell)}
+    assert cells == {"~$0.0006", "~$0.0012", "$0.0006+", "?", "$1.50"}
+    assert "~ is worked out" in shown
+    assert "? and + stand for" in shown
+    tree = call(root, "sessions", "--tree").out
+    costs = {line.split()[-1]: re.findall(r"[~$?↑]\S*", line) for line in tree.splitlines() if "(no title)" in line}
+    assert costs == {
+        "alone": ["~$0.0006"],
+        "with": ["~$0.0006"],
+        "a1": ["~$0.0006"],
+        "part": ["~$0.0006"],
+        "a2": ["?"],
+        "un": ["?"],
+        "billed": ["$1.50"],
+        "a3": ["↑"],
+    }
+    assert "↑ is in the cost of the session that called it" in tree
+    assert "↑" not in shown
+    told = call(root, "sessions", "--project", "nowhere").out + call(root.parent / "none", "sessions").out
+    assert "~" not in told
+
+
+@pytest.mark.parametrize("args", [("show",), ("export", "--format", "md"), ("export", "--format", "html")])
+def test_a_conversation_begins_with_what_it_and_its_subagents_came_to(root: Path, args: tuple[str, ...]) -> None:
+    write_log(root, *MIXED)
+
+    def facts(id: str) -> str:
+        text = call(root, args[0], id, *args[1:], NO_COLOR="1", COLUMNS="1000").out.partition("msg")[0]
+        text = re.sub(r"</li>\s*<li>|\n- ", " · ", text).replace("\\", "")
+        return text[: text.index(f" · {id}" if args[0] == "export" else f"\n{id}\n")]
+
+    assert facts("alone").endswith("1 message · 110 tokens · ~$0.0006 worked out from prices")
+    whole = "2 messages · 220 tokens · ~$0.0012 worked out from prices"
+    assert facts("with").endswith(
+        f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~$0.0006 worked out from prices"
+    )
+    assert facts("part").endswith(
+        "$0.0006+ and a cost that is not known · of which 1 subagent: 1 message, 110 tokens, a cost that is not known"
+    )
+    assert facts("un").endswith("110 tokens · a cost that is not known")
+    assert facts("billed").endswith("2 messages · 220 tokens · $1.50 · of which 1 subagent: 1 message, 110 tokens")
+    assert facts("a3").endswith("1 message · 110 tokens · its cost is in that of the session that called it")
+
+
 # The table's version
 
 
 def of_another_table(root: Path) -> None:
     """The database as if it had been priced by another version of the table, at other prices."""
     with closing(apsw.Connection(str(root / "clankers.db"))) as db:
-        db.execute("UPDATE meta SET value = 'genai-prices 0.0.1' WHERE key = ?", (prices.VERSION_KEY,))
+        db.execute("UPDATE meta SET value = 'genai-prices 0.0.1' WHERE key = ?", (price_table.VERSION_KEY,))
         db.execute("UPDATE prices SET input = 1000, output = 1000")
         db.execute("UPDATE messages SET cost = 77, cost_source = 'prices' WHERE cost_source IN ('prices', 'unknown')")
         db.execute("UPDATE sessions SET cost = 77, cost_source = 'prices' WHERE cost_source IN ('prices', 'unknown')")
@@ -355,7 +429,7 @@ LINES = (answer(1), answer(2, "mystery-1", session="t"), answer(3, SONNET, sessi
 def priced(root: Path) -> tuple[Any, ...]:
     with closing(apsw.Connection(str(root / "clankers.db"))) as db:
         table = db.execute("SELECT * FROM prices").fetchall()
-        return rows(db), table, db.execute("SELECT value FROM meta WHERE key = ?", (prices.VERSION_KEY,)).get
+        return rows(db), table, db.execute("SELECT value FROM meta WHERE key = ?", (price_table.VERSION_KEY,)).get
 
 
 def test_project_prices_anew_when_the_table_is_another(root: Path) -> None:
@@ -366,6 +440,41 @@ def test_project_prices_anew_when_the_table_is_another(root: Path) -> None:
     of_another_table(root)
     assert priced(root) != before
     assert call(root, "project").code == 0
+    assert priced(root) == before
+
+
+@pytest.mark.parametrize("args", [("sessions",), ("show", "s"), ("stats",), ("query", "SELECT 1")])
+def test_commands_that_read_price_anew_when_the_table_is_newer(root: Path, args: tuple[str, ...]) -> None:
+    with database(root, *LINES):
+        pass
+    before = priced(root)
+    of_another_table(root)
+    assert call(root, *args).code == 0
+    assert priced(root) == before
+
+
+@pytest.mark.parametrize("version", ["genai-prices 999.1.0", "another table"])
+def test_commands_that_read_leave_it_at_a_newer_table(root: Path, version: str) -> None:
+    """Of two installations that share a database the older one would price it anew, and the newer one again."""
+    with database(root, *LINES):
+        pass
+    of_another_table(root)
+    with closing(apsw.Connection(str(root / "clankers.db"))) as db:
+        db.execute("UPDATE meta SET value = ? WHERE key = ?", (version, price_table.VERSION_KEY))
+    before = priced(root)
+    assert call(root, "sessions").code == 0
+    assert (priced(root) == before) == (version != "another table")
+
+
+def test_a_watcher_that_prices_by_an_older_table_keeps_nobody_waiting(root: Path) -> None:
+    with database(root, *LINES):
+        pass
+    of_another_table(root)
+    before = priced(root)
+    with ProjectorLock(str(root / "clankers.db"), WATCHER):
+        begun = time.monotonic()
+        assert call(root, "sessions") == (0, mock.ANY, "")
+        assert time.monotonic() - begun < current._PATIENCE
     assert priced(root) == before
 
 
@@ -413,7 +522,7 @@ def test_verify_compares_like_with_like(root: Path) -> None:
         fresh.build()
         assert fresh.differences(lambda: None) == []
     with closing(apsw.Connection(path)) as db:
-        db.execute("UPDATE meta SET value = ? WHERE key = ?", (installed(), prices.VERSION_KEY))
+        db.execute("UPDATE meta SET value = ? WHERE key = ?", (installed(), price_table.VERSION_KEY))
     with Fresh(path, str(root)) as fresh:
         fresh.build()
         assert {d.table: d.changed for d in fresh.differences(lambda: None)} == {"sessions": 2, "messages": 3}
@@ -456,7 +565,7 @@ def test_the_library_is_not_imported_where_the_client_tells_the_cost(root: Path)
 
 
 def test_the_version_is_known_without_the_library_and_is_the_one_it_says() -> None:
-    code = "import sys; from projector.prices import installed; print(installed()); " + WHAT_IS_LOADED
+    code = "import sys; from projector.price_table import installed; print(installed()); " + WHAT_IS_LOADED
     code += "; print('importlib.metadata' in sys.modules)"
     assert in_a_process(code) == f"genai-prices {genai_prices.__version__}\n[]\nFalse\n"
 
@@ -464,7 +573,7 @@ def test_the_version_is_known_without_the_library_and_is_the_one_it_says() -> No
 @pytest.mark.parametrize("pattern", ["(none is named so)", "(.*)"])
 def test_the_version_is_asked_for_where_no_directory_tells(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
     monkeypatch.delitem(sys.modules, "genai_prices")
-    monkeypatch.setattr(prices, "_DIST_INFO", re.compile(pattern))
+    monkeypatch.setattr(price_table, "_DIST_INFO", re.compile(pattern))
     assert installed() == f"genai-prices {genai_prices.__version__}"
 
 

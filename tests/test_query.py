@@ -125,7 +125,6 @@ def test_json_and_csv_at_once_are_refused(root: Path) -> None:
         ("SELECT count(*) FROM sqlite_schema WHERE name = 'sessions'", [(1,)]),
         ("SELECT id, row_number() OVER (ORDER BY id) FROM sessions LIMIT 1", [("ses_000000", 1)]),
         ("SELECT 1 WHERE 0", []),
-        ("", []),
     ],
 )
 def test_what_only_reads_works(reader: apsw.Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
@@ -207,6 +206,20 @@ def test_what_sqlite_lets_pass_changes_nothing(root: Path, database: Path, sql: 
             with pytest.raises(QueryError):
                 run_query(reader, "DELETE FROM sqlite_schema")
         assert state(database) == before
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
+@pytest.mark.parametrize("sql", ["", " ", ";", "-- a remark"])
+def test_no_statement_is_told(root: Path, sql: str, form: tuple[str, ...]) -> None:
+    done = call(root, "query", *form, "--", sql)
+    assert (done.code, done.out) == (EX_FAIL, "")
+    assert "there is no statement" in done.err
+
+
+def test_bytes_are_shown_alike_in_all_forms(root: Path) -> None:
+    for form in ((), ("--json",), ("--csv",)):
+        assert "00ff" in call(root, "query", *form, "SELECT x'00ff' AS blob").out.split("blob")[-1]
+        assert "\\x00" not in call(root, "query", *form, "SELECT x'00ff' AS blob").out
 
 
 @pytest.mark.parametrize("sql", ["DELETE FROM sessions", "VACUUM INTO 'mine.db'", "SELECT 1; SELECT 2", "SELEC 1"])
@@ -358,7 +371,7 @@ def test_the_python_that_runs_this_has_a_sqlite_that_reads_the_database(database
     assert done.stdout == "(4,)\n"
 
 
-@pytest.mark.parametrize("columns", [20, 60])
+@pytest.mark.parametrize("columns", [40, 60])
 def test_a_table_is_as_wide_as_the_terminal_and_the_widest_give_way(
     root: Path, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,5 +380,21 @@ def test_a_table_is_as_wide_as_the_terminal_and_the_widest_give_way(
     lines = call(root, "query", sql).out.splitlines()
     assert len(lines) == 3
     assert all(columns - 3 < cell_len(line) <= columns for line in lines[1:])
-    assert lines[2].count("…") == (2 if columns == 60 else 4)
-    assert ("short" in lines[2]) == (columns == 60)
+    assert lines[2].count("…") == 2
+    assert lines[2].startswith("short  12345  xx")
+
+
+@pytest.mark.parametrize("columns", [10, 40, 60])
+def test_no_number_is_cut_and_what_does_not_fit_stands_below_one_another(
+    root: Path, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "width", lambda: columns)
+    sql = "SELECT n AS x1, -n AS x2, 1.5 * n AS x3, 'long ' || printf('%.80c', 'x') AS x4, NULL AS \"\x1b\" FROM t"
+    lines = call(root, "query", f"WITH t (n) AS (VALUES (1795218339452), (1795218436920)) {sql}").out.splitlines()
+    assert [line.split()[0] for line in lines if line] == ["x1", "x2", "x3", "x4", r"\x1b"] * 2
+    assert [line.split()[-1] for line in lines if line[:2] in ("x1", "x2", "x3")] == [
+        *("1795218339452", "-1795218339452", "2692827509178.0"),
+        *("1795218436920", "-1795218436920", "2692827655380.0"),
+    ]
+    texts = [line for line in lines if line.startswith("x4")]
+    assert all(line.endswith("…") and cell_len(line) == max(columns, 16) for line in texts)

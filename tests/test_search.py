@@ -435,9 +435,9 @@ def test_several_searches_at_once_make_one_index(root: Path) -> None:
 
 
 def test_nothing_yet_and_nothing_found(root: Path) -> None:
-    for _ in range(2):
+    for told in ("Nothing to find yet: nothing has been recorded.", "Nothing has all of these words.\n"):
         done = run(root, "search", "needle")
-        assert (done.code, done.out, done.err) == (0, "Nothing has all of these words.\n", "")
+        assert (done.code, done.out[: len(told)], done.out.count("\n"), done.err) == (0, told, 1, "")
         append(root, work(0, 1))
     assert found(root, "needle") == []
 
@@ -451,6 +451,20 @@ def test_what_is_shown_is_clean(root: Path) -> None:
     assert not RAW.search(done.out)
     assert "[bold]no markup[/]" in done.out
     assert "\x1b" not in call(root, "search", "--json", "needle").out
+
+
+def test_a_nul_hides_nothing_of_what_stands_behind_it(root: Path) -> None:
+    append(root, [session("ses_1"), *said("msg_1", "before\0 needle behind")])
+    assert texts(root, "needle") == ["before  needle behind"]
+    assert texts(root, "before") == ["before  needle behind"]
+
+
+def test_a_source_that_no_session_is_of_is_named(root: Path) -> None:
+    append(root, [session("ses_1"), *said("msg_1", "needle")])
+    assert call(root, "search", "needle", "--source", "nonsense") == (
+        *(0, "No session is of nonsense: there are sessions of opencode.\n", ""),
+    )
+    assert "all of these words" in call(root, "search", "hay", "--source", "opencode").out
 
 
 def test_a_word_without_end_is_shown_in_part(root: Path) -> None:

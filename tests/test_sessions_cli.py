@@ -86,7 +86,7 @@ def test_sessions_as_json_are_the_tables_rows(root: Path) -> None:
     columns = json.loads(call(root, "query", "--json", "SELECT name FROM pragma_table_info('sessions')").out)
     assert list(top) == [c["name"] for c in columns] + [
         *("depth", "turns", "duration_ms", "subagents", "subagent_tools", "subagent_errors"),
-        *("subagent_tokens", "subagent_cost"),
+        *("subagent_tokens", "subagent_cost", "subagent_cost_source"),
     ]
 
 
@@ -223,9 +223,11 @@ def test_a_filter_finds_a_session_by_its_subagent_too(root: Path) -> None:
     assert [s["id"] for s in listed(root, "--project", "elsewhere", "--tree")] == ["ses_a", "ses_a_1", "ses_a_1_1"]
     assert [s["id"] for s in listed(root, "--project", "/src/shop", "--limit", "1")] == ["ses_a"]
     assert listed(root, "--source", "claude-code") == []
-    nothing = call(root, "sessions", "--source", "claude-code")
+    nothing = call(root, "sessions", "--project", "nowhere")
     assert nothing.code == 0
     assert nothing.out.startswith("No session is like that")
+    nothing = call(root, "sessions", "--source", "claude-code", "--source", "codex")
+    assert nothing == (0, "No session is of claude-code or codex: there are sessions of opencode.\n", "")
     assert call(root, "sessions", "--since", "soon").code == EX_USAGE
 
 
@@ -379,6 +381,7 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
         "model": "claude-opus-5-5",
         "created_at": 1795218339317,
         "cost": 12.5,
+        "cost_source": "client",
         "depth": 0,
         "turns": 12,
         "duration_ms": 7 * 10**6,
@@ -386,6 +389,7 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
         "subagent_tokens": 10**6,
         "subagent_errors": 0,
         "subagent_cost": 0.25,
+        "subagent_cost_source": None,
         **counts,
         **tokens,
     }
@@ -413,7 +417,14 @@ def test_a_shell_is_told_how_a_line_goes_on(root: Path) -> None:
     assert told("clankers stats --by m") == ["month", "model"]
     assert told("clankers sessions --source c") == ["claude-code"]
     assert "--tree" in told("clankers sessions --t")
+    assert told("clankers install o") == ["opencode"]
+    assert told("clankers show ") == []
     assert not root.exists()
+    append(root, [*work(0, 2), session("ses_$(touch owned)")])
+    call(root, "project")
+    assert told("clankers show ") == ["last", "ses_000001", "ses_000000"]
+    assert told("clankers export ses_000001 l") == ["last"]
+    assert told("clankers export ses_000000") == ["ses_000000"]
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")

@@ -111,9 +111,9 @@ def test_results_are_shortened_until_all_is_asked_for(root: Path) -> None:
 
 def test_calls_say_how_they_ended(root: Path) -> None:
     shown = call(talk(root), "show", "last").out
-    assert "✗ bash  false  exit 1, 700 ms" in shown
+    assert "✗ bash  false  exit 1, 700ms" in shown
     assert "… bash  sleep 1  running" in shown
-    assert "✓ write  /src/shop/a.py  700 ms" in shown
+    assert "✓ write  /src/shop/a.py  700ms" in shown
     assert "✗ APIError (529): Busy <b>" in shown
 
 
@@ -270,7 +270,7 @@ def test_a_session_is_named_by_how_it_begins_or_as_the_last(sample: Path) -> Non
     assert call(sample, "show").out == call(sample, "show", "last").out
     assert SUBAGENTS in call(sample, "show", "last", "--project", "subagent").out
     for args, named in (
-        (("nobody",), "nobody"),
+        (("nobody",), "there is no session 'nobody'; `clankers sessions` lists them"),
         (("ses_",), "ses_"),
         (("last", "--source", "codex"), "no last session"),
     ):

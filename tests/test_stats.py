@@ -333,13 +333,15 @@ def sessions_schema(root: Path) -> str:
     more = ("depth", "turns", "subagents", "subagent_tools", "subagent_errors", "subagent_tokens")
     kinds |= {name: {"type": "integer", "minimum": 0} for name in more}
     kinds |= {"duration_ms": {"type": ["integer", "null"]}, "subagent_cost": {"type": ["number", "null"]}}
+    kinds |= {"subagent_cost_source": {"type": ["string", "null"]}}
     one = {"type": "object", "properties": kinds, "required": list(kinds), "additionalProperties": False}
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What `clankers sessions --json` prints",
         "description": "Times are epoch milliseconds, costs US dollars. A row of the table `sessions`, and: depth (0, "
         "or how far below the session that called it), turns (prompts that a person typed), duration_ms (from the "
-        "first to the last that happened), and the sums over all its subagents, which are not in its own numbers.",
+        "first to the last that happened), and the sums over all its subagents, which are not in its own numbers; "
+        "subagent_cost_source is the least sure cost_source among them.",
     }
     return json.dumps(head | {"type": "array", "items": one}, indent=2) + "\n"
 

@@ -190,3 +190,9 @@ def test_columns_of_the_views_have_types(db: sqlite3.Connection, data: Path) -> 
             types = ours.execute("SELECT name, type FROM pragma_table_info(?)", (view,)).fetchall()
             assert all(type for _, type in types), types
     assert os.environ["TZ"] == "UTC"
+
+
+def test_the_readme_can_be_read_beside_other_things() -> None:
+    """In its prose no line is longer than 128 characters; code and tables are as long as they are."""
+    prose = re.sub(r"^```.*?^```", "", README, flags=re.DOTALL | re.MULTILINE)
+    assert [line for line in prose.splitlines() if len(line) > 128 and not line.startswith("|")] == []

@@ -1,6 +1,8 @@
 """Which sessions a person means: by id, by date, by project."""
 
+import contextlib
 import os
+import re
 from datetime import date as day
 from datetime import datetime, time
 from pathlib import Path
@@ -8,11 +10,14 @@ from typing import NamedTuple
 
 import apsw
 
+from clankers import paths
 from clankers.cli.filters import Filters
-from clankers.errors import UsageError
+from clankers.errors import ClankersError, UsageError
 
 LAST = "last"  # stands for the session in which something happened last
 _SHOWN = 5  # ids of an ambiguous prefix
+_OFFERED = 50  # ids to a shell
+_PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 
 class Session(NamedTuple):
@@ -23,6 +28,20 @@ class Session(NamedTuple):
     title: str | None
     project: str | None
     updated: int | None
+
+
+def known_ids(begun: str) -> list[str]:
+    """For the shell: the sessions whose names are `begun` so, the newest first; the database is read as it stands."""
+    from clankers.cli.current import open_for_reading
+
+    try:
+        db = open_for_reading(paths.database_path())
+    except (ClankersError, apsw.Error):
+        return []
+    with contextlib.closing(db):
+        ids = [str(id) for id in reversed(all_sessions(db)) if str(id).startswith(begun)]
+    # A shell evaluates what it is told, some of them.
+    return [LAST] * LAST.startswith(begun) + [id for id in ids if _PLAIN.fullmatch(id)][:_OFFERED]
 
 
 def named(known: dict[str, Session], names: list[str]) -> list[Session]:
@@ -38,9 +57,7 @@ def named(known: dict[str, Session], names: list[str]) -> list[Session]:
             continue
         ids = [name] if name in known else [id for id in known if name and id.startswith(name)]
         if not ids:
-            raise UsageError(
-                f"there is no session {name!r}; `clankers query 'select id, title from sessions'` lists them"
-            )
+            raise UsageError(f"there is no session {name!r}; `clankers sessions` lists them, with --tree subagents too")
         if len(ids) > 1:
             shown = ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
             raise UsageError(f"{name!r} is the beginning of {len(ids):,} sessions: {shown}; write more of the id")

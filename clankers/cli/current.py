@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import apsw
@@ -19,6 +20,7 @@ from clankers.log import Log
 from clankers.session_files import TranscriptError
 from projector.database import is_current, is_ours
 from projector.lock import ProjectorLock
+from projector.price_table import is_newer
 from projector.reading import open_read_only
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0  # seconds to wait for another projector, which does the same work
 _POLL = 0.02  # seconds
-_ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from the log"
+ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from the log"
 
 # What a statement may do: read. ATTACH is not among it, nor is VACUUM INTO, which would write a file.
 _ALLOWED = frozenset(
@@ -92,11 +94,18 @@ def open_current() -> apsw.Connection:
     path, root = paths.database_path(), paths.data_root()
     try:
         sweep()
-        db = _if_current(path, root) or _made_current(path, root)
+        db = _if_current(path, root)
+        if db is None:
+            db = _made_current(path, root)
+        elif is_newer(db):
+            db.close()
+            with suppress(BusyError):  # a watcher goes on by the table that it began with
+                bring_up_to_date("query")
+            db = open_for_reading(path)
     except (OSError, *UNWRITABLE) as e:
         db = open_for_reading(path)
         why = f"{e.filename}: {e.strerror}" if isinstance(e, OSError) and e.filename else e
-        note = f"{path} is shown as it stands, for it cannot be brought up to date: {why}; {_ELSEWHERE}"
+        note = f"{path} is shown as it stands, for it cannot be brought up to date: {why}; {ELSEWHERE}"
         print(f"clankers: {clean(note)}", file=sys.stderr)
         return db
     start_first_backfill()
@@ -166,7 +175,7 @@ def open_for_reading(path: str) -> apsw.Connection:
     except apsw.BusyError:
         raise
     except apsw.CantOpenError as e:
-        raise ClankersError(f"{path} cannot be opened, or made: {e}; check its owner; {_ELSEWHERE}") from e
+        raise ClankersError(f"{path} cannot be opened, or made: {e}; check its owner; {ELSEWHERE}") from e
     except apsw.Error as e:
         raise ClankersError(f"{path} cannot be read: {e}; `clankers project --rebuild` makes it anew") from e
     db.authorizer = _authorize

@@ -29,7 +29,7 @@ from clankers.log import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.reader import LogFile, log_files
 from projector.database import VERSION
 from projector.meta import BACKFILL, PROBLEMS, read_meta
-from projector.prices import VERSION_KEY
+from projector.price_table import VERSION_KEY
 from projector.replay import LogChangedError, pending
 from projector.search_index import index_bytes
 from projector.wire import millis
@@ -70,7 +70,8 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="An array of th
             if finding.about != about:
                 about = finding.about
                 typer.echo(about)
-            typer.echo(f"  {'ok' if finding.ok else '! '} {clean(finding.text)}")
+            mark = "! " if not finding.ok else "- " if finding.remedy else "ok"  # -: nothing is wrong, but look
+            typer.echo(f"  {mark} {clean(finding.text)}")
             if finding.remedy:
                 typer.echo(f"     -> {clean(finding.remedy)}")
     if not all(finding.ok for finding in found):
@@ -179,7 +180,7 @@ def _log(root: str) -> Iterator[Finding]:
     packed = sum(name.endswith(PACKED) for name, _ in found)
     archived = f", {packed:,} of them archived" if packed else ""
     size = short_bytes(sum(n for _, n in found))
-    yield Finding(about, True, f"{size} in {len(found):,} daily files{archived} in {root}")
+    yield Finding(about, True, f"{size} in {counted(len(found), 'daily file')}{archived} in {root}")
     free = shutil.disk_usage(root).free
     enough = free >= _SPACE
     yield Finding(about, enough, f"{short_bytes(free)} free on its disk", None if enough else "make room")

@@ -10,13 +10,14 @@ import apsw
 import typer
 
 from clankers import paths
-from clankers.cli.choosing import all_sessions, named
+from clankers.cli.choosing import all_sessions, known_ids, named, with_children
 from clankers.cli.current import log_bytes, open_current
 from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
-from clankers.cli.output import clean, counting_bar, progress_bar
+from clankers.cli.output import clean, counted, counting_bar, progress_bar
 from clankers.errors import UsageError
 from clankers.reading.conversation import Conversation, conversation, subagents
 from clankers.reading.masking import Masks
+from clankers.reading.whole import whole_file
 from clankers.reading.words import count
 
 
@@ -32,7 +33,12 @@ class Format(StrEnum):
 def command(
     sessions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SESSION...", help="Ids, or how they begin, or `last`.", show_default=False),
+        typer.Argument(
+            metavar="SESSION...",
+            help="Ids, or how they begin, or `last`.",
+            show_default=False,
+            autocompletion=known_ids,
+        ),
     ] = None,
     to: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to; `-` is stdout. For Parquet a directory.")
@@ -48,26 +54,28 @@ def command(
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Take sessions elsewhere: as Markdown, one HTML file, or JSONL; or everything as Parquet.
+    """Take sessions elsewhere: as Markdown, one HTML file, or JSONL; or tables as Parquet.
 
-    Without SESSION all sessions that --source, --project, --model, --since and --until leave.
+    Without SESSION all sessions that --source, --project, --model, --since and --until leave; as Parquet everything
+    where none of these is given.
     """
     asked = filters(source, project, model, since, until)
     form = format or _by_ending(to)
     if form is Format.PARQUET:
-        if sessions or asked:
-            raise UsageError("parquet takes all tables whole; SESSION and filters are for md, html and jsonl")
         if to == "-":
-            raise UsageError("parquet is one file a table: name a directory by -o")
+            raise UsageError("Parquet is one file a table: name a directory by -o")
+        if os.path.exists(to) and not os.path.isdir(to):
+            raise UsageError(f"{to} is a file; Parquet is one file a table: name a directory by -o")
     elif not sessions and not asked:
         raise UsageError("say what to export: SESSION..., `last`, or filters as --project . or --since 7d")
     masks = Masks()
     db = open_current()
     try:
         if form is Format.PARQUET:
-            _tables(db, to, None if no_scrub else masks)
+            only = _with_subagents(db, meant(db, sessions or [], asked)) if sessions or asked else None
+            _tables(db, to, only, None if no_scrub else masks)
         else:
-            found = chosen(db, sessions or [], asked)
+            found = [conversation(db, id) for id in meant(db, sessions or [], asked)]
             write(to, render(found, form, None if no_scrub else masks))
     finally:
         db.close()
@@ -79,8 +87,8 @@ def command(
         )
 
 
-def chosen(db: apsw.Connection, names: list[str], asked: Filters) -> list[Conversation]:
-    """The conversations that are meant, each once; subagents are within those of their callers.
+def meant(db: apsw.Connection, names: list[str], asked: Filters) -> list[str]:
+    """The ids of the sessions that are meant, each once; subagents go with their callers.
 
     Raises:
         UsageError: a name is nobody's, or more than one's; or there is nothing.
@@ -94,7 +102,12 @@ def chosen(db: apsw.Connection, names: list[str], asked: Filters) -> list[Conver
     )
     if not ids:
         raise UsageError("no session is left by what was asked for; nothing was exported")
-    return [conversation(db, id) for id in dict.fromkeys(ids)]
+    return list(dict.fromkeys(ids))
+
+
+def _with_subagents(db: apsw.Connection, ids: list[str]) -> list[str]:
+    known = all_sessions(db)
+    return [one.id for one in with_children(known, [known[id] for id in ids])]
 
 
 def render(found: list[Conversation], form: Format, masks: Masks | None) -> Iterator[bytes]:
@@ -132,15 +145,8 @@ def write(to: str, pieces: Iterable[bytes]) -> None:
         return
     if os.path.isdir(to):
         raise UsageError(f"{to} is a directory; name a file in it")
-    unfinished = f"{to}.unfinished"
-    try:
-        with open(unfinished, "wb") as f:
-            f.writelines(pieces)
-        os.replace(unfinished, to)
-    except BaseException:
-        if os.path.exists(unfinished):
-            os.unlink(unfinished)
-        raise
+    with whole_file(to) as f:
+        f.writelines(pieces)
 
 
 def _by_ending(to: str) -> Format:
@@ -175,9 +181,9 @@ def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
         print(f"clankers: {told}", file=sys.stderr)
 
 
-def _tables(db: apsw.Connection, folder: str, masks: Masks | None) -> None:
+def _tables(db: apsw.Connection, folder: str, sessions: list[str] | None, masks: Masks | None) -> None:
     from clankers.reading.parquet import write_tables
 
     with counting_bar("Writing rows") as step:
-        done = write_tables(db, folder, masks.text if masks else str, step)
-    typer.echo(f"{sum(done.values()):,} rows of {len(done)} tables in {clean(folder)}")
+        done = write_tables(db, folder, sessions, masks.text if masks else str, step)
+    typer.echo(f"{counted(sum(done.values()), 'row')} of {counted(len(done), 'table')} in {clean(folder)}")

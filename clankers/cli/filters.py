@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
+import apsw
 import typer
 
 from clankers.cli.dates import span
+from clankers.cli.output import clean
 from clankers.errors import UsageError
 
 
-def _known_sources(begun: str) -> list[str]:
+def known_sources(begun: str) -> list[str]:
     """For the shell: how a source goes on that is `begun`."""
     from clankers.harnesses import HARNESSES
 
@@ -35,7 +37,7 @@ Sources = Annotated[
         "--source",
         metavar="NAME",
         help="Of this harness: claude-code, opencode, ...; also several times.",
-        autocompletion=_known_sources,
+        autocompletion=known_sources,
     ),
 ]
 Project = Annotated[
@@ -177,6 +179,16 @@ def filters(
         raise UsageError(f"--since {since!r} is not before --until {until!r}: there is nothing between them")
     places, name = ((), project) if project is None or not _is_path(project) else (_places(project), None)
     return Filters(tuple(sources or ()), places, name, None if model is None else model.lower(), begin, end)
+
+
+def no_such_source(db: apsw.Connection, asked: Filters) -> str:
+    """A sentence that no session is of the sources that are asked for, and which there are; empty where one is."""
+    if not asked.sources:
+        return ""
+    there = [str(name) for (name,) in db.execute("SELECT DISTINCT source FROM sessions ORDER BY 1")]
+    if not there or set(asked.sources) & set(there):
+        return ""
+    return f"No session is of {clean(' or '.join(asked.sources))}: there are sessions of {clean(' and '.join(there))}."
 
 
 def _is_path(project: str) -> bool:

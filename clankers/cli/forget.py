@@ -22,7 +22,7 @@ from typing import Annotated
 import typer
 
 from clankers import paths, tombstones
-from clankers.cli.choosing import Session, active_before, all_sessions, in_project, named, with_children
+from clankers.cli.choosing import Session, active_before, all_sessions, in_project, known_ids, named, with_children
 from clankers.cli.current import bring_up_to_date, log_bytes, open_current, open_for_reading
 from clankers.cli.first_backfill import lock_path
 from clankers.cli.output import clean, counted, local_time, print_table, progress_bar, short_bytes
@@ -41,7 +41,12 @@ from projector.rebuild import rebuild
 def command(
     sessions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SESSION...", help="Ids, or how they begin, or `last`.", show_default=False),
+        typer.Argument(
+            metavar="SESSION...",
+            help="Ids, or how they begin, or `last`.",
+            show_default=False,
+            autocompletion=known_ids,
+        ),
     ] = None,
     before: Annotated[
         str | None, typer.Option(metavar="DATE", help="Sessions in which nothing happened since.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from clankers import paths
+from clankers.cli.filters import known_sources
 from clankers.cli.first_backfill import start_first_backfill
 from clankers.cli.output import clean
 from clankers.errors import UsageError
@@ -18,7 +19,10 @@ from clankers.paths import make_private
 from clankers.service import service as the_service
 
 _SOURCES = ", ".join(HARNESSES)
-Sources = Annotated[list[str] | None, typer.Argument(metavar="SOURCE...", help=f"Of {_SOURCES}.", show_default=False)]
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SOURCE...", help=f"Of {_SOURCES}.", show_default=False, autocompletion=known_sources),
+]
 Project = Annotated[bool, typer.Option("--project", help="For the project in this directory alone.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the difference, and change nothing.")]
 

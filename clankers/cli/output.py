@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 # C0 and C1 controls, DEL, and what turns the direction of text around: a title must not be able to steer the terminal.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _PATIENCE = 1.0  # seconds before a progress bar appears
-_OURS = dict.fromkeys(map(ord, "…└─▏▎▍▌▋▊▉█"))  # characters that we put into tables ourselves: a column each
+_OURS = dict.fromkeys(map(ord, "…└─▏▎▍▌▋▊▉█↑"))  # characters that we put into tables ourselves: a column each
 _GAP = "  "  # between two columns of a table
+_LEAST = 10  # columns that a longer text is left in a table
+_SURE = ("client", "prices", "unknown")  # what `cost_source` may be of a cost that counts, the surest first
+_COST_MARKS: dict[str | None, tuple[str, str]] = {"prices": ("~", ""), "unknown": ("", "+")}  # before and behind it
 
 
 def clean(text: str) -> str:
@@ -30,8 +33,7 @@ def print_json(value: object) -> None:
     """`value` as one line of JSON; a terminal gets nothing but ASCII, so that no control character acts on it."""
     import json
 
-    json.dump(value, sys.stdout, ensure_ascii=sys.stdout.isatty())
-    print()
+    print(json.dumps(value, ensure_ascii=sys.stdout.isatty()))  # json.dump takes ten times as long
 
 
 def console() -> Console:
@@ -69,18 +71,25 @@ def shortened(text: str, columns: int) -> str:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
     """Print untrusted values as a table; the columns of `right` are numbers. What does not fit the terminal is cut.
 
+    Numbers are not: a cut one would pass for another. Where too little is left for texts, the columns of each row stand
+    below one another.
+
     Not rich's: to import that takes longer than all else that a reading command does.
     """
     shown = [["" if v is None else clean(str(v)) for v in row] for row in rows]
     heads = [clean(name) for name in columns]
     widths = [max(map(cells, column)) for column in zip(heads, *shown, strict=True)]
-    room = max(width() - len(_GAP) * (len(widths) - 1), len(widths))
-    while sum(widths) > room:  # the widest give way, all to one width
-        widest = max(widths)
-        next_widest = max([w for w in widths if w < widest], default=0)
-        wide = [i for i, w in enumerate(widths) if w == widest]
+    room = width() - len(_GAP) * (len(widths) - 1)
+    texts = [i for i, name in enumerate(columns) if name not in right]
+    if sum(w if i not in texts else min(w, _LEAST) for i, w in enumerate(widths)) > room:
+        _print_below(heads, shown, texts)
+        return
+    while sum(widths) > room:  # the widest texts give way, all to one width
+        widest = max(widths[i] for i in texts)
+        next_widest = max([widths[i] for i in texts if widths[i] < widest], default=0)
+        wide = [i for i in texts if widths[i] == widest]
         too_much = sum(widths) - room
-        less = min(widest - next_widest, -(-too_much // len(wide)), widest - 1)
+        less = min(widest - next_widest, -(-too_much // len(wide)))
         for i in wide:
             widths[i] -= less
     for line in (heads, ["─" * w for w in widths], *shown):
@@ -88,6 +97,17 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rig
         blank = [" " * (w - cells(cell)) for cell, w in zip(fitted, widths, strict=True)]
         pairs = zip(columns, fitted, blank, strict=True)
         print(_GAP.join(b + cell if name in right else cell + b for name, cell, b in pairs).rstrip())
+
+
+def _print_below(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[int]) -> None:
+    """The columns of each row below one another; those of `texts` are cut."""
+    names = max(map(cells, heads))
+    room = max(width() - names - len(_GAP), _LEAST)
+    for number, row in enumerate(rows):
+        print("\n" * bool(number), end="")
+        for i, (head, cell) in enumerate(zip(heads, row, strict=True)):
+            fitted = shortened(cell, room) if i in texts else cell
+            print(f"{head}{' ' * (names - cells(head))}{_GAP}{fitted}".rstrip())
 
 
 def short_number(n: int | None) -> str:
@@ -105,9 +125,23 @@ def counted(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
-def short_cost(dollars: float | None) -> str:
-    """`dollars` as a person says it: $12.50, $0.0044."""
-    return "" if dollars is None else f"${dollars:,.{2 if dollars >= 0.01 or not dollars else 4}f}"
+def short_cost(dollars: float | None, source: str | None = None) -> str:
+    """`dollars` as a person says it, marked by its `cost_source`: $12.50, $0.0044, ~$0.12, $3.00+; ? or ↑ for none."""
+    if dollars is None:
+        return {"unknown": "?", "parent": "↑"}.get(source or "", "")
+    before, behind = _COST_MARKS.get(source, ("", ""))
+    return f"{before}${dollars:,.{2 if dollars >= 0.01 or not dollars else 4}f}{behind}"
+
+
+def sum_of_costs(costs: Iterable[tuple[float | None, str | None]]) -> tuple[float | None, str | None]:
+    """What costs, each with its `cost_source`, come to, as far as they are known; and the least sure of the sources."""
+    dollars, source = None, None
+    for one, its_source in costs:
+        if one is not None:
+            dollars = one if dollars is None else dollars + one
+        if its_source in _SURE and (source is None or _SURE.index(its_source) > _SURE.index(source)):
+            source = its_source
+    return dollars, source
 
 
 def short_duration(ms: float | None) -> str:

@@ -43,7 +43,8 @@ def command(
         writer.writerows([_for_csv(value) for value in row] for row in rows)
     elif columns:
         numbers = [c for i, c in enumerate(columns) if any(isinstance(r[i], int | float) for r in rows)]
-        print_table(columns, rows, right=numbers)
+        shown = [[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]
+        print_table(columns, shown, right=numbers)
 
 
 def run_query(db: apsw.Connection, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
@@ -79,6 +80,8 @@ def run_query(db: apsw.Connection, sql: str) -> tuple[list[str], list[tuple[obje
         raise QueryError("a value is text that is not UTF-8; CAST(... AS BLOB) shows it") from None
     except apsw.Error as e:
         raise QueryError(f"{e}{_nearest(db, str(e))}") from None
+    if not statements:
+        raise QueryError("there is no statement to run; write one, as: select * from sessions limit 5")
     return columns, rows
 
 

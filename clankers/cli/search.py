@@ -1,16 +1,16 @@
 """`clankers search WORDS`: what was said, called and printed, by its words."""
 
 import re
+import sys
 from typing import Annotated, Any, NamedTuple
 
 import apsw
 import typer
-from rich.padding import Padding
 from rich.text import Text
 
 from clankers import paths
-from clankers.cli.current import open_current
-from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
+from clankers.cli.current import ELSEWHERE, open_current
+from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
 from clankers.cli.output import clean, console, counting_bar, local_time, print_json
 from clankers.errors import UsageError
 from projector import search_index
@@ -19,6 +19,7 @@ from projector.search_text import TOKENIZER, spaced, unspaced
 _QUOTED = re.compile(r'"([^"]*)"?|(\S+)')
 _BEGIN, _END = "\x02", "\x03"  # around what was found, within a snippet; taken out of the texts themselves
 _SNIPPET = 24  # words
+_INDENT = 2  # columns
 _MOST = 400  # characters of a snippet, whatever its words are
 
 # The best first; what is about as good, the newest first.
@@ -107,9 +108,17 @@ def command(
     query = matching(words)
     db = open_current()
     sessions = db.execute("SELECT count(*) FROM changes").get
+    nothing = no_such_source(db, asked) or "Nothing has all of these words."
+    if not sessions:
+        nothing = "Nothing to find yet: nothing has been recorded. The README says how to plug in a harness."
     db.close()
+    notes: list[str] = []
     with counting_bar("Making the search index; sessions", sessions) as step:
-        hits = search_index.ask(paths.database_path(), lambda db: find(db, query, asked, limit), progress=step)
+        hits = search_index.ask(
+            paths.database_path(), lambda db: find(db, query, asked, limit), progress=step, note=notes.append
+        )
+    for note in notes:
+        print(f"clankers: {clean(note)}; {ELSEWHERE}", file=sys.stderr)
     if as_json:
         print_json([hit.told() for hit in hits])
     elif hits:
@@ -117,7 +126,7 @@ def command(
         if len(hits) == limit:
             typer.echo(f"These are the best {limit:,}; --limit shows more.")
     else:
-        typer.echo("Nothing has all of these words.")
+        typer.echo(nothing)
 
 
 def matching(words: list[str]) -> str:
@@ -180,7 +189,7 @@ def find(db: apsw.Connection, query: str, asked: Filters, limit: int) -> list[Hi
 
 
 def _unmarked(text: str) -> str:
-    return text.replace(_BEGIN, " ").replace(_END, " ")
+    return re.sub(f"[{_BEGIN}{_END}\0]", " ", text)  # at a NUL a snippet would end
 
 
 def _hit(db: apsw.Connection, session: int, score: float, row: tuple[Any, ...], marked: str) -> Hit:
@@ -212,10 +221,12 @@ def print_hits(hits: list[Hit]) -> None:
         what = hit.tool_name or "tool" if hit.kind == "tool" else hit.kind
         if hit.success == 0:
             what += " (failed)"
-        told = [local_time(hit.at), source, project, what, id[:12], title]
+        told = [local_time(hit.at), id[:12], what, source, project, title]  # what is needed most is cut last
         head = Text("  ".join(clean(one) for one in told if one), style="dim")
         out.print(head, no_wrap=True, overflow="ellipsis")
-        out.print(Padding(_snippet(hit), (0, 0, 0, 2), expand=False))
+        for line in _snippet(hit).wrap(out, max(out.width - _INDENT, 1)):
+            line.rstrip()
+            out.print(Text(" " * _INDENT).append_text(line), no_wrap=True, overflow="ignore", crop=False)
         out.print()
 
 

@@ -1,13 +1,14 @@
 """`clankers sessions`: what was worked on, the last that was active first."""
 
 from collections.abc import Iterator
+from textwrap import fill
 from typing import Annotated, Any
 
 import apsw
 import typer
 
 from clankers.cli.current import open_current
-from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
+from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
 from clankers.cli.output import (
     cells,
     clean,
@@ -18,6 +19,7 @@ from clankers.cli.output import (
     short_duration,
     short_number,
     shortened,
+    sum_of_costs,
     width,
 )
 
@@ -53,6 +55,8 @@ SELECT s.*, depth, (
   ) AS turns, {_ACTIVE.format(s="s")} - s.created_at AS duration_ms
 FROM tree CROSS JOIN sessions AS s USING (id) ORDER BY path  -- CROSS: in this order, not by a look at every session
 """
+_NO_SUBAGENTS: dict[str, Any] = dict.fromkeys(("subagents", "subagent_tools", "subagent_errors", "subagent_tokens"), 0)
+_NO_SUBAGENTS |= {"subagent_cost": None, "subagent_cost_source": None}
 TOKENS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
 
 # What is shown, and in which order it gives way on a terminal where not all of it fits.
@@ -65,6 +69,11 @@ _NUMBERS = ("turns", "tools", "errors", "agents", "tokens", "cost", "duration")
 _TITLE = 24  # columns for a title before others give way
 _SHORT_ID = 12  # characters
 _GAP = 2  # columns between two cells
+_NOTES = {  # on the marks of costs, by their `cost_source`
+    "prices": "~ is worked out from a price table, where the client does not say what it cost.",
+    "unknown": "? and + stand for a model whose price is not known; `clankers doctor` names it.",
+    "parent": "↑ is in the cost of the session that called it.",
+}
 
 
 def command(
@@ -89,6 +98,7 @@ def command(
     db = open_current()
     try:
         found = list_sessions(db, limit, chosen)
+        no_such = no_such_source(db, chosen)
     finally:
         db.close()
     if as_json:
@@ -96,7 +106,7 @@ def command(
     elif found:
         print_sessions(found, tree=tree)
     elif chosen:
-        typer.echo("No session is like that; `clankers sessions` without options lists all.")
+        typer.echo(no_such or "No session is like that; `clankers sessions` without options lists all.")
     else:
         typer.echo("No sessions yet: nothing has been recorded. The README says how to plug in a harness.")
 
@@ -106,15 +116,15 @@ def list_sessions(db: apsw.Connection, limit: int, chosen: Filters | None = None
 
     Each is a row of the table `sessions`, with `depth` (0, or how far below), `turns`, `duration_ms`, and in
     `subagents`, `subagent_tools`, `subagent_errors`, `subagent_tokens` and `subagent_cost` the sums over all that are
-    below it, which are not in its own.
+    below it, which are not in its own; `subagent_cost_source` is the least sure `cost_source` among theirs.
     """
     chosen = chosen or Filters()
     top = _TOP_OF_FOUND.format(condition=chosen.sessions()) if chosen else _TOP
     cursor = db.execute(_LIST.format(top=top), {"n": limit, **chosen.values})
     above: list[dict[str, Any]] = []
     rows = []
-    for row in _dicts(cursor):
-        row |= {"subagents": 0, "subagent_tools": 0, "subagent_errors": 0, "subagent_tokens": 0, "subagent_cost": None}
+    for own in _dicts(cursor):
+        row = own | _NO_SUBAGENTS
         rows.append(row)
         del above[row["depth"] :]
         for one in above:
@@ -122,7 +132,7 @@ def list_sessions(db: apsw.Connection, limit: int, chosen: Filters | None = None
             one["subagent_tools"] += row["tool_call_count"]
             one["subagent_errors"] += row["error_count"]
             one["subagent_tokens"] += sum(row[kind] for kind in TOKENS)
-            one["subagent_cost"] = _sum(one["subagent_cost"], row["cost"])
+            one["subagent_cost"], one["subagent_cost_source"] = sum_of_costs((_of_subagents(one), _own(row)))
         above.append(row)
     return rows
 
@@ -134,13 +144,18 @@ def _dicts(cursor: apsw.Cursor) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, row, strict=True))
 
 
-def _sum(one: float | None, other: float | None) -> float | None:
-    return other if one is None else one if other is None else one + other
+def _own(s: dict[str, Any]) -> tuple[float | None, str | None]:
+    return s["cost"], s["cost_source"]
+
+
+def _of_subagents(s: dict[str, Any]) -> tuple[float | None, str | None]:
+    return s["subagent_cost"], s["subagent_cost_source"]
 
 
 def print_sessions(found: list[dict[str, Any]], *, tree: bool) -> None:
     """A table of sessions as wide as the terminal: columns are left out where there is no room, and titles cut."""
-    rows = [_cells(s, tree=tree) for s in found if tree or not s["depth"]]
+    shown = [s for s in found if tree or not s["depth"]]
+    rows = [_cells(s, tree=tree) for s in shown]
     wide = {name: max(map(cells, (name, *(r[name] for r in rows)))) for name in _COLUMNS}
     names = [name for name in _COLUMNS if name != "agents" or any(r["agents"] for r in rows)]
 
@@ -159,16 +174,23 @@ def print_sessions(found: list[dict[str, Any]], *, tree: bool) -> None:
     for row in rows:
         row["title"] = shortened(row["title"], room)
     print_table(names, ([row[name] for name in names] for row in rows), right=_NUMBERS)
+    sources = {_cost(s, tree=tree)[1] for s in shown}
+    if notes := [note for source, note in _NOTES.items() if source in sources]:
+        typer.echo("\n" + "\n".join(fill(note, min(width(), 120)) for note in notes))
+
+
+def _cost(s: dict[str, Any], *, tree: bool) -> tuple[float | None, str | None]:
+    """What is shown as a session's cost, and whose word that is."""
+    return _own(s) if tree else sum_of_costs((_own(s), _of_subagents(s)))
 
 
 def _cells(s: dict[str, Any], *, tree: bool) -> dict[str, str]:
     """A session's cells by column, as a person reads them; text that is not ours is cleaned."""
-    tokens, cost, tools, errors = sum(s[k] for k in TOKENS), s["cost"], s["tool_call_count"], s["error_count"]
+    tokens, tools, errors = sum(s[k] for k in TOKENS), s["tool_call_count"], s["error_count"]
     agents = ""
     if s["subagents"] and not tree:
         agents = f"{s['subagents']}: {short_number(s['subagent_tokens'])}"
         tokens += s["subagent_tokens"]
-        cost = _sum(cost, s["subagent_cost"])
         tools += s["subagent_tools"]
         errors += s["subagent_errors"]
     title = clean(s["title"] or "(no title)")
@@ -183,7 +205,7 @@ def _cells(s: dict[str, Any], *, tree: bool) -> dict[str, str]:
         "errors": str(errors or ""),
         "agents": agents,
         "tokens": short_number(tokens),
-        "cost": short_cost(cost),
+        "cost": short_cost(*_cost(s, tree=tree)),
         "duration": short_duration(s["duration_ms"]),
         "id": clean(s["id"]),
     }

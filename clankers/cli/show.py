@@ -1,7 +1,9 @@
 """`clankers show SESSION`: a conversation as a person reads it, or the lines of the log that it comes from."""
 
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from copy import copy
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import apsw
 import msgspec
@@ -12,7 +14,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from clankers import paths
-from clankers.cli.choosing import LAST, all_sessions, named
+from clankers.cli.choosing import LAST, all_sessions, known_ids, named
 from clankers.cli.current import log_bytes, open_current
 from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
 from clankers.cli.output import clean, console, local_time, print_json, progress_bar
@@ -32,6 +34,10 @@ from clankers.reading.conversation import (
 )
 from projector.belongs import Sessions
 from projector.evidence import Evidence, evidence
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from rich.markdown import Markdown
 
 _INDENT = 2  # columns
 _NARROWEST = 20  # columns for what is indented, however deep
@@ -101,7 +107,12 @@ class Look(NamedTuple):
 
 def command(
     session: Annotated[
-        str, typer.Argument(metavar="SESSION", help="Its id, or how that begins, or `last`: the newest by activity.")
+        str,
+        typer.Argument(
+            metavar="SESSION",
+            help="Its id, or how that begins, or `last`: the newest by activity.",
+            autocompletion=known_ids,
+        ),
     ] = LAST,
     thinking: Annotated[bool, typer.Option("--thinking", help="The model's thoughts too.")] = False,
     full: Annotated[bool, typer.Option("--full", help="All of what tools were given and gave back.")] = False,
@@ -152,7 +163,7 @@ def draw(found: Conversation, look: Look) -> Iterator[RenderableType]:
     """The conversation for a terminal; text that is not ours is cleaned."""
     session = found.session
     yield Text(words.title(session), style="bold")
-    yield Text(" · ".join(words.facts(session)), style="dim")
+    yield Text(" · ".join(words.facts(found)), style="dim")
     yield Text(clean(session.id), style="dim")
     yield from _items(found, look)
 
@@ -222,13 +233,20 @@ def _part(message: Message, part: Part, look: Look) -> Iterator[RenderableType]:
 
 
 def _markdown(text: str) -> RenderableType:
+    empty, parser = _parser()
+    made = copy(empty)
+    made.parsed = parser.parse(text)
+    return made
+
+
+@cache
+def _parser() -> tuple["Markdown", "MarkdownIt"]:
+    """What is drawn of nothing, and what parses what there is: to make these takes as long as to parse an answer."""
     from rich.markdown import Markdown
 
     from clankers.reading.parsing import parser
 
-    made = Markdown("", hyperlinks=False, code_theme="ansi_dark")  # the terminal's own colours fit its background
-    made.parsed = parser().parse(text)
-    return made
+    return Markdown("", hyperlinks=False, code_theme="ansi_dark"), parser()  # colours that fit any background
 
 
 def _tool(tool: Tool, look: Look) -> Iterator[RenderableType]:
@@ -272,7 +290,7 @@ def _compaction(one: Compaction) -> RenderableType:
 
 def _subagent(inner: Conversation, look: Look) -> Iterator[RenderableType]:
     head = Text("⤷ ", style="magenta").append(words.of_subagent(inner), style="bold magenta")
-    within = Group(Text(" · ".join(words.sums(inner.session)), style="dim"), *_items(inner, look))
+    within = Group(Text(" · ".join(words.sums(inner)), style="dim"), *_items(inner, look))
     yield head
     yield _Indented(within)
 

@@ -4,7 +4,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import apsw
@@ -16,7 +16,7 @@ from rich.text import Text
 from clankers import paths
 from clankers.cli.current import open_for_reading
 from clankers.cli.filters import Filters, Model, Project, Sources, filters
-from clankers.cli.output import clean, console, print_json
+from clankers.cli.output import clean, console, print_json, short_duration
 from clankers.errors import ClankersError
 from clankers.following import Follower, Place
 from projector.search_text import readable
@@ -30,6 +30,8 @@ _LONG = 300  # characters of a text where no terminal says how many fit
 
 # What of a tool's input says best what it does, the best first.
 _TELLING = ("command", "file_path", "filePath", "path", "pattern", "query", "url", "description", "prompt")
+# What of a tool's result says best what came out of it, the best first.
+_RESULTS = ("stdout", "stderr", "content", "text", "file", "result", "filePath")
 _STYLES = {"prompt": "bold cyan", "failed": "red", "error": "bold red", "retry": "yellow", "answer": "green"}
 
 
@@ -170,7 +172,7 @@ def _line(out: Console) -> Show:
 
 def _short(told: Told) -> str:
     call = told.kind in ("tool", "ok", "failed")
-    text = _doing(told.text) if told.kind == "tool" else readable(told.text) if call else told.text
+    text = _doing(told.text) if told.kind == "tool" else _result(told.text) if call else told.text
     text = " ".join(text[: 4 * _LONG].split())
     text = text if len(text) <= _LONG else text[: _LONG - 1] + "…"
     if not call:
@@ -179,7 +181,7 @@ def _short(told: Told) -> str:
     if told.exit_code:
         words.append(f"exit {told.exit_code}")
     if told.duration_ms is not None:
-        words.append(f"{told.duration_ms / 1000:.1f} s")
+        words.append(short_duration(told.duration_ms))
     return " ".join(words) + (f": {text}" if text else "")
 
 
@@ -196,9 +198,34 @@ def _doing(input: str) -> str:
     return readable(input)
 
 
-def _clock(ms: int) -> str:
+def _result(output: str) -> str:
+    """What came out of a call, by its result, which may be JSON: a client's own account of it has much besides."""
     try:
-        return time.strftime("%H:%M:%S", time.localtime(ms / 1000))
+        return "\n".join(_texts(json.decode(output))) or readable(output)
+    except (DecodeError, RecursionError):
+        return output
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a result; none where it has another shape."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, dict):
+        for name in _RESULTS:
+            if found := [text for text in _texts(value.get(name)) if text]:
+                yield from found
+                if name != "stdout":  # beside which stderr belongs
+                    return
+
+
+def _clock(ms: int) -> str:
+    """Local time, with the date where that is not today's."""
+    try:
+        at = time.localtime(ms / 1000)
+        return time.strftime("%H:%M:%S" if at[:3] == time.localtime()[:3] else "%Y-%m-%d %H:%M:%S", at)
     except (ValueError, OverflowError, OSError):  # beyond the calendar
         return str(ms)
 

@@ -40,6 +40,7 @@ class Session(Struct, kw_only=True):
     cache_read_tokens: int
     cache_write_tokens: int
     cost: float | None
+    cost_source: str | None
     message_count: int
     tool_call_count: int
     error_count: int
@@ -129,6 +130,7 @@ class Message(Struct, tag_field="kind", tag="message", kw_only=True):
     cache_read_tokens: int | None
     cache_write_tokens: int | None
     cost: float | None
+    cost_source: str | None
     finish_reason: str | None
     pieces: list[Part | Tool] = []
     errors: list[Failure] = []

@@ -46,7 +46,7 @@ def html(found: Sequence[Conversation]) -> Iterator[str]:
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
     )
     for one in found:
-        facts = _facts([*words.facts(one.session), clean(one.session.id)])
+        facts = _facts([*words.facts(one), clean(one.session.id)])
         yield f'<header>\n<h1 dir="auto">{escape(words.title(one.session))}</h1>\n{facts}\n</header>\n<main>\n'
         yield from _items(one)
         yield "</main>\n"
@@ -145,7 +145,7 @@ def _tool(tool: Tool) -> Iterator[str]:
 
 def _subagent(inner: Conversation) -> Iterator[str]:
     yield f'<details class="subagent"><summary>⤷ <b dir="auto">{escape(words.of_subagent(inner))}</b></summary>\n'
-    yield _facts([*words.sums(inner.session), clean(inner.session.id)]) + "\n"
+    yield _facts([*words.sums(inner), clean(inner.session.id)]) + "\n"
     yield from _items(inner)
     yield "</details>\n"
 
@@ -166,10 +166,15 @@ def _coloured(text: str, language: str) -> str:
         try:
             find: Any = get_lexer_for_filename if "." in language else get_lexer_by_name
             lexer = find(language.lower(), stripnl=False, ensurenl=False)
-            return str(highlight(text, lexer, HtmlFormatter(nowrap=True)))
+            return str(highlight(text, lexer, _formatter()))
         except ClassNotFound:
             pass
     return escape(text)
+
+
+@cache
+def _formatter() -> HtmlFormatter[str]:
+    return HtmlFormatter(nowrap=True)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 
 from markdown_it import MarkdownIt
@@ -28,7 +29,7 @@ def markdown(found: Conversation) -> Iterator[str]:
     """The blocks of a document; an empty line belongs between two of them."""
     session = found.session
     yield f"# {_text(words.title(session))}"
-    yield "\n".join(f"- {_text(fact)}" for fact in [*words.facts(session), clean(session.id)])
+    yield "\n".join(f"- {_text(fact)}" for fact in [*words.facts(found), clean(session.id)])
     yield from _items(found, level=2)
 
 
@@ -90,7 +91,7 @@ def _tool(tool: Tool, level: int) -> Iterator[str]:
 
 def _subagent(inner: Conversation, level: int) -> Iterator[str]:
     yield f"<details><summary>⤷ {escape(words.of_subagent(inner))}</summary>"
-    yield "\n".join(f"- {_text(fact)}" for fact in [*words.sums(inner.session), clean(inner.session.id)])
+    yield "\n".join(f"- {_text(fact)}" for fact in [*words.sums(inner), clean(inner.session.id)])
     yield from _items(inner, min(level + 1, 6))
     yield "</details>"
 
@@ -102,15 +103,21 @@ def _answer(text: str) -> str:
         safe += _TAG.sub("&lt;", text[end : code.start()]) + code[0]
         end = code.end()
     safe += _TAG.sub("&lt;", text[end:])
-    if any(one.type.startswith("html_") for one in _tokens(safe)):  # what looked like code was none
-        safe = _TAG.sub("&lt;", text)
-    last = _tokens(f"{safe}\n\nend")[-1]
-    return f"{safe}\n{last.markup}" if last.type == "fence" else safe
+    tokens = _tokens(safe)
+    if any(one.type.startswith("html_") for token in tokens for one in (token, *(token.children or ()))):
+        safe = _TAG.sub("&lt;", text)  # what looked like code was none
+        tokens = _tokens(safe)
+    return f"{safe}\n{tokens[-1].markup}" if tokens[-1].type == "fence" else safe
 
 
 def _tokens(text: str) -> list[Token]:
-    tokens = MarkdownIt("commonmark").parse(text)
-    return [one for token in tokens for one in (token, *(token.children or ()))]
+    """Of the text and what follows it."""
+    return _commonmark().parse(f"{text}\n\nend")
+
+
+@cache
+def _commonmark() -> MarkdownIt:
+    return MarkdownIt("commonmark")
 
 
 def _failure(error: Failure) -> str:

@@ -7,8 +7,25 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from clankers.cli.output import clean, local_time, short_number
-from clankers.reading.conversation import Compaction, Conversation, Failure, Message, Part, Session, Tool
+from clankers.cli.output import (
+    clean,
+    counted,
+    local_time,
+    short_cost,
+    short_duration,
+    short_number,
+    sum_of_costs,
+)
+from clankers.reading.conversation import (
+    Compaction,
+    Conversation,
+    Failure,
+    Message,
+    Part,
+    Session,
+    Tool,
+    subagents,
+)
 
 # What a call is about, the first that its arguments hold.
 _ABOUT = (
@@ -54,51 +71,61 @@ def title(session: Session) -> str:
     return clean(session.title or "(no title)")
 
 
-def facts(session: Session) -> list[str]:
+def facts(found: Conversation) -> list[str]:
     """What there is to know of a session, in short words."""
+    session = found.session
     said = [
         session.source,
         session.agent,
         session.project_path,
         session.git_branch,
         local_time(session.created_at),
-        *sums(session),
+        *sums(found),
+        "its cost is in that of the session that called it" if session.cost_source == "parent" else "",
         f"forked from {session.forked_from}" if session.forked_from else "",
         f"deleted {local_time(session.deleted_at)}" if session.deleted_at is not None else "",
     ]
     return [clean(one) for one in said if one]
 
 
-def sums(session: Session) -> list[str]:
-    """By which model, how long, how much and for how much."""
-    tokens = session.prompt_tokens + session.completion_tokens + session.cache_read_tokens + session.cache_write_tokens
+def sums(found: Conversation) -> list[str]:
+    """By which model, how long, how much and for how much: with its subagents, and what of it was theirs."""
+    session = found.session
+    inner = [one.session for one in subagents(found)]
     ends = [at for at in (session.updated_at, session.ended_at) if at is not None]
     lasted = max(ends) - session.created_at if ends and session.created_at is not None else 0
     said = [
         session.model,
-        duration(lasted) if lasted > 0 else "",
-        count(session.message_count, "message"),
-        count(session.tool_call_count, "tool call"),
-        count(session.error_count, "error"),
-        f"{short_number(tokens)} tokens" if tokens else "",
-        f"${session.cost:.4f}" if session.cost else "",
+        short_duration(lasted),
+        *_amounts([session, *inner]),
+        f"of which {count(len(inner), 'subagent')}: {', '.join(_amounts(inner))}" if inner else "",
     ]
     return [clean(one) for one in said if one]
 
 
+def _amounts(sessions: Sequence[Session]) -> list[str]:
+    """What sessions come to together."""
+    tokens = sum(s.prompt_tokens + s.completion_tokens + s.cache_read_tokens + s.cache_write_tokens for s in sessions)
+    said = [
+        count(sum(s.message_count for s in sessions), "message"),
+        count(sum(s.tool_call_count for s in sessions), "tool call"),
+        count(sum(s.error_count for s in sessions), "error"),
+        f"{short_number(tokens)} tokens" if tokens else "",
+        _cost(*sum_of_costs((s.cost, s.cost_source) for s in sessions)),
+    ]
+    return [one for one in said if one]
+
+
+def _cost(dollars: float | None, source: str | None) -> str:
+    if source == "unknown":
+        known = f"{short_cost(dollars, source)} and " if dollars else ""
+        return f"{known}a cost that is not known"
+    return short_cost(dollars, source) + " worked out from prices" * (source == "prices")
+
+
 def count(n: int, what: str) -> str:
     """`n` things, empty for none."""
-    return f"{n:,} {what}{'s' * (n != 1)}" if n else ""
-
-
-def duration(ms: int) -> str:
-    """Milliseconds as a person says them."""
-    if ms < 1000:
-        return f"{ms} ms"
-    if ms < 60_000:
-        return f"{ms / 1000:.1f} s"
-    minutes = ms // 60_000
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+    return counted(n, what) if n else ""
 
 
 def speaker(message: Message) -> str:
@@ -119,7 +146,7 @@ def ended(tool: Tool) -> str:
     said = [
         f"exit {tool.exit_code}" if tool.exit_code is not None else "",
         "" if status == "completed" or (status == "error" and tool.exit_code) else status,
-        duration(tool.duration_ms) if tool.duration_ms is not None else "",
+        short_duration(tool.duration_ms),
     ]
     return ", ".join(one for one in said if one)
 

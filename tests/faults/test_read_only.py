@@ -1,5 +1,6 @@
 """A data root that may only be read, by permissions: a backup, another user's, one that was locked by mistake."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.commands import POSIX_ONLY, call, session
+from tests.commands import POSIX_ONLY, call, session, work
 from tests.faults.common import Ended, clankers, numbered, run
 from tests.feeding import append
 from tests.test_project_cli import count
@@ -172,6 +173,42 @@ def test_commands_that_read_show_the_database_as_it_stands_and_change_nothing(
     assert f"{root} cannot be written".encode() in looked.out
     assert b"ok current\n" in looked.out
     assert content(root) == before
+
+
+def searched(root: Path, *words: str) -> tuple[set[str], bytes]:
+    """The ids of the sessions in which something was found, and what was said beside."""
+    done = bound(root, "search", "--json", *words)
+    assert done.code == 0, done.err
+    return {hit["session_id"] for hit in json.loads(done.out)}, done.err
+
+
+@pytest.mark.parametrize("state", [left_by_a_projector, copied_whole])
+@pytest.mark.parametrize("index", ["none", "old", "whole", "half written"])
+def test_search_needs_no_place_of_its_own(state: Callable[[Path], None], index: str, root: Path) -> None:
+    append(root, work(1, 2))
+    if index != "none":
+        assert len(searched(root, "prompt")[0]) == 2
+    if index == "old":
+        append(root, work(3, 1))
+        assert call(root, "project").code == 0
+    if index == "half written":
+        (made,) = root.glob("clankers.db.search-*")
+        made.with_name(f"{made.name}-journal").write_bytes(b"of a writer that was killed")
+    assert call(root, "project").code == 0
+    state(root / "clankers.db")
+    lock(root)
+    before = content(root)
+    found, told = searched(root, "prompt")
+    assert content(root) == before
+    assert found == {"ses_000001", "ses_000002"}
+    if index == "whole":
+        assert told == b""
+        return
+    assert told.count(b"\n") == 1
+    assert b"Permission denied" in told or b"readonly" in told
+    assert b"set CLANKERS_DB_PATH to a file elsewhere" in told
+    assert (b"without what is new in 1 sessions" in told) == (index == "old")
+    assert (b"made for this once" in told) == (index != "old")
 
 
 @pytest.mark.long  # it gives a projector time to write them after all
