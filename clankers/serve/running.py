@@ -149,6 +149,9 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        # An answer is written in two parts, of which the second would wait 40 ms for the client's word on the first.
+        # asyncio sees to that for sockets of its own making alone.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waiting = self.loop.call_later(_HEAD, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
