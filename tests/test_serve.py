@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import anyio
 import pytest
 
 from clankers.errors import EX_FAIL, EX_IO, EX_USAGE
+from clankers.serve.bodies import Received
+from clankers.serve.storing import Storage
 from clankers.sync import wire
 from tests.commands import POSIX_ONLY, call, run
 from tests.golden import SCHEMAS, assert_file
@@ -256,6 +259,43 @@ def test_a_killed_server_has_lost_nothing_that_it_acknowledged(tmp_path: Path) -
     assert len(acknowledged) == len(set(acknowledged) & set(stored)) > 200
 
 
+def test_nobody_is_told_of_success_when_who_took_his_body_along_failed(tmp_path: Path) -> None:
+    bodies = [Received(f"s{i}", "info", b"{}", f"{i}") for i in range(5)]
+    storage = Storage(str(tmp_path), 10, print)
+    ended: list[str] = []
+
+    async def store(one: Received) -> None:
+        try:
+            await storage.store(one)
+        except (OSError, ZeroDivisionError) as e:
+            ended.append(type(e).__name__)
+        else:
+            ended.append("stored")
+
+    async def at_once() -> None:
+        async with anyio.create_task_group() as tasks:
+            for one in bodies:
+                tasks.start_soon(store, one)
+
+    with mock.patch.object(storage, "_write", side_effect=ZeroDivisionError):
+        anyio.run(at_once)
+    assert sorted(ended) == ["OSError"] * 4 + ["ZeroDivisionError"]
+    anyio.run(storage.store, bodies[0])
+    storage.close()
+
+
+def test_a_client_that_goes_away_leaves_no_trace(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        for sent in (b"", b"{", body()[:-1]):
+            with server.socket() as connection:
+                connection.sendall(head(len(body())) + sent)
+        assert server.post(body("after")).status == 200
+        assert [b"after" in bytes(line.payload) for line in server.logged()] == [True]
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        assert len(server.said.read_text().splitlines()) == 1
+
+
 def _more_than(some: list[bytes], many: int) -> bool:
     return len(some) > many
 
@@ -319,6 +359,7 @@ def test_the_second_signal_waits_for_nobody(tmp_path: Path) -> None:
         wait_for(lambda: not _listens(server.port), "it is about to end")
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(10) == 0
+        assert len(server.said.read_text().splitlines()) == 1
 
 
 def test_without_a_key_nothing_is_served(tmp_path: Path) -> None:

@@ -20,7 +20,10 @@ _SHORT = 16  # characters of a key that others than this machine can try
 
 def _settings() -> tuple[str, int]:
     """The key, empty where there is none, and how many sessions' last bodies are remembered."""
-    return os.environ.get(_KEY, ""), int(os.environ.get(_REMEMBERED) or 10_000)
+    remembered = os.environ.get(_REMEMBERED) or "10000"
+    if not remembered.isdecimal():
+        raise UsageError(f"{_REMEMBERED} is not a count")
+    return os.environ.get(_KEY, ""), int(remembered)
 
 
 def command(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import signal
 import socket
 import ssl
@@ -138,7 +139,9 @@ class _Server(uvicorn.Server):
                 signal.signal(one, handler)
 
     def _stop(self, *_: object) -> None:
-        self.force_exit = self.should_exit  # the second one
+        if self.should_exit:  # the second one
+            logging.disable()  # of the requests that are cut off
+            self.force_exit = True
         self.should_exit = True
 
 
