@@ -13,6 +13,7 @@ import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from errno import EIO
 from functools import partial
 from http.client import HTTPException
 from itertools import count
@@ -24,7 +25,8 @@ import anyio
 import pytest
 
 from clankers.errors import EX_FAIL, EX_IO, EX_USAGE
-from clankers.serve.bodies import Received
+from clankers.reader import log_files, read
+from clankers.serve.bodies import Received, checked
 from clankers.serve.storing import Storage
 from clankers.sync import wire
 from tests.commands import POSIX_ONLY, call, run
@@ -32,6 +34,8 @@ from tests.golden import SCHEMAS, assert_file
 from tests.serving import KEY, Server, answer, body, head, high_water, limited, wait_for
 
 MIB = 1 << 20
+TOOL = {"id": "t", "session_id": "s1", "call_id": "c", "tool_name": "x", "input": ""}
+ERROR = {"error_name": "x", "occurred_at": 1}
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's count of memory")
 
 
@@ -282,6 +286,31 @@ def test_nobody_is_told_of_success_when_who_took_his_body_along_failed(tmp_path:
     assert sorted(ended) == ["OSError"] * 4 + ["ZeroDivisionError"]
     anyio.run(storage.store, bodies[0])
     storage.close()
+
+
+def test_what_may_not_be_on_the_disk_is_not_acknowledged(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path), 10, print)
+    one = Received("s1", "info", b"{}", "1")
+    with mock.patch("clankers.serve.storing.Log.sync", side_effect=OSError(EIO, "lost")), pytest.raises(OSError):
+        anyio.run(storage.store, one)
+    anyio.run(storage.store, one)
+    storage.close()
+    lines = (line for file in log_files(str(tmp_path)) for line in read(str(tmp_path), file))
+    assert [line.reason for line in lines] == ["", ""], "the second one was synced; the first may have been lost"
+
+
+@pytest.mark.parametrize(
+    ("told", "level"),
+    [
+        ({}, "info"),
+        ({"tool_executions": [TOOL | {"status": "completed"}]}, "info"),
+        ({"tool_executions": [TOOL | {"status": "error"}]}, "warn"),
+        ({"errors": [ERROR | {"error_data": {"clankers": {"id": "e", "will_retry": True}}}]}, "warn"),
+        ({"errors": [ERROR | {"error_data": {"statusCode": 500}}]}, "error"),
+    ],
+)
+def test_a_line_has_the_level_of_the_worst_that_its_body_tells(told: dict[str, Any], level: str) -> None:
+    assert checked(json.dumps(json.loads(body()) | told).encode()).level == level
 
 
 def test_a_client_that_goes_away_leaves_no_trace(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ dollars. None and absent are the same, but for `Unset` fields: there None says t
 format asks for one.
 
 
-A body that breaks a bound below is refused by a server of ours: no row of a local database does.
+A body that breaks a bound below is refused by a server of ours. The adapters hold rows to the same ones, but for ids
+that are made of longer texts.
 """
 
 from typing import Annotated, Any
