@@ -201,11 +201,12 @@ def test_a_request_that_does_not_begin_or_does_not_end_its_head_is_closed(tmp_pa
 
 
 def test_who_asks_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
-    with Server(tmp_path, "--rate", "3") as server:
+    with Server(tmp_path, "--rate", "2") as server:
+        begun = time.monotonic()
         got = [server.ask("GET", "/health") for _ in range(30)]
-        assert [one.status for one in got[:3]] == [200] * 3
+        assert [one.status for one in got[:2]] == [200] * 2
         refused = [one for one in got if one.status == 429]
-        assert len(refused) > 20
+        assert len(got) - len(refused) <= 2 + 2 * (time.monotonic() - begun)
         assert {one.headers["retry-after"] for one in refused} == {"1"}
         wait_for(lambda: server.post(body()).status == 200, "there is room again")
 
