@@ -176,7 +176,7 @@ KNOWN: dict[str, Known] = {
         1000, "milliseconds before the first retry; they double with each", _number(0, 600_000)
     ),
     "SESSION_SYNC_MAX_DEDUP_ENTRIES": Known(
-        10_000, "sessions remembered as just sent, at most", _number(0, 10_000_000)
+        10_000, "sessions remembered as just sent or taken, at most", _number(0, 10_000_000)
     ),
     "SESSION_SYNC_HEALTH_CHECK_INTERVAL_MS": Known(
         300_000, "milliseconds from one health check to the next; 0: none", _number(0, 2_000_000_000)

@@ -134,9 +134,9 @@ def _copied(db: apsw.Connection, sessions: set[str]) -> None:
         known,
     )
     some = (
-        "SELECT DISTINCT session_id FROM messages WHERE session_id = ?2 AND copied AND ?1 IS NOT NULL AND NOT EXISTS "
+        "SELECT DISTINCT session_id FROM messages WHERE session_id = ?2 AND copied AND ?1 IS NOT NULL "
+        "AND NOT EXISTS (SELECT 1 FROM session_facts WHERE session_id = ?2 AND name = 'retold')"
     )
-    some += "(SELECT 1 FROM session_facts WHERE session_id = ?2 AND name = 'retold')"
     forks = [(session,) for (session,) in db.executemany(some, known)]
     copies = "SELECT id FROM messages WHERE session_id = ? AND copied"
     db.executemany(f"DELETE FROM tools WHERE message_id IN ({copies})", forks)

@@ -10,23 +10,32 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from errno import EIO
 from functools import partial
+from http.client import HTTPException
 from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import anyio
 import pytest
 
 from clankers.errors import EX_FAIL, EX_IO, EX_USAGE
+from clankers.reader import log_files, read
+from clankers.serve.bodies import Received, checked
+from clankers.serve.storing import Storage
 from clankers.sync import wire
 from tests.commands import POSIX_ONLY, call, run
 from tests.golden import SCHEMAS, assert_file
 from tests.serving import KEY, Server, answer, body, head, high_water, limited, wait_for
 
 MIB = 1 << 20
+TOOL = {"id": "t", "session_id": "s1", "call_id": "c", "tool_name": "x", "input": ""}
+ERROR = {"error_name": "x", "occurred_at": 1}
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's count of memory")
 
 
@@ -77,6 +86,18 @@ def test_who_sends_to_the_end_before_listening_is_told_all_the_same(server: Serv
 def test_the_health_needs_no_key(server: Server) -> None:
     got = server.ask("GET", "/health")
     assert (got.status, got.said) == (200, {"ok": True})
+
+
+def test_an_answer_does_not_wait_for_the_network(server: Server) -> None:
+    """Two small writes on a socket that delays the second cost 40 ms."""
+    connection = server.connect()
+    took = []
+    for _ in range(20):
+        begun = time.monotonic()
+        assert server.ask("GET", "/health", connection=connection).status == 200
+        took.append(time.monotonic() - begun)
+    connection.close()
+    assert min(took) < 0.03
 
 
 @pytest.mark.parametrize(
@@ -180,11 +201,12 @@ def test_a_request_that_does_not_begin_or_does_not_end_its_head_is_closed(tmp_pa
 
 
 def test_who_asks_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
-    with Server(tmp_path, "--rate", "3") as server:
+    with Server(tmp_path, "--rate", "2") as server:
+        begun = time.monotonic()
         got = [server.ask("GET", "/health") for _ in range(30)]
-        assert [one.status for one in got[:3]] == [200] * 3
+        assert [one.status for one in got[:2]] == [200] * 2
         refused = [one for one in got if one.status == 429]
-        assert len(refused) > 20
+        assert len(got) - len(refused) <= 2 + 2 * (time.monotonic() - begun)
         assert {one.headers["retry-after"] for one in refused} == {"1"}
         wait_for(lambda: server.post(body()).status == 200, "there is room again")
 
@@ -226,7 +248,7 @@ def test_a_killed_server_has_lost_nothing_that_it_acknowledged(tmp_path: Path) -
                     sent = body(f"s{next(numbers)}")
                     try:
                         status = server.post(sent, connection=connection).status
-                    except OSError:
+                    except (OSError, HTTPException):
                         return
                     assert status == 200
                     acknowledged.append(sent)
@@ -240,6 +262,68 @@ def test_a_killed_server_has_lost_nothing_that_it_acknowledged(tmp_path: Path) -
                 one.join()
     stored = [bytes(line.payload) for line in server.logged()]
     assert len(acknowledged) == len(set(acknowledged) & set(stored)) > 200
+
+
+def test_nobody_is_told_of_success_when_who_took_his_body_along_failed(tmp_path: Path) -> None:
+    bodies = [Received(f"s{i}", "info", b"{}", f"{i}") for i in range(5)]
+    storage = Storage(str(tmp_path), 10, print)
+    ended: list[str] = []
+
+    async def store(one: Received) -> None:
+        try:
+            await storage.store(one)
+        except (OSError, ZeroDivisionError) as e:
+            ended.append(type(e).__name__)
+        else:
+            ended.append("stored")
+
+    async def at_once() -> None:
+        async with anyio.create_task_group() as tasks:
+            for one in bodies:
+                tasks.start_soon(store, one)
+
+    with mock.patch.object(storage, "_write", side_effect=ZeroDivisionError):
+        anyio.run(at_once)
+    assert sorted(ended) == ["OSError"] * 4 + ["ZeroDivisionError"]
+    anyio.run(storage.store, bodies[0])
+    storage.close()
+
+
+def test_what_may_not_be_on_the_disk_is_not_acknowledged(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path), 10, print)
+    one = Received("s1", "info", b"{}", "1")
+    with mock.patch("clankers.serve.storing.Log.sync", side_effect=OSError(EIO, "lost")), pytest.raises(OSError):
+        anyio.run(storage.store, one)
+    anyio.run(storage.store, one)
+    storage.close()
+    lines = (line for file in log_files(str(tmp_path)) for line in read(str(tmp_path), file))
+    assert [line.reason for line in lines] == ["", ""], "the second one was synced; the first may have been lost"
+
+
+@pytest.mark.parametrize(
+    ("told", "level"),
+    [
+        ({}, "info"),
+        ({"tool_executions": [TOOL | {"status": "completed"}]}, "info"),
+        ({"tool_executions": [TOOL | {"status": "error"}]}, "warn"),
+        ({"errors": [ERROR | {"error_data": {"clankers": {"id": "e", "will_retry": True}}}]}, "warn"),
+        ({"errors": [ERROR | {"error_data": {"statusCode": 500}}]}, "error"),
+    ],
+)
+def test_a_line_has_the_level_of_the_worst_that_its_body_tells(told: dict[str, Any], level: str) -> None:
+    assert checked(json.dumps(json.loads(body()) | told).encode()).level == level
+
+
+def test_a_client_that_goes_away_leaves_no_trace(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        for sent in (b"", b"{", body()[:-1]):
+            with server.socket() as connection:
+                connection.sendall(head(len(body())) + sent)
+        assert server.post(body("after")).status == 200
+        assert [b"after" in bytes(line.payload) for line in server.logged()] == [True]
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        assert len(server.said.read_text().splitlines()) == 1
 
 
 def _more_than(some: list[bytes], many: int) -> bool:
@@ -305,6 +389,7 @@ def test_the_second_signal_waits_for_nobody(tmp_path: Path) -> None:
         wait_for(lambda: not _listens(server.port), "it is about to end")
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(10) == 0
+        assert len(server.said.read_text().splitlines()) == 1
 
 
 def test_without_a_key_nothing_is_served(tmp_path: Path) -> None:
@@ -365,7 +450,7 @@ def test_the_schema_is_published() -> None:
 
 @LINUX_ONLY
 def test_memory_stays_flat(tmp_path: Path) -> None:
-    sent = json.dumps({"session": json.loads(body())["session"], "x": ["y" * 1000] * 2000}).encode()
+    sent = json.dumps({"session": json.loads(body())["session"], "x": ["y" * 1000] * 500}).encode()
     with Server(tmp_path) as server:
         connection = server.connect()
 

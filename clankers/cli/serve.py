@@ -12,15 +12,10 @@ from clankers import paths
 from clankers.cli.output import clean
 from clankers.errors import ClankersError, UsageError
 from clankers.locks import NamedLock
+from clankers.settings import load
 
 _KEY = "SESSION_API_KEY"
-_REMEMBERED = "SESSION_SYNC_MAX_DEDUP_ENTRIES"
 _SHORT = 16  # characters of a key that others than this machine can try
-
-
-def _settings() -> tuple[str, int]:
-    """The key, empty where there is none, and how many sessions' last bodies are remembered."""
-    return os.environ.get(_KEY, ""), int(os.environ.get(_REMEMBERED) or 10_000)
 
 
 def command(
@@ -46,7 +41,8 @@ def command(
             )
     if tls_key and not tls_cert:
         raise UsageError("--tls-key needs --tls-cert")
-    key, remembered = _settings()
+    settings = load(paths.data_root())
+    key = settings.session_api_key.reveal()
     if not key:
         raise UsageError(
             f"{_KEY} is not set, and without a key anybody could write here: `openssl rand -hex 32` makes one, "
@@ -61,7 +57,7 @@ def command(
     with listen(place) as listener, NamedLock(os.path.join(root, "serve.lock"), "serve", f"{root} is served already"):
         if len(key) < _SHORT and not is_loopback(listener):
             raise UsageError(f"{_KEY} has less than {_SHORT} characters: others could guess it; `openssl rand -hex 32`")
-        storage = Storage(root, remembered, _say)
+        storage = Storage(root, settings.session_sync_max_dedup_entries, _say)
         app = application(key, Limits(max_body << 20, max_seconds, rate), storage)
         try:
             run(app, place, listener, max_seconds + 5, lambda url: _say(f"listening on {url}, data in {root}"))

@@ -77,7 +77,7 @@ class Receiver:
     def _authenticate(self, request: Request) -> None:
         """Compared are digests: how long that takes tells nothing of the key, nor of its length."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        given = sha256(key.strip().encode("utf-8", "surrogateescape")).digest()
+        given = sha256(key.strip().encode()).digest()
         if not hmac.compare_digest(given, self._key) or scheme.lower() != "bearer":
             raise RefusedError(
                 401, "the key is wrong or missing: `Authorization: Bearer KEY`", {"www-authenticate": "Bearer"}

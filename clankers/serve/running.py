@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import signal
 import socket
 import ssl
@@ -58,15 +59,11 @@ def listen(place: Place) -> socket.socket:
                 f"--host {place.host} is not this machine alone, so it needs --tls-cert and --tls-key; "
                 "or listen on 127.0.0.1 behind a proxy that speaks TLS"
             )
-        listener = socket.create_server((str(address[0]), address[1]), family=family, backlog=_CONNECTIONS)
-        # Its connections have it from here: asyncio sets it only where the protocol is named. Else the second packet of
-        # an answer waits for the client's acknowledgement of the first, 40 ms.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return socket.create_server((str(address[0]), address[1]), family=family, backlog=_CONNECTIONS)
     except OSError as e:
         raise ClankersError(
             f"cannot listen on {place.host}, port {place.port}: {e.strerror}; another --host or --port may do"
         ) from e
-    return listener
 
 
 def is_loopback(listener: socket.socket) -> bool:
@@ -142,7 +139,9 @@ class _Server(uvicorn.Server):
                 signal.signal(one, handler)
 
     def _stop(self, *_: object) -> None:
-        self.force_exit = self.should_exit  # the second one
+        if self.should_exit:  # the second one
+            logging.disable()  # of the requests that are cut off
+            self.force_exit = True
         self.should_exit = True
 
 
@@ -153,6 +152,9 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        # An answer is written in two parts, of which the second would wait 40 ms for the client's word on the first.
+        # asyncio sees to that for sockets of its own making alone.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waiting = self.loop.call_later(_HEAD, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:

@@ -1,9 +1,11 @@
 """Bodies to the log: those that wait together share one sync."""
 
 import contextlib
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from errno import EIO
 
 import anyio
 import anyio.to_thread
@@ -18,13 +20,15 @@ class _Waiting:
     """A body on its way to the disk.
 
     Attributes:
-        done: whether it is decided.
-        error: why it is not on the disk; None where it is.
+        tried: whether somebody took it along.
+        stored: whether it is on the disk.
+        error: why it is not, where that is known.
     """
 
     def __init__(self, body: Received) -> None:
         self.body = body
-        self.done = False
+        self.tried = False
+        self.stored = False
         self.error: OSError | None = None
 
 
@@ -58,14 +62,16 @@ class Storage:
         mine = _Waiting(body)
         self._queue.append(mine)
         async with self._turn:
-            if not mine.done:  # else somebody took it along
+            if not mine.tried:
                 group, self._queue = self._queue, []
+                for one in group:
+                    one.tried = True
                 with anyio.CancelScope(shield=True):
                     error = await anyio.to_thread.run_sync(self._write, [one.body for one in group])
                 for one in group:
-                    one.done, one.error = True, error
-        if mine.error:
-            raise mine.error
+                    one.stored, one.error = error is None, error
+        if not mine.stored:
+            raise mine.error or OSError(EIO, os.strerror(EIO), self._root)
 
     def close(self) -> None:
         """Close the log."""

@@ -6,7 +6,8 @@ and replaces what was told of it before. What the format has no field for stands
 dollars. None and absent are the same, but for `Unset` fields: there None says that the row has no value, though the
 format asks for one.
 
-A body that breaks a bound below is refused by a server of ours: no row of a local database does.
+A body that breaks a bound below is refused by a server of ours. The adapters hold rows to the same ones, but for ids
+that are made of longer texts.
 """
 
 from typing import Annotated, Any
