@@ -11,6 +11,7 @@ import apsw
 from projector.changes import Rank
 from projector.forks import settle_forks
 from projector.totals import settle_sessions
+from projector.wording import word_known
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Touched:
     """Whose rows a batch wrote, by id.
 
     Attributes:
-        messages: those that changed, or whose parts did.
+        messages: those that are to be worded anew.
         parts: those that got a bit more text.
         edits: of the tools those that edited a file.
         copies: sessions of which a copy was found.
@@ -40,7 +41,7 @@ def settle(db: apsw.Connection, touched: Touched) -> list[str]:
     Returns the sessions that may have changed, and whose rows may.
     """
     _streamed_text(db, touched.parts)
-    _messages(db, touched.messages)
+    word_known(db, touched.messages)
     forked = settle_forks(db, touched.copies)
     sessions = touched.sessions | forked
     sessions |= _linked(db, sessions, touched)
@@ -50,26 +51,6 @@ def settle(db: apsw.Connection, touched: Touched) -> list[str]:
     _file_edits(db, touched.tools, touched.edits)
     settle_sessions(db, ordered)
     return ordered
-
-
-def _messages(db: apsw.Connection, messages: set[str]) -> None:
-    """What follows from a message's parts. A part of which only deltas came is a text."""
-    parts: dict[str, list[Any]] = {message: [] for message in messages}
-    told = "SELECT message_id, ifnull(type, 'text') = 'text', text, synthetic FROM parts WHERE message_id = ? "
-    for message, *part in db.executemany(told + "ORDER BY seq, id", [(message,) for message in messages]):
-        parts[message].append(part)
-    db.executemany(
-        "UPDATE messages SET text_content = ?, synthetic = ifnull(iif(role = 'user', ?, NULL), synthetic), "
-        "duration_ms = iif(role = 'assistant', completed_at - created_at, NULL) WHERE id = ?",
-        (
-            (
-                "\n".join(text for is_text, text, _ in found if is_text and text) or None,
-                min((synthetic for *_, synthetic in found if synthetic is not None), default=None),
-                message,
-            )
-            for message, found in parts.items()
-        ),
-    )
 
 
 def _linked(db: apsw.Connection, sessions: set[str], touched: Touched) -> set[str]:

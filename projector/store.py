@@ -6,9 +6,11 @@ import apsw
 from msgspec.structs import astuple
 
 from projector.batch import Batch, Fact
+from projector.changes import MessageSeen
 from projector.prices import CLIENT, Prices
 from projector.rows import TABLES, Row, edits
 from projector.settle import Touched, settle
+from projector.wording import word_new
 
 
 class OvertakenError(Exception):
@@ -74,8 +76,8 @@ class Store:
 
     def _write(self, batch: Batch) -> None:
         db = self.db
-        for kind in TABLES:
-            self._join(batch, kind)
+        known = {kind: self._join(batch, kind) for kind in TABLES}
+        unworded = word_new(batch, known[MessageSeen])
         Prices(db).fill_in(batch.messages.values())
         db.executemany(
             "INSERT INTO sessions (id, source) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", batch.sources.items()
@@ -113,7 +115,7 @@ class Store:
             db,
             Touched(
                 sessions=set(batch.sessions),
-                messages={part.message_id for part in batch.parts.values()} | set(batch.messages),
+                messages=unworded,
                 parts={part_id for _, part_id, _, _ in batch.deltas},
                 tools=set(batch.tools),
                 edits={id for id, tool in batch.tools.items() if edits(tool)},
@@ -124,22 +126,29 @@ class Store:
         number = db.execute("SELECT ifnull(max(batch), 0) + 1 FROM changes").get
         db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?)", ((session, number) for session in touched))
 
-    def _join(self, batch: Batch, kind: type[Any]) -> None:
-        """Merge the rows of `batch` with what stands of them."""
+    def _join(self, batch: Batch, kind: type[Any]) -> set[str]:
+        """Merge the rows of `batch` with what stands of them; returns the ids of those."""
         rows = batch.rows(kind)
+        known = set()
         for found in self.db.executemany(_SELECTS[kind], [(id,) for id in rows]).fetchall():
             row = kind(*found)
             batch.merge(row, rows[row.id])
             rows[row.id] = row
+            known.add(row.id)
+        return known
 
     def _facts(self, batch: Batch) -> None:
         """Of each fact the better one: the one that stands or that of `batch`."""
         known = "SELECT session_id, name, rank, at, position FROM session_facts WHERE session_id = ?"
         for session, name, *rank in self.db.executemany(known, [(session,) for session in batch.sessions]):
             fact: Fact | None = batch.sessions[session].get(name)
-            if fact is not None and tuple(rank) >= fact[:3]:
+            if fact is not None and tuple(rank) >= fact[0]:
                 del batch.sessions[session][name]
         self.db.executemany(
             "INSERT OR REPLACE INTO session_facts VALUES (?, ?, ?, ?, ?, ?)",
-            ((session, name, *fact) for session, facts in batch.sessions.items() for name, fact in facts.items()),
+            (
+                (session, name, *claim, value)
+                for session, facts in batch.sessions.items()
+                for name, (claim, value) in facts.items()
+            ),
         )
