@@ -3,8 +3,8 @@
 A message, part, tool call, error or compaction as an event tells it is a row of which some values are known, and two
 of one id are merged (`projector.rows`). Every change may come twice, and in any order, with the same rows in the end:
 values that say the same thing from several sources carry a rank, and the best is kept. Times are epoch milliseconds;
-None means "not said", which changes nothing. What stands in batches is sent between processes as arrays: names of fields would be
-a third of it.
+None means "not said", which changes nothing. What stands in batches goes between processes as arrays: the names of
+fields would be a third of it.
 """
 
 from typing import Any
