@@ -1,6 +1,7 @@
 """What follows from a message's parts: its text, and whether the client made it up."""
 
 from collections import defaultdict
+from operator import attrgetter
 from typing import Any
 
 import apsw
@@ -17,15 +18,16 @@ def word_new(batch: Batch, known: set[str]) -> set[str]:
         batch: about to be written.
         known: those of its messages of which the database has a row, and may have parts.
     """
-    streamed = {part for _, part, _, _ in batch.deltas}
-    others = known | {part.message_id for part in batch.parts.values() if part.id in streamed}
+    others = known | {batch.parts[part].message_id for _, part, _, _ in batch.deltas}
     parts = defaultdict(list)
     for part in batch.parts.values():
         parts[part.message_id].append(part)
     for id, message in batch.messages.items():
         if id in others:
             continue
-        own = sorted(parts[id], key=lambda part: (part.seq, part.id)) if id in parts else []
+        own = parts.get(id, [])
+        if len(own) > 1:
+            own.sort(key=attrgetter("seq", "id"))
         message.text_content, synthetic = _worded([(p.type in (None, "text"), p.text, p.synthetic) for p in own])
         if message.role == "user" and synthetic is not None:
             message.synthetic = synthetic
