@@ -98,6 +98,6 @@ def invalid(raw: bytes, error: str) -> bytes:
 
 def crc_holds(text: bytes) -> bool | None:
     """Whether the CRC of a line (without its newline) is right; None where it has none."""
-    if text[-CRC_TAIL : -CRC_TAIL + len(CRC_KEY)] != CRC_KEY:
-        return None
-    return text[-10:-2] == b"%08x" % crc32(text[:-CRC_TAIL])
+    if text.endswith(b'%s%08x"}' % (CRC_KEY, crc32(text[:-CRC_TAIL]))):
+        return True
+    return False if text[-CRC_TAIL : -CRC_TAIL + len(CRC_KEY)] == CRC_KEY else None

@@ -120,20 +120,20 @@ def read(root: str, file: LogFile, offset: int = 0, number: int = 0, end: int | 
                 pieces.append(last)
             for raw in lines:
                 number += 1
-                if raw.strip():
-                    yield from _lines(number, offset, raw)
-                offset += len(raw) + 1
+                size = len(raw) + 1
+                try:
+                    event = _event(raw)
+                except ValueError as e:
+                    if raw.strip():
+                        yield from _torn(number, offset, raw, str(e))
+                else:
+                    yield Line(number, offset, size, event, "", raw)
+                offset += size
 
 
-def _lines(number: int, offset: int, raw: bytes) -> Iterator[Line]:
-    """The line in `raw`; or the lines, where a writer did not see that the one before it had no end."""
+def _torn(number: int, offset: int, raw: bytes, reason: str) -> Iterator[Line]:
+    """What stands in `raw`, which is no line: whole ones, where a writer did not see that one before it had no end."""
     size = len(raw) + 1
-    try:
-        yield Line(number, offset, size, _event(raw), "", raw)
-    except ValueError as e:
-        reason = str(e)
-    else:
-        return
     found = list(_behind_torn(raw))
     done = 0
     for start, end, event in found:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import cycle
+from itertools import chain, cycle, repeat
 from typing import Self
 
 import msgspec
@@ -39,7 +39,7 @@ class _Batch(msgspec.Struct, tag=True):
 
 
 class _End(msgspec.Struct, tag=True):
-    """Behind the last batch of a share: how many lines the share has."""
+    """Behind the last batch of a share: how many lines there are to the share's end."""
 
     lines: int
 
@@ -66,63 +66,64 @@ def gather_ahead(root: str, stretches: list[Stretch], until: int | None) -> Iter
     Raises:
         OSError: a day cannot be read.
     """
-    cuts = [list(_shares(root, stretch)) for stretch in stretches]
+    lengths = _lengths()
+    cuts = [list(_shares(root, stretch, lengths)) for stretch in stretches]
     shares = [share for cut in cuts for share in cut]
     count = min(_cores(), _MOST, len(shares))
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(_Worker(_Work(root, until, shares[i::count]))) for i in range(count)]
         turn = cycle(workers)
         for stretch, cut in zip(stretches, cuts, strict=True):
-            start, number = stretch.offset, stretch.number
-            held: Gathered | None = None  # until it is known whether it is the last
+            start, number, lines = stretch.offset, stretch.number, 0
             for share in cut:
-                lines = 0
                 for message in next(turn).messages(share):
                     if isinstance(message, _End):
                         lines = message.lines
                         continue
-                    if held:
-                        yield held
                     # A share counts its lines from its own beginning, and does not know what batch is before it.
-                    held = message.gathered
-                    held.start, start = start, held.offset
-                    held.number += number
-                    held.batch.rejects = [(f, number + line, at, why) for f, line, at, why in held.batch.rejects]
-                    held.last = False
+                    got = message.gathered
+                    got.start, start = start, got.offset
+                    got.number += number
+                    got.batch.rejects = [(f, number + line, at, why) for f, line, at, why in got.batch.rejects]
+                    yield got
                 number += lines
-            if held:
-                held.last = True
-                yield held
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _shares(root: str, stretch: Stretch) -> Iterator[Stretch]:
+def _lengths() -> Iterator[int]:
+    """How many bytes of log each share has: little the first ones, so that who writes does not wait for long."""
+    return chain((BATCH_BYTES >> 3, BATCH_BYTES >> 2, BATCH_BYTES >> 1), repeat(BATCH_BYTES))
+
+
+def _shares(root: str, stretch: Stretch, lengths: Iterator[int]) -> Iterator[Stretch]:
     """`stretch` cut at ends of lines. Not that of an archived day, which is read from its beginning anyway."""
-    file, start = stretch.file, stretch.offset
+    file, start, length = stretch.file, stretch.offset, next(lengths)
     if listed(root).get(file.name) == [""]:
         with Day(root, file.name) as day:
-            while day.size - start > BATCH_BYTES:
-                end = start + BATCH_BYTES
+            while day.size - start > length:
+                end = start + length
                 for chunk in day.chunks(end, day.size):
                     found = b"" if isinstance(chunk, Damage) else chunk
                     end += found.find(b"\n") + 1 or len(found)
                     if b"\n" in found:
                         break
                 yield Stretch(file, start, 0, end)
-                start = end
+                start, length = end, next(lengths)
     yield Stretch(file, start, 0)
 
 
 def _read(root: str, share: Stretch, until: int | None) -> Iterator[_Batch | _End]:
     """The batches of `share`, and its end."""
+    offset, lines = share.offset, share.number
     for gathered in gather(root, share, until=until):
+        offset, lines = gathered.offset, gathered.number
         yield _Batch(gathered)
     with Day(root, share.file.name) as day:
-        chunks = day.chunks(share.offset, share.end)
-        yield _End(sum(chunk.count(b"\n") for chunk in chunks if not isinstance(chunk, Damage)))
+        chunks = day.chunks(offset, share.end)  # nothing, or blank lines
+        yield _End(lines + sum(chunk.count(b"\n") for chunk in chunks if not isinstance(chunk, Damage)))
 
 
 class _Worker:
@@ -153,8 +154,7 @@ class _Worker:
             yield message
             if isinstance(message, _End):
                 return
-        for message in _read(self.work.root, at, self.work.until):
-            yield _End(at.number + message.lines) if isinstance(message, _End) else message
+        yield from _read(self.work.root, at, self.work.until)
 
     def _next(self) -> _Batch | _End | None:
         assert self.process.stdout

@@ -25,10 +25,10 @@ from projector.changes import (
 )
 from projector.rows import EARLIEST, KINDS, MERGE, TABLES, Row
 
-# A property of a session: rank, time, position and value. The rank says how good its source is, the time (epoch
-# milliseconds) when it held, the position in the log which of two equally good ones was told later. The greatest is the
-# best; where the first counts, time and position are negative. None as value clears.
-Fact = tuple[int, int, int, Any]
+# A property of a session: its claim (rank, time and position) and its value. The rank says how good its source is, the
+# time (epoch milliseconds) when it held, the position in the log which of two equally good ones was told later. The
+# greatest claim is the best; where the first counts, time and position are negative. None as value clears.
+Fact = tuple[tuple[int, int, int], Any]
 
 
 _ROWS: dict[type[Row], Callable[[Any], dict[str, Any]]] = {
@@ -41,7 +41,7 @@ _ROWS: dict[type[Row], Callable[[Any], dict[str, Any]]] = {
 
 
 class Batch(msgspec.Struct):
-    """Gathers changes: `add` any number of them; then `Store.write` it.
+    """Gathers changes: `add` those of any number of events; then `Store.write` it.
 
     Attributes:
         messages: by id, like all rows.
@@ -80,9 +80,11 @@ class Batch(msgspec.Struct):
         """The rows of a kind, by id."""
         return _ROWS[kind](self)
 
-    def add(self, change: Change, position: int) -> None:
-        """Merge one change, told by the event at `position` in the log."""
-        self._adders[type(change)](self, change, position)
+    def add(self, changes: list[Change], position: int) -> None:
+        """Merge what the event at `position` in the log tells."""
+        adders = self._adders
+        for change in changes:
+            adders[type(change)](self, change, position)
 
     def merge(self, row: Row, seen: Row) -> None:
         """Merge into `row` what `seen` says of it, and note where two sessions' records hold it."""
@@ -105,13 +107,12 @@ class Batch(msgspec.Struct):
 
     def _session(self, change: SessionSeen, position: int) -> None:
         facts = self.name(change.session_id, change.source)
-        rank, at = change.rank, change.at
+        first, last = (change.rank, -change.at, -position), (change.rank, change.at, position)
         for name, value in change.facts.items():
-            first = name in EARLIEST and not change.latest
-            fact = (rank, -at, -position, value) if first else (rank, at, position, value)
+            claim = first if name in EARLIEST and not change.latest else last
             old = facts.get(name)
-            if old is None or fact[:3] > old[:3]:
-                facts[name] = fact
+            if old is None or claim > old[0]:
+                facts[name] = (claim, value)
 
     def _row(self, change: Row, _: int) -> None:
         rows = _ROWS[type(change)](self)
@@ -151,7 +152,10 @@ class Batch(msgspec.Struct):
 
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """Of each property the last that was told."""
-        if old := self.projects.get(seen.path):
+        old = self.projects.get(seen.path)
+        if old == seen:
+            return
+        if old:
             seen = ProjectSeen(
                 seen.path,
                 seen.source,

@@ -3,7 +3,8 @@
 A message, part, tool call, error or compaction as an event tells it is a row of which some values are known, and two
 of one id are merged (`projector.rows`). Every change may come twice, and in any order, with the same rows in the end:
 values that say the same thing from several sources carry a rank, and the best is kept. Times are epoch milliseconds;
-None means "not said", which changes nothing.
+None means "not said", which changes nothing. What stands in batches goes between processes as arrays: the names of
+fields would be a third of it.
 """
 
 from typing import Any
@@ -38,7 +39,7 @@ class SessionSeen(Struct, frozen=True, gc=False):
     latest: bool = False
 
 
-class MessageSeen(Struct, gc=False):
+class MessageSeen(Struct, gc=False, array_like=True):
     """A prompt or a model's response. Told again and again as it grows; token counts never shrink.
 
     Attributes:
@@ -46,6 +47,7 @@ class MessageSeen(Struct, gc=False):
         price_context: JSON text: what else the price depends on.
         cost: US dollars, as the client tells it.
         cost_source: left to `projector.prices`.
+        duration_ms: left to `projector.wording`, like the text.
     """
 
     id: str
@@ -71,9 +73,11 @@ class MessageSeen(Struct, gc=False):
     completed_at: int | None = None
     synthetic: bool | int = False
     deleted_at: int | None = None
+    duration_ms: int | None = None
+    text_content: str | None = None
 
 
-class PartSeen(Struct, gc=False):
+class PartSeen(Struct, gc=False, array_like=True):
     """A piece of a message.
 
     Attributes:
@@ -105,7 +109,7 @@ class PartDelta(Struct, frozen=True):
     text: str
 
 
-class ToolSeen(Struct, gc=False):
+class ToolSeen(Struct, gc=False, array_like=True):
     """A tool was called, or its call ended, or both: an event tells of one side or of the other.
 
     Attributes:
@@ -139,7 +143,7 @@ class ToolSeen(Struct, gc=False):
     completed_at: int | None = None
 
 
-class ErrorSeen(Struct, gc=False):
+class ErrorSeen(Struct, gc=False, array_like=True):
     """A failure that reached the user, or (`will_retry`) one that the client tried to mend by itself."""
 
     id: str
@@ -153,7 +157,7 @@ class ErrorSeen(Struct, gc=False):
     will_retry: bool | int = False
 
 
-class Sighting(Struct, frozen=True):
+class Sighting(Struct, frozen=True, array_like=True):
     """Something that a hook saw and the client's own record should hold too. It makes a row only while it does not.
 
     Attributes:
@@ -172,7 +176,7 @@ class Sighting(Struct, frozen=True):
     synthetic: bool = False
 
 
-class CompactionSeen(Struct, gc=False):
+class CompactionSeen(Struct, gc=False, array_like=True):
     """A conversation was summarised to make room."""
 
     id: str
@@ -224,7 +228,7 @@ class CostSeen(Struct, frozen=True):
     output_tokens: int
 
 
-class Copied(Struct, frozen=True):
+class Copied(Struct, frozen=True, array_like=True):
     """A session's record holds a copy of something that belongs to another session, its origin."""
 
     id: str
@@ -233,7 +237,7 @@ class Copied(Struct, frozen=True):
     at: int
 
 
-class ProjectSeen(Struct, frozen=True):
+class ProjectSeen(Struct, frozen=True, array_like=True):
     """A directory that sessions work in, as its client describes it.
 
     Attributes:

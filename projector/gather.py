@@ -40,7 +40,6 @@ class Gathered(msgspec.Struct):
         offset: bytes to its end.
         number: lines to its end.
         size: bytes in it that were read.
-        last: whether the stretch that was asked for ends with it.
     """
 
     batch: Batch
@@ -49,7 +48,6 @@ class Gathered(msgspec.Struct):
     offset: int
     number: int
     size: int
-    last: bool
 
 
 def gather(
@@ -68,20 +66,19 @@ def gather(
     """
     file = stretch.file
     start, offset, number = stretch.offset, stretch.offset, stretch.number
-    batch, lines, size, since, full = Batch(), 0, 0, time.monotonic(), False
+    batch, lines, since, full = Batch(), 0, time.monotonic(), False
     for line in read(root, file, offset, number, stretch.end):
         if full:
-            yield Gathered(batch, file.name, start, offset, number, size, last=False)
-            start, batch, lines, size, since, full = offset, Batch(), 0, 0, time.monotonic(), False
+            yield Gathered(batch, file.name, start, offset, number, offset - start)
+            start, batch, lines, since, full = offset, Batch(), 0, time.monotonic(), False
         _take(batch, file, line, until)
         if line.size:  # else another stands before the newline: no batch ends here
             offset, number = line.offset + line.size, line.number
             lines += 1
-            size += line.size
             late = not lines % 256 and time.monotonic() - since > BATCH_SECONDS
-            full = late or size >= BATCH_BYTES or lines == batch_lines
+            full = late or offset - start >= BATCH_BYTES or lines == batch_lines
     if lines:
-        yield Gathered(batch, file.name, start, offset, number, size, last=True)
+        yield Gathered(batch, file.name, start, offset, number, offset - start)
 
 
 def _take(batch: Batch, file: LogFile, line: Line, until: int | None) -> None:
@@ -101,8 +98,6 @@ def _take(batch: Batch, file: LogFile, line: Line, until: int | None) -> None:
     else:
         kind = (event.source, event.type, known)
         batch.types[kind] = batch.types.get(kind, 0) + 1
-        position = file.position(line.offset)
-        for change in changes:
-            batch.add(change, position)
+        batch.add(changes, file.position(line.offset))
         return
     batch.rejects.append((file.name, line.number, line.offset, reason))

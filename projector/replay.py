@@ -87,7 +87,7 @@ def replay(
     while True:
         with contextlib.suppress(OvertakenError), contextlib.closing(_batches(db, root, until, batch_lines)) as batches:
             for got in batches:
-                tail = tail_crc(root, got.file, got.offset) if got.last else None
+                tail = tail_crc(root, got.file, got.offset)
                 Store(db).write(got.batch, got.file, got.start, got.offset, got.number, tail)
                 done.add(got.batch)
                 if progress:

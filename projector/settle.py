@@ -10,7 +10,9 @@ import apsw
 
 from projector.changes import Rank
 from projector.forks import settle_forks
+from projector.sightings import settle_sightings
 from projector.totals import settle_sessions
+from projector.wording import word_known
 
 
 @dataclass
@@ -18,7 +20,7 @@ class Touched:
     """Whose rows a batch wrote, by id.
 
     Attributes:
-        messages: those that changed, or whose parts did.
+        messages: those that are to be worded anew.
         parts: those that got a bit more text.
         edits: of the tools those that edited a file.
         copies: sessions of which a copy was found.
@@ -42,38 +44,16 @@ def settle(db: apsw.Connection, touched: Touched) -> list[str]:
     Returns the sessions that may have changed, and whose rows may.
     """
     _streamed_text(db, touched.parts)
-    _messages(db, touched.messages, touched.retold)
+    word_known(db, touched.messages, touched.retold)
     forked = settle_forks(db, touched.copies)
     sessions = touched.sessions | forked
     sessions |= _linked(db, sessions, touched)
     _copied(db, sessions)
     ordered = sorted(sessions)
-    _sightings(db, ordered, forked)
+    settle_sightings(db, ordered, forked)
     _file_edits(db, touched.tools, touched.edits)
     settle_sessions(db, ordered)
     return ordered
-
-
-def _messages(db: apsw.Connection, messages: set[str], retold: set[str]) -> None:
-    """What follows from a message's parts. A part of which only deltas came is a text."""
-    parts: dict[str, list[Any]] = {message: [] for message in messages}
-    told = "SELECT message_id, ifnull(type, 'text') = 'text', text, synthetic FROM parts WHERE message_id = ? "
-    for message, *part in db.executemany(told + "ORDER BY seq, id", [(message,) for message in messages]):
-        parts[message].append(part)
-    db.executemany(
-        "UPDATE messages SET text_content = ?, synthetic = ifnull(iif(role = 'user', ?, NULL), synthetic), "
-        "duration_ms = iif(role = 'assistant', completed_at - created_at, NULL) WHERE id = ?",
-        (
-            (
-                "\n".join(text for is_text, text, _ in found if is_text and text) or None,
-                None
-                if message in retold
-                else min((synthetic for *_, synthetic in found if synthetic is not None), default=None),
-                message,
-            )
-            for message, found in parts.items()
-        ),
-    )
 
 
 def _linked(db: apsw.Connection, sessions: set[str], touched: Touched) -> set[str]:
@@ -144,77 +124,6 @@ def _copied(db: apsw.Connection, sessions: set[str]) -> None:
     db.executemany(
         f"DELETE FROM compaction_events WHERE id IN (SELECT id FROM parts WHERE message_id IN ({copies}))", forks
     )
-
-
-# What counts as white space around a text: clients trim what they tell a hook, and not what they record.
-_SPACE = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff"
-_RECORDED = {
-    # How many of the client's own records there are that say what a sighting says.
-    "prompt": """SELECT count(*) FROM messages AS m WHERE m.session_id = ?1 AND m.role = 'user'
-        AND m.id NOT LIKE 'hook:%' AND (trim(m.text_content, ?3) = ?2 OR EXISTS
-        (SELECT 1 FROM parts WHERE message_id = m.id AND data = json_object('typed', ?2)))""",
-    "answer": """SELECT count(*) FROM messages AS m WHERE m.session_id = ?1 AND m.role = 'assistant'
-        AND m.id NOT LIKE 'hook:%' AND (trim(m.text_content, ?3) = ?2 OR EXISTS
-        (SELECT 1 FROM parts WHERE message_id = m.id AND type = 'text' AND trim(text, ?3) = ?2))""",
-    "error": """SELECT count(*) FROM session_errors WHERE session_id = ?1 AND error_type = ?2
-        AND id NOT LIKE 'hook:%' AND NOT will_retry AND ?3 IS NOT NULL""",
-}
-
-
-def _sightings(db: apsw.Connection, sessions: list[str], forked: set[str]) -> None:
-    """Show what only hooks saw: of equal sightings as many, the latest, as the record has too few.
-
-    Once a record says the same, nothing undoes that but a fork's giving it back; then all are looked at anew.
-    """
-    groups: list[Any] = []
-    for which, some in (
-        ("", [(session,) for session in sessions if session in forked]),
-        ("AND shown IS NOT 0", [(session,) for session in sessions if session not in forked]),
-    ):
-        open_ones = f"SELECT DISTINCT session_id, kind, same FROM sightings WHERE session_id = ? {which}"
-        groups += db.executemany(open_ones, some)
-    shown: dict[str, list[tuple[str]]] = {"prompt": [], "answer": [], "error": []}
-    hidden = []
-    for session, kind, same in groups:
-        equal = "SELECT id, text FROM sightings WHERE session_id = ? AND kind = ? AND same = ? ORDER BY created_at, id"
-        seen: list[Any] = db.execute(equal, (session, kind, same)).fetchall()
-        wanted = same if kind == "error" else seen[0][1].strip(_SPACE)
-        recorded = db.execute(_RECORDED[kind], (session, wanted, _SPACE)).get
-        hidden += [(id,) for id, _ in seen[:recorded]]
-        shown[kind] += [(id,) for id, _ in seen[recorded:]]
-    for statement in _HIDE:
-        db.executemany(statement, hidden)
-    for kind, statements in _SHOW.items():
-        for statement in statements:
-            db.executemany(statement, shown[kind])
-
-
-_HIDE = (
-    "UPDATE sightings SET shown = 0 WHERE id = ?",
-    "DELETE FROM session_errors WHERE id = ?",
-    "DELETE FROM parts WHERE id = ?",
-    "DELETE FROM messages WHERE id = ?",
-)
-_SHOWN = "UPDATE sightings SET shown = 1 WHERE id = ?"
-_SHOW_ERROR = (
-    _SHOWN,
-    """INSERT INTO session_errors (id, session_id, error_type, error_message, created_at, source)
-    SELECT id, session_id, same, text, created_at, source FROM sightings WHERE id = ?
-    ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at""",
-)
-_SHOW_MESSAGE = (
-    _SHOWN,
-    """INSERT INTO messages (id, session_id, role, text_content, created_at, completed_at, source, synthetic)
-    SELECT id, session_id, iif(kind = 'prompt', 'user', 'assistant'), text, created_at, created_at, source, synthetic
-    FROM sightings WHERE id = ?
-    ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, completed_at = excluded.completed_at""",
-    """INSERT INTO parts (id, message_id, session_id, source, seq, type, text, created_at, completed_at)
-    SELECT id, id, session_id, source, 0, 'text', text, created_at, created_at FROM sightings WHERE id = ?
-    ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, completed_at = excluded.completed_at""",
-)
-
-
-_SHOW = {"prompt": _SHOW_MESSAGE, "answer": _SHOW_MESSAGE, "error": _SHOW_ERROR}
 
 
 def _file_edits(db: apsw.Connection, tools: set[str], edits: set[str]) -> None:

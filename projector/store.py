@@ -6,10 +6,12 @@ import apsw
 from msgspec.structs import astuple
 
 from projector.batch import Batch, Fact
+from projector.changes import MessageSeen
 from projector.prices import CLIENT, Prices
 from projector.retold import make_way, sessions_of
 from projector.rows import TABLES, Row, edits
 from projector.settle import Touched, settle
+from projector.wording import word_new
 
 
 class OvertakenError(Exception):
@@ -76,8 +78,8 @@ class Store:
     def _write(self, batch: Batch) -> None:
         db = self.db
         retold = make_way(db, batch)
-        for kind in TABLES:
-            self._join(batch, kind)
+        known = {kind: self._join(batch, kind) for kind in TABLES}
+        unworded = word_new(batch, known[MessageSeen] | retold)
         Prices(db).fill_in(batch.messages.values())
         db.executemany(
             "INSERT INTO sessions (id, source) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", batch.sources.items()
@@ -123,7 +125,7 @@ class Store:
             db,
             Touched(
                 sessions=set(batch.sessions) | sessions_of(db, retold),
-                messages={part.message_id for part in batch.parts.values()} | set(batch.messages) | retold,
+                messages=unworded,
                 parts={part_id for _, part_id, _, _ in batch.deltas},
                 tools=set(batch.tools),
                 edits={id for id, tool in batch.tools.items() if edits(tool)},
@@ -135,23 +137,30 @@ class Store:
         number = db.execute("SELECT ifnull(max(batch), 0) + 1 FROM changes").get
         db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?)", ((session, number) for session in touched))
 
-    def _join(self, batch: Batch, kind: type[Any]) -> None:
-        """Merge the rows of `batch` with what stands of them."""
+    def _join(self, batch: Batch, kind: type[Any]) -> set[str]:
+        """Merge the rows of `batch` with what stands of them; returns the ids of those."""
         rows = batch.rows(kind)
         ids = [(id,) for id in rows if (TABLES[kind], id) not in batch.whole] if batch.whole else [(id,) for id in rows]
+        known = set()
         for found in self.db.executemany(_SELECTS[kind], ids).fetchall():
             row = kind(*found)
             batch.merge(row, rows[row.id])
             rows[row.id] = row
+            known.add(row.id)
+        return known
 
     def _facts(self, batch: Batch) -> None:
         """Of each fact the better one: the one that stands or that of `batch`."""
         known = "SELECT session_id, name, rank, at, position FROM session_facts WHERE session_id = ?"
         for session, name, *rank in self.db.executemany(known, [(session,) for session in batch.sessions]):
             fact: Fact | None = batch.sessions[session].get(name)
-            if fact is not None and tuple(rank) >= fact[:3]:
+            if fact is not None and tuple(rank) >= fact[0]:
                 del batch.sessions[session][name]
         self.db.executemany(
             "INSERT OR REPLACE INTO session_facts VALUES (?, ?, ?, ?, ?, ?)",
-            ((session, name, *fact) for session, facts in batch.sessions.items() for name, fact in facts.items()),
+            (
+                (session, name, *claim, value)
+                for session, facts in batch.sessions.items()
+                for name, (claim, value) in facts.items()
+            ),
         )

@@ -231,7 +231,8 @@ def _bill(db: apsw.Connection, session: str, origin: str | None) -> float | None
         return total  # type: ignore[no-any-return]
     own = db.execute(
         "SELECT ifnull(sum(completion_tokens), 0) FROM messages WHERE session_id = ?1 OR session_id IN "
-        "(SELECT session_id FROM session_facts WHERE name = 'parent_id' AND value = ?1)",
+        "(SELECT session_id FROM session_facts WHERE value = ?1 AND name = 'parent_id' "
+        "AND name IN ('parent_id', 'forked_from', 'spawned_by'))",  # else the partial index is not found
         (session,),
     ).get
     before = db.execute(

@@ -116,7 +116,7 @@ def test_a_process_that_sends_half_a_message_is_not_believed(
 
 def test_shares_are_whole_lines_and_nothing_is_between_them(root: Path, many: list[int]) -> None:
     for file in log_files(str(root)):
-        shares = list(ahead._shares(str(root), Stretch(file, 0, 0)))
+        shares = list(ahead._shares(str(root), Stretch(file, 0, 0), ahead._lengths()))
         assert [share.offset for share in shares[1:]] == [share.end for share in shares[:-1]]
         assert shares[-1].end is None
         if (plain := root / file.name).exists():

@@ -657,12 +657,10 @@ def test_any_document_reads_back_as_the_value_it_was(value: Any, indent: int | N
     kind = kinds.kind_of(jsondoc.parse(raw))
     text = envelope.line("test", kind, raw)
     assert text.count(b"\n") == 1
-    (line,) = reader._lines(1, 0, text[:-1])
-    assert line.reason == ""
-    assert line.event
-    assert (line.event.source, line.event.type) == ("test", kind)
-    assert bytes(line.event.payload) == raw.replace(b"\n", b" ")
-    assert json.loads(bytes(line.event.payload)) == value
+    event = reader._event(text[:-1])
+    assert (event.source, event.type) == ("test", kind)
+    assert bytes(event.payload) == raw.replace(b"\n", b" ")
+    assert json.loads(bytes(event.payload)) == value
 
 
 @settings(deadline=None, max_examples=100)
@@ -670,10 +668,9 @@ def test_any_document_reads_back_as_the_value_it_was(value: Any, indent: int | N
 def test_any_string_with_lone_surrogates_reads_back_with_replacements(text: str) -> None:
     raw = json.dumps({"type": "t", "text": text}).encode()
     jsondoc.parse(raw)
-    (line,) = reader._lines(1, 0, envelope.line("test", "t", raw)[:-1])
-    assert line.event
+    event = reader._event(envelope.line("test", "t", raw)[:-1])
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    assert msgspec.json.decode(line.event.payload) == {"type": "t", "text": whole}
+    assert msgspec.json.decode(event.payload) == {"type": "t", "text": whole}
 
 
 @settings(deadline=None, max_examples=100)

@@ -346,6 +346,20 @@ def test_white_space_around_a_text_does_not_make_it_another(tmp_path: Path) -> N
     assert sorted(m["id"] for m in messages) == ["msg_01abcdefghijklm", "u1"]
 
 
+def test_equal_prompts_are_shown_as_often_as_the_record_lacks_them(tmp_path: Path) -> None:
+    """A mark before a text makes it another sighting, which the same words in the record still answer."""
+    prompts = [("p1", "hello"), ("p2", "hello "), ("p3", "\ufeffhello")]
+    hooks = [{"session_id": "s1", "prompt": text, "prompt_id": id} for id, text in prompts]
+    seen = [envelope.line("claude-code", "UserPromptSubmit", json.dumps(h).encode(), now_ns=1) for h in hooks]
+    line = {"sessionId": "s1", "timestamp": "2026-11-20T23:45:39.317Z", "uuid": "u1", "message": {"content": "hello"}}
+    record = envelope.line("claude-code", "transcript.user", json.dumps(line).encode())
+    for n, lines in enumerate(([*seen, record], [record, *seen])):
+        found = rows(database(tmp_path / str(n), lines))["messages"]
+        assert sorted(m["id"].split(":")[:4] for m in found) == [["hook", "prompt", "s1", "p2"], ["u1"]]
+    found = rows(database(tmp_path / "unrecorded", seen))["messages"]
+    assert sorted(m["text_content"] for m in found) == sorted(text for _, text in prompts)
+
+
 def test_a_tool_that_a_hook_saw_succeed_is_not_undone_by_the_resume_after_a_kill(tmp_path: Path) -> None:
     result = {"type": "tool_result", "tool_use_id": "toolu_01abcdefghijk", "is_error": True, "content": "[interrupted]"}
     resumed = {

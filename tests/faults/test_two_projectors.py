@@ -48,7 +48,7 @@ def assert_each_line_counted_once(root: Path) -> None:
 def test_the_second_to_commit_what_both_read_writes_nothing(two: tuple[apsw.Connection, apsw.Connection]) -> None:
     def write(db: apsw.Connection, title: str) -> None:
         batch = Batch(types={("opencode", "session.created", True): 1})
-        batch.add(SessionSeen("ses_1", "opencode", 1, Rank.RECORD, {"title": title}), 1)
+        batch.add([SessionSeen("ses_1", "opencode", 1, Rank.RECORD, {"title": title})], 1)
         Store(db).write(batch, "clankers-2026-11-20.jsonl", 0, 100, 1, None)
 
     write(two[0], "first")

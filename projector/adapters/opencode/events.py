@@ -159,7 +159,6 @@ def part(event: Event, properties: PartProperties) -> list[Change]:
 
 
 def _tool(part: Part, state: ToolState) -> ToolSeen:
-    metadata = as_object(state.metadata)
     name, failed = part.tool, state.status == "error"
     message = state.error
     if name == "invalid":  # a tool that does not exist, or arguments that are not JSON: the name is in the input
@@ -183,6 +182,7 @@ def _tool(part: Part, state: ToolState) -> ToolSeen:
         status=state.status,
     )
     if ended:
+        metadata = as_object(state.metadata)
         code = metadata.get("exit")
         # A command that was stopped, by a timeout or by the user, has an exit that is null.
         stopped = "exit" in metadata and code is None
