@@ -19,6 +19,7 @@ from clankers.sync import wire
 from clankers.sync.state import FILE
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session, work
 from tests.feeding import append, project
+from tests.golden import SCHEMAS
 from tests.scripted import plain, serving, taken
 from tests.serving import KEY, Server, wait_for
 from tests.syncing import assert_the_same, everything, record_a_day, settings, sync
@@ -91,7 +92,7 @@ def test_every_array_and_column_of_the_format_is_filled_from_both_harnesses(tmp_
 def test_each_body_is_what_the_published_schema_says(tmp_path: Path) -> None:
     local = tmp_path / "local"
     record_a_day(local)
-    check = jsonschema.Draft202012Validator(wire.schema())
+    check = jsonschema.Draft202012Validator(json.loads((SCHEMAS / "sync.json").read_text()))
     told = parsed(run(local, "sync", "--dry-run").out.splitlines())
     assert len(told) > 20
     for body in told:
@@ -242,7 +243,7 @@ def test_a_row_that_is_refused_for_good_keeps_no_other_from_being_sent(tmp_path:
         assert done.code == 0, done.err
         assert "1 row" in done.err
         assert known_messages(local) == {f"m{i}" for i in range(8)}
-        shown = json.loads(sync(local, server.url, "status", "--json").out)
+        shown = status(local, server.url)
         assert shown["set_aside"] == [
             {"status": 422, "kind": "messages", "rows": 1, "reason": shown["set_aside"][0]["reason"]}
         ]
@@ -255,6 +256,12 @@ def test_a_row_that_is_refused_for_good_keeps_no_other_from_being_sent(tmp_path:
         assert sync(local, server.url, "reset").code == 0
         assert sync(local, server.url).code == 0
         assert any(b'"id":"m3"' in body for body in server.bodies()[known:])
+
+
+def status(local: Path, url: str) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(sync(local, url, "status", "--json").out)
+    jsonschema.Draft202012Validator(json.loads((SCHEMAS / "sync-status.json").read_text())).validate(shown)
+    return shown
 
 
 def known_messages(local: Path) -> set[str]:
@@ -272,7 +279,7 @@ def test_the_position_moves_only_when_the_server_has_acknowledged(local: Path, w
         assert done.code == (EX_BUSY if wrong >= 500 else EX_CONFIG)
         assert str(wrong) in done.err
         assert KEY not in done.err
-        shown = json.loads(sync(local, server.url, "status", "--json").out)
+        shown = status(local, server.url)
         assert shown["position"] is None
         assert shown["pending"]["sessions"] == 2
         assert str(wrong) in shown["last_error"]["message"]
@@ -280,7 +287,7 @@ def test_the_position_moves_only_when_the_server_has_acknowledged(local: Path, w
     with serving() as server:
         assert sync(local, server.url).code == 0, "another server knows nothing yet"
         assert len(server.requests) == 3
-        shown = json.loads(sync(local, server.url, "status", "--json").out)
+        shown = status(local, server.url)
         assert shown["pending"] == {"sessions": 0, "messages": 0, "parts": 0, "tools": 0, "events": 0}
         assert shown["health"]["ok"]
         assert shown["position"]["lines"] == 9
@@ -290,7 +297,19 @@ def test_the_status_of_nothing(tmp_path: Path) -> None:
     shown = run(tmp_path / "none", "sync", "status")
     assert shown.code == 0
     assert "none: `clankers config set SESSION_API_URL" in shown.out
-    assert json.loads(run(tmp_path / "none", "sync", "status", "--json").out)["url"] is None
+    assert status(tmp_path / "none", "")["url"] is None
+
+
+def test_what_happens_is_told_where_that_is_asked_for(local: Path) -> None:
+    with serving(plain(503, b"{}")) as server:
+        done = sync(local, server.url, SESSION_SYNC_DEBUG="true")
+        assert done.code == 0
+        said = done.err.splitlines()
+        assert re.fullmatch(r"\[Session Sync\] Retry 1/3 in \d+ms: API error 503.*", said[0])
+        assert said[1] == "[Session Sync] Synced session ses_000000: { messages: 1, parts: 1 }"
+        assert len(said) == 4
+    with serving() as server:
+        assert sync(local, server.url).err == ""
 
 
 def test_two_at_once_do_not_send_twice(local: Path) -> None:

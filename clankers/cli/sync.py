@@ -23,7 +23,7 @@ from clankers.reading.masking import Masks
 from clankers.settings import Settings, load
 from clankers.sync.errors import DeniedError, SendError, StoppedError, UnavailableError
 from clankers.sync.rows import Rows
-from clankers.sync.run import Sent, Sync, count_pending
+from clankers.sync.run import Sends, Sent, Sync, count_pending
 from clankers.sync.state import FILE, MEMORY, State
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def command(
 def _once(settings: Settings, state: State, sender: "Sender", names: list[str], asked: Filters) -> None:
     with contextlib.closing(open_current()) as db, counting_bar("Sending rows") as step:
         which = _which(db, names, asked)
-        sync = Sync(db, _rows(db, settings), state, sender, batch_size=settings.session_sync_batch_size, step=step)
+        sync = _sync(db, settings, state, sender, step)
         try:
             all_of_it = sync.run(which)
         except StoppedError:
@@ -123,8 +123,12 @@ def _which(db: apsw.Connection, names: list[str], asked: Filters) -> Callable[[s
     return ids.__contains__
 
 
-def _rows(db: apsw.Connection, settings: Settings) -> Rows:
-    return Rows(db, Masks() if settings.session_sync_scrub else None)
+def _sync(
+    db: apsw.Connection, settings: Settings, state: State, sender: Sends, step: Callable[[int], object] = int
+) -> Sync:
+    rows = Rows(db, Masks() if settings.session_sync_scrub else None)
+    say: Callable[[str], object] = _debug if settings.session_sync_debug else str
+    return Sync(db, rows, state, sender, batch_size=settings.session_sync_batch_size, step=step, say=say)
 
 
 class _Printer:
@@ -157,7 +161,7 @@ def _print_bodies(root: str, settings: Settings, names: list[str], asked: Filter
         contextlib.closing(_Unmoved(path if known else MEMORY, settings.session_api_url)) as state,
         contextlib.closing(open_current()) as db,
     ):
-        sync = Sync(db, _rows(db, settings), state, _Printer(), batch_size=settings.session_sync_batch_size)
+        sync = _sync(db, settings, state, _Printer())
         sync.run(_which(db, names, asked))
 
 
@@ -170,7 +174,7 @@ def _watch(settings: Settings, state: State, sender: "Sender", stop: threading.E
         beat.check()
         try:
             with contextlib.closing(open_current()) as db:
-                sync = Sync(db, _rows(db, settings), state, sender, batch_size=settings.session_sync_batch_size)
+                sync = _sync(db, settings, state, sender)
                 sync.run(window.admits)
         except StoppedError:
             break
@@ -184,8 +188,6 @@ def _watch(settings: Settings, state: State, sender: "Sender", stop: threading.E
             if said:
                 _say("the server takes what is sent again")
                 said = ""
-            if sync.sent.requests:
-                _debug(told(sync.sent))
         stop.wait(wait)
 
 

@@ -5,7 +5,7 @@ by their ids, as they replace each other, has each once.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import apsw
@@ -125,6 +125,7 @@ class Sync:
         sender: to it.
         batch_size: messages in a request, at most.
         step: told how many more rows were sent.
+        say: gets what SESSION_SYNC_DEBUG asks for, a line each.
     """
 
     def __init__(
@@ -136,6 +137,7 @@ class Sync:
         *,
         batch_size: int,
         step: Callable[[int], object] = int,
+        say: Callable[[str], object] = str,
     ) -> None:
         self._db = db
         self._rows = rows
@@ -143,6 +145,7 @@ class Sync:
         self._sender = sender
         self._batch_size = batch_size
         self._step = step
+        self._say = say
         self.sent = Sent()
 
     def run(self, which: Callable[[str], bool] | None = None) -> bool:
@@ -174,7 +177,7 @@ class Sync:
         head = self._rows.head(id)
         if head is None:  # taken out meanwhile
             return
-        before = self.sent.requests
+        before = replace(self.sent, rows=dict(self.sent.rows))
         body = _Body(head)
         there = 0
         for row in self._rows.rows(id):
@@ -194,7 +197,11 @@ class Sync:
             self._send(id, body)
         if sum(n for kind, n in self._state.rows(id).items() if kind in KINDS) != there:
             self._tell_gone(id, head)
-        self.sent.sessions += self.sent.requests > before
+        if self.sent.requests > before.requests:
+            self.sent.sessions += 1
+            counts = {kind: n - before.rows.get(kind, 0) for kind, n in self.sent.rows.items()}
+            shown = ", ".join(f"{kind}: {n}" for kind, n in counts.items() if n)
+            self._say(f"Synced session {id}: {{ {shown} }}")
 
     def _tell_gone(self, id: str, head: Head) -> None:
         """What the server was told of, and what is no more: what only hooks saw, once the client's record says it."""

@@ -10,7 +10,7 @@ A body that breaks a bound below is refused by a server of ours. The adapters ho
 that are made of longer texts.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Meta, MsgspecError, Struct, UnsetType
 from msgspec.json import decode
@@ -361,11 +361,3 @@ class Answer(_Wire):
 
     ok: bool
     digest: str
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of `Body`."""
-    import msgspec
-
-    made = msgspec.json.schema(Body)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "clankers sync", **made}
