@@ -57,7 +57,8 @@ def absent(path: Path) -> Iterator[None]:
 
 def differences(a: Rows, b: Rows) -> set[str]:
     """The columns in which rows differ, as `table.column`, and the tables of which one has a row more."""
-    keys = {"projects": ("path",), "todos": ("session_id", "position")}
+    of_session = ("session_id", "position")
+    keys = {"projects": ("path",), "todos": of_session, "activity": of_session}
     found = set()
     for table in a:
         one, other = ({tuple(row[k] for k in keys.get(table, ("id",))): row for row in x[table]} for x in (a, b))
