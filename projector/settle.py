@@ -21,7 +21,7 @@ class Touched:
 
     Attributes:
         messages: those that are to be worded anew.
-        parts: those that got a bit more text.
+        parts: those that got a bit more text, or became final.
         edits: of the tools those that edited a file.
         copies: sessions of which a copy was found.
         billed: sessions whose bill grew.

@@ -6,7 +6,7 @@ import apsw
 from msgspec.structs import astuple
 
 from projector.batch import Batch, Fact
-from projector.changes import MessageSeen
+from projector.changes import MessageSeen, PartSeen
 from projector.prices import CLIENT, Prices
 from projector.retold import make_way, sessions_of
 from projector.rows import TABLES, Row, edits
@@ -36,6 +36,11 @@ def _select(kind: type[Row]) -> str:
 
 _UPSERTS = {kind: _upsert(kind) for kind in TABLES}
 _SELECTS = {kind: _select(kind) for kind in TABLES}
+
+
+def _finished(batch: Batch, known: set[str]) -> set[str]:
+    """Of the parts that are `known` those that are final now: of them there may be deltas, which are no more needed."""
+    return {id for id in known if batch.parts[id].completed_at is not None}
 
 
 class Store:
@@ -126,7 +131,7 @@ class Store:
             Touched(
                 sessions=set(batch.sessions) | sessions_of(db, retold),
                 messages=unworded,
-                parts={part_id for _, part_id, _, _ in batch.deltas},
+                parts={part_id for _, part_id, _, _ in batch.deltas} | _finished(batch, known[PartSeen]),
                 tools=set(batch.tools),
                 edits={id for id, tool in batch.tools.items() if edits(tool)},
                 copies={c.session_id for c in batch.copies.values()},
