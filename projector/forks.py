@@ -53,8 +53,9 @@ def _find_unmarked(db: apsw.Connection, fork: str) -> None:
     for table in _TABLES:
         # Also those that its origin holds by now, as when both were told in one batch.
         for id, at in db.execute(
-            f"SELECT id, created_at FROM {table} WHERE session_id = ?1 AND created_at <= ?2 UNION SELECT id, created_at "
-            f"FROM {table} JOIN copies AS c USING (id) WHERE c.session_id = ?1 AND origin = ?1 AND created_at <= ?2",
+            f"SELECT id, created_at FROM {table} WHERE session_id = ?1 AND created_at <= ?2 "
+            f"UNION SELECT id, created_at FROM {table} JOIN copies AS c USING (id) "
+            "WHERE c.session_id = ?1 AND origin = ?1 AND created_at <= ?2",
             (fork, times[-1]),
         ).fetchall():
             origin = marked[bisect_left(times, at)][1]

@@ -38,11 +38,8 @@ class Touched:
     retold: set[str]
 
 
-def settle(db: apsw.Connection, touched: Touched) -> list[str]:
-    """Bring everything up to date that is worked out from the rows of `touched`; inside the batch's transaction.
-
-    Returns the sessions that may have changed, and whose rows may.
-    """
+def settle(db: apsw.Connection, touched: Touched) -> None:
+    """Bring everything up to date that is worked out from the rows of `touched`; inside the batch's transaction."""
     _streamed_text(db, touched.parts)
     word_known(db, touched.messages, touched.retold)
     forked = settle_forks(db, touched.copies)
@@ -53,7 +50,6 @@ def settle(db: apsw.Connection, touched: Touched) -> list[str]:
     settle_sightings(db, ordered, forked)
     _file_edits(db, touched.tools, touched.edits)
     settle_sessions(db, ordered)
-    return ordered
 
 
 def _linked(db: apsw.Connection, sessions: set[str], touched: Touched) -> set[str]:

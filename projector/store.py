@@ -126,7 +126,7 @@ class Store:
             ((source, kind, known, n) for (source, kind, known), n in batch.types.items()),
         )
         db.executemany("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?)", batch.rejects)
-        touched = settle(
+        settle(
             db,
             Touched(
                 sessions=set(batch.sessions) | sessions_of(db, retold),
@@ -139,8 +139,6 @@ class Store:
                 retold=retold,
             ),
         )
-        number = db.execute("SELECT ifnull(max(batch), 0) + 1 FROM changes").get
-        db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?)", ((session, number) for session in touched))
 
     def _join(self, batch: Batch, kind: type[Any]) -> set[str]:
         """Merge the rows of `batch` with what stands of them; returns the ids of those."""

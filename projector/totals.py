@@ -46,7 +46,10 @@ INSERT INTO projects (path, name) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE S
 
 
 def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
-    """Bring the rows of `sessions`, their projects and their to-dos up to date, and what `stats` adds up."""
+    """Bring the rows of `sessions`, their projects and their to-dos up to date, and what `stats` adds up.
+
+    That they, or rows of theirs, may have changed is noted in `changes`.
+    """
     ids = [(session,) for session in sessions]
     facts: dict[str, _Facts] = defaultdict(dict)
     for session, name, rank, value in db.executemany(_FACTS, ids):
@@ -72,6 +75,8 @@ def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
         _todos(db, session, {name: value for name, (_, value) in facts[session].items() if name.startswith("todo")})
     touched |= related(db, sessions)
     settle_activity(db, happened | stretches(db, touched - happened.keys()))
+    batch = db.execute("SELECT ifnull(max(batch), 0) + 1 FROM changes").get
+    db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?)", [(session, batch) for session in sessions])
 
 
 _UNSAID = (Rank.GUESS, None)

@@ -439,8 +439,13 @@ def test_project_prices_anew_when_the_table_is_another(root: Path) -> None:
     assert before[2] == f"genai-prices {genai_prices.__version__}"
     of_another_table(root)
     assert priced(root) != before
+    with closing(apsw.Connection(str(root / "clankers.db"))) as db:
+        last = db.execute("SELECT max(batch) FROM changes").get
     assert call(root, "project").code == 0
     assert priced(root) == before
+    with closing(apsw.Connection(str(root / "clankers.db"))) as db:  # by which `sync` sends them again
+        changed = {id for (id,) in db.execute("SELECT session_id FROM changes WHERE batch > ?", (last,))}
+    assert changed >= {"s", "t"}
 
 
 @pytest.mark.parametrize("args", [("sessions",), ("show", "s"), ("stats",), ("query", "SELECT 1")])
