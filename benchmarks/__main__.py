@@ -26,7 +26,7 @@ def main() -> int:
     """Measure, print the table; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--size", choices=SIZES, default="full", help="small: a minute; full: most of an hour (default)"
+        "--size", choices=SIZES, default="full", help="small: a minute; full: ten minutes or more (default)"
     )
     parser.add_argument(
         "--record", action="store_true", help="keep what this run shows, for later ones to be held against"
