@@ -19,7 +19,7 @@ from clankers.background import command
 from clankers.days import Damage, Day, listed, sizes
 from projector.gather import BATCH_BYTES, Gathered, Stretch, gather
 
-ENOUGH = 4 * BATCH_BYTES  # bytes of log for which processes are worth being started
+ENOUGH = 8 * BATCH_BYTES  # bytes of log for which processes are worth being started
 _MOST = 3  # processes: the one that writes has no time to listen to more
 _LENGTH = 8  # bytes that tell how long a message is
 

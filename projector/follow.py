@@ -57,7 +57,10 @@ async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Ca
                 if (now := [_identity(path), *stored(root)]) != seen:
                     same, seen = now[0] == seen[0], now
                     # In a thread, so that a signal is heard at once; the replay under way is finished first.
-                    done, db = await anyio.to_thread.run_sync(_catch_up, path, root, db, same)
+                    done, now_open = await anyio.to_thread.run_sync(_catch_up, path, root, db, same)
+                    if now_open is not db:
+                        # Made anew, from a log that may since have become again what it was when it was looked at.
+                        db, seen = now_open, [_identity(path)]
                     if done.events or done.rejected:
                         told(done)
                 await anyio.sleep(POLL)

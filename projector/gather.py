@@ -11,7 +11,7 @@ from projector.adapters import UnusableError, adapt
 from projector.batch import Batch
 from projector.wire import millis
 
-BATCH_BYTES = 16 << 20  # of log in one transaction
+BATCH_BYTES = 8 << 20  # of log in one transaction
 BATCH_SECONDS = 0.5  # after which a transaction is committed, so that readers see a long replay grow
 
 

@@ -4,12 +4,17 @@ import json
 import random
 import subprocess
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 
 from clankers import envelope
 from clankers.log import Log
+from projector import follow
 from tests.commands import POSIX_ONLY, call, environment, session
 from tests.faults.common import SEED, clankers, logged, numbered, run, three_a_session
 from tests.test_project_cli import append_at, count, fresh_rows, rows, wait_for, watching
@@ -202,3 +207,37 @@ def test_a_log_of_a_clock_far_off_is_projected_and_listed(tmp_path: Path) -> Non
     assert project(root).startswith("3 sessions")
     assert call(root, "sessions").code == 0
     assert call(root, "doctor").code in {0, 1}
+
+
+def test_a_file_that_is_back_once_the_database_was_made_without_it_is_read(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes and comes between two looks at the log, which find it the same."""
+    day, away, path = yesterday(root), root / "old", str(root / "clankers.db")
+    called = []
+
+    def noted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            called.append(name)
+            if called == ["open_live", "replay"]:
+                day.rename(away)
+            if called == ["open_live", "replay", "open_live"]:
+                away.rename(day)
+            return function(*args)
+
+        return call
+
+    for name in ("open_live", "replay"):
+        monkeypatch.setattr(follow, name, noted(name, getattr(follow, name)))
+
+    async def watch() -> None:
+        with anyio.move_on_after(10):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(partial(follow.follow, path, str(root), sweep=lambda: None, told=lambda _: None))
+                while len(called) < 3 or count(root / "clankers.db") != 8:  # noqa: ASYNC110 (a database tells nobody)
+                    await anyio.sleep(0.02)
+                tasks.cancel_scope.cancel()
+
+    anyio.run(watch)
+    assert called[:3] == ["open_live", "replay", "open_live"]
+    assert count(root / "clankers.db") == 8
