@@ -1,5 +1,6 @@
 """`clankers project`: the log's new lines into the database."""
 
+import contextlib
 import os
 import time
 from datetime import datetime
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import anyio
+import apsw
 import typer
 
 from clankers import paths
 from clankers.cli.current import bring_up_to_date, log_bytes, open_for_reading, sweep
 from clankers.cli.first_backfill import start_first_backfill
 from clankers.cli.output import progress_bar
-from clankers.errors import UsageError
+from clankers.errors import ClankersError, UsageError
 from clankers.locks import WATCHER
 from projector.follow import follow
 from projector.lock import PATIENCE, ProjectorLock
@@ -80,7 +82,13 @@ def _watch() -> None:
     root, path = paths.data_root(), paths.database_path()
     begun = time.monotonic()
     with ProjectorLock(path, WATCHER, patience=PATIENCE):
-        anyio.run(partial(follow, path, root, sweep=sweep, told=lambda done: _report(path, done, begun)))
+        anyio.run(partial(follow, path, root, sweep=sweep, told=lambda done: _report_if_there(path, done, begun)))
+
+
+def _report_if_there(path: str, done: Replayed, begun: float) -> None:
+    """`_report`, unless somebody deleted the database meanwhile: the watcher makes it again."""
+    with contextlib.suppress(ClankersError, apsw.Error):
+        _report(path, done, begun)
 
 
 def _report(path: str, done: Replayed, begun: float) -> None:
