@@ -4,7 +4,7 @@ Only what is acknowledged is noted as known. So who is killed sends the last req
 by their ids, as they replace each other, has each once.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -45,7 +45,6 @@ class Sent:
 
     sessions: int = 0
     rows: dict[str, int] = field(default_factory=dict)
-    gone: int = 0
     aside: int = 0
     requests: int = 0
     bytes: int = 0
@@ -230,7 +229,6 @@ class Sync:
         if not refused:
             for row in body.rows:
                 self.sent.rows[row.kind] = self.sent.rows.get(row.kind, 0) + 1
-            self.sent.gone += len(body.gone)
             self._step(len(body.rows))
 
 
@@ -248,10 +246,9 @@ def pending(db: apsw.Connection, state: State) -> Iterator[tuple[str, int]]:
         id, at = page[-1]
 
 
-def count_pending(
-    db: apsw.Connection, state: State, kinds: Iterable[str] = ("messages", "parts", "tools")
-) -> dict[str, int]:
+def count_pending(db: apsw.Connection, state: State) -> dict[str, int]:
     """How many sessions may have something new, and how many rows of them the server was never told of, by kind."""
+    kinds = ("messages", "parts", "tools")
     counts = {SESSIONS: 0, **dict.fromkeys(kinds, 0)}
     for session, _ in pending(db, state):
         counts[SESSIONS] += 1
