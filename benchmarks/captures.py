@@ -17,8 +17,9 @@ from zlib import crc32
 
 import msgspec
 
-from clankers import envelope, kinds
-from clankers.harnesses.claude_code import EVENTS
+from clankers.harnesses import classify
+from clankers.harnesses.claude_code.install import EVENTS
+from clankers.log import envelope
 from tests.feeding import CLAUDE_CODE, OPENCODE, feed_hooks, opencode_records
 
 SEED = 5
@@ -224,7 +225,7 @@ def _opencode(name: str) -> list[Line]:
                 events.insert(0, deltas.pop(part["id"]))
         for told in events:
             payload = msgspec.json.encode(told)
-            lines.append(Line(source, told["type"], kinds.level_of(told["type"], told), b"", payload))
+            lines.append(Line(source, told["type"], classify.level_of(told["type"], told), b"", payload))
     return lines
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from clankers.harnesses.claude_code import hook_command
+from clankers.harnesses.claude_code.install import hook_command
 from tests.e2e.machine import Machine, machine
 
 CLIENTS = ("claude-code", "opencode-1.18.33", "opencode-1.1.65")

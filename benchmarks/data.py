@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.captures import SEED, Capture, Line, Session, claude_code, opencode
-from clankers import envelope
+from clankers.log import envelope
 
 BEGIN = 1_767_225_600_000  # epoch milliseconds, 2026-01-01: when the log begins
 DAYS = 10  # of the log

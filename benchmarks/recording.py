@@ -11,8 +11,8 @@ from pathlib import Path
 from benchmarks.data import make_events, make_transcript
 from benchmarks.measure import Measured, Row, Run, process, program, ratio, seconds
 from benchmarks.place import Place, elsewhere
-from clankers.harnesses.claude_code import hook_command
-from clankers.locks import NamedLock
+from clankers.harnesses.claude_code.install import hook_command
+from clankers.system.locks import NamedLock
 
 PLUGIN = Path(__file__).parent.parent / "clankers" / "assets" / "opencode" / "plugin" / "clankers.js"
 DRIVER = Path(__file__).with_name("plugin.mjs")

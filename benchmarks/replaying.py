@@ -11,7 +11,7 @@ import apsw
 from benchmarks.data import make_log
 from benchmarks.measure import Measured, Row, Run, Turns, after, process, ratio
 from benchmarks.place import Place, elsewhere
-from projector.price_table import VERSION_KEY
+from projector.derived.price_table import VERSION_KEY
 
 NEW = 100  # events to catch up on
 # The least that a replay could do: each line's envelope decoded, its payload passed over but stored as it stands.

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import apsw
 
-from clankers.cli.filters import filters
 from clankers.cli.search import find, matching
-from projector.database import open_database
-from projector.search_index import ask, index_bytes
+from clankers.queries.filters import filters
+from projector.search.index import ask, index_bytes
+from projector.store.sqlite_file import open_database
 
 SESSION = 100  # messages
 SYLLABLES = [a + b for a, b in zip("bcdfghjklmnpqrstvwxz", "aeiou" * 4, strict=True)]

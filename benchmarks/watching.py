@@ -14,8 +14,8 @@ import apsw
 
 from benchmarks.measure import Measured, Row, Skipped, percentile, seconds
 from benchmarks.place import Place, clankers
-from clankers import envelope
-from clankers.log import Log
+from clankers.log import envelope
+from clankers.log.writer import Log
 
 DEADLINE = 60  # seconds after which a row that does not come ends the benchmark
 PAUSE = 0.4  # seconds between two appends, at most

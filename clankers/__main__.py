@@ -11,7 +11,7 @@ def main() -> int:
 
         return append(argv[1:])
     if argv == ["catch-up"]:
-        from clankers.background import wait_turn
+        from clankers.system.detached import wait_turn
 
         if not wait_turn():
             return 0

@@ -10,9 +10,11 @@ import os
 import sys
 import time
 
-from clankers import envelope, jsondoc, kinds, paths
+from clankers import paths
 from clankers.errors import EX_DATA, EX_IO, EX_OK, EX_USAGE
-from clankers.log import FSYNC_ENV, OFF, ON, Log, fsync_setting
+from clankers.harnesses import classify
+from clankers.log import envelope, strict_json
+from clankers.log.writer import FSYNC_ENV, OFF, ON, Log, fsync_setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def _options(argv: list[str]) -> Options:
         raise ValueError("SOURCE is missing, for example claude-code or opencode")
     if not (source.isascii() and source.replace("-", "").replace("_", "").isalnum() and len(source) <= 64):
         raise ValueError(f"SOURCE {source[:80]!r} is not a name of letters, digits and hyphens")
-    return Options(source, kind[: kinds.MAX_KIND] if kind else None, stream)
+    return Options(source, kind[: classify.MAX_KIND] if kind else None, stream)
 
 
 def _complain(message: str) -> None:
@@ -113,10 +115,10 @@ def _complain(message: str) -> None:
 
 
 def _parse(raw: bytes) -> _Input:
-    raw = jsondoc.trim(raw)
+    raw = strict_json.trim(raw)
     try:
-        return _Input(raw, jsondoc.parse(raw), None)
-    except jsondoc.NotJSONError as e:
+        return _Input(raw, strict_json.parse(raw), None)
+    except strict_json.NotJSONError as e:
         return _Input(raw, None, str(e))
 
 
@@ -208,8 +210,8 @@ def _write(log: Log, options: Options, group: Iterable[_Input], told: set[str]) 
     lines, announced, code = [], [], EX_OK
     for piece in group:
         if piece.error is None:
-            kind = options.kind or kinds.kind_of(piece.document)
-            level = kinds.level_of(kind, piece.document)
+            kind = options.kind or classify.kind_of(piece.document)
+            level = classify.level_of(kind, piece.document)
             lines.append(envelope.line(options.source, kind, piece.raw, level=level, now_ns=now))
             announced.append(piece.document)
             told.add(kind)
@@ -228,20 +230,20 @@ def _write(log: Log, options: Options, group: Iterable[_Input], told: set[str]) 
 def _follow(log: Log, hooks: list[Any]) -> None:
     """Take in the transcript lines that the hooks announce. The hooks themselves are safe: nothing may fail them."""
     try:
-        from clankers import transcripts
+        from clankers.harnesses.claude_code import after_hook
 
-        transcripts.after_hooks(log, hooks)
+        after_hook.after_hooks(log, hooks)
     except Exception as e:  # noqa: BLE001 (whatever it is, the next hook or `project` takes the lines in)
         _complain(f"transcript not read: {type(e).__name__}: {e}; the next hook or `clankers project` tries again")
 
 
 def _catch_up(told: set[str]) -> None:
     """At the end of a turn, have the database brought up to date; every command that reads does so too."""
-    if kinds.TURN_ENDS.isdisjoint(told):
+    if classify.TURN_ENDS.isdisjoint(told):
         return
-    from clankers import background
+    from clankers.system import detached
 
     try:
-        background.start("catch-up")
+        detached.start("catch-up")
     except OSError as e:
         _complain(f"no catch-up started: {e.strerror or e}; `clankers project` brings the database up to date")

@@ -8,10 +8,12 @@ from typing import Any
 
 import apsw
 
-from clankers import envelope, jsondoc, kinds, transcripts
-from clankers.intake import Intake
-from clankers.log import Log
-from projector.rebuild import update
+from clankers.harnesses import classify
+from clankers.harnesses.claude_code import after_hook
+from clankers.ingest.batch import Intake
+from clankers.log import envelope, strict_json
+from clankers.log.writer import Log
+from projector.replay.rebuild import update
 
 CAPTURES = Path(__file__).parent / "captures"
 CLAUDE_CODE = sorted(p.name for p in (CAPTURES / "claude-code").iterdir())
@@ -67,23 +69,23 @@ def append(root: Path, records: list[Record], *, follow: bool = False) -> None:
         lines = []
         documents = []
         for source, kind, payload in records:
-            document = jsondoc.parse(payload)
+            document = strict_json.parse(payload)
             documents.append(document)
-            lines.append(envelope.line(source, kind, payload, level=kinds.level_of(kind, document), now_ns=now))
+            lines.append(envelope.line(source, kind, payload, level=classify.level_of(kind, document), now_ns=now))
         log.write(envelope.day_of(now), lines)
         if follow:
-            transcripts.after_hooks(log, documents)
+            after_hook.after_hooks(log, documents)
 
 
 def feed_hooks(name: str, root: Path, home: Path) -> None:
     """Hook by hook, the transcript growing beside; at the end what is left, as `clankers project` takes it in."""
     recording = Recording(name, home)
     for payload in recording.steps():
-        kind = kinds.kind_of(jsondoc.parse(payload))
+        kind = classify.kind_of(strict_json.parse(payload))
         append(root, [("claude-code", kind, payload)], follow=True)
     recording.grow_all()
     with Log(str(root)) as log:
-        transcripts.sweep(log)
+        after_hook.sweep(log)
 
 
 def take_in(log: Log, session: str, path: str, *, afresh: bool = False) -> int:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from clankers.reader import Event, log_files, read
-from clankers.sync.wire import PATH
+from clankers.log.reader import Event, log_files, read
+from projector.adapters.session_sync.wire import PATH
 from tests.commands import command, environment
 
 KEY = "0123456789abcdef0123456789abcdef"

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from clankers.sync.wire import SOURCE
+from projector.adapters.session_sync.wire import SOURCE
 from tests.commands import Result, run
 from tests.feeding import CLAUDE_CODE, OPENCODE, append, feed_hooks, feed_transcripts, opencode_records, project, rows
 from tests.serving import KEY

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from clankers.log import file_name
+from clankers.log.writer import file_name
 from tests.commands import HOSTILE, NOW, event, session
 from tests.feeding import Record, append, feed_transcripts, project
 

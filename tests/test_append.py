@@ -21,7 +21,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clankers import append as append_module
-from clankers import envelope, jsondoc, kinds, reader
+from clankers.harnesses import classify
+from clankers.log import envelope, reader, strict_json
 
 ENDLESS = 20.0  # seconds after which a process that should have ended by itself counts as hanging
 LINE = re.compile(
@@ -258,13 +259,13 @@ def test_unclosed_nesting_a_hundred_thousand_levels_deep_is_kept_as_invalid(root
 
 
 def test_nesting_up_to_the_limit_is_a_document(root: Path) -> None:
-    document = b"[" * jsondoc.MAX_DEPTH + b"]" * jsondoc.MAX_DEPTH
+    document = b"[" * strict_json.MAX_DEPTH + b"]" * strict_json.MAX_DEPTH
     assert append(root, document) == (0, "")
     assert only(root).payload == document
 
 
 def test_one_level_more_than_the_limit_is_kept_as_invalid(root: Path) -> None:
-    deep = jsondoc.MAX_DEPTH + 1
+    deep = strict_json.MAX_DEPTH + 1
     assert_kept_as_invalid(root, b"[" * deep + b"]" * deep, "nested deeper")
 
 
@@ -653,8 +654,8 @@ def encoded(value: Any, indent: int | None, ascii_only: bool) -> bytes:
 @settings(deadline=None, max_examples=200)
 @given(DOCUMENTS, INDENTS, st.booleans())
 def test_any_document_reads_back_as_the_value_it_was(value: Any, indent: int | None, ascii_only: bool) -> None:
-    raw = jsondoc.trim(encoded(value, indent, ascii_only) + b"\n")
-    kind = kinds.kind_of(jsondoc.parse(raw))
+    raw = strict_json.trim(encoded(value, indent, ascii_only) + b"\n")
+    kind = classify.kind_of(strict_json.parse(raw))
     text = envelope.line("test", kind, raw)
     assert text.count(b"\n") == 1
     event = reader._event(text[:-1])
@@ -667,7 +668,7 @@ def test_any_document_reads_back_as_the_value_it_was(value: Any, indent: int | N
 @given(st.text(st.characters(codec=None), max_size=20))
 def test_any_string_with_lone_surrogates_reads_back_with_replacements(text: str) -> None:
     raw = json.dumps({"type": "t", "text": text}).encode()
-    jsondoc.parse(raw)
+    strict_json.parse(raw)
     event = reader._event(envelope.line("test", "t", raw)[:-1])
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     assert msgspec.json.decode(event.payload) == {"type": "t", "text": whole}
@@ -708,8 +709,8 @@ def assert_same_judgement(raw: bytes) -> None:
     except ValueError:
         expected = False, None
     try:
-        got: tuple[bool, Any] = True, plain(jsondoc.parse(jsondoc.trim(raw)))
-    except jsondoc.NotJSONError:
+        got: tuple[bool, Any] = True, plain(strict_json.parse(strict_json.trim(raw)))
+    except strict_json.NotJSONError:
         got = False, None
     assert got == expected
 

@@ -16,13 +16,14 @@ from typing import Any
 import apsw
 import pytest
 
-from clankers import archive as archiving
-from clankers import days, envelope, packing, patch, recorded
-from clankers.archive import InUseError, archive, due
 from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, EX_USAGE
-from clankers.log import Log, file_name
-from clankers.reader import Line, log_files, read
-from projector.rebuild import build, update
+from clankers.log import envelope, record_ids, segments
+from clankers.log.reader import Line, log_files, read
+from clankers.log.writer import Log, file_name
+from clankers.maintenance import archive as archiving
+from clankers.maintenance import gzip_writer, in_place_edit
+from clankers.maintenance.archive import InUseError, archive, due
+from projector.replay.rebuild import build, update
 from tests import feeding
 from tests.commands import POSIX_ONLY, call, command, environment, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, feed_hooks, opencode_records
@@ -31,7 +32,7 @@ from tests.test_project_cli import append_at, reading, wait_for
 DAY = "2024-05-01"
 NAME = file_name(DAY)
 NOON = 1_714_564_800_000_000_000
-PLAIN, PACKED, TAKEN = "", days.PACKED, days.TAKEN
+PLAIN, PACKED, TAKEN = "", segments.PACKED, segments.TAKEN
 
 
 @pytest.fixture
@@ -206,9 +207,9 @@ def test_without_a_log_there_is_nothing_to_archive(root: Path) -> None:
 
 
 def test_it_waits_its_turn(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patch, "_PATIENCE", 0)
+    monkeypatch.setattr(in_place_edit, "_PATIENCE", 0)
     write(root, "a")
-    with patch.lock(str(root), "repair"):
+    with in_place_edit.lock(str(root), "repair"):
         done = call(root, "archive")
     assert done.code == EX_BUSY
     assert "clankers repair" in done.err
@@ -230,8 +231,8 @@ def test_what_the_log_holds_is_known_for_imports(root: Path) -> None:
     write(root, "s/1", "s/2", "other")
     archive_day(root)
     write(root, "s/3")
-    assert list(recorded.ids(str(root), "s/")) == ["s/1", "s/2", "s/3"]
-    assert list(recorded.ids(str(root), "s/", "2024-05-02")) == []
+    assert list(record_ids.ids(str(root), "s/")) == ["s/1", "s/2", "s/3"]
+    assert list(record_ids.ids(str(root), "s/", "2024-05-02")) == []
 
 
 # Killed
@@ -455,14 +456,14 @@ def test_a_repair_that_was_killed_is_finished_before_its_day_is_compressed(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(root, "a")
-    span = patch.Span(path_of(root).read_bytes().index(b"caf"), b"caf", b"tea")
+    span = in_place_edit.Span(path_of(root).read_bytes().index(b"caf"), b"caf", b"tea")
     with monkeypatch.context() as patched:
-        patched.setattr(patch, "_apply", lambda *_: 1 / 0)
+        patched.setattr(in_place_edit, "_apply", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            patch.patch(str(root), NAME, [span])
-    assert patch.unfinished(str(root))
+            in_place_edit.patch(str(root), NAME, [span])
+    assert in_place_edit.unfinished(str(root))
     assert call(root, "archive").code == 0
-    assert not patch.unfinished(str(root))
+    assert not in_place_edit.unfinished(str(root))
     assert b"tea" in gzip.decompress(path_of(root, PACKED).read_bytes())
 
 
@@ -519,7 +520,7 @@ def test_a_copy_beside_the_archive_is_not_read_twice(root: Path, longer: str) ->
     path_of(root).write_bytes(content + line("c") if longer == PLAIN else content[:-20])
     expected = ["a", "b", "c"] if longer == PLAIN else ["a", "b"]
     assert ids(root) == expected
-    assert days.sizes(str(root)) == {NAME: len(content) + (longer == PLAIN) * len(line("c"))}
+    assert segments.sizes(str(root)) == {NAME: len(content) + (longer == PLAIN) * len(line("c"))}
     archive_day(root)
     assert log_names(root) == [NAME + PACKED]
     assert ids(root) == expected
@@ -617,7 +618,7 @@ def test_what_stands_before_a_damage_is_used_and_the_damage_told_once(
     assert f"{NAME}.gz is damaged" in reason
     assert "restore" in reason
     assert " 0 new events in" in call(root, "project").out
-    assert list(recorded.ids(str(root), "x")) == []
+    assert list(record_ids.ids(str(root), "x")) == []
     assert "could not be used" in call(root, "doctor").out
     write(root, "back")  # read on behind the damage
     assert "; 1 new events, 1 of unknown type in" in call(root, "project").out
@@ -661,8 +662,8 @@ def test_a_day_over_4_gib_is_known_by_its_size(root: Path) -> None:
     """What gzip's trailer says is modulo 4 GiB."""
     root.mkdir()
     size = (5 << 30) + 7
-    path_of(root, PACKED).write_bytes(packing.header(size, 0) + b"never read")
-    assert days.sizes(str(root)) == {NAME: size}
+    path_of(root, PACKED).write_bytes(gzip_writer.header(size, 0) + b"never read")
+    assert segments.sizes(str(root)) == {NAME: size}
 
 
 def test_reading_starts_anywhere(root: Path) -> None:
@@ -690,7 +691,7 @@ def test_memory_does_not_grow_with_a_day(root: Path) -> None:
         for file in log_files(str(root)):
             for _ in read(str(root), file):
                 count += 1
-        assert list(recorded.ids(str(root), "no such")) == []
+        assert list(record_ids.ids(str(root), "no such")) == []
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert count == megabytes * 10**6 // len(one)

@@ -18,13 +18,15 @@ from unittest import mock
 import apsw
 import pytest
 
-from clankers import background, intake, opencode_store
-from clankers.backfill import backfill
 from clankers.errors import EX_OK
-from clankers.harnesses import HARNESSES
-from clankers.log import Log
-from clankers.opencode_store import open_store
-from projector.meta import BACKFILL, read_meta
+from clankers.harnesses import load
+from clankers.harnesses.opencode import stores
+from clankers.harnesses.opencode.stores import open_store
+from clankers.ingest import batch
+from clankers.ingest.backfill import backfill
+from clankers.log.writer import Log
+from clankers.system import detached
+from projector.store.meta import BACKFILL, read_meta
 from tests.commands import POSIX_ONLY, RAW, Result, call, environment
 from tests.feeding import (
     CAPTURES,
@@ -58,10 +60,10 @@ def root(home: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def nothing_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "start", mock.Mock())
-    monkeypatch.setattr(background, "be_nice", lambda: None)
-    monkeypatch.setattr(opencode_store, "_BUSY_MS", 50)
-    monkeypatch.setattr(intake, "_PATIENCE", 0.01)
+    monkeypatch.setattr(detached, "start", mock.Mock())
+    monkeypatch.setattr(detached, "be_nice", lambda: None)
+    monkeypatch.setattr(stores, "_BUSY_MS", 50)
+    monkeypatch.setattr(batch, "_PATIENCE", 0.01)
 
 
 @pytest.fixture
@@ -121,7 +123,7 @@ def everything(root: Path) -> list[str]:
 def take_in(root: Path, source: str, home: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with mock.patch.dict(os.environ, environment(home / "data"), clear=True), Log(str(root)) as log:
-        assert not backfill(log, HARNESSES[source].past(str(root), afresh=False), None).problems
+        assert not backfill(log, load(source).past(str(root), afresh=False), None).problems
 
 
 def rows_of(root: Path, without: dict[str, set[str]] | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -163,7 +165,7 @@ def test_a_log_that_was_cut_is_made_whole(seed: int, lost: str, home: Path, root
 
 KILLED = """
 import os, random, signal, sys
-from clankers.log import Log
+from clankers.log.writer import Log
 from clankers.__main__ import main
 left = int(sys.argv.pop(1))
 write = Log.write

@@ -10,7 +10,7 @@ from benchmarks import __main__ as command
 from benchmarks import measure, table
 from benchmarks.data import FURTHER, make_events, make_log, make_transcript, make_transcripts
 from benchmarks.measure import Measured, Row
-from clankers import envelope
+from clankers.log import envelope
 from tests.commands import POSIX_ONLY
 from tests.feeding import project, rows
 

@@ -115,7 +115,7 @@ def test_a_fork_owns_only_what_it_said_itself(root: Path, tmp_path: Path) -> Non
 
 
 def test_a_fork_whose_origin_is_gone_still_gives_back_what_it_copied(root: Path, tmp_path: Path) -> None:
-    from clankers.log import Log
+    from clankers.log.writer import Log
     from tests.feeding import Recording, take_in
 
     recording = Recording("resume", tmp_path / "home")
@@ -283,8 +283,8 @@ def test_opencode_session_of_many_turns(root: Path) -> None:
 
 def test_a_server_that_gives_all_responses_the_same_id_loses_none(root: Path, tmp_path: Path) -> None:
     """As proxies and local servers do: such an id is only good within its request."""
-    from clankers import envelope
-    from clankers.log import Log
+    from clankers.log import envelope
+    from clankers.log.writer import Log
 
     lines = []
     for request, tokens in (("r1", 10), ("r2", 20)):
@@ -313,8 +313,8 @@ def test_a_server_that_gives_all_responses_the_same_id_loses_none(root: Path, tm
 
 
 def test_a_fork_makes_no_tool_of_a_copied_result_whatever_the_ids(root: Path, tmp_path: Path) -> None:
-    from clankers import envelope
-    from clankers.log import Log
+    from clankers.log import envelope
+    from clankers.log.writer import Log
 
     def line(session: str, uuid: str, second: int, kind: str, content: Any, **more: Any) -> bytes:
         shared = {"sessionId": session, "uuid": uuid, "timestamp": f"2026-11-20T23:45:{second}.000Z", **more}

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clankers.errors import EX_CONFIG, EX_FAIL, EX_OK, EX_USAGE
-from clankers.settings import KNOWN, MASK, Secret, Settings, SettingsError, entries, load, read
+from clankers.sync.settings import KNOWN, MASK, Secret, Settings, SettingsError, entries, load, read
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, Result, call, command, environment
 
 KEY = "sk-nobody-may-see-this"

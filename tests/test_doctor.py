@@ -12,16 +12,18 @@ from unittest import mock
 import apsw
 import pytest
 
-from clankers import background, patch, tombstones
 from clankers.cli import scrub
-from clankers.cli.first_backfill import lock_path
-from clankers.cli.output import short_bytes
 from clankers.errors import EX_FAIL, EX_OK
-from clankers.locks import NamedLock
-from clankers.patch import Span
-from projector.database import VERSION
-from projector.lock import ProjectorLock
-from projector.meta import BACKFILL, set_meta
+from clankers.formatting import short_bytes
+from clankers.log import tombstones
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.in_place_edit import Span
+from clankers.queries.first_backfill import lock_path
+from clankers.system import detached
+from clankers.system.locks import NamedLock
+from projector.store.lock import ProjectorLock
+from projector.store.meta import BACKFILL, set_meta
+from projector.store.sqlite_file import VERSION
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, Result, call, work
 from tests.feeding import append
 
@@ -45,7 +47,7 @@ def settings(home: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def nothing_runs_beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(background, "start", mock.Mock())
+    monkeypatch.setattr(detached, "start", mock.Mock())
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 
@@ -243,8 +245,11 @@ def test_what_was_begun_and_killed_is_told_with_what_finishes_it(home: Path, roo
 def half_changed(root: Path) -> None:
     (log,) = root.glob("clankers-*.jsonl")
     span = Span(0, b"{", b"{")
-    with mock.patch.object(patch, "_apply", side_effect=OSError("killed")), pytest.raises(OSError, match="killed"):
-        patch.patch(str(root), log.name, [span])
+    with (
+        mock.patch.object(in_place_edit, "_apply", side_effect=OSError("killed")),
+        pytest.raises(OSError, match="killed"),
+    ):
+        in_place_edit.patch(str(root), log.name, [span])
 
 
 def test_copies_and_days_on_their_way_are_told_and_nothing_to_mend(home: Path, root: Path) -> None:

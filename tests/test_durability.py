@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from clankers import log
 from clankers.cli.doctor import Finding, examine
-from clankers.log import Log, file_name
+from clankers.log import writer
+from clankers.log.writer import Log, file_name
+from clankers.system import durable
 from tests.commands import POSIX_ONLY
 from tests.faults.common import clankers, keep_from_catching_up, logged, numbered, run
 from tests.test_transcripts import OTHER, Client
@@ -30,7 +31,7 @@ def traced(root: Path, *args: str, data: bytes = b"", fsync: str | None = None) 
     """The command's writes and syncs of the log's files and their directory, in order, and its stderr."""
     trace = root.parent / "trace"
     trace.unlink(missing_ok=True)
-    env: Any = {} if fsync is None else {log.FSYNC_ENV: fsync}
+    env: Any = {} if fsync is None else {writer.FSYNC_ENV: fsync}
     done = run(root, clankers(*args, trace=str(trace)), data, **env)
     assert done.code == 0, done.err
     found = []
@@ -104,7 +105,7 @@ def test_an_empty_file_that_somebody_else_just_made_gets_its_name_synced(
     root.mkdir()
     (root / file_name(DAY)).touch()
     synced: list[str] = []
-    monkeypatch.setattr(log, "sync_directory", synced.append)
+    monkeypatch.setattr(writer, "sync_directory", synced.append)
     with Log(str(root)) as opened:
         opened.write(DAY, [b"{}\n"])
         opened.write(DAY, [b"{}\n"])
@@ -154,7 +155,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_mac_is_asked_to_empty_the_disks_cache(asked: list[str]) -> None:
-    log.sync_file(0)
+    durable.sync_file(0)
     assert asked == ["F_FULLFSYNC"]
 
 
@@ -163,14 +164,14 @@ def test_where_the_file_system_does_not_know_that_it_is_asked_for_less(
     failure: int, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_FAILURE", str(failure))
-    log.sync_file(0)
+    durable.sync_file(0)
     assert asked == ["F_FULLFSYNC", "fsync"]
 
 
 def test_a_failing_disk_is_not_asked_again(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_FAILURE", str(errno.EIO))
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
-        log.sync_file(0)
+        durable.sync_file(0)
     assert asked == ["F_FULLFSYNC"]
 
 
@@ -178,18 +179,18 @@ def test_a_failing_disk_is_not_asked_again(asked: list[str], monkeypatch: pytest
 
 
 def of_setting(root: Path) -> list[Finding]:
-    return [one for one in examine(str(root), str(root / "clankers.db")) if log.FSYNC_ENV in one.text]
+    return [one for one in examine(str(root), str(root / "clankers.db")) if writer.FSYNC_ENV in one.text]
 
 
 def test_doctor_says_what_is_not_the_default(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root.mkdir()
-    monkeypatch.delenv(log.FSYNC_ENV, raising=False)
+    monkeypatch.delenv(writer.FSYNC_ENV, raising=False)
     assert of_setting(root) == []
-    monkeypatch.setenv(log.FSYNC_ENV, "off")
+    monkeypatch.setenv(writer.FSYNC_ENV, "off")
     (off,) = of_setting(root)
     assert off.ok
     assert "power loss" in off.text
-    monkeypatch.setenv(log.FSYNC_ENV, "no")
+    monkeypatch.setenv(writer.FSYNC_ENV, "no")
     (odd,) = of_setting(root)
     assert not odd.ok
     assert odd.remedy == "set it to on or off, or not at all"

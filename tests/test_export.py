@@ -20,13 +20,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from clankers.envelope import crc_holds
 from clankers.errors import EX_FAIL, EX_IO, EX_USAGE
-from clankers.reading.conversation import Conversation, conversation
-from clankers.reading.html import html
-from clankers.reading.markdown import markdown
-from clankers.reading.parquet import INTERNAL
-from clankers.reading.whole import whole_file
+from clankers.log.envelope import crc_holds
+from clankers.queries.conversation import Conversation, conversation
+from clankers.render.html import html
+from clankers.render.markdown import markdown
+from clankers.render.parquet import INTERNAL
+from clankers.system.atomic_write import whole_file
 from tests.commands import POSIX_ONLY, RAW, call, event, session
 from tests.feeding import append, opencode_records, project
 from tests.golden import assert_golden

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clankers.cli.dates import span
-from clankers.cli.filters import Filters, filters
 from clankers.errors import UsageError
+from clankers.queries.dates import span
+from clankers.queries.filters import Filters, filters
 from tests.commands import POSIX_ONLY, event, session
 from tests.feeding import Record, append, project
 

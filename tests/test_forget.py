@@ -18,12 +18,12 @@ from unittest import mock
 import apsw
 import pytest
 
-from clankers import tombstones
 from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
-from clankers.log import Log, file_name
-from clankers.reader import log_files, read
-from clankers.repack import Change, rewrite
-from projector.lock import ProjectorLock
+from clankers.log import tombstones
+from clankers.log.reader import log_files, read
+from clankers.log.writer import Log, file_name
+from clankers.maintenance.gzip_rewrite import Change, rewrite
+from projector.store.lock import ProjectorLock
 from tests import feeding
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session
 from tests.feeding import Recording, append, feed_hooks, feed_transcripts, opencode_records, project
@@ -289,8 +289,8 @@ def test_who_appends_meanwhile_loses_nothing(root: Path, tmp_path: Path) -> None
     kept = set(others(root, BY_CLAUDE))
     writer = """
 import sys, time
-from clankers import envelope
-from clankers.log import Log
+from clankers.log import envelope
+from clankers.log.writer import Log
 with Log(sys.argv[1]) as log:
     for n in range(100000):
         now = time.time_ns()
@@ -333,7 +333,7 @@ def test_a_reader_that_keeps_the_wal_is_told_of_and_the_next_run_ends_it(root: P
     with closing(apsw.Connection(str(root / "clankers.db"))) as reader:
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM sessions").get
-        with mock.patch("projector.forgetting.BUSY_MS", 50), mock.patch("projector.forgetting._PATIENCE", 0):
+        with mock.patch("projector.trace.erase.BUSY_MS", 50), mock.patch("projector.trace.erase._PATIENCE", 0):
             assert call(root, "forget", PARENT, "--yes").code == EX_BUSY
     done = call(root, "forget")
     assert (done.code, done.out) == (0, "What an earlier run had begun to forget is forgotten.\n")

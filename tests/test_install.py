@@ -17,10 +17,11 @@ from unittest import mock
 
 import pytest
 
-from clankers import background, jsonc, paths
+from clankers import paths
 from clankers.errors import EX_FAIL, EX_OK, EX_USAGE
-from clankers.harnesses.claude_code import EVENTS, hook_command
-from clankers.service import ServiceError, service
+from clankers.harnesses.claude_code.install import EVENTS, hook_command
+from clankers.system import detached, jsonc_edit
+from clankers.system.service_unit import ServiceError, service
 from tests.commands import POSIX_ONLY, Result, call
 
 OLD_HOOK = "trap '' TERM; /old/bin/clankers append claude-code"
@@ -65,7 +66,7 @@ def plugin(home: Path) -> Path:
 @pytest.fixture(autouse=True)
 def started() -> Iterator[mock.Mock]:
     """What would have been started in the background."""
-    with mock.patch.object(background, "start") as start:
+    with mock.patch.object(detached, "start") as start:
         yield start
 
 
@@ -96,7 +97,7 @@ def tree(place: Path) -> dict[str, bytes | str]:
 
 
 def plain(data: bytes) -> Any:
-    return jsonc.parse(data.decode()).plain
+    return jsonc_edit.parse(data.decode()).plain
 
 
 # Where no client says its version, only what the oldest one knows: it would ignore its settings for anything else.
@@ -402,7 +403,7 @@ def test_only_harnesses_that_are_known_can_be_named(args: tuple[str, ...], home:
 def test_the_service_is_a_unit_that_systemd_takes(home: Path) -> None:
     odd = home / '50% "of" it'
     done = call(odd, "install", "--service", XDG_CONFIG_HOME="", HOME=str(home))
-    unit = home / ".config" / "systemd" / "user" / "clankers.service"
+    unit = home / ".config" / "systemd" / "user" / "clankers.system.service_unit"
     assert (done.code, f"The service is written: {unit}" in done.out) == (EX_OK, True)
     escaped = str(odd).replace("%", "%%").replace('"', '\\"')
     assert f'Environment="{paths.DATA_ENV}={escaped}"' in unit.read_text()
@@ -427,7 +428,7 @@ def test_on_a_mac_it_is_an_agent(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert made.path == home / "Library" / "LaunchAgents" / "clankers.project.plist"
     agent = plistlib.loads(made.text)
     assert agent["EnvironmentVariables"] == {paths.DATA_ENV: "/srv/50% <of> it"}
-    assert agent["ProgramArguments"] == background.command("project", "--watch")
+    assert agent["ProgramArguments"] == detached.command("project", "--watch")
 
 
 def test_elsewhere_there_is_no_service() -> None:

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clankers import envelope
-from clankers.log import Log, file_name
-from clankers.reader import Event, Line, LogFile, log_files, read
+from clankers.log import envelope
+from clankers.log.reader import Event, Line, LogFile, log_files, read
+from clankers.log.writer import Log, file_name
 
 NOW = 1_795_218_339_317_000_000  # nanoseconds since the epoch
 DAY = envelope.day_of(NOW)
@@ -334,7 +334,7 @@ def test_reading_from_any_position_continues_exactly_there(root: Path) -> None:
 def test_where_a_read_ends_does_not_matter(root: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     put(root, line("a") + b"\n" + b"junk\n" + line("t")[:80] + line("b") + line("c") + b"\n\n" + line("d") + b"tail")
     everything = lines_of(root)
-    monkeypatch.setattr("clankers.pieces._CHUNK", chunk)
+    monkeypatch.setattr("clankers.log.segment_file._CHUNK", chunk)
     assert lines_of(root) == everything
     assert ids_of(everything) == ["a", "b", "c", "d"]
 
@@ -466,8 +466,8 @@ def test_a_line_that_another_writer_puts_behind_a_short_write_is_found(
 
 WRITER = """
 import os, random, sys
-from clankers import envelope
-from clankers.log import Log
+from clankers.log import envelope
+from clankers.log.writer import Log
 root, day, me = sys.argv[1:]
 rng = random.Random(int(me))
 sizes = [1, 200_000] + [int(200_000 ** rng.random()) for _ in range(198)]
@@ -514,8 +514,8 @@ def test_lines_of_many_processes_at_once_are_all_whole(root: Path) -> None:
 
 KILLED = """
 import sys
-from clankers import envelope
-from clankers.log import Log
+from clankers.log import envelope
+from clankers.log.writer import Log
 root, day, me = sys.argv[1:]
 payload = b'"%s"' % (b"x" * 100_000)
 with Log(root) as log:

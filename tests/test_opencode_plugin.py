@@ -18,9 +18,11 @@ from zlib import crc32
 
 import pytest
 
-from clankers import envelope, jsondoc, kinds, paths
-from clankers.log import Log
-from clankers.reader import Line, log_files, read
+from clankers import paths
+from clankers.harnesses import classify
+from clankers.log import envelope, strict_json
+from clankers.log.reader import Line, log_files, read
+from clankers.log.writer import Log
 from tests.commands import POSIX_ONLY, environment
 from tests.feeding import CAPTURES, OPENCODE, opencode_records, project, rows
 
@@ -372,7 +374,7 @@ def test_each_event_of_a_real_client_is_a_line(replayed: tuple[str, Path]) -> No
     assert [one["payload"] for one in lines if not streams(one["payload"])] == expected
     for one in lines:
         assert one["type"] == one["payload"]["type"]
-        assert one["level"] == kinds.level_of(one["type"], jsondoc.parse(json.dumps(one["payload"]).encode()))
+        assert one["level"] == classify.level_of(one["type"], strict_json.parse(json.dumps(one["payload"]).encode()))
     projects = [one["payload"] for one in logged(root) if one["type"] == "plugin.project"]
     assert projects == ([place] if place else [])
 
@@ -515,7 +517,7 @@ def test_levels_are_those_of_clankers(start: Start, root: Path) -> None:
     client.end()
     lines = logged(root)
     assert [one["payload"] for one in lines] == ODD
-    expected = [kinds.level_of(one["type"], jsondoc.parse(json.dumps(one).encode())) for one in ODD]
+    expected = [classify.level_of(one["type"], strict_json.parse(json.dumps(one).encode())) for one in ODD]
     assert list(zip([one["level"] for one in lines], ODD, strict=True)) == list(zip(expected, ODD, strict=True))
 
 

@@ -18,18 +18,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clankers import envelope
-from clankers.cli import current
-from clankers.locks import WATCHER
-from projector import price_table, prices
-from projector.changes import MessageSeen
-from projector.compare import Fresh
-from projector.database import open_database
-from projector.lock import ProjectorLock
-from projector.price_table import installed
-from projector.prices import Prices, Rates, look_up
-from projector.rebuild import build, open_live, update
-from projector.replay import replay
+from clankers.log import envelope
+from clankers.queries import connect
+from clankers.system.locks import WATCHER
+from projector.derived import price_table, prices
+from projector.derived.price_table import installed
+from projector.derived.prices import Prices, Rates, look_up
+from projector.model.changes import MessageSeen
+from projector.replay.compare import Fresh
+from projector.replay.rebuild import build, open_live, update
+from projector.replay.replay import replay
+from projector.store.lock import ProjectorLock
+from projector.store.sqlite_file import open_database
 from tests.commands import call
 from tests.feeding import CLAUDE_CODE, append, feed_hooks, feed_transcripts, opencode_records, project, rows
 
@@ -479,7 +479,7 @@ def test_a_watcher_that_prices_by_an_older_table_keeps_nobody_waiting(root: Path
     with ProjectorLock(str(root / "clankers.db"), WATCHER):
         begun = time.monotonic()
         assert call(root, "sessions") == (0, mock.ANY, "")
-        assert time.monotonic() - begun < current._PATIENCE
+        assert time.monotonic() - begun < connect._PATIENCE
     assert priced(root) == before
 
 
@@ -554,7 +554,7 @@ WHAT_IS_LOADED = "print([m for m in ('genai_prices', 'pydantic', 'httpx2') if m 
 
 def test_the_library_is_imported_for_models_that_are_new_and_for_no_others(root: Path) -> None:
     write_log(root, answer(1), answer(2, "mystery-1"))
-    code = "import sys; from projector.rebuild import update; update(*sys.argv[1:]); " + WHAT_IS_LOADED
+    code = "import sys; from projector.replay.rebuild import update; update(*sys.argv[1:]); " + WHAT_IS_LOADED
     path = str(root / "clankers.db")
     assert "genai_prices" in in_a_process(code, path, str(root))
     write_log(root, answer(3), answer(4, "mystery-1", session="t"))
@@ -565,12 +565,12 @@ def test_the_library_is_imported_for_models_that_are_new_and_for_no_others(root:
 
 def test_the_library_is_not_imported_where_the_client_tells_the_cost(root: Path) -> None:
     append(root, opencode_records("1.18.33/01-plain"))
-    code = "import sys; from projector.rebuild import update; update(*sys.argv[1:]); " + WHAT_IS_LOADED
+    code = "import sys; from projector.replay.rebuild import update; update(*sys.argv[1:]); " + WHAT_IS_LOADED
     assert in_a_process(code, str(root / "clankers.db"), str(root)) == "[]\n"
 
 
 def test_the_version_is_known_without_the_library_and_is_the_one_it_says() -> None:
-    code = "import sys; from projector.price_table import installed; print(installed()); " + WHAT_IS_LOADED
+    code = "import sys; from projector.derived.price_table import installed; print(installed()); " + WHAT_IS_LOADED
     code += "; print('importlib.metadata' in sys.modules)"
     assert in_a_process(code) == f"genai-prices {genai_prices.__version__}\n[]\nFalse\n"
 
@@ -588,7 +588,7 @@ def test_nobody_is_asked_over_the_network(root: Path) -> None:
         "import sys\n"
         "asked = []\n"
         "sys.addaudithook(lambda event, args: event.startswith('socket.') and asked.append((event, args)))\n"
-        "from projector.rebuild import update; update(*sys.argv[1:]); print(asked)"
+        "from projector.replay.rebuild import update; update(*sys.argv[1:]); print(asked)"
     )
     assert in_a_process(code, str(root / "clankers.db"), str(root)) == "[]\n"
 

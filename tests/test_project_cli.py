@@ -17,12 +17,12 @@ from typing import Any
 import apsw
 import pytest
 
-from clankers import envelope
 from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
-from clankers.log import Log
-from projector import database as db_file
-from projector import rebuild as rebuilding
-from projector.lock import ProjectorLock
+from clankers.log import envelope
+from clankers.log.writer import Log
+from projector.replay import rebuild as rebuilding
+from projector.store import sqlite_file as db_file
+from projector.store.lock import ProjectorLock
 from tests import feeding
 from tests.commands import POSIX_ONLY, Result, call, command, environment, event, run, session, work
 from tests.feeding import Record, append, feed_transcripts, opencode_records

@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from clankers import envelope, patch
 from clankers.errors import EX_BUSY, BusyError
-from clankers.log import file_name
-from clankers.onebyte import changes
-from clankers.patch import JOURNAL, PatchError, Span, finish
-from clankers.reader import log_files, read
-from clankers.repair import Repair, apply, plan
-from clankers.verify import verify
-from projector.lock import ProjectorLock
+from clankers.log import envelope
+from clankers.log.reader import log_files, read
+from clankers.log.writer import file_name
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.in_place_edit import JOURNAL, PatchError, Span, finish
+from clankers.maintenance.onebyte import changes
+from clankers.maintenance.repair import Repair, apply, plan
+from clankers.maintenance.verify import verify
+from projector.store.lock import ProjectorLock
 from tests.commands import POSIX_ONLY, call, command, environment, run, work
 from tests.feeding import append
 from tests.test_log import WRITER
@@ -98,7 +99,9 @@ def test_in_a_line_of_five_megabytes_one_bit_is_found_at_once_and_a_byte_is_not_
 def test_where_two_changes_would_do_none_is_made(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = line("a").replace(b"caf", b"cbf")
     path = put(root, text)
-    monkeypatch.setattr("clankers.repair.changes", lambda raw, **_: changes(raw) * 2 if raw == text[:-1] else [])
+    monkeypatch.setattr(
+        "clankers.maintenance.repair.changes", lambda raw, **_: changes(raw) * 2 if raw == text[:-1] else []
+    )
     assert mend(root) == []
     assert path.read_bytes() == text
 
@@ -417,7 +420,7 @@ def test_a_kill_at_any_call_of_the_system_leaves_the_old_file_or_one_that_is_fin
     at = 1
     while True:
         path.write_bytes(BEFORE)
-        killed = dying(lambda: patch.patch(str(root), NAME, SPANS), at, how)
+        killed = dying(lambda: in_place_edit.patch(str(root), NAME, SPANS), at, how)
         again = 1
         while dying(lambda: finish(str(root)), again, how):  # which is killed as well, at one call after the other
             again += 3
@@ -426,7 +429,7 @@ def test_a_kill_at_any_call_of_the_system_leaves_the_old_file_or_one_that_is_fin
         assert finish(str(root)) is None
         assert not (root / JOURNAL).exists()
         if path.read_bytes() == BEFORE:
-            patch.patch(str(root), NAME, SPANS)
+            in_place_edit.patch(str(root), NAME, SPANS)
         assert path.read_bytes() == AFTER
         if not killed:
             break
@@ -440,13 +443,13 @@ def begun(root: Path) -> Path:
     path = put(root, BEFORE)
     at = 1
     while not (root / JOURNAL).exists():
-        dying(lambda: patch.patch(str(root), NAME, SPANS), at, "after")
+        dying(lambda: in_place_edit.patch(str(root), NAME, SPANS), at, "after")
         at += 1
     return path
 
 
 def test_what_was_begun_is_finished_by_the_next_patch_too(root: Path, begun: Path) -> None:
-    patch.patch(str(root), NAME, [Span(0, b"\0", b"z")])
+    in_place_edit.patch(str(root), NAME, [Span(0, b"\0", b"z")])
     assert begun.read_bytes() == b"z" + AFTER[1:]
 
 
@@ -476,7 +479,7 @@ def test_a_file_that_was_replaced_is_refused_and_left(root: Path, begun: Path, r
     with pytest.raises(PatchError, match="then remove"):
         finish(str(root))
     with pytest.raises(PatchError, match="then remove"):
-        patch.patch(str(root), NAME, [])
+        in_place_edit.patch(str(root), NAME, [])
     assert replaced is None or begun.read_bytes() == replaced
     assert (root / JOURNAL).exists()
     done = call(root, "repair")
@@ -496,7 +499,7 @@ def test_a_damaged_journal_changes_nothing(root: Path, begun: Path) -> None:
 def test_a_file_that_does_not_hold_the_old_bytes_is_not_changed(root: Path) -> None:
     path = put(root, BEFORE)
     with pytest.raises(PatchError, match="try again"):
-        patch.patch(str(root), NAME, [SPANS[0], Span(300, b"?", b"!")])
+        in_place_edit.patch(str(root), NAME, [SPANS[0], Span(300, b"?", b"!")])
     assert path.read_bytes() == BEFORE
     assert not (root / JOURNAL).exists()
 
@@ -508,7 +511,7 @@ def test_the_journal_is_its_owners_alone_and_holds_nothing_of_what_was(root: Pat
         spans = [Span(0, b"a secret", b"********")]
         at = 1
         while not (root / JOURNAL).exists():
-            dying(lambda: patch.patch(str(root), NAME, spans), at, "after")
+            dying(lambda: in_place_edit.patch(str(root), NAME, spans), at, "after")
             at += 1
     finally:
         os.umask(old)
@@ -519,7 +522,7 @@ def test_the_journal_is_its_owners_alone_and_holds_nothing_of_what_was(root: Pat
 def test_two_patchers_take_turns(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(root, BEFORE)
     script = (
-        "import sys; from clankers.patch import Span, patch\n"
+        "import sys; from clankers.maintenance.in_place_edit import Span, patch\n"
         "root, name, start = sys.argv[1:]\n"
         "for at in range(int(start), 60, 2): patch(root, name, [Span(at, bytes([at]), b'#')])"
     )
@@ -529,9 +532,9 @@ def test_two_patchers_take_turns(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     ]
     assert [one.wait(timeout=60) for one in both] == [0, 0]
     assert path.read_bytes() == b"#" * 60 + BEFORE[60:]
-    monkeypatch.setattr("clankers.patch._PATIENCE", 0.05)
-    with patch.lock(str(root), "archive"), pytest.raises(BusyError, match="clankers archive"):
-        patch.patch(str(root), NAME, [])
+    monkeypatch.setattr("clankers.maintenance.in_place_edit._PATIENCE", 0.05)
+    with in_place_edit.lock(str(root), "archive"), pytest.raises(BusyError, match="clankers archive"):
+        in_place_edit.patch(str(root), NAME, [])
 
 
 def test_a_repair_that_was_killed_is_finished_by_the_next(root: Path) -> None:
@@ -543,7 +546,7 @@ def test_a_repair_that_was_killed_is_finished_by_the_next(root: Path) -> None:
     (one,) = plan(str(root), verify(str(root)).bad)
     at = 1
     while not (root / JOURNAL).exists():
-        dying(lambda: patch.patch(str(root), log.name, one.spans), at, "after")
+        dying(lambda: in_place_edit.patch(str(root), log.name, one.spans), at, "after")
         at += 1
     with subprocess.Popen(command("verify"), env=environment(root), stdout=subprocess.PIPE) as verifying:
         assert b"`clankers repair` finishes it" in verifying.communicate()[0]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from clankers import inflate, patch
-from clankers.archive import archive
-from clankers.days import PACKED
-from clankers.patch import PatchError
-from clankers.repair import apply, plan
-from clankers.verify import verify
+from clankers.log.segments import PACKED
+from clankers.maintenance import in_place_edit, inflate
+from clankers.maintenance.archive import archive
+from clankers.maintenance.in_place_edit import PatchError
+from clankers.maintenance.repair import apply, plan
+from clankers.maintenance.verify import verify
 from tests.commands import POSIX_ONLY, call, session
 from tests.feeding import append
 from tests.test_repair import dying, ids_of, mend
@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 
 def pack(root: Path, data: bytes) -> Path:
     put(root, data)
-    with patch.lock(str(root), "test"):
+    with in_place_edit.lock(str(root), "test"):
         archive(str(root), NAME, progress=lambda _: None)
     return root / f"{NAME}{PACKED}"
 

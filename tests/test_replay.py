@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.data import make_log
-from clankers import envelope
-from clankers.log import Log
-from clankers.reader import Event, log_files, read
+from clankers.log import envelope
+from clankers.log.reader import Event, log_files, read
+from clankers.log.writer import Log
 from projector.adapters import ADAPTERS, UnusableError, adapt
-from projector.database import open_database
-from projector.rebuild import build, open_live, rebuild
-from projector.replay import replay
+from projector.replay.rebuild import build, open_live, rebuild
+from projector.replay.replay import replay
+from projector.store.sqlite_file import open_database
 from tests.feeding import CLAUDE_CODE, OPENCODE, feed_hooks, opencode_records, rows
 
 Lines = list[bytes]

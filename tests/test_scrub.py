@@ -17,13 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clankers import envelope, patch, scrub
-from clankers.archive import archive
 from clankers.cli import scrub as scrub_command
 from clankers.errors import EX_BUSY, EX_IO
-from clankers.secrets import _GROUPS, HINTS, Hint, found, hints, mask, scrubbed
-from clankers.verify import verify
-from projector.lock import ProjectorLock
+from clankers.log import envelope
+from clankers.maintenance import in_place_edit, scrub
+from clankers.maintenance.archive import archive
+from clankers.maintenance.verify import verify
+from clankers.secrets.detect import _GROUPS, HINTS, Hint, found, hints, mask, scrubbed
+from projector.store.lock import ProjectorLock
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, session
 from tests.feeding import CAPTURES, Record, append, project, rows
 
@@ -257,7 +258,7 @@ def test_an_archived_day(root: Path) -> None:
     make(root)
     (today,) = root.glob("*.jsonl")
     today.rename(root / OLD)
-    with patch.lock(str(root), "test"):
+    with in_place_edit.lock(str(root), "test"):
         archive(str(root), OLD, progress=lambda _: None)
     assert call(root, "scrub").code == 0
     subprocess.run(["gunzip", str(root / OLD) + ".gz"], check=True)

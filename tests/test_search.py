@@ -20,14 +20,14 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from clankers.cli import search
-from clankers.cli.filters import filters
 from clankers.errors import EX_FAIL, EX_USAGE, UsageError
-from clankers.locks import WATCHER
-from projector import search_index
-from projector.lock import ProjectorLock
-from projector.rebuild import update
-from projector.search_index import ask
-from projector.search_text import readable
+from clankers.queries.filters import filters
+from clankers.system.locks import WATCHER
+from projector.replay.rebuild import update
+from projector.search import index
+from projector.search.index import ask
+from projector.search.tokenize import readable
+from projector.store.lock import ProjectorLock
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environment, event, run, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, feed_hooks, opencode_records
 from tests.golden import SCHEMAS, assert_golden
@@ -352,7 +352,7 @@ def test_a_database_that_is_made_anew_meanwhile_is_the_one_that_is_searched(
         root, [session("ses_1"), session("ses_2"), *said("msg_1", "xylophonist"), *said("msg_2", "keep", of="ses_2")]
     )
     assert call(root, "project").code == 0
-    file_of, asked = search_index._file, []
+    file_of, asked = index._file, []
 
     def forgotten_meanwhile(path: str) -> str:
         asked.append(path)
@@ -360,7 +360,7 @@ def test_a_database_that_is_made_anew_meanwhile_is_the_one_that_is_searched(
             assert call(root, "forget", "ses_1", "--yes").code == 0
         return file_of(path)
 
-    monkeypatch.setattr(search_index, "_file", forgotten_meanwhile)
+    monkeypatch.setattr(index, "_file", forgotten_meanwhile)
     assert found(root, "xylophonist") == []
     assert len(asked) == 4
     assert len(found(root, "keep")) == 1
@@ -379,7 +379,7 @@ def test_what_is_much_is_taken_in_bit_by_bit(root: Path, monkeypatch: pytest.Mon
     for i in range(10):
         append(root, work(i * 5, 5))
         assert call(root, "project").code == 0
-    monkeypatch.setattr(search_index, "_AT_ONCE", 10)
+    monkeypatch.setattr(index, "_AT_ONCE", 10)
     bits: list[int] = []
     ask(str(root / "clankers.db"), lambda _: None, progress=bits.append)
     assert bits == [5] * 10
@@ -388,15 +388,15 @@ def test_what_is_much_is_taken_in_bit_by_bit(root: Path, monkeypatch: pytest.Mon
 
 KILLED = """
 import os, signal, sys
-from projector import search_index
-session, calls = search_index._session, []
+from projector.search import index
+session, calls = index._session, []
 def killed_at_the_thirteenth(*args):
     calls.append(args)
     if len(calls) == 13:
         os.kill(os.getpid(), signal.SIGKILL)
     return session(*args)
-search_index._session, search_index._AT_ONCE = killed_at_the_thirteenth, 10
-search_index.ask(sys.argv[1], lambda _: None, progress=lambda _: None)
+index._session, search_index._AT_ONCE = killed_at_the_thirteenth, 10
+index.ask(sys.argv[1], lambda _: None, progress=lambda _: None)
 """
 
 

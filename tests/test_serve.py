@@ -25,10 +25,10 @@ import anyio
 import pytest
 
 from clankers.errors import EX_FAIL, EX_IO, EX_USAGE
-from clankers.reader import log_files, read
-from clankers.serve.bodies import Received, checked
-from clankers.serve.storing import Storage
-from clankers.sync import wire
+from clankers.log.reader import log_files, read
+from clankers.serve.group_commit import Storage
+from clankers.serve.request_body import Received, checked
+from projector.adapters.session_sync import wire
 from tests.commands import POSIX_ONLY, call, run
 from tests.golden import SCHEMAS, assert_file, schema_of
 from tests.serving import KEY, Server, answer, body, head, high_water, limited, wait_for
@@ -187,7 +187,7 @@ def test_a_body_that_does_not_come_is_not_waited_for_for_ever(tmp_path: Path) ->
 
 
 def test_a_request_that_does_not_begin_or_does_not_end_its_head_is_closed(tmp_path: Path) -> None:
-    short = "import sys; from clankers.serve import running; running._HEAD = 0.3; from clankers.__main__ import main; "
+    short = "import sys; from clankers.serve import server; server._HEAD = 0.3; from clankers.__main__ import main; "
     with Server(tmp_path, argv=[sys.executable, "-c", short + "sys.exit(main())"]) as server:
         kept = server.connect()
         assert server.post(body(), connection=kept).status == 200
@@ -292,7 +292,7 @@ def test_nobody_is_told_of_success_when_who_took_his_body_along_failed(tmp_path:
 def test_what_may_not_be_on_the_disk_is_not_acknowledged(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path), 10, print)
     one = Received("s1", "info", b"{}", "1")
-    with mock.patch("clankers.serve.storing.Log.sync", side_effect=OSError(EIO, "lost")), pytest.raises(OSError):
+    with mock.patch("clankers.serve.group_commit.Log.sync", side_effect=OSError(EIO, "lost")), pytest.raises(OSError):
         anyio.run(storage.store, one)
     anyio.run(storage.store, one)
     storage.close()

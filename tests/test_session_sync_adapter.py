@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clankers import envelope
-from clankers.reader import log_files, read
-from clankers.sync import wire
-from projector.belongs import Sessions, session_of
-from projector.evidence import evidence
-from projector.rebuild import open_live
-from projector.replay import replay
-from projector.telling import Teller
+from clankers.log import envelope
+from clankers.log.reader import log_files, read
+from projector.adapters.session_sync import wire
+from projector.feed import Teller
+from projector.replay.rebuild import open_live
+from projector.replay.replay import replay
+from projector.trace.ownership import Sessions, session_of
+from projector.trace.provenance import evidence
 from tests.feeding import rows
 from tests.test_replay import Lines, mutations
 

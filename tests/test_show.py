@@ -12,8 +12,8 @@ from rich.cells import cell_len
 
 from clankers.cli.show import RawLine
 from clankers.errors import EX_USAGE
-from clankers.reading import words
-from clankers.reading.conversation import Conversation, Tool, conversation, subagents
+from clankers.queries.conversation import Conversation, Tool, conversation, subagents
+from clankers.render import labels
 from tests.commands import NOW, POSIX_ONLY, RAW, call, event, on_a_terminal, run, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, append, feed_hooks, feed_transcripts, opencode_records, project
 from tests.golden import SCHEMAS, assert_file, assert_golden, schema_of
@@ -313,8 +313,8 @@ def test_what_a_call_was_about_and_was_given(given: Any, about: str, names: list
         dict.fromkeys(Tool.__struct_fields__) | {"kind": "tool", "id": "t", "subagents": [], "tool_input": given},
         Tool,
     )
-    assert words.about(tool) == about
-    assert [one.name for one in words.given(tool, whole=False)] == names
+    assert labels.about(tool) == about
+    assert [one.name for one in labels.given(tool, whole=False)] == names
 
 
 @POSIX_ONLY

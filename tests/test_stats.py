@@ -17,11 +17,13 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 
 import clankers
-from clankers.cli import counting, output, sessions, stats
-from clankers.cli.counting import BY, Group, count
-from clankers.cli.filters import Filters, filters
+from clankers import formatting
+from clankers.cli import sessions, stats
 from clankers.errors import EX_FAIL, EX_USAGE
-from projector.totals import settle_sessions
+from clankers.queries import usage
+from clankers.queries.filters import Filters, filters
+from clankers.queries.usage import BY, Group, count
+from projector.derived.session_totals import settle_sessions
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, event, session
 from tests.e2e.machine import CLIENTS
 from tests.feeding import (
@@ -302,7 +304,7 @@ def sample(root: Path) -> None:
 @pytest.mark.usefixtures("utc")
 @pytest.mark.parametrize("columns", [60, 120, 200])
 def test_the_sample_as_people_see_it(columns: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (output, stats, sessions):
+    for module in (formatting, stats, sessions):
         monkeypatch.setattr(module, "width", lambda: columns)
     sample(root)
     commands = [
@@ -432,6 +434,6 @@ def test_ccusage_counts_the_same_tokens(names: list[str], root: Path, tmp_path: 
 
 def test_every_by_has_its_key() -> None:
     assert list(stats.By) == list(BY)
-    assert set(counting.TIMES) <= set(BY)
+    assert set(usage.TIMES) <= set(BY)
     assert sys.modules.get("matplotlib.pyplot") is None  # which would look for a screen
     assert filters() == Filters()

@@ -15,8 +15,8 @@ import jsonschema
 import pytest
 
 from clankers.errors import EX_BUSY, EX_CONFIG, EX_USAGE
-from clankers.sync import wire
-from clankers.sync.state import FILE
+from clankers.sync.acknowledged import FILE
+from projector.adapters.session_sync import wire
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session, work
 from tests.feeding import append, project
 from tests.golden import SCHEMAS
@@ -313,7 +313,7 @@ def test_what_happens_is_told_where_that_is_asked_for(local: Path) -> None:
 
 
 def test_two_at_once_do_not_send_twice(local: Path) -> None:
-    from clankers.locks import NamedLock
+    from clankers.system.locks import NamedLock
 
     with serving() as server, NamedLock(str(local / "sync.lock"), "sync", "x"):
         done = sync(local, server.url)

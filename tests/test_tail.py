@@ -18,15 +18,15 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from rich.console import Console
 
-from clankers import transcripts
-from clankers.archive import archive
 from clankers.cli import tail
-from clankers.cli.filters import filters
-from clankers.following import Follower
-from clankers.locks import WATCHER
-from clankers.log import Log
-from projector.lock import ProjectorLock
-from projector.telling import Teller, Told
+from clankers.harnesses.claude_code import after_hook
+from clankers.log.follower import Follower
+from clankers.log.writer import Log
+from clankers.maintenance.archive import archive
+from clankers.queries.filters import filters
+from clankers.system.locks import WATCHER
+from projector.feed import Teller, Told
+from projector.store.lock import ProjectorLock
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environment, event, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records, project
 from tests.golden import SCHEMAS, assert_golden
@@ -106,7 +106,7 @@ def test_each_thing_is_told_once_as_it_comes(name: str, root: Path, tmp_path: Pa
             listen()
         recording.grow_all()
         with Log(str(root)) as grown:
-            transcripts.sweep(grown)
+            after_hook.sweep(grown)
     else:
         for record in opencode_records(name):
             append(root, [record])

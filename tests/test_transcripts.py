@@ -16,11 +16,12 @@ from zlib import crc32
 
 import pytest
 
-from clankers import envelope, session_files, transcripts
-from clankers.log import Log, file_name
-from clankers.reader import Event, log_files, read
-from clankers.session_files import META, TranscriptError
-from clankers.verify import verify
+from clankers.harnesses.claude_code import after_hook, transcript_files
+from clankers.harnesses.claude_code.transcript_files import META, TranscriptError
+from clankers.log import envelope
+from clankers.log.reader import Event, log_files, read
+from clankers.log.writer import Log, file_name
+from clankers.maintenance.verify import verify
 from tests.feeding import take_in
 
 SESSION = "11111111-2222-4333-8444-555555555555"
@@ -80,12 +81,12 @@ def answer(n: int | str, text: str) -> Json:
 def fire(root: Path, *hooks: Json) -> None:
     """What `clankers append` does behind the hooks' own lines."""
     with Log(str(root)) as log:
-        transcripts.after_hooks(log, list(hooks))
+        after_hook.after_hooks(log, list(hooks))
 
 
 def sweep(root: Path) -> int:
     with Log(str(root)) as log:
-        return transcripts.sweep(log)
+        return after_hook.sweep(log)
 
 
 def start_hook(root: Path) -> subprocess.Popen[bytes]:
@@ -536,7 +537,7 @@ def test_a_refused_transcript_keeps_no_other_session_from_being_taken_in(root: P
     good.say(user(1))
     with Log(str(root)) as log:
         try:
-            transcripts.after_hooks(log, [bad.hook(), good.hook()])
+            after_hook.after_hooks(log, [bad.hook(), good.hook()])
         except TranscriptError as e:
             message = str(e)
     assert str(bad.path) in message
@@ -600,7 +601,7 @@ def test_an_ended_session_whose_files_are_still_is_no_longer_looked_at(root: Pat
     marker = root / "cursors" / "open" / SESSION
     sweep(root)
     assert marker.exists()
-    long_ago = time.time() - 2 * transcripts._SETTLED
+    long_ago = time.time() - 2 * after_hook._SETTLED
     os.utime(client.path, (long_ago, long_ago))
     sweep(root)
     assert not marker.exists()
@@ -614,7 +615,7 @@ def test_a_session_that_never_said_it_ended_is_looked_at_for_a_day(root: Path, h
     client.say(user(1))
     fire(root, client.hook())
     marker = root / "cursors" / "open" / SESSION
-    for age, kept in ((transcripts.FORGOTTEN - 60, True), (transcripts.FORGOTTEN + 60, False)):
+    for age, kept in ((after_hook.FORGOTTEN - 60, True), (after_hook.FORGOTTEN + 60, False)):
         os.utime(client.path, (time.time() - age, time.time() - age))
         sweep(root)
         assert marker.exists() == kept
@@ -723,7 +724,7 @@ def test_a_subagents_stop_hook_waits_for_its_answer(root: Path, home: Path) -> N
 def test_a_stop_hook_whose_answer_is_there_does_not_wait(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcripts, "_PATIENCE", 30)
+    monkeypatch.setattr(after_hook, "_PATIENCE", 30)
     client = Client(home)
     client.say(user(1), answer(1, "done"))
     started = time.monotonic()
@@ -735,7 +736,7 @@ def test_a_stop_hook_whose_answer_is_there_does_not_wait(
 def test_a_stop_hook_whose_answer_was_taken_in_by_another_does_not_wait(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcripts, "_PATIENCE", 30)
+    monkeypatch.setattr(after_hook, "_PATIENCE", 30)
     client = Client(home)
     client.say(*(user(n, pad="x" * 900) for n in range(100)), answer(1, "done"), {"type": "cost-state"})
     fire(root, client.hook())
@@ -818,7 +819,7 @@ def test_a_hook_takes_in_its_share_and_the_rest_follows_by_sweep(
     client = Client(home)
     client.say(*(user(n) for n in range(100)))
     size = len(encoded(user(10)))
-    monkeypatch.setattr(transcripts, "HOOK_BYTES", 10 * size)
+    monkeypatch.setattr(after_hook, "HOOK_BYTES", 10 * size)
     fire(root, client.hook())
     assert 9 <= len(ids(root)) <= 12
     fire(root, client.hook())
@@ -832,7 +833,7 @@ def test_a_hooks_share_is_respected_with_real_sizes(root: Path, home: Path) -> N
     pad = "x" * (1 << 19)
     client.say(*(user(n, pad=pad) for n in range(20)))
     run_hook(root, client.hook())
-    assert len(ids(root)) == transcripts.HOOK_BYTES // (1 << 19)
+    assert len(ids(root)) == after_hook.HOOK_BYTES // (1 << 19)
     sweep(root)
     assert ids(root) == uuids(*range(20))
 
@@ -871,7 +872,7 @@ def test_what_is_recorded_beyond_a_hooks_share_is_not_recorded_again_by_the_next
         fire(root, client.hook())
     recorded = ids(root)
     damage(root, client)
-    monkeypatch.setattr(transcripts, "HOOK_BYTES", 20 * len(encoded(user(10, timestamp=born))))
+    monkeypatch.setattr(after_hook, "HOOK_BYTES", 20 * len(encoded(user(10, timestamp=born))))
     for n in range(6):
         client.say(user(f"new {n}"))
         fire(root, client.hook())
@@ -913,7 +914,7 @@ def test_a_sweeps_budget_holds_for_all_sessions_together(root: Path, home: Path)
     for client in clients:
         client.say(*(user(n) for n in range(20)))
     with Log(str(root)) as log:
-        new = transcripts.sweep(log, budget=10 * len(encoded(user(10))))
+        new = after_hook.sweep(log, budget=10 * len(encoded(user(10))))
     assert new == len(ids(root))
     assert 9 <= new <= 12
     sweep(root)
@@ -926,7 +927,7 @@ def test_a_line_longer_than_a_hooks_share_is_taken_in_whole(
 ) -> None:
     client = Client(home)
     client.say(user(1, pad="x" * 5000), user(2))
-    monkeypatch.setattr(transcripts, "HOOK_BYTES", 100)
+    monkeypatch.setattr(after_hook, "HOOK_BYTES", 100)
     fire(root, client.hook())
     fire(root, client.hook())
     assert ids(root) == uuids(1, 2)
@@ -934,7 +935,7 @@ def test_a_line_longer_than_a_hooks_share_is_taken_in_whole(
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
 def test_where_a_read_ends_does_not_matter(root: Path, home: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_files, "_CHUNK", chunk)
+    monkeypatch.setattr(transcript_files, "_CHUNK", chunk)
     client = Client(home)
     client.say(*(user(n) for n in range(10)), b"\n", {"type": "mode"}, b'{"half')
     fire(root, client.hook())
@@ -989,7 +990,7 @@ def test_a_failing_disk_leaves_the_lines_to_be_read_again(
 
 
 def test_many_open_sessions_all_get_their_turn(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcripts, "_SWEEP", 5)
+    monkeypatch.setattr(after_hook, "_SWEEP", 5)
     clients = [Client(home, f"{n:08}-2222-4333-8444-555555555555") for n in range(20)]
     for client in clients:
         fire(root, client.hook())

@@ -12,11 +12,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from clankers import envelope, patch
-from clankers.log import file_name
-from clankers.verify import verify
-from projector.compare import Fresh
-from projector.rebuild import update
+from clankers.log import envelope
+from clankers.log.writer import file_name
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.verify import verify
+from projector.replay.compare import Fresh
+from projector.replay.rebuild import update
 from tests import feeding
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, call, run, session, work
 from tests.feeding import append, feed_hooks, feed_transcripts, opencode_records
@@ -172,7 +173,7 @@ def test_of_two_records_with_one_id_both_are_in_the_database_and_verify_holds(ro
 
 
 def test_ids_are_compared_beyond_what_is_kept_in_memory(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clankers.verify._KEPT", 8)
+    monkeypatch.setattr("clankers.maintenance.verify._KEPT", 8)
     texts = [line(f"id-{n}", b"%d" % n) for n in range(500)]
     put(root, b"".join([*texts, *texts, line("id-7", b"8")]))
     (same,) = verify(str(root)).same_id
@@ -304,7 +305,7 @@ def test_beside_a_watcher_what_the_watcher_keeps_is_verified(root: Path, databas
 def test_a_database_that_does_not_get_to_the_logs_end_is_told(
     root: Path, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projector.compare._STILL", 0.2)
+    monkeypatch.setattr("projector.replay.compare._STILL", 0.2)
     append(root, work(3, 1))
     with Fresh(str(database), str(root)) as fresh:
         fresh.build()
@@ -325,7 +326,7 @@ def test_what_a_log_holds_reaches_no_terminal_as_it_is(root: Path) -> None:
 
 
 def test_a_repair_that_was_killed_is_told(root: Path, database: Path) -> None:
-    (root / patch.JOURNAL).write_bytes(b"")
+    (root / in_place_edit.JOURNAL).write_bytes(b"")
     done = call(root, "verify")
     assert done.code == 1
     assert "`clankers repair` finishes it" in done.out

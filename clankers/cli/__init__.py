@@ -8,10 +8,9 @@ import apsw
 import typer
 
 from clankers import __version__
-from clankers.cli.output import clean
 from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
-
-UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)  # what SQLite says of it
+from clankers.formatting import clean
+from projector.store.sqlite_file import UNWRITABLE
 
 # In the order of the help; each with its module and function, or Typer where it has commands of its own. Only the one
 # that is asked for is imported.

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from clankers import patch, paths
-from clankers.archive import InUseError, archive, due, tidy
-from clankers.cli.output import clean, counted, progress_bar, short_bytes
-from clankers.days import PACKED, stored
+from clankers import paths
 from clankers.errors import EX_FAIL, UsageError
-from clankers.packing import ArchiveError
+from clankers.formatting import clean, counted, progress_bar, short_bytes
+from clankers.log.segments import PACKED, stored
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.archive import InUseError, archive, due, tidy
+from clankers.maintenance.gzip_writer import ArchiveError
 
 _GRACE = timedelta(days=1)  # a clock that is set right, or a writer that began before midnight, may append to yesterday
 
@@ -38,14 +39,14 @@ def command(
         typer.echo("\n".join(f"{name}  {short_bytes(_bytes(root, [name]))}" for name in days))
         typer.echo(f"{counted(len(days), 'day')} to archive, {short_bytes(size)}")
         return
-    patch.finish(root)
+    in_place_edit.finish(root)
     left = []
     failed = False
     with (
-        patch.lock(root, "archive"),
+        in_place_edit.lock(root, "archive"),
         progress_bar("Archiving", size) as step,
     ):
-        if patch.unfinished(root):  # it names a plain file
+        if in_place_edit.unfinished(root):  # it names a plain file
             raise ArchiveError("a repair was killed just now; archive again, which finishes it first")
         tidy(root)
         for name in days:

@@ -8,17 +8,18 @@ from typing import Annotated
 
 import typer
 
-from clankers import background, paths
-from clankers.backfill import DAYS, Past, backfill
-from clankers.cli.current import bring_up_to_date
-from clankers.cli.first_backfill import lock_path
-from clankers.cli.output import clean, counting_bar
+from clankers import paths
 from clankers.errors import BusyError, UsageError
-from clankers.harnesses import HARNESSES
-from clankers.locks import NamedLock
-from clankers.log import Log
-from projector.lock import PATIENCE
-from projector.meta import BACKFILL, PROBLEMS, set_meta
+from clankers.formatting import clean, counting_bar
+from clankers.harnesses import NAMES, load
+from clankers.ingest.backfill import DAYS, Past, backfill
+from clankers.log.writer import Log
+from clankers.queries.connect import bring_up_to_date
+from clankers.queries.first_backfill import lock_path
+from clankers.system import detached
+from clankers.system.locks import NamedLock
+from projector.store.lock import PATIENCE
+from projector.store.meta import BACKFILL, PROBLEMS, set_meta
 
 _MAX_PROBLEMS = 100  # that are noted for `doctor`
 _TAKEN = "another backfill is under way"
@@ -27,7 +28,7 @@ _TAKEN = "another backfill is under way"
 def command(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help=f"Of {', '.join(HARNESSES)}; else all.", show_default=False),
+        typer.Argument(metavar="SOURCE...", help=f"Of {', '.join(NAMES)}; else all.", show_default=False),
     ] = None,
     days: Annotated[int, typer.Option(help="Sessions created in the last so many days.", min=0)] = DAYS,
     everything: Annotated[bool, typer.Option("--all", help="All sessions, however old.")] = False,
@@ -37,12 +38,12 @@ def command(
 ) -> None:
     """Take in the sessions that the harnesses' own stores hold. Twice adds nothing; stopped, it can be run again."""
     for name in sources or ():
-        if name not in HARNESSES:
-            raise UsageError(f"{name!r} is no harness with a store; there are {', '.join(HARNESSES)}")
+        if name not in NAMES:
+            raise UsageError(f"{name!r} is no harness with a store; there are {', '.join(NAMES)}")
     root = paths.data_root()
     begun = time.monotonic()
-    background.be_nice()
-    chosen = [harness for name, harness in HARNESSES.items() if not sources or name in sources]
+    detached.be_nice()
+    chosen = [load(name) for name in NAMES if not sources or name in sources]
     with (
         NamedLock(lock_path(), "backfill", _TAKEN, patience=1),
         Log(root) as log,
@@ -58,7 +59,7 @@ def command(
         bring_up_to_date("backfill", patience=PATIENCE)
     except BusyError:
         pass  # a watcher, which sees the log grow
-    if len(chosen) == len(HARNESSES) and (everything or days >= DAYS):
+    if len(chosen) == len(NAMES) and (everything or days >= DAYS):
         database = paths.database_path()
         set_meta(database, PROBLEMS, "\n".join(done.problems[:_MAX_PROBLEMS]))
         if not done.busy:  # else the next command tries again

@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clankers.cli.counting import TIMES, Group
 from clankers.errors import ClankersError, UsageError
+from clankers.queries.usage import TIMES, Group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,20 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from clankers import paths
-from clankers.cli.output import clean, print_json, print_table
 from clankers.errors import EX_FAIL, UsageError
-from clankers.files import Edit, apply, content
-from clankers.settings import (
-    KNOWN,
-    MASK,
-    Secret,
-    SettingsError,
-    config_path,
-    entries,
-    exposure,
-    read,
-    unknown,
-)
+from clankers.formatting import clean, print_json, print_table
+from clankers.sync.settings import KNOWN, MASK, Secret, SettingsError, config_path, entries, exposure, read, unknown
+from clankers.system.config_files import Edit, apply, content
 
 Name = Annotated[
     str,

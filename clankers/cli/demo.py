@@ -10,12 +10,12 @@ from pathlib import Path
 
 import typer
 
-from clankers.cli.current import open_for_reading
-from clankers.cli.output import clean, print_table
 from clankers.cli.query import run_query
 from clankers.cli.sessions import list_sessions, print_sessions
-from clankers.log import file_name
-from projector.rebuild import update
+from clankers.formatting import clean, print_table
+from clankers.log.writer import file_name
+from clankers.queries.connect import open_for_reading
+from projector.replay.rebuild import update
 
 DAY = "2026-11-20"
 _TOOLS = """

@@ -12,27 +12,29 @@ import apsw
 import msgspec
 import typer
 
-from clankers import envelope, patch, paths, tombstones
-from clankers.cli.current import open_for_reading
-from clankers.cli.first_backfill import under_way
-from clankers.cli.output import clean, counted, local_time, print_json, short_bytes
+from clankers import paths
 from clankers.cli.scrub import unfinished as scrub_unfinished
-from clankers.copies import copies
-from clankers.days import PACKED, TAKEN, Day, listed, sizes, stored
 from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
-from clankers.harnesses import HARNESSES
+from clankers.formatting import clean, counted, local_time, print_json, short_bytes
+from clankers.harnesses import NAMES, load
 from clankers.harnesses.base import Harness
-from clankers.harnesses.claude_code import recorder
-from clankers.installed import installed
-from clankers.locks import watched
-from clankers.log import FSYNC_ENV, OFF, ON, file_name, fsync_setting
-from clankers.reader import LogFile, log_files
-from projector.database import VERSION
-from projector.meta import BACKFILL, PROBLEMS, read_meta
-from projector.price_table import VERSION_KEY
-from projector.replay import LogChangedError, pending
-from projector.search_index import index_bytes
-from projector.wire import millis
+from clankers.harnesses.claude_code.install import recorder
+from clankers.log import envelope, tombstones
+from clankers.log.reader import LogFile, log_files
+from clankers.log.segments import PACKED, TAKEN, Day, listed, sizes, stored
+from clankers.log.writer import FSYNC_ENV, OFF, ON, file_name, fsync_setting
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.backup_files import copies
+from clankers.queries.connect import open_for_reading
+from clankers.queries.first_backfill import under_way
+from clankers.system.install_manifest import installed
+from clankers.system.locks import watched
+from projector.adapters.wire import millis
+from projector.derived.price_table import VERSION_KEY
+from projector.replay.replay import LogChangedError, pending
+from projector.search.index import index_bytes
+from projector.store.meta import BACKFILL, PROBLEMS, read_meta
+from projector.store.sqlite_file import VERSION
 
 _SPACE = 1 << 30  # bytes that should be free
 _RECENT_NS = 2 * 86400 * 10**9  # lines that cannot be used are a concern for so long
@@ -81,7 +83,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="An array of th
 def examine(root: str, database: str) -> Iterator[Finding]:
     """Everything that is looked at, in the data root `root` and the database `database`."""
     places = installed(root)
-    for harness in HARNESSES.values():
+    for harness in map(load, NAMES):
         theirs = [path for path, source in places.items() if source == harness.name]
         yield from _readable(_harness(harness, root, theirs))
     yield from _readable(_log(root))
@@ -205,7 +207,7 @@ def _begun(root: str) -> Iterator[Finding]:
             yield Finding(about, False, text, "clankers forget")
     if scrub_unfinished(root):
         yield Finding(about, False, f"a scrub was not finished, {now}", "clankers scrub")
-    if patch.unfinished(root):
+    if in_place_edit.unfinished(root):
         yield Finding(about, False, f"a change of a daily file was not finished, {now}", "clankers repair")
     for name, ends in listed(root).items() if days else ():
         if TAKEN in ends:

@@ -10,15 +10,15 @@ import apsw
 import typer
 
 from clankers import paths
-from clankers.cli.choosing import all_sessions, known_ids, named, with_children
-from clankers.cli.current import log_bytes, open_current
-from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
-from clankers.cli.output import clean, counted, counting_bar, progress_bar
 from clankers.errors import UsageError
-from clankers.reading.conversation import Conversation, conversation, subagents
-from clankers.reading.masking import Masks
-from clankers.reading.whole import whole_file
-from clankers.reading.words import count
+from clankers.formatting import clean, counted, counting_bar, progress_bar
+from clankers.queries.connect import log_bytes, open_current
+from clankers.queries.conversation import Conversation, conversation, subagents
+from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters
+from clankers.queries.session_select import all_sessions, known_ids, named, with_children
+from clankers.render.labels import count
+from clankers.render.redact import Masks
+from clankers.system.atomic_write import whole_file
 
 
 class Format(StrEnum):
@@ -118,11 +118,11 @@ def render(found: list[Conversation], form: Format, masks: Masks | None) -> Iter
     hidden = [masks.conversation(one) for one in found] if masks else found
     pieces: Iterable[str]
     if form is Format.HTML:
-        from clankers.reading.html import html
+        from clankers.render.html import html
 
         pieces = html(hidden)
     else:
-        from clankers.reading.markdown import markdown
+        from clankers.render.markdown import markdown
 
         pieces = (f"{block}\n\n" for one in hidden for block in markdown(one))
     for piece in pieces:
@@ -158,10 +158,10 @@ def _by_ending(to: str) -> Format:
 
 def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
     """The log's lines of sessions and their subagents, as they stand there."""
-    from clankers.scrub import masked
-    from clankers.secrets import hints
-    from projector.belongs import Sessions
-    from projector.evidence import evidence
+    from clankers.maintenance.scrub import masked
+    from clankers.secrets.detect import hints
+    from projector.trace.ownership import Sessions
+    from projector.trace.provenance import evidence
 
     ids = {inner.session.id for one in found for inner in (one, *subagents(one))}
     root = paths.data_root()
@@ -182,7 +182,7 @@ def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
 
 
 def _tables(db: apsw.Connection, folder: str, sessions: list[str] | None, masks: Masks | None) -> None:
-    from clankers.reading.parquet import write_tables
+    from clankers.render.parquet import write_tables
 
     with counting_bar("Writing rows") as step:
         done = write_tables(db, folder, sessions, masks.text if masks else str, step)

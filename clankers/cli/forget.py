@@ -4,8 +4,8 @@ In this order, so that a kill at any point is made good by the next `clankers fo
 (without anything to forget, it only finishes what was begun):
 
 1. what the clients' transcripts hold of them by now counts as read;
-2. a tombstone is appended to the log (`clankers.tombstones`): from here on the next run finishes this one;
-3. their lines are made blank where they stand (`projector.forgetting`);
+2. a tombstone is appended to the log (`clankers.log.tombstones`): from here on the next run finishes this one;
+3. their lines are made blank where they stand (`projector.trace.erase`);
 4. the database is made anew, and its WAL emptied;
 5. a second line says that nothing is left.
 
@@ -21,21 +21,30 @@ from typing import Annotated
 
 import typer
 
-from clankers import paths, tombstones
-from clankers.cli.choosing import Session, active_before, all_sessions, in_project, known_ids, named, with_children
-from clankers.cli.current import bring_up_to_date, log_bytes, open_current, open_for_reading
-from clankers.cli.first_backfill import lock_path
-from clankers.cli.output import clean, counted, local_time, print_table, progress_bar, short_bytes
-from clankers.copies import DAMAGED, copies
-from clankers.days import PACKED
+from clankers import paths
 from clankers.errors import EX_FAIL, BusyError, UsageError
-from clankers.locks import NamedLock
-from clankers.session_files import TranscriptError
-from clankers.transcripts import pass_over
-from projector.belongs import Sessions
-from projector.forgetting import Found, blank, empty_wal, look
-from projector.lock import PATIENCE, ProjectorLock
-from projector.rebuild import rebuild
+from clankers.formatting import clean, counted, local_time, print_table, progress_bar, short_bytes
+from clankers.harnesses.claude_code.after_hook import pass_over
+from clankers.harnesses.claude_code.transcript_files import TranscriptError
+from clankers.log import tombstones
+from clankers.log.segments import PACKED
+from clankers.maintenance.backup_files import DAMAGED, copies
+from clankers.queries.connect import bring_up_to_date, log_bytes, open_current, open_for_reading
+from clankers.queries.first_backfill import lock_path
+from clankers.queries.session_select import (
+    Session,
+    active_before,
+    all_sessions,
+    in_project,
+    known_ids,
+    named,
+    with_children,
+)
+from clankers.system.locks import NamedLock
+from projector.replay.rebuild import rebuild
+from projector.store.lock import PATIENCE, ProjectorLock
+from projector.trace.erase import Found, blank, empty_wal, look
+from projector.trace.ownership import Sessions
 
 
 def command(

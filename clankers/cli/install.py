@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 
 from clankers import paths
-from clankers.cli.filters import known_sources
-from clankers.cli.first_backfill import start_first_backfill
-from clankers.cli.output import clean
 from clankers.errors import UsageError
-from clankers.files import Edit, apply, check, difference, drop_backup
-from clankers.harnesses import HARNESSES
+from clankers.formatting import clean
+from clankers.harnesses import NAMES, load
 from clankers.harnesses.base import Harness, InstallError
-from clankers.installed import installed, note
 from clankers.paths import make_private
-from clankers.service import service as the_service
+from clankers.queries.filters import known_sources
+from clankers.queries.first_backfill import start_first_backfill
+from clankers.system.config_files import Edit, apply, check, difference, drop_backup
+from clankers.system.install_manifest import installed, note
+from clankers.system.service_unit import service as the_service
 
-_SOURCES = ", ".join(HARNESSES)
+_SOURCES = ", ".join(NAMES)
 Sources = Annotated[
     list[str] | None,
     typer.Argument(metavar="SOURCE...", help=f"Of {_SOURCES}.", show_default=False, autocompletion=known_sources),
@@ -99,9 +99,9 @@ def _chosen(sources: list[str] | None, *, or_else: bool) -> list[Harness]:
     if not sources and not or_else:
         raise UsageError(f"name at least one harness: {_SOURCES}")
     for name in sources or ():
-        if name not in HARNESSES:
+        if name not in NAMES:
             raise UsageError(f"{name!r} is no harness that can be plugged in; there are {_SOURCES}")
-    return [HARNESSES[name] for name in dict.fromkeys(sources or ())]
+    return [load(name) for name in dict.fromkeys(sources or ())]
 
 
 def _check(edits: list[Edit]) -> None:

@@ -13,15 +13,15 @@ import apsw
 import typer
 
 from clankers import paths
-from clankers.cli.current import bring_up_to_date, log_bytes, open_for_reading, sweep
-from clankers.cli.first_backfill import start_first_backfill
-from clankers.cli.output import progress_bar
 from clankers.errors import ClankersError, UsageError
-from clankers.locks import WATCHER
-from projector.follow import follow
-from projector.lock import PATIENCE, ProjectorLock
-from projector.rebuild import build, rebuild
-from projector.replay import Replayed
+from clankers.formatting import progress_bar
+from clankers.queries.connect import bring_up_to_date, log_bytes, open_for_reading, sweep
+from clankers.queries.first_backfill import start_first_backfill
+from clankers.system.locks import WATCHER
+from projector.replay.follow import follow
+from projector.replay.rebuild import build, rebuild
+from projector.replay.replay import Replayed
+from projector.store.lock import PATIENCE, ProjectorLock
 
 
 def command(

@@ -11,9 +11,9 @@ from typing import Annotated
 import apsw
 import typer
 
-from clankers.cli.current import open_current
-from clankers.cli.output import clean, print_json, print_table
 from clankers.errors import ClankersError, UsageError
+from clankers.formatting import clean, print_json, print_table
+from clankers.queries.connect import open_current
 
 _MISSING = re.compile(r"no such (table|column|function): (.+)")
 

@@ -5,16 +5,17 @@ from typing import Annotated
 
 import typer
 
-from clankers import patch, paths
-from clankers.cli.current import log_bytes
-from clankers.cli.output import counted, progress_bar
+from clankers import paths
 from clankers.cli.verify import examine_log, place
-from clankers.days import PACKED, listed
 from clankers.errors import EX_FAIL
-from clankers.repair import Repair, apply, plan
-from clankers.verify import Bad
-from projector.lock import PATIENCE, ProjectorLock
-from projector.rebuild import rebuild
+from clankers.formatting import counted, progress_bar
+from clankers.log.segments import PACKED, listed
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.repair import Repair, apply, plan
+from clankers.maintenance.verify import Bad
+from clankers.queries.connect import log_bytes
+from projector.replay.rebuild import rebuild
+from projector.store.lock import PATIENCE, ProjectorLock
 
 
 def command(dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False) -> None:
@@ -23,7 +24,7 @@ def command(dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what wo
     Exit code 1 where anything bad is left.
     """
     root, path = paths.data_root(), paths.database_path()
-    finished = None if dry_run else patch.finish(root)
+    finished = None if dry_run else in_place_edit.finish(root)
     if finished:
         typer.echo(f"{finished}: what a killed repair had begun is finished")
     bad = examine_log(root).bad

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clankers import patch, paths
-from clankers.archive import tidy
-from clankers.cli.current import log_bytes
-from clankers.cli.output import clean, counted, print_json, progress_bar
-from clankers.copies import copies
-from clankers.log import sync_directory
-from projector.forgetting import empty_wal
-from projector.lock import PATIENCE, ProjectorLock
-from projector.rebuild import rebuild
+from clankers import paths
+from clankers.formatting import clean, counted, print_json, progress_bar
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.archive import tidy
+from clankers.maintenance.backup_files import copies
+from clankers.queries.connect import log_bytes
+from clankers.system.durable import sync_directory
+from projector.replay.rebuild import rebuild
+from projector.store.lock import PATIENCE, ProjectorLock
+from projector.trace.erase import empty_wal
 
 if TYPE_CHECKING:
-    from clankers.scrub import Found
+    from clankers.maintenance.scrub import Found
 
 UNFINISHED = "scrub.unfinished"
 
@@ -38,7 +39,7 @@ def command(
 
     What is found is told by kind, never itself. Exit code 75, and nothing changed, while a watcher is at work.
     """
-    from clankers import scrub  # brings detect-secrets and requests, which no other command is to wait for
+    from clankers.maintenance import scrub  # brings detect-secrets and requests, which no other command is to wait for
 
     root, path = paths.data_root(), paths.database_path()
     if dry_run:
@@ -86,11 +87,11 @@ def _end(root: str) -> None:
 
 
 def _scrub(root: str, path: str) -> "list[Found]":
-    from clankers import scrub
+    from clankers.maintenance import scrub
 
     with ProjectorLock(path, "scrub", patience=PATIENCE):
-        patch.finish(root)
-        with patch.lock(root, "scrub"):
+        in_place_edit.finish(root)
+        with in_place_edit.lock(root, "scrub"):
             tidy(root)  # what a killed archiver had not finished holds credentials as well
         killed = unfinished(root)
         _begin(root)

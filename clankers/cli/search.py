@@ -9,12 +9,12 @@ import typer
 from rich.text import Text
 
 from clankers import paths
-from clankers.cli.current import ELSEWHERE, open_current
-from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
-from clankers.cli.output import clean, console, counting_bar, local_time, print_json
 from clankers.errors import UsageError
-from projector import search_index
-from projector.search_text import TOKENIZER, spaced, unspaced
+from clankers.formatting import clean, console, counting_bar, local_time, print_json
+from clankers.queries.connect import ELSEWHERE, open_current
+from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
+from projector.search import index
+from projector.search.tokenize import TOKENIZER, spaced, unspaced
 
 _QUOTED = re.compile(r'"([^"]*)"?|(\S+)')
 _BEGIN, _END = "\x02", "\x03"  # around what was found, within a snippet; taken out of the texts themselves
@@ -114,7 +114,7 @@ def command(
     db.close()
     notes: list[str] = []
     with counting_bar("Making the search index; sessions", sessions) as step:
-        hits = search_index.ask(
+        hits = index.ask(
             paths.database_path(), lambda db: find(db, query, asked, limit), progress=step, note=notes.append
         )
     for note in notes:
@@ -176,7 +176,7 @@ def find(db: apsw.Connection, query: str, asked: Filters, limit: int) -> list[Hi
         row: Any = db.execute(_CALL if doc % 2 else _MESSAGE, (doc // 2,)).fetchone()
         if row:  # else it was removed this very moment
             rows[doc] = (session, score, row)
-            texts = search_index.Text(doc, None, None, *row[7:]).columns()
+            texts = index.Text(doc, None, None, *row[7:]).columns()
             db.execute(
                 "INSERT INTO temp.shown (rowid, said, input, output) VALUES (?, ?, ?, ?)", (doc, *map(_unmarked, texts))
             )

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from clankers import paths
-from clankers.cli.output import clean
 from clankers.errors import ClankersError, UsageError
-from clankers.locks import NamedLock
-from clankers.settings import load
+from clankers.formatting import clean
+from clankers.sync.settings import load
+from clankers.system.locks import NamedLock
 
 _KEY = "SESSION_API_KEY"
 _SHORT = 16  # characters of a key that others than this machine can try
@@ -49,8 +49,8 @@ def command(
             "for here and for each machine that sends"
         )
     from clankers.serve.app import Limits, application
-    from clankers.serve.running import Place, is_loopback, listen, run
-    from clankers.serve.storing import Storage
+    from clankers.serve.group_commit import Storage
+    from clankers.serve.server import Place, is_loopback, listen, run
 
     place = Place(host, port, str(tls_cert) if tls_cert else None, str(tls_key) if tls_key else None)
     root = str(data) if data else os.path.join(paths.data_root(), "served")

@@ -7,9 +7,7 @@ from typing import Annotated, Any
 import apsw
 import typer
 
-from clankers.cli.current import open_current
-from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
-from clankers.cli.output import (
+from clankers.formatting import (
     cells,
     clean,
     local_time,
@@ -22,6 +20,8 @@ from clankers.cli.output import (
     sum_of_costs,
     width,
 )
+from clankers.queries.connect import open_current
+from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
 
 _ACTIVE = "max(coalesce({s}.updated_at, {s}.ended_at, {s}.created_at), ifnull({s}.ended_at, 0))"
 _IS_TOP = "NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.id = {s}.parent_id)"

@@ -14,14 +14,11 @@ from rich.segment import Segment
 from rich.text import Text
 
 from clankers import paths
-from clankers.cli.choosing import LAST, all_sessions, known_ids, named
-from clankers.cli.current import log_bytes, open_current
-from clankers.cli.filters import Filters, Model, Project, Since, Sources, Until, filters
-from clankers.cli.output import clean, console, local_time, print_json, progress_bar
 from clankers.cli.pager import paged
 from clankers.errors import UsageError
-from clankers.reading import words
-from clankers.reading.conversation import (
+from clankers.formatting import clean, console, local_time, print_json, progress_bar
+from clankers.queries.connect import log_bytes, open_current
+from clankers.queries.conversation import (
     Compaction,
     Conversation,
     Failure,
@@ -32,8 +29,11 @@ from clankers.reading.conversation import (
     conversation,
     subagents,
 )
-from projector.belongs import Sessions
-from projector.evidence import Evidence, evidence
+from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters
+from clankers.queries.session_select import LAST, all_sessions, known_ids, named
+from clankers.render import labels
+from projector.trace.ownership import Sessions
+from projector.trace.provenance import Evidence, evidence
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -162,8 +162,8 @@ def find(db: apsw.Connection, name: str, asked: Filters) -> Conversation:
 def draw(found: Conversation, look: Look) -> Iterator[RenderableType]:
     """The conversation for a terminal; text that is not ours is cleaned."""
     session = found.session
-    yield Text(words.title(session), style="bold")
-    yield Text(" · ".join(words.facts(found)), style="dim")
+    yield Text(labels.title(session), style="bold")
+    yield Text(" · ".join(labels.facts(found)), style="dim")
     yield Text(clean(session.id), style="dim")
     yield from _items(found, look)
 
@@ -177,8 +177,8 @@ def _items(found: Conversation, look: Look) -> Iterator[RenderableType]:
         if not drawn:
             continue
         yield Text()
-        if isinstance(item, Message) and (words.speaker(item) != speaker or item.role == "user"):
-            speaker = words.speaker(item)
+        if isinstance(item, Message) and (labels.speaker(item) != speaker or item.role == "user"):
+            speaker = labels.speaker(item)
             yield _heading(item, speaker)
         yield from map(_Indented, drawn)
 
@@ -217,14 +217,14 @@ def _pieces(message: Message, look: Look) -> Iterator[RenderableType]:
 
 
 def _part(message: Message, part: Part, look: Look) -> Iterator[RenderableType]:
-    text = words.said(part)
-    if not text or words.told_by_errors(message, text):
+    text = labels.said(part)
+    if not text or labels.told_by_errors(message, text):
         return
     if part.type == "reasoning":
-        folded = f"thought, {words.count(len(text), 'character')}: --thinking shows it"
+        folded = f"thought, {labels.count(len(text), 'character')}: --thinking shows it"
         yield Text(text, style="dim italic") if look.thinking else Text(folded, style="dim italic")
     elif message.synthetic or part.synthetic:
-        lines, left = (text, "") if look.full else words.shortened(text, 1, _ABOUT)
+        lines, left = (text, "") if look.full else labels.shortened(text, 1, _ABOUT)
         yield Text(lines + f"  {left}" * bool(left), style="dim")
     elif message.role == "assistant" and part.type == "text" and len(text) <= _MARKDOWN:
         yield _markdown(text)
@@ -244,32 +244,32 @@ def _parser() -> tuple["Markdown", "MarkdownIt"]:
     """What is drawn of nothing, and what parses what there is: to make these takes as long as to parse an answer."""
     from rich.markdown import Markdown
 
-    from clankers.reading.parsing import parser
+    from clankers.render.commonmark import parser
 
     return Markdown("", hyperlinks=False, code_theme="ansi_dark"), parser()  # colours that fit any background
 
 
 def _tool(tool: Tool, look: Look) -> Iterator[RenderableType]:
-    mark, style = _MARKS[words.outcome(tool)]
+    mark, style = _MARKS[labels.outcome(tool)]
     head = Text(no_wrap=False)
     head.append(f"{mark} ", style=style).append(clean(tool.tool_name or "tool"), style="bold")
-    about = words.about(tool)
+    about = labels.about(tool)
     head.append("  " + (about[:_ABOUT] + "…" if len(about) > _ABOUT else about))
-    if ended := words.ended(tool):
+    if ended := labels.ended(tool):
         head.append(f"  {ended}", style=style if style == "red" else "dim")
     yield head
-    for given in words.given(tool, whole=look.full):
+    for given in labels.given(tool, whole=look.full):
         yield _Indented(_given(given, look))
     for inner in tool.subagents:
         yield from _subagent(inner, look)
-    if result := words.result(tool):
-        lines, left = (result, "") if look.full else words.shortened(result, _LINES, _WIDTH)
-        shown = Text(lines, style="red" if words.outcome(tool) == "failed" else "dim")
+    if result := labels.result(tool):
+        lines, left = (result, "") if look.full else labels.shortened(result, _LINES, _WIDTH)
+        shown = Text(lines, style="red" if labels.outcome(tool) == "failed" else "dim")
         yield _Indented(shown.append(f"\n{left}" * bool(left), style="dim italic"))
 
 
-def _given(given: words.Given, look: Look) -> Text:
-    lines, left = (given.text, "") if look.full else words.shortened(given.text, _LINES, _WIDTH)
+def _given(given: labels.Given, look: Look) -> Text:
+    lines, left = (given.text, "") if look.full else labels.shortened(given.text, _LINES, _WIDTH)
     text = Text()
     if given.language == "diff":
         for i, line in enumerate(lines.split("\n")):
@@ -281,16 +281,16 @@ def _given(given: words.Given, look: Look) -> Text:
 
 
 def _failure(error: Failure) -> RenderableType:
-    return Text(f"✗ {words.failure(error)}", style="yellow" if error.will_retry else "bold red")
+    return Text(f"✗ {labels.failure(error)}", style="yellow" if error.will_retry else "bold red")
 
 
 def _compaction(one: Compaction) -> RenderableType:
-    return Rule(Text(words.compacted(one), style="dim"), style="dim")
+    return Rule(Text(labels.compacted(one), style="dim"), style="dim")
 
 
 def _subagent(inner: Conversation, look: Look) -> Iterator[RenderableType]:
-    head = Text("⤷ ", style="magenta").append(words.of_subagent(inner), style="bold magenta")
-    within = Group(Text(" · ".join(words.sums(inner)), style="dim"), *_items(inner, look))
+    head = Text("⤷ ", style="magenta").append(labels.of_subagent(inner), style="bold magenta")
+    within = Group(Text(" · ".join(labels.sums(inner)), style="dim"), *_items(inner, look))
     yield head
     yield _Indented(within)
 

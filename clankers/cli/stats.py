@@ -7,10 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clankers.cli.counting import TIMES, Group, count
-from clankers.cli.current import open_current
-from clankers.cli.filters import Model, Project, Since, Sources, Until, filters
-from clankers.cli.output import (
+from clankers.formatting import (
     cells,
     clean,
     print_json,
@@ -21,6 +18,9 @@ from clankers.cli.output import (
     shortened,
     width,
 )
+from clankers.queries.connect import open_current
+from clankers.queries.filters import Model, Project, Since, Sources, Until, filters
+from clankers.queries.usage import TIMES, Group, count
 
 
 class By(StrEnum):

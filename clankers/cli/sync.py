@@ -13,21 +13,21 @@ import apsw
 import typer
 
 from clankers import paths
-from clankers.cli.choosing import all_sessions, named, with_children
-from clankers.cli.current import open_current
-from clankers.cli.filters import Filters, Since, filters
-from clankers.cli.output import clean, counted, counting_bar, local_time, print_json, short_bytes
 from clankers.errors import ClankersError, UsageError
-from clankers.locks import NamedLock
-from clankers.reading.masking import Masks
-from clankers.settings import Settings, load
+from clankers.formatting import clean, counted, counting_bar, local_time, print_json, short_bytes
+from clankers.queries.connect import open_current
+from clankers.queries.filters import Filters, Since, filters
+from clankers.queries.session_select import all_sessions, named, with_children
+from clankers.render.redact import Masks
+from clankers.sync.acknowledged import FILE, MEMORY, State
+from clankers.sync.encode import Rows
 from clankers.sync.errors import DeniedError, SendError, StoppedError, UnavailableError
-from clankers.sync.rows import Rows
-from clankers.sync.run import Sends, Sent, Sync, count_pending
-from clankers.sync.state import FILE, MEMORY, State
+from clankers.sync.push import Sends, Sent, Sync, count_pending
+from clankers.sync.settings import Settings, load
+from clankers.system.locks import NamedLock
 
 if TYPE_CHECKING:
-    from clankers.sync.sending import Health, Sender
+    from clankers.sync.client import Health, Sender
 
 _POLL = 2.0  # seconds between two looks at what is new, as session-sync has it
 _WINDOW = 5.0  # seconds after which a session may be sent again
@@ -73,7 +73,7 @@ def command(
         print("clankers: SESSION_SYNC_ENABLED is false: nothing is sent", file=sys.stderr)
         return
     settings.check()
-    from clankers.sync.sending import Sender
+    from clankers.sync.client import Sender
 
     stop = threading.Event()
     with (
@@ -307,7 +307,7 @@ def _health(settings: Settings) -> "Health | None":
         settings.check()
     except ClankersError:
         return None
-    from clankers.sync.sending import Sender
+    from clankers.sync.client import Sender
 
     with contextlib.closing(Sender(settings, threading.Event(), _debug)) as sender:
         return sender.health()

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.text import Text
 
 from clankers import paths
-from clankers.cli.current import open_for_reading
-from clankers.cli.filters import Filters, Model, Project, Sources, filters
-from clankers.cli.output import clean, console, print_json, short_duration
 from clankers.errors import ClankersError
-from clankers.following import Follower, Place
-from projector.search_text import readable
-from projector.telling import Session, Teller, Told
+from clankers.formatting import clean, console, print_json, short_duration
+from clankers.log.follower import Follower, Place
+from clankers.queries.connect import open_for_reading
+from clankers.queries.filters import Filters, Model, Project, Sources, filters
+from projector.feed import Session, Teller, Told
+from projector.search.tokenize import readable
 
 _POLL = 0.2  # seconds between two looks at the log
 _WINDOW = 256 << 10  # bytes of the log's end that are read at first

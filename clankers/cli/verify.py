@@ -6,12 +6,13 @@ import apsw
 import msgspec
 import typer
 
-from clankers import patch, paths
-from clankers.cli.current import bring_up_to_date, log_bytes
-from clankers.cli.output import clean, counted, counting_bar, print_json, progress_bar
+from clankers import paths
 from clankers.errors import EX_FAIL, BusyError, ClankersError
-from clankers.verify import Bad, Verified, verify
-from projector.compare import Difference, Fresh
+from clankers.formatting import clean, counted, counting_bar, print_json, progress_bar
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.verify import Bad, Verified, verify
+from clankers.queries.connect import bring_up_to_date, log_bytes
+from projector.replay.compare import Difference, Fresh
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
@@ -57,9 +58,9 @@ def examine_log(root: str) -> Verified:
     """Every line of the log in `root`, with a progress bar."""
     with progress_bar("Reading the log", log_bytes(root)) as step:
         found = verify(root, progress=step)
-    if patch.unfinished(root):
+    if in_place_edit.unfinished(root):
         reason = "a repair is under way, or was killed in the middle; `clankers repair` finishes it"
-        found.bad.append(Bad(patch.JOURNAL, 0, 0, reason))
+        found.bad.append(Bad(in_place_edit.JOURNAL, 0, 0, reason))
     return found
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from clankers.backfill import Past
 from clankers.errors import ClankersError
-from clankers.files import Edit
+from clankers.ingest.backfill import Past
+from clankers.system.config_files import Edit
 
 Version = tuple[int, int, int]
 _VERSION_SECONDS = 10.0  # for a client to say which it is

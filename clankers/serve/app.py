@@ -14,11 +14,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from clankers.serve.bodies import checked, read
-from clankers.serve.rate import Rate
-from clankers.serve.refusals import RefusedError, refusal
-from clankers.serve.storing import Storage
-from clankers.sync.wire import HEALTH_PATH, PATH, Answer
+from clankers.serve.error_responses import RefusedError, refusal
+from clankers.serve.group_commit import Storage
+from clankers.serve.rate_limit import Rate
+from clankers.serve.request_body import checked, read
+from projector.adapters.session_sync.wire import HEALTH_PATH, PATH, Answer
 
 _BODIES = 8  # held in memory at once; others wait in their connections
 _RETRY = "10"  # seconds after which a disk may have room again

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from clankers.envelope import INVALID
-from clankers.reader import Event
-from projector.adapters import claude_code, opencode, session_sync
-from projector.changes import Change
+from clankers.log.envelope import INVALID
+from clankers.log.reader import Event
+from projector.adapters import claude_code, opencode
+from projector.adapters.session_sync import body
+from projector.model.changes import Change
 
 _Case = Callable[[Event], list[Change]]
 
@@ -28,7 +29,7 @@ class Adapter(NamedTuple):
 ADAPTERS: dict[str, Adapter] = {
     claude_code.SOURCE: Adapter(claude_code.CASES, claude_code.fallback),
     opencode.SOURCE: Adapter(opencode.CASES, opencode.fallback),
-    session_sync.SOURCE: Adapter(session_sync.CASES, session_sync.fallback),
+    body.SOURCE: Adapter(body.CASES, body.fallback),
 }
 
 

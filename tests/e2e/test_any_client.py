@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from projector.meta import BACKFILL, read_meta
+from projector.store.meta import BACKFILL, read_meta
 from tests.e2e.conftest import Day
 from tests.e2e.machine import Machine, Rows, until
 

@@ -12,9 +12,9 @@ from typing import Any
 import anyio
 import pytest
 
-from clankers import envelope
-from clankers.log import Log
-from projector import follow
+from clankers.log import envelope
+from clankers.log.writer import Log
+from projector.replay import follow
 from tests.commands import POSIX_ONLY, call, environment, session
 from tests.faults.common import SEED, clankers, logged, numbered, run, three_a_session
 from tests.test_project_cli import append_at, count, fresh_rows, rows, wait_for, watching

@@ -9,10 +9,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from clankers import envelope
-from clankers.log import Log, file_name
-from projector.database import open_database
-from projector.replay import replay
+from clankers.log import envelope
+from clankers.log.writer import Log, file_name
+from projector.replay.replay import replay
+from projector.store.sqlite_file import open_database
 from tests.commands import call, event
 from tests.faults.common import SEED, figures, sizes
 from tests.test_project_cli import assert_whole, fresh_rows, rows

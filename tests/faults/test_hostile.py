@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from clankers import envelope
-from clankers.log import Log
-from clankers.opencode_store import StoreError, db_sessions, open_store, tree_sessions
-from clankers.reader import Event
+from clankers.harnesses.opencode.stores import StoreError, db_sessions, open_store, tree_sessions
+from clankers.log import envelope
+from clankers.log.reader import Event
+from clankers.log.writer import Log
 from projector.adapters import UnusableError, adapt
-from projector.database import open_database
-from projector.replay import replay
+from projector.replay.replay import replay
+from projector.store.sqlite_file import open_database
 from tests.commands import POSIX_ONLY, call, session
 from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, run, sizes
 from tests.faults.hostile import ESCAPE, SAMPLES, SQL, STRINGS, encoded, events, values

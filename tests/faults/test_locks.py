@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from clankers.locks import WATCHER
+from clankers.system.locks import WATCHER
 from tests.commands import POSIX_ONLY, call, environment, session
 from tests.faults.common import (
     SEED,

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from clankers.errors import EX_BUSY
-from clankers.settings import config_path
+from clankers.sync.settings import config_path
 from tests.commands import POSIX_ONLY, environment
 from tests.faults.common import (
     SEED,

@@ -8,11 +8,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from projector.batch import Batch
-from projector.changes import Rank, SessionSeen
-from projector.rebuild import open_live
-from projector.replay import Replayed, replay
-from projector.store import OvertakenError, Store
+from projector.model.batch import Batch
+from projector.model.changes import Rank, SessionSeen
+from projector.replay.rebuild import open_live
+from projector.replay.replay import Replayed, replay
+from projector.store.sqlite_writer import OvertakenError, Store
 from tests.commands import POSIX_ONLY, call
 from tests.faults.common import figures, meta_rows, sizes, three_a_session
 from tests.feeding import append

@@ -14,7 +14,7 @@ from zlib import crc32
 
 import pytest
 
-from clankers.reader import log_files, read
+from clankers.log.reader import log_files, read
 from tests import test_opencode_plugin
 from tests.commands import POSIX_ONLY, environment
 from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, sizes

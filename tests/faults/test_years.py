@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from clankers import envelope
-from clankers.log import file_name
+from clankers.log import envelope
+from clankers.log.writer import file_name
 from tests.commands import POSIX_ONLY, session
 from tests.faults.common import clankers, figures, run, three_a_session
 from tests.feeding import Record

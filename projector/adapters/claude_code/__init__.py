@@ -5,15 +5,15 @@ Hooks come as events happen, timed by us. The transcript is the client's own rec
 
 Measured on version 2.1.329. One response of the model is several transcript lines with one `message.id`, each with the
 same usage. A fork copies lines with their ids under its own `sessionId`: assistant lines then bear the original in
-`requestSessionId`, lines of an in-session branch in `forkedFrom`, the others bear no mark (`projector.forks`).
+`requestSessionId`, lines of an in-session branch in `forkedFrom`, the others bear no mark (`projector.derived.forks`).
 """
 
 from collections.abc import Callable
 
-from clankers.reader import Event
+from clankers.log.reader import Event
 from projector.adapters.claude_code import hooks, transcript
 from projector.adapters.claude_code.common import SOURCE
-from projector.changes import Change
+from projector.model.changes import Change
 
 __all__ = ["CASES", "SOURCE", "fallback"]
 

@@ -7,9 +7,9 @@ from typing import Any
 from msgspec import Raw
 from msgspec.json import Decoder, decode
 
-from clankers.reader import Event
-from projector.changes import Change, Todo, TodosSeen
-from projector.wire import json_text
+from clankers.log.reader import Event
+from projector.adapters.wire import json_text
+from projector.model.changes import Change, Todo, TodosSeen
 
 SOURCE = "claude-code"
 # Ids that the Anthropic API gives, and uuids that the client gives, are unique everywhere. Other servers count, or give

@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import Raw, field
 
-from clankers.reader import Event
+from clankers.log.reader import Event
 from projector.adapters.claude_code.common import SOURCE, SYNTHETIC, case, exit_code_in, text_of, todos_in, unique
-from projector.changes import Change, Rank, SessionSeen, Sighting, Todo, TodosSeen, ToolSeen
-from projector.wire import NOTHING, Count, Id, Wire, as_object, file_path, json_text, millis
+from projector.adapters.wire import NOTHING, Count, Id, Wire, as_object, file_path, json_text, millis
+from projector.model.changes import Change, Rank, SessionSeen, Sighting, Todo, TodosSeen, ToolSeen
 
 # How the text begins by which the model is told that a call failed or was denied.
 _FAILURE = re.compile(

@@ -8,9 +8,10 @@ from typing import Any
 from msgspec import Raw, field
 from msgspec.json import decode, encode
 
-from clankers.reader import Event
+from clankers.log.reader import Event
 from projector.adapters.claude_code.common import SOURCE, SYNTHETIC, case, exit_code_in, text_of, todos_in, unique
-from projector.changes import (
+from projector.adapters.wire import NOTHING, Count, Dollars, Id, Int, Wire, as_object, file_path, json_text, millis
+from projector.model.changes import (
     Change,
     CompactionSeen,
     Copied,
@@ -22,7 +23,6 @@ from projector.changes import (
     SessionSeen,
     ToolSeen,
 )
-from projector.wire import NOTHING, Count, Dollars, Id, Int, Wire, as_object, file_path, json_text, millis
 
 PROVIDER = "anthropic"
 SYNTHETIC_MODEL = "<synthetic>"  # the "model" of lines that the client wrote itself

@@ -3,8 +3,9 @@
 Sessions, messages and parts come as whole snapshots, many times as they grow. Up to 1.2 the payload's `properties` hold
 `{info}` or `{part}` alone, later ones repeat the session beside it; the ids inside serve all. Token counts stay as the
 client gives them: `output` includes reasoning up to 1.2. A fork's copies bear new ids and their old times
-(`projector.settle` marks them). Known and left without a row: tool.execute.*, chat.message and the other named hooks,
-which repeat what message.part.updated says, session.diff, file.edited (it names no session), the deltas of reasoning.
+(`projector.derived.refresh` marks them). Known and left without a row: tool.execute.*, chat.message and the other named
+hooks, which repeat what message.part.updated says, session.diff, file.edited (it names no session), the deltas of
+reasoning.
 """
 
 import re
@@ -16,7 +17,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.json import Decoder, decode
 
-from clankers.reader import Event
+from clankers.log.reader import Event
 from projector.adapters.opencode.wire import (
     DeltaProperties,
     Error,
@@ -34,7 +35,8 @@ from projector.adapters.opencode.wire import (
     Tokens,
     ToolState,
 )
-from projector.changes import (
+from projector.adapters.wire import NOTHING, Wire, as_object, file_path, millis
+from projector.model.changes import (
     Change,
     CompactionSeen,
     ErrorSeen,
@@ -49,7 +51,6 @@ from projector.changes import (
     TodosSeen,
     ToolSeen,
 )
-from projector.wire import NOTHING, Wire, as_object, file_path, millis
 
 SOURCE = "opencode"
 # msg_ and prt_ ids start with 12 hexadecimal digits of a time and a counter, so they sort as they were made.

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.json import Decoder, decode
 
-from clankers.reader import Event
+from clankers.log.reader import Event
 from projector.adapters.opencode import events
 from projector.adapters.opencode.wire import (
     MessageInfo,
@@ -25,8 +25,8 @@ from projector.adapters.opencode.wire import (
     Time,
     TodoInfo,
 )
-from projector.changes import Change, ProjectSeen, Rank, Todo, TodosSeen
-from projector.wire import Dollars, Id, Millis, Wire
+from projector.adapters.wire import Dollars, Id, Millis, Wire
+from projector.model.changes import Change, ProjectSeen, Rank, Todo, TodosSeen
 
 
 class StoredTodos(Wire):

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Raw, Struct
 
-from projector.wire import NOTHING, Count, Dollars, Id, Int, Millis, Wire
+from projector.adapters.wire import NOTHING, Count, Dollars, Id, Int, Millis, Wire
 
 
 class Time(Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""Claude Code: how it is installed, and how its transcripts are read."""

@@ -1,0 +1,190 @@
+"""Claude Code: hooks in its settings, transcripts below its configuration directory."""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from clankers.harnesses.base import Harness, InstallError, Version
+from clankers.harnesses.claude_code.settings_json import add_hooks, hooks_disabled, our_hooks, remove_hooks
+from clankers.ingest.backfill import Past, claude_code
+from clankers.system.config_files import Edit, content
+from clankers.system.jsonc_edit import JSONCError
+
+# The events that add something to the record, and the lowest version that was found to know each (by the list in the
+# client's own code; not looked for below 2.1.0, which kept subagents' transcripts elsewhere). It matters: 2.0 ignores
+# its whole settings file, without a word, for one event that it does not know. Not among them: WorktreeCreate, where a
+# hook that prints no path breaks `--worktree`; MessageDisplay, one for every few words; PermissionRequest, which is
+# asked for a decision; PostToolBatch, which repeats every tool's output.
+_OLDEST: Version = (2, 1, 0)
+EVENTS: dict[str, Version] = {
+    "SessionStart": _OLDEST,
+    "UserPromptSubmit": _OLDEST,
+    "PreToolUse": _OLDEST,  # after a kill, with PostToolUse the only evidence of a tool
+    "PostToolUse": _OLDEST,  # how long a tool took
+    "PostToolUseFailure": _OLDEST,
+    "PermissionDenied": (2, 1, 90),
+    "Notification": _OLDEST,  # the client waited for the person
+    "Stop": _OLDEST,
+    "StopFailure": (2, 1, 80),
+    "SubagentStart": _OLDEST,
+    "SubagentStop": _OLDEST,
+    "PreCompact": _OLDEST,
+    "PostCompact": (2, 1, 80),
+    "TaskCreated": (2, 1, 90),
+    "TaskCompleted": (2, 1, 38),
+    "SessionEnd": _OLDEST,
+}
+_TIMEOUT = 10  # seconds after which the client goes on without us, should the disk hang
+_END_TIMEOUT = 30  # SessionEnd's: without one of its own it is killed after 1.5 s
+
+
+class ClaudeCode(Harness):
+    """Claude Code."""
+
+    name = "claude-code"
+    title = "Claude Code"
+    program = "claude"
+    elsewhere = ("~/.claude/local", "~/.local/bin")
+
+    def file(self, project: Path | None) -> Path:
+        """The settings: a project's local ones, which are not shared, for the hook names a path of this machine."""
+        return project / ".claude" / "settings.local.json" if project else _home() / "settings.json"
+
+    def install(self, path: Path) -> Edit:
+        """Our hooks, merged into the settings."""
+        before = content(path)
+        version = self.version()
+        if version and version < _OLDEST:
+            raise InstallError(f"Claude Code {_dotted(version)} is too old to be recorded; update it to 2.1 or later")
+        try:
+            after = add_hooks(_text(path, before), _hooks(version)).encode()
+        except JSONCError as e:
+            raise InstallError(f"{path}: {e}; nothing was changed") from e
+        edit = Edit(path, before, after, mode=0o600)
+        # The backup of an earlier install is what the file was before us, still.
+        return edit._replace(keep=not our_hooks(_text(path, before)) or not edit.backup.exists())
+
+    def uninstall(self, path: Path) -> Edit:
+        """Our hooks taken out; where nothing else was changed since, the file is what it was, byte for byte."""
+        before = content(path)
+        edit = Edit(path, before, before)
+        if before is None:
+            return edit
+        text = _text(path, before)
+        try:
+            ours = {event: hooks[0] for event, hooks in our_hooks(text).items()}
+            if not ours:
+                return edit
+            old = content(edit.backup)
+            if old is not None and add_hooks(_text(edit.backup, old), ours) == text:
+                return edit._replace(after=old)
+            after = remove_hooks(text)
+        except JSONCError as e:
+            raise InstallError(f"{path}: {e}; nothing was changed") from e
+        if old is None and text == add_hooks("", ours):
+            return edit._replace(after=None)  # the file is ours alone
+        return edit._replace(after=after.encode())
+
+    def installed(self, path: Path) -> bool:
+        """Whether a hook of ours is there."""
+        try:
+            return bool(our_hooks(_text(path, content(path))))
+        except JSONCError as e:
+            raise InstallError(f"{path}: {e}") from e
+
+    def obstacles(self, path: Path, version: Version | None) -> list[str]:
+        """What keeps our hooks from being run."""
+        text = _text(path, content(path))
+        found = []
+        try:
+            json.loads(text.removeprefix("\ufeff"))
+        except json.JSONDecodeError as e:
+            found.append(
+                f"{path}, line {e.lineno}, column {e.colno}: not plain JSON, so Claude Code ignores the whole "
+                "file, our hooks included; remove the comment or the comma there"
+            )
+        if hooks_disabled(text):
+            found.append(f"{path}: disableAllHooks is set, so no hook runs; remove it")
+        if version and our_hooks(text) != {event: [hook] for event, hook in _hooks(version).items()}:
+            found.append(
+                f"{path}: the hooks are not those that this clankers wants for Claude Code {_dotted(version)}; "
+                "run `clankers install claude-code` again"
+            )
+        return found
+
+    def past(self, root: str, *, afresh: bool) -> Iterator[Past]:
+        """The transcripts."""
+        files = sorted(_transcripts(), key=_changed, reverse=True)
+        return claude_code(root, [(file.stem, str(file)) for file in files], afresh=afresh)
+
+    def count(self) -> int:
+        """The transcripts."""
+        return sum(1 for _ in _transcripts())
+
+
+def _transcripts() -> Iterator[Path]:
+    return (_home() / "projects").glob("*/*.jsonl")
+
+
+def _home() -> Path:
+    return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
+
+
+def _changed(file: Path) -> float:
+    try:
+        return file.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _text(path: Path, data: bytes | None) -> str:
+    try:
+        return (data or b"").decode()
+    except UnicodeDecodeError as e:
+        line = data.count(b"\n", 0, e.start) + 1 if data else 1
+        raise InstallError(f"{path}, line {line}: not UTF-8 ({e.reason}); nothing was changed") from e
+
+
+def _hooks(version: Version | None) -> dict[str, dict[str, object]]:
+    """What is to be in the settings: for each event that `version` knows, our command.
+
+    Where the version is not known, it is taken for the oldest.
+    """
+    command = hook_command()
+    return {
+        event: {
+            "type": "command",
+            "command": command,
+            "timeout": _END_TIMEOUT if event == "SessionEnd" else _TIMEOUT,
+        }
+        for event, since in EVENTS.items()
+        if since <= (version or _OLDEST)
+    }
+
+
+def recorder() -> list[str]:
+    """`clankers append`, to be followed by a source, started as fast as Python starts.
+
+    `-I` and `-S` leave out what recording does not need: the environment's Python settings and site-packages. What is
+    written is on the disk when `main` returns, so nothing is left but taking Python down, a tenth of a hook's time.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    found = f"sys.path.append({json.dumps(package, ensure_ascii=False)})"
+    code = f"import os, sys; {found}; from clankers.__main__ import main; os._exit(main())"
+    return [sys.executable, "-IS", "-c", code, "append"]
+
+
+def hook_command() -> str:
+    """The shell command of a hook.
+
+    TERM is ignored because a client that exits kills the hooks that still run. Whatever is wrong with the installation,
+    the exit code is never 2, which would block the client.
+    """
+    return f"trap '' TERM; exec {shlex.join([*recorder(), ClaudeCode.name])}"
+
+
+def _dotted(version: Version | None) -> str:
+    return ".".join(map(str, version or ()))

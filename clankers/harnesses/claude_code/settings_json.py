@@ -1,0 +1,189 @@
+"""Our hooks in the text of Claude Code's settings.json: put there, told, and taken out again.
+
+The hooks stand in it as `{"hooks": {EVENT: [{"matcher": ..., "hooks": [{"type": "command", "command": ...}]}]}}`:
+events with lists of groups, and groups with lists of definitions. Ours are known by their command (`is_ours`), and all
+else is somebody else's: none of its bytes is touched. `remove_hooks` gives back the text that `add_hooks` was given,
+but for text of nothing but whitespace, which becomes an empty object. A group of nobody else's definitions goes as a
+whole, with its matcher and the comments in it.
+
+A list or object that is left empty goes too, unless it was there before us. A space right behind its bracket tells: we
+put one where we add to an empty list or object. A formatter may take it away; then it goes with the last of ours.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from clankers.system.jsonc_edit import Item, JSONCError, Value, append_element, delete, insert_member, parse
+
+_EVERY_TOOL = (None, "", "*")  # matchers that leave no event of the hook out
+
+# From the outermost inwards, a list or object and the item of it that leads to the definition: the settings and their
+# hooks, the hooks and an event, the event's groups and a group, the group's definitions and the definition.
+_Path = list[tuple[Value, Item]]
+
+
+def add_hooks(text: str, hooks: Mapping[str, Mapping[str, object]]) -> str:
+    """`text` with each definition once, in a group of its own at the end of its event's list, and no other of ours.
+
+    Args:
+        text: the settings.
+        hooks: the definitions by the event's name.
+
+    Returns:
+        `text` itself where all are there already, wherever in the lists.
+
+    Raises:
+        JSONCError: the text is malformed, or something that we have to add to is of another type.
+    """
+    if _in_place(text, hooks):
+        return text
+    _check_targets(text, hooks)
+    text = remove_hooks(text)
+    for event, hook in hooks.items():
+        text = _appended(text, event, {"hooks": [dict(hook)]})
+    return text
+
+
+def remove_hooks(text: str) -> str:
+    """`text` without our hooks.
+
+    Raises:
+        JSONCError: the text is malformed, or not an object, or has `hooks` twice.
+    """
+    # The last one first: so the commas fall as they came.
+    while paths := list(_ours(text)):
+        *outer, (definitions, definition) = paths[-1]
+        if len(definitions.items) > 1:
+            text = delete(text, definition)
+            continue
+        while len(outer) > 1 and _falls_with(text, *outer[-1]):
+            outer.pop()
+        text = delete(text, outer[-1][1])
+    return text
+
+
+def our_hooks(text: str) -> dict[str, list[dict[str, object]]]:
+    """Our definitions by the event's name.
+
+    Raises:
+        JSONCError: the text is malformed, or not an object, or has `hooks` twice.
+    """
+    found: dict[str, list[dict[str, object]]] = {}
+    for _, (_, event), _, (_, definition) in _ours(text):
+        found.setdefault(str(event.key), []).append(definition.value.plain)
+    return found
+
+
+def is_ours(command: str) -> bool:
+    """Whether `command` is nothing but `clankers append claude-code`, however it is started.
+
+    A command that does something else besides is its writer's.
+    """
+    words = shlex.shlex(
+        command.removeprefix("trap '' TERM; ").removeprefix("exec "), posix=True, punctuation_chars=True
+    )
+    words.whitespace_split = True
+    words.commenters = ""
+    try:
+        match list(words):
+            case [program, "append", "claude-code"]:
+                return program.replace("\\", "/").rpartition("/")[2] in ("clankers", "clankers.exe")
+            case [_, *_, "-m", "clankers", "append", "claude-code"]:
+                return True
+            case [_, "-IS", "-c", code, "append", "claude-code"]:
+                return "clankers.__main__" in code
+    except ValueError:  # a quote without its end
+        pass
+    return False
+
+
+def hooks_disabled(text: str) -> bool:
+    """Whether `disableAllHooks` is true: then Claude Code runs none, whoever's they are.
+
+    Raises:
+        JSONCError: the text is malformed, or not an object.
+    """
+    return _settings(text).plain.get("disableAllHooks") is True
+
+
+def _in_place(text: str, hooks: Mapping[str, Mapping[str, object]]) -> bool:
+    narrowed = any(group.value.plain.get("matcher") not in _EVERY_TOOL for _, _, (_, group), _ in _ours(text))
+    return not narrowed and our_hooks(text) == {event: [dict(hook)] for event, hook in hooks.items()}
+
+
+def _check_targets(text: str, events: Mapping[str, object]) -> None:
+    # Before anything is removed: later, the places told would not be those in the user's file.
+    hooks = _hooks(text, _settings(text))
+    if hooks is None:
+        return
+    if not isinstance(hooks.value.plain, dict):
+        raise JSONCError(text, hooks.value.start, '"hooks" is not an object')
+    for name in events:
+        event = _member(hooks.value, name)
+        if event and not isinstance(event.value.plain, list):
+            raise JSONCError(text, event.value.start, f'"{name}" is not a list')
+
+
+def _appended(text: str, name: str, group: Mapping[str, object]) -> str:
+    settings = _settings(text)
+    hooks = _hooks(text, settings)
+    if hooks is None:
+        return insert_member(text, settings, "hooks", {name: [group]}, levels=2)
+    event = _member(hooks.value, name)
+    if event is None:
+        return _marked(hooks.value, insert_member(text, hooks.value, name, [group], levels=1))
+    return _marked(event.value, append_element(text, event.value, group))
+
+
+def _marked(target: Value, text: str) -> str:
+    """`text`, in which `target` was added to, with the sign for one that was empty before."""
+    inner = target.start + 1
+    # With a comment in it, it stays without a sign.
+    return text[:inner] + " " + text[inner:] if target.tail == inner else text
+
+
+def _falls_with(text: str, container: Value, item: Item) -> bool:
+    """Whether `container` is ours and has nothing in it but `item`, no comment either."""
+    inner = container.start + 1
+    around = text[inner : item.start] + text[item.value.end : container.end - 1].replace(",", "")
+    return not around.strip() and not text.startswith(" ", inner)
+
+
+def _ours(text: str) -> Iterator[_Path]:
+    """Where our definitions are, in the order of the text; of another shape than the hooks' is nothing of ours."""
+    settings = _settings(text)
+    hooks = _hooks(text, settings)
+    if hooks is None or not isinstance(hooks.value.plain, dict):
+        return
+    for event in hooks.value.items:
+        for group in _elements(event):
+            definitions = _member(group.value, "hooks")
+            for definition in _elements(definitions):
+                hook = definition.value.plain
+                command = hook.get("command") if isinstance(hook, dict) else None
+                if definitions and isinstance(command, str) and is_ours(command):
+                    inner = (event.value, group), (definitions.value, definition)
+                    yield [(settings, hooks), (hooks.value, event), *inner]
+
+
+def _settings(text: str) -> Value:
+    settings = parse(text)
+    if not isinstance(settings.plain, dict):
+        raise JSONCError(text, settings.start, "the settings are not an object")
+    return settings
+
+
+def _hooks(text: str, settings: Value) -> Item | None:
+    found = [item for item in settings.items if item.key == "hooks"]
+    if len(found) > 1:
+        raise JSONCError(text, found[1].start, '"hooks" is there twice')
+    return found[0] if found else None
+
+
+def _member(target: Value, key: str) -> Item | None:
+    """The last of the name, as Claude Code reads it."""
+    return next((item for item in reversed(target.items) if item.key == key), None)
+
+
+def _elements(item: Item | None) -> tuple[Item, ...]:
+    return item.value.items if item and isinstance(item.value.plain, list) else ()

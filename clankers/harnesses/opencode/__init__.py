@@ -1,0 +1,1 @@
+"""OpenCode: how it is installed, and how its stores are read."""

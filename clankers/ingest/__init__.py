@@ -1,0 +1,1 @@
+"""Reads what harnesses wrote into the log, each record once. Imports `clankers.log` and `system`."""

@@ -1,0 +1,193 @@
+r"""Reading the log: positions, whole lines, what is wrong with the others.
+
+A position is a day and an uncompressed byte offset in it, whether the day is archived or not. A last line without its
+newline is left for later: it may be in flight. A line that cannot be used never takes its neighbours along: it is told
+with file, line number and reason, and a whole line that stands behind a torn one, because its writer did not look, is
+found by its head.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from itertools import islice
+from typing import NamedTuple
+
+import msgspec
+
+from clankers.log.envelope import HEAD, VERSION, crc_holds
+from clankers.log.segments import Damage, Day, listed
+
+_FILE_NAME = re.compile(r"clankers-(\d{4}-\d{2}-\d{2})\.jsonl", re.ASCII)
+_MAX_LOOKS = 16  # places in a torn line where a whole one may begin
+# `\ud800` and its like in a string: half of a character, which JSON allows and UTF-8 cannot hold. JavaScript writes
+# them when it cuts a string in the middle of an emoji.
+_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)\\u(?:([dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+class LogFile(NamedTuple):
+    """One day's file, or the files that `clankers.log.segments` finds in its place.
+
+    Attributes:
+        name: in the data root, `clankers-YYYY-MM-DD.jsonl`; the same once it is archived.
+        day: days since the epoch, so that `position` orders events across files.
+    """
+
+    name: str
+    day: int
+
+    def position(self, offset: int) -> int:
+        """The event at `offset`, as one number that grows along the log (up to 1 TiB a day)."""
+        return self.day << 40 | offset
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One line of the log; the README describes the keys."""
+
+    v: int
+    id: str
+    ts: str
+    level: str
+    source: str
+    type: str
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """A line of a log file: where it stands, and the event in it or what is wrong with it.
+
+    Attributes:
+        number: counted from 1.
+        offset: bytes from the file's start to the line's.
+        size: bytes, newline included; 0 where another follows before the newline, so that reading never goes on there,
+            and where nothing is missing and an archive is damaged.
+        event: None where the line cannot be used.
+        reason: why not; empty where it can.
+        raw: the line without its newline.
+    """
+
+    number: int
+    offset: int
+    size: int
+    event: Event | None
+    reason: str
+    raw: bytes
+
+
+_decode = msgspec.json.Decoder(Event).decode
+
+
+def log_files(root: str) -> list[LogFile]:
+    """The log's files in `root`, oldest day first; none when there is no such directory."""
+    try:
+        names = listed(root)
+    except FileNotFoundError:
+        return []
+    found = []
+    for name in names:
+        if m := _FILE_NAME.fullmatch(name):
+            try:
+                found.append(LogFile(name, date.fromisoformat(m[1]).toordinal() - 719163))  # of 1970-01-01
+            except ValueError:
+                continue  # not a day: not ours
+    return sorted(found, key=lambda f: f.day)
+
+
+def read(root: str, file: LogFile, offset: int = 0, number: int = 0, end: int | None = None) -> Iterator[Line]:
+    """The whole lines of `file` from `offset` on, up to `end` if that is given; `number` lines stand before them.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with Day(root, file.name) as day:
+        pieces: list[bytes] = []
+        for chunk in day.chunks(offset, end):
+            if isinstance(chunk, Damage):
+                torn = b"".join(pieces)
+                size = len(torn) + chunk.size
+                yield Line(number + 1, offset, size, None, chunk.reason, torn)
+                pieces = []
+                number += size > 0
+                offset += size
+                continue
+            *lines, last = chunk.split(b"\n")
+            if lines:
+                pieces.append(lines[0])
+                lines[0] = b"".join(pieces)
+                pieces = []
+            if last:
+                pieces.append(last)
+            for raw in lines:
+                number += 1
+                size = len(raw) + 1
+                try:
+                    event = _event(raw)
+                except ValueError as e:
+                    if raw.strip():
+                        yield from _torn(number, offset, raw, str(e))
+                else:
+                    yield Line(number, offset, size, event, "", raw)
+                offset += size
+
+
+def _torn(number: int, offset: int, raw: bytes, reason: str) -> Iterator[Line]:
+    """What stands in `raw`, which is no line: whole ones, where a writer did not see that one before it had no end."""
+    size = len(raw) + 1
+    found = list(_behind_torn(raw))
+    done = 0
+    for start, end, event in found:
+        if start > done:
+            yield Line(number, offset + done, 0, None, f"torn: {reason}", raw[done:start])
+        yield Line(number, offset + start, size - start if end == len(raw) else 0, event, "", raw[start:end])
+        done = end
+    if done < len(raw):
+        yield Line(number, offset + done, size - done, None, f"torn: {reason}" if found else reason, raw[done:])
+
+
+def _behind_torn(raw: bytes) -> Iterator[tuple[int, int, Event]]:
+    """Whole lines within a line that is none: where they start and end, and the events in them."""
+    starts = [m.start() for m in islice(re.finditer(re.escape(HEAD), raw), _MAX_LOOKS)]
+    ends = [*starts[1:], len(raw)]
+    i = 0
+    while i < len(starts):
+        for j in range(i, len(ends)):
+            try:
+                event = _event(raw[starts[i] : ends[j]])
+            except ValueError:
+                continue
+            yield starts[i], ends[j], event
+            i = j
+            break
+        i += 1
+
+
+def _event(raw: bytes) -> Event:
+    """The event in `raw`.
+
+    Raises:
+        ValueError: there is none, or it was damaged, or a newer version wrote it.
+    """
+    if crc_holds(raw) is False:
+        raise ValueError("the CRC does not hold: the line was damaged or edited")
+    try:
+        try:
+            event = _decode(raw)
+        except msgspec.DecodeError:
+            if not isinstance(raw, bytes) or (whole := mended(raw)) == raw:
+                raise
+            event = _decode(whole)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+        raise ValueError(f"not a line of the log: {e}") from None
+    if event.v != VERSION:
+        raise ValueError(f"version {event.v} of the line is not known; a newer clankers wrote it")
+    return event
+
+
+def mended(raw: bytes) -> bytes:
+    """JSON as it is read where it holds halves of characters: the sign of what cannot be shown in their places."""
+    return _SURROGATE.sub(_whole_or_replaced, raw) if b"\\u" in raw else raw
+
+
+def _whole_or_replaced(m: re.Match[bytes]) -> bytes:
+    return m[0] if m[2] else m[1] + rb"\ufffd"

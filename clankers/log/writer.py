@@ -1,0 +1,161 @@
+"""Writing the log: one file for each UTC day, appended to, never changed. Imported on the append path.
+
+Many processes write at once without a lock: a line, or several whole ones, is one `write(2)` to a file opened
+`O_APPEND`, which the kernel neither splits nor interleaves. A writer that died in the middle leaves a line without its
+newline; whoever writes next puts a newline first, so that the damage stays on a line of its own.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import os
+
+from clankers.paths import make_private
+from clankers.system.durable import sync_directory, sync_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+_FLAGS = (
+    os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+)
+FSYNC_ENV = "CLANKERS_FSYNC"
+ON, OFF = "on", "off"
+_GROUP = 64 << 10  # bytes of lines in one write, unless one is longer
+_TRIES = 3  # whole-line writes before a disk that takes only parts of lines counts as full
+
+
+def file_name(day: str) -> str:
+    """The log file of `day` (`YYYY-MM-DD`, UTC)."""
+    return f"clankers-{day}.jsonl"
+
+
+def fsync_setting() -> str:
+    """Whether live events are synced, as `CLANKERS_FSYNC` says: `on`, `off`, or what else stands there, which is on."""
+    return os.environ.get(FSYNC_ENV) or ON
+
+
+class Log:
+    """An open log: `with Log(root) as log: log.write(day, lines); log.sync()`.
+
+    Args:
+        root: the data root; made, for its owner alone, when it is missing.
+        synced: False: `sync` does nothing, and what a power loss takes is the system's choice.
+
+    Raises:
+        OSError: from every method, when the log cannot be written.
+    """
+
+    def __init__(self, root: str, *, synced: bool = True) -> None:
+        self.root = root
+        self._synced = synced
+        self._day = ""
+        self._fd = -1
+        self._unsynced = False
+        self._failed: OSError | None = None  # of a sync
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, day: str, lines: list[bytes]) -> None:
+        """Append `lines`, each with its newline, to the file of `day`."""
+        if not lines:
+            return
+        if day != self._day or self._moved(day):
+            self.close()
+            self._open(day)
+        end = os.fstat(self._fd).st_size
+        if not end and self._synced:
+            # A new file, whoever made it: else a power loss may take its name, and with it what is synced.
+            sync_directory(self.root)
+        if end and _last_byte(self._fd, end) != b"\n":
+            # The tail of a writer that died, or that is still writing: then this makes an empty line; readers skip it.
+            os.write(self._fd, b"\n")
+        self._unsynced = True
+        for group in _groups(lines):
+            self._append(group)
+
+    def _append(self, text: bytes) -> None:
+        """Append whole lines."""
+        tries = 0
+        while True:
+            done = os.write(self._fd, text)
+            if done == len(text):
+                return
+            # A short write (a signal, a full disk): another writer may already stand behind it, so the rest of a line
+            # must not follow. The piece becomes a torn line of its own, and the line is written again, whole.
+            whole = text.rfind(b"\n", 0, done) + 1
+            if done > whole:
+                os.write(self._fd, b"\n")
+                if text[done : done + 1] == b"\n":
+                    whole = done + 1  # it lacked nothing else
+            text = text[whole:]
+            if not text:
+                return
+            tries = 0 if whole else tries + 1
+            if tries == _TRIES:
+                raise OSError(28, "the disk takes only parts of a line", file_name(self._day))
+
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        if self._failed:  # the system tells of a lost write once: a second sync would say that all is well
+            raise self._failed
+        if self._synced and self._unsynced and self._fd >= 0:
+            try:
+                sync_file(self._fd)
+            except OSError as e:
+                self._failed = e
+                raise
+            self._unsynced = False
+
+    def close(self) -> None:
+        """Sync and close."""
+        if self._fd >= 0:
+            try:
+                self.sync()
+            finally:
+                os.close(self._fd)
+                self._fd, self._day = -1, ""
+
+    def _moved(self, day: str) -> bool:
+        """Whether the open file is no longer the log's: it was renamed, or removed with its directory."""
+        ours = os.fstat(self._fd)
+        try:
+            there = os.stat(os.path.join(self.root, file_name(day)))
+        except FileNotFoundError:
+            return True
+        return (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
+
+    def _open(self, day: str) -> None:
+        path = os.path.join(self.root, file_name(day))
+        try:
+            self._fd = os.open(path, _FLAGS)
+        except FileNotFoundError:
+            make_private(self.root)
+            self._fd = os.open(path, _FLAGS | os.O_CREAT, 0o600)
+        self._day = day
+
+
+def _groups(lines: list[bytes]) -> Iterator[bytes]:
+    """`lines`, as many at a time as make a write worth its while."""
+    group: list[bytes] = []
+    size = 0
+    for text in lines:
+        if size + len(text) > _GROUP and group:
+            yield b"".join(group)
+            group, size = [], 0
+        group.append(text)
+        size += len(text)
+    if group:
+        yield b"".join(group)
+
+
+def _last_byte(fd: int, end: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(fd, 1, end - 1)
+    os.lseek(fd, end - 1, os.SEEK_SET)  # Windows; O_APPEND moves the position back before each write
+    return os.read(fd, 1)

@@ -1,0 +1,188 @@
+"""Compressing closed days: nothing is lost or counted twice, whenever it is killed and whoever writes meanwhile.
+
+Writers take no lock and open a day's file by its name. So the file is taken away from them before it is removed:
+
+1. `D.jsonl` is compressed into `D.jsonl.gz`, by a temporary file, fsync and rename. Both begin with the same bytes:
+   readers take the plain one.
+2. `D.jsonl` is renamed to `D.jsonl.archiving`, a name that no writer knows. Who writes now makes `D.jsonl` anew: the
+   day came back, and readers read on in it.
+3. Who has opened the file before is waited for. Linux says whether anybody has it open for writing: then it refuses a
+   lease for reading. Elsewhere the file must have stood still for a second.
+4. The archive is decompressed and compared byte for byte with the file. A line that came late makes the archive shorter
+   than the file: it is compressed again. Only where the archive holds every byte is the file removed.
+
+A day that came back is merged: `.archiving`, which only goes on where the archive ends, is replaced by one file with
+the bytes of both, which then is compressed as above. So after each of these steps the day's bytes are the same ones in
+the same order, by what `clankers.log.segments` makes of its files, and the next run goes on from any of them.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from clankers.log.reader import log_files
+from clankers.log.segment_file import DamagedError, Piece, is_copy
+from clankers.log.segments import PACKED, TAKEN, listed
+from clankers.log.writer import file_name
+from clankers.maintenance.gzip_writer import NEW, ArchiveError, compress, damaged, join
+from clankers.system.durable import sync_directory
+
+_TRIES = 4  # compressions of a day, each after a late line or with a failing disk
+_POLL = 0.05  # seconds between two looks at a file that somebody has open for writing
+_QUIET = 1.0  # seconds in which nothing is appended, where the system does not say whether a file is open for writing
+_PATIENCE = 5.0  # seconds to wait for writers: an append takes milliseconds
+
+
+class InUseError(ArchiveError):
+    """Another program has the day's file open for writing: the next run will archive it."""
+
+
+def due(root: str, before: str) -> list[str]:
+    """The names of the days in `root` before the day `before` (`YYYY-MM-DD`) that are to be archived, or merged.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    days = [file.name for file in log_files(root)]
+    found = listed(root) if days else {}
+    return [
+        name
+        for name in days
+        for ends in [found.get(name, [PACKED])]
+        if name < file_name(before) and (ends != [PACKED] or not _is_ours(os.path.join(root, name + PACKED)))
+    ]
+
+
+def tidy(root: str) -> None:
+    """Remove what an archiver that was killed had not finished. `in_place_edit.lock` must be held."""
+    for entry in os.listdir(root):
+        if entry.startswith("clankers-") and entry.endswith(".jsonl" + NEW):
+            os.unlink(os.path.join(root, entry))
+
+
+def archive(root: str, name: str, *, progress: Callable[[int], object]) -> None:
+    """Archive the day `name` in `root`, or finish what a killed run began. `in_place_edit.lock` must be held.
+
+    Args:
+        root: the data root.
+        name: the day's, `clankers-YYYY-MM-DD.jsonl`.
+        progress: told of the bytes compressed, now and then.
+
+    Raises:
+        InUseError: somebody has the file open for writing.
+        ArchiveError: the archive is damaged, or is another day's, or the disk does not keep what is written.
+        OSError: a file cannot be read or written.
+    """
+    path = os.path.join(root, name)
+    if os.path.exists(path + TAKEN):
+        _finish(path, progress)
+    if os.path.exists(path):
+        with Piece(path, packed=False) as plain:
+            if _open_for_writing(plain.fd):
+                raise InUseError(f"{name} is left as it is: another program has it open for writing")
+        if not os.path.exists(path + PACKED):
+            compress(path, "", progress)
+        os.replace(path, path + TAKEN)
+        _finish(path, progress)
+    if not _is_ours(path + PACKED):  # another program's, which does not say its size
+        join(path)
+        _finish(path, progress)
+
+
+def _finish(path: str, progress: Callable[[int], object]) -> None:
+    """Bring what was taken away from the writers of the day at `path` into its archive."""
+    for _ in range(_TRIES):
+        with Piece(path + TAKEN, packed=False) as plain:
+            _wait_for_writers(plain.fd, path)
+            state = _compare(path, plain)
+        if state == _HELD:
+            sync_directory(os.path.dirname(path))
+            os.unlink(path + TAKEN)
+            sync_directory(os.path.dirname(path))
+            return
+        if state == _BEHIND:
+            compress(path, TAKEN, progress)
+        else:
+            join(path)
+    raise ArchiveError(
+        f"{path}{PACKED} does not hold what was written; {path}{TAKEN} is kept: check the disk, then archive again"
+    )
+
+
+_HELD = "the archive holds every byte"
+_BEHIND = "the archive is missing, or lacks something at its end, or is not ours, or is damaged: compress it again"
+_APART = "the file goes on where the archive ends"
+
+
+def _compare(path: str, plain: Piece) -> str:
+    """What the archive of the day at `path` holds of `plain`, byte by byte.
+
+    Raises:
+        ArchiveError: they begin alike and differ later, or the archive is damaged and holds more.
+    """
+    if not os.path.exists(path + PACKED):
+        return _BEHIND
+    with Piece(path + PACKED, packed=True) as packed:
+        if not is_copy(packed, plain):
+            return _APART
+        at = 0
+        try:
+            for chunk in packed.read(0, packed.size):
+                part = b"".join(plain.read(at, at + len(chunk)))
+                if part != chunk[: len(part)]:
+                    raise ArchiveError(
+                        f"{path}{PACKED} and the plain file of the day begin alike and differ behind byte {at}: "
+                        "one was edited; compare them (zcat), and remove the wrong one"
+                    )
+                at += len(part)
+        except DamagedError as e:
+            if plain.size >= packed.size:
+                return _BEHIND
+            raise damaged(path, e) from None
+        size = os.fstat(plain.fd).st_size
+        return _HELD if at == size and (packed.told or size < packed.size) else _BEHIND
+
+
+def _is_ours(path: str) -> bool:
+    with Piece(path, packed=True) as archive:
+        return archive.told
+
+
+def _wait_for_writers(fd: int, path: str) -> None:
+    """Wait until nobody can append to the file any more, which has a name that nobody opens.
+
+    Raises:
+        InUseError: somebody does not close it.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    size = -1
+    while (writing := _open_for_writing(fd)) is not False:
+        if writing is None and size == (size := os.fstat(fd).st_size):
+            return
+        if time.monotonic() > deadline:
+            raise InUseError(f"{path}{TAKEN} is left for the next run: another program has it open for writing")
+        time.sleep(_POLL if writing else _QUIET)
+
+
+def _open_for_writing(fd: int) -> bool | None:
+    """Whether anybody has the file behind `fd`, itself open for reading, open for writing; None: nobody can say.
+
+    Linux gives no lease for reading while somebody has (fcntl(2), F_SETLEASE). It is given back at once; who opens the
+    file in that moment waits for it, and we are sent a signal, which is to be one that does nothing.
+    """
+    try:
+        import fcntl
+
+        lease, note, quiet = fcntl.F_SETLEASE, fcntl.F_SETSIG, signal.SIGURG
+    except (ImportError, AttributeError):
+        return None
+    try:
+        fcntl.fcntl(fd, note, quiet)
+        fcntl.fcntl(fd, lease, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None  # a file system without leases, or a file of another user's
+    fcntl.fcntl(fd, lease, fcntl.F_UNLCK)
+    return False

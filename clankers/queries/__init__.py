@@ -1,0 +1,1 @@
+"""What is asked of the database, answered in plain data; prints nothing."""

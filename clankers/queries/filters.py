@@ -1,0 +1,201 @@
+"""What part of the history is asked for: the options `--source --project --model --since --until`, as SQL.
+
+They mean the same in every command:
+
+- source: one of those that are named;
+- project: a path is that directory and what is below it, anything else a project's name;
+- model: its name has the text in it, in capitals or not. A message is taken by its own model, and one without, as a
+  prompt, by its session's; a tool call by its message's; a session by its own or that of any of its messages;
+- since, until: a message or call by its own time; a session when something of it lies in the span.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated
+
+import apsw
+import typer
+
+from clankers.errors import UsageError
+from clankers.formatting import clean
+from clankers.queries.dates import span
+
+
+def known_sources(begun: str) -> list[str]:
+    """For the shell: how a source goes on that is `begun`."""
+    from clankers.harnesses import NAMES
+
+    return [name for name in NAMES if name.startswith(begun)]
+
+
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="NAME",
+        help="Of this harness: claude-code, opencode, ...; also several times.",
+        autocompletion=known_sources,
+    ),
+]
+Project = Annotated[
+    str | None,
+    typer.Option("--project", metavar="WHICH", help="'.' for here and below, another path, or a project's name."),
+]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="TEXT", help="Whose model has TEXT in its name, as opus.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="From then on: yesterday, 12h, 7d, 2w, 2026-11, '2026-11-01 14:00'."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="WHEN", help="Until before then; a day, month or year is included whole."),
+]
+
+_FIRST, _LAST = -(1 << 63), (1 << 63) - 1  # epoch milliseconds before and behind all others
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is asked for; made by `filters`.
+
+    Attributes:
+        sources: their names; none for all.
+        places: paths that a project's directory may have, one of which it is or is below.
+        name: a project's name.
+        model: text that a model's name has in it, in small letters.
+        since: epoch milliseconds, the first that is meant.
+        until: epoch milliseconds, the first that is not.
+        values: what the names in the conditions stand for; goes with every statement that has one.
+    """
+
+    sources: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    name: str | None = None
+    model: str | None = None
+    since: int | None = None
+    until: int | None = None
+    values: dict[str, str | int | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        values = {
+            "f_sources": json.dumps(self.sources),
+            "f_places": json.dumps([[place, os.path.join(place, "")] for place in self.places]),
+            "f_name": self.name,
+            "f_model": self.model,
+            "f_since": _FIRST if self.since is None else self.since,
+            "f_until": _LAST if self.until is None else self.until,
+        }
+        object.__setattr__(self, "values", values)
+
+    def __bool__(self) -> bool:
+        """Whether anything is left out."""
+        return self != Filters()
+
+    def sessions(self, s: str = "s") -> str:
+        """A condition on the row `s` of `sessions`: something of the session is asked for."""
+        found = self._of_session(s)
+        if self.model is not None:
+            found.append(
+                f"({_has_model(f'{s}.model')} OR EXISTS (SELECT 1 FROM messages AS f_m "
+                f"WHERE f_m.session_id = {s}.id AND {_has_model('f_m.model')}))"
+            )
+        if self.since is not None or self.until is not None:
+            found.append(
+                f"({_in_span(f'{s}.created_at')} OR {_in_span(f'{s}.updated_at')} OR {_in_span(f'{s}.ended_at')} OR "
+                f"EXISTS (SELECT 1 FROM messages AS f_m "
+                f"WHERE f_m.session_id = {s}.id AND {_in_span('f_m.created_at')}))"
+            )
+        return " AND ".join(found) or "TRUE"
+
+    def rows(self, at: str, model: str, s: str = "s") -> str:
+        """A condition on a row that belongs to a session.
+
+        Args:
+            at: the column with its time.
+            model: the expression for its own model, which may be NULL: then it is the session's.
+            s: the session's row.
+        """
+        found = self._of_session(s)
+        if self.model is not None:
+            found.append(_has_model(f"ifnull({model}, {s}.model)"))
+        if self.since is not None or self.until is not None:
+            found.append(_in_span(at))
+        return " AND ".join(found) or "TRUE"
+
+    def settled(self, r: str, at: str) -> str:
+        """The same for a row `r` that names its session's model where it has none: that row is not needed then."""
+        found = []
+        if of_session := self._of_session("f_s"):
+            found.append(f"{r}.session_id IN (SELECT f_s.id FROM sessions AS f_s WHERE {' AND '.join(of_session)})")
+        if self.model is not None:
+            found.append(_has_model(f"{r}.model"))
+        if self.since is not None or self.until is not None:
+            found.append(_in_span(at))
+        return " AND ".join(found) or "TRUE"
+
+    def _of_session(self, s: str) -> list[str]:
+        found = []
+        if self.sources:
+            found.append(f"{s}.source IN (SELECT value FROM json_each(:f_sources))")
+        if self.places:
+            found.append(
+                f"EXISTS (SELECT 1 FROM json_each(:f_places) AS f_p WHERE {s}.project_path = f_p.value ->> 0 "
+                f"OR substr({s}.project_path, 1, length(f_p.value ->> 1)) = f_p.value ->> 1)"
+            )
+        if self.name is not None:
+            found.append(f"{s}.project_name = :f_name")
+        return found
+
+
+def _in_span(at: str) -> str:
+    return f"({at} >= :f_since AND {at} < :f_until)"
+
+
+def _has_model(model: str) -> str:
+    return f"instr(lower({model}), :f_model) > 0"
+
+
+def filters(
+    sources: Sequence[str] | None = None,
+    project: str | None = None,
+    model: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> Filters:
+    """What a command's options of these names ask for.
+
+    Raises:
+        UsageError: a time that is none, or a span that ends before it begins.
+    """
+    now = datetime.now()  # noqa: DTZ005 - local time is what people write
+    begin = None if since is None else span(since, "--since", now).begin
+    end = None if until is None else span(until, "--until", now).end
+    if begin is not None and end is not None and begin >= end:
+        raise UsageError(f"--since {since!r} is not before --until {until!r}: there is nothing between them")
+    places, name = ((), project) if project is None or not _is_path(project) else (_places(project), None)
+    return Filters(tuple(sources or ()), places, name, None if model is None else model.lower(), begin, end)
+
+
+def no_such_source(db: apsw.Connection, asked: Filters) -> str:
+    """A sentence that no session is of the sources that are asked for, and which there are; empty where one is."""
+    if not asked.sources:
+        return ""
+    there = [str(name) for (name,) in db.execute("SELECT DISTINCT source FROM sessions ORDER BY 1")]
+    if not there or set(asked.sources) & set(there):
+        return ""
+    return f"No session is of {clean(' or '.join(asked.sources))}: there are sessions of {clean(' and '.join(there))}."
+
+
+def _is_path(project: str) -> bool:
+    return project in (".", "..", "~") or os.sep in project or (os.altsep is not None and os.altsep in project)
+
+
+def _places(path: str) -> tuple[str, ...]:
+    """The directory `path` as it is written and as it is behind symbolic links: clients note the one or the other."""
+    whole = os.path.abspath(os.path.expanduser(path))
+    return tuple(dict.fromkeys((whole, os.path.realpath(whole))))

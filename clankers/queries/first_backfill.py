@@ -1,0 +1,50 @@
+"""The past is taken in once by itself, in the background: after `install`, and where the database lacks the mark."""
+
+import os
+import sys
+
+from clankers import paths
+from clankers.system.locks import try_lock
+from projector.store.meta import BACKFILL, read_meta
+
+_SAID = (
+    "The sessions of the last 30 days are being taken in, in the background; `clankers doctor` says when it is done."
+)
+
+
+def lock_path() -> str:
+    """The lock that a backfill holds."""
+    return os.path.join(paths.data_root(), "backfill.lock")
+
+
+def start_first_backfill(*, again: bool = False) -> None:
+    """Start it where harnesses record into this root, it is not done and not under way; and say so.
+
+    Args:
+        again: also where the database says that it was done.
+    """
+    root = paths.data_root()
+    if not os.access(root, os.W_OK) or (not again and read_meta(paths.database_path(), BACKFILL)):
+        return
+    from clankers.system import detached  # with what they import, only where it is not done yet
+    from clankers.system.install_manifest import installed
+
+    if not installed(root) or under_way():
+        return
+    try:
+        detached.start("backfill")
+    except OSError:
+        return  # the next command tries again
+    print(_SAID, file=sys.stderr)
+
+
+def under_way() -> bool:
+    """Whether a backfill is at work."""
+    try:
+        fd = os.open(lock_path(), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not try_lock(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,151 @@
+"""Which sessions a person means: by id, by date, by project."""
+
+import contextlib
+import os
+import re
+from datetime import date as day
+from datetime import datetime, time
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from clankers import paths
+from clankers.errors import ClankersError, UsageError
+from clankers.queries.filters import Filters
+
+LAST = "last"  # stands for the session in which something happened last
+_SHOWN = 5  # ids of an ambiguous prefix
+_OFFERED = 50  # ids to a shell
+_PLAIN = re.compile(r"[\w-]+", re.ASCII)
+
+
+class Session(NamedTuple):
+    """A session, as far as a person knows it by it; `updated` is its last activity, in epoch milliseconds."""
+
+    id: str
+    parent: str | None
+    title: str | None
+    project: str | None
+    updated: int | None
+
+
+def known_ids(begun: str) -> list[str]:
+    """For the shell: the sessions whose names are `begun` so, the newest first; the database is read as it stands."""
+    from clankers.queries.connect import open_for_reading
+
+    try:
+        db = open_for_reading(paths.database_path())
+    except (ClankersError, apsw.Error):
+        return []
+    with contextlib.closing(db):
+        ids = [str(id) for id in reversed(all_sessions(db)) if str(id).startswith(begun)]
+    # A shell evaluates what it is told, some of them.
+    return [LAST] * LAST.startswith(begun) + [id for id in ids if _PLAIN.fullmatch(id)][:_OFFERED]
+
+
+def named(known: dict[str, Session], names: list[str]) -> list[Session]:
+    """The sessions whose ids are `names`, or begin so, or that `last` stands for.
+
+    Raises:
+        UsageError: a name is nobody's, or more than one's.
+    """
+    found = []
+    for name in names:
+        if name == LAST and name not in known:
+            found.append(_last(known))
+            continue
+        ids = [name] if name in known else [id for id in known if name and id.startswith(name)]
+        if not ids:
+            raise UsageError(f"there is no session {name!r}; `clankers sessions` lists them, with --tree subagents too")
+        if len(ids) > 1:
+            shown = ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
+            raise UsageError(f"{name!r} is the beginning of {len(ids):,} sessions: {shown}; write more of the id")
+        found.append(known[ids[0]])
+    return found
+
+
+def _last(known: dict[str, Session]) -> Session:
+    """The session in which something happened last; where that was in a subagent's, the one that called it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    # Of several at that time the one that began last: `known` has it behind the others.
+    one = max(reversed(known.values()), key=lambda one: -1 if one.updated is None else one.updated, default=None)
+    if one is None:
+        raise UsageError("there is no last session: none is recorded, or none is left by what was asked for")
+    seen = {one.id}
+    while one.parent in known and one.parent not in seen:  # whose log says that it is its own grandparent
+        one = known[one.parent]
+        seen.add(one.id)
+    return one
+
+
+def in_project(known: dict[str, Session], project: Path) -> list[Session]:
+    """The sessions that work in the directory `project` or below."""
+    places = {os.path.abspath(project), os.path.realpath(project)}
+    return [
+        one
+        for one in known.values()
+        if one.project
+        and any(one.project == place or one.project.startswith(os.path.join(place, "")) for place in places)
+    ]
+
+
+def active_before(known: dict[str, Session], date: str) -> list[Session]:
+    """The sessions, with their children, in all of which nothing happened since the local day `date` began.
+
+    Raises:
+        UsageError: it is not a day.
+    """
+    try:
+        since = datetime.combine(day.fromisoformat(date), time.min).astimezone().timestamp() * 1000
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"--before {date!r} is not a day; write it as 2026-11-20") from None
+    children = _children(known)
+    found = []
+    for one in known.values():
+        if one.parent in known:
+            continue  # goes with its parent
+        family = _family(known, children, one)
+        times = [member.updated for member in family if member.updated is not None]
+        if times and max(times) < since:
+            found += family
+    return found
+
+
+def with_children(known: dict[str, Session], sessions: list[Session]) -> list[Session]:
+    """`sessions` and their children's children, each once, children behind their parents."""
+    children = _children(known)
+    found = {member.id: member for one in sessions for member in _family(known, children, one)}
+    return list(found.values())
+
+
+def _children(known: dict[str, Session]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in known.values():
+        if one.parent is not None:
+            found.setdefault(one.parent, []).append(one.id)
+    return found
+
+
+def _family(known: dict[str, Session], children: dict[str, list[str]], one: Session) -> list[Session]:
+    found: dict[str, Session] = {}
+    todo = [one.id]
+    while todo:
+        if (id := todo.pop()) not in found:  # whose log says that it is its own grandparent
+            found[id] = known[id]
+            todo += reversed(children.get(id, []))
+    return list(found.values())
+
+
+def all_sessions(db: apsw.Connection, asked: Filters = Filters()) -> dict[str, Session]:  # noqa: B008 (does not change)
+    """The sessions in a database by id that are `asked` for, the oldest first."""
+    rows = db.execute(
+        "SELECT id, parent_id, title, project_path, max(coalesce(updated_at, ended_at, created_at), "
+        "coalesce(ended_at, updated_at, created_at)) "
+        f"FROM sessions AS s WHERE {asked.sessions()} ORDER BY created_at, id",
+        asked.values,
+    )
+    return {row[0]: Session(*row) for row in rows}

@@ -1,0 +1,245 @@
+"""The totals behind `clankers stats`: sessions, messages, tools, tokens and cost by day, model, project, ...
+
+Each message counts once: what a fork copied is left out, a session that was resumed or compacted is one session.
+
+Added up are the rows of `activity`, which the projector keeps: what happened in a quarter of an hour, and its part of
+what its session cost (`projector.derived.activity`). Days begin on quarters; where a span cuts one, what is left of
+that is counted message by message. Tools are counted call by call: an index holds all that is asked of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from threading import Thread
+from typing import Any
+
+import apsw
+
+from clankers.queries.connect import open_for_reading
+from clankers.queries.filters import Filters
+from clankers.queries.local_time_sql import local, ordinal
+from projector.derived.buckets import quarter, weight
+
+TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
+
+# What `--by` may be, as an expression for the local time `{now}`, its day `{day}`, the row `r` and its session `s`.
+BY = {
+    "day": "{day}",
+    "week": "({day} - 1) / 7",
+    "month": "strftime('%Y-%m', {now} / 1000, 'unixepoch')",
+    "model": "r.model",
+    "project": "s.project_path",
+    "source": "s.source",
+    "tool": "r.tool_name",
+}
+TIMES = ("day", "week", "month")
+_NAMES: dict[str, Callable[[int], str]] = {  # of what the expression gives, where it is not the name
+    "day": lambda day: date.fromordinal(day).isoformat(),
+    "week": lambda week: date.fromordinal(7 * week + 1).strftime("%G-W%V"),
+}
+_OF_SESSIONS = ("project", "source")
+
+# What is asked, by the attributes of a group that it is for.
+_NUMBERS = ("turns", "messages", *TOKENS, "cost", "cost_split", "unpriced_messages")
+_MESSAGES = {
+    "sessions": "count(DISTINCT iif(r.subagent, NULL, r.session_id))",
+    "subagents": "count(DISTINCT iif(r.subagent, r.session_id, NULL))",
+    **{name: f"sum(r.{name})" for name in _NUMBERS},
+    "cost_split": "total(r.cost_split)",
+}
+_SPEAKERS = {"sessions": "count(*) FILTER (WHERE NOT subagent)", "subagents": "count(*) FILTER (WHERE subagent)"}
+_CALLS = {
+    "tools": "count(*)",
+    "tools_closed": "count(r.success)",
+    "tools_failed": "count(*) FILTER (WHERE r.success = 0)",
+    "tool_p50_ms": "percentile(r.duration_ms, 50)",
+    "tool_p95_ms": "percentile(r.duration_ms, 95)",
+}
+_CALLERS = {
+    "sessions": "count(*) FILTER (WHERE s.parent_id IS NULL)",
+    "subagents": "count(*) FILTER (WHERE s.parent_id IS NOT NULL)",
+}
+
+# The rows of `activity` that lie in a span, and what is left of the quarters that it cuts.
+_CUT = f"({quarter(':f_since')}, {quarter(':f_until')})"
+_PART = f"(ifnull(m.cost, 0) * a.cost_rate + {weight('m')} * a.token_rate)"  # what a message bears of the cost
+_OF_SPAN = f"""(
+  SELECT session_id, begin, model, subagent, {", ".join(_NUMBERS)} FROM activity
+  WHERE begin > {quarter(":f_since")} AND begin < {quarter(":f_until")}
+  UNION ALL
+  SELECT m.session_id, m.created_at, ifnull(m.model, s.model), a.subagent,
+    NOT a.subagent AND m.role IS 'user' AND NOT m.synthetic, 1, {", ".join(f"ifnull(m.{kind}, 0)" for kind in TOKENS)},
+    {_PART}, iif(a.cost_rate = 1, 0, {_PART}), a.cost_rate IS NULL AND {weight("m")} > 0
+  FROM activity AS a JOIN sessions AS s ON s.id = a.session_id JOIN messages AS m ON m.session_id = a.session_id
+  WHERE a.position = 0 AND a.session_id IN (SELECT session_id FROM activity WHERE begin IN {_CUT})
+    AND m.created_at >= :f_since AND m.created_at < :f_until AND {quarter("m.created_at")} IN {_CUT} AND NOT m.copied
+  UNION ALL
+  SELECT a.session_id, s.created_at, a.model, a.subagent, {", ".join(f"a.{name}" for name in _NUMBERS)}
+  FROM activity AS a JOIN sessions AS s ON s.id = a.session_id
+  WHERE NOT a.messages AND a.begin IN {_CUT} AND s.created_at >= :f_since AND s.created_at < :f_until
+)"""
+
+_Found = list[tuple[str | None, dict[str, Any]]]  # keys of groups, and attributes
+
+
+@dataclass
+class Group:
+    """What belongs to one key; counts, and costs in US dollars.
+
+    Attributes:
+        key: a day, a week (ISO), a month, a model, a project's path, a source or a tool; None where it has none.
+        sessions: those of a person with a message in it, or without any message.
+        subagents: the same for sessions that were started by another.
+        turns: prompts that a person typed.
+        tools: calls; of `tools_closed` it is known how they ended, `tools_failed` did so badly.
+        tool_p50_ms: half of the calls took no longer; None where no duration is known.
+        cost: None where none is known.
+        cost_split: what part of `cost` is an estimate.
+        unpriced_messages: messages that used tokens and whose cost is not known.
+    """
+
+    key: str | None
+    sessions: int = 0
+    subagents: int = 0
+    turns: int = 0
+    messages: int = 0
+    tools: int = 0
+    tools_closed: int = 0
+    tools_failed: int = 0
+    tool_p50_ms: float | None = None
+    tool_p95_ms: float | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost: float | None = None
+    cost_split: float = 0.0
+    unpriced_messages: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All but reasoning, which some clients count as output too."""
+        return self.prompt_tokens + self.completion_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    def add(self, other: "Group") -> None:
+        """Count `other` in, but for what cannot be added up."""
+        self.turns += other.turns
+        self.messages += other.messages
+        for kind in TOKENS:
+            setattr(self, kind, getattr(self, kind) + getattr(other, kind))
+        if other.cost is not None:
+            self.cost = (self.cost or 0.0) + other.cost
+        self.cost_split += other.cost_split
+        self.unpriced_messages += other.unpriced_messages
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON: to a millionth of a cent and a microsecond, without the noise of floating point behind."""
+        return {name: round(value, 8) if isinstance(value, float) else value for name, value in asdict(self).items()}
+
+
+class _Aside(Thread):
+    """Asks a question of the database at `path` while another one is asked: that halves the time they take."""
+
+    def __init__(self, path: str, ask: Callable[[apsw.Connection], tuple[_Found, _Found]]) -> None:
+        super().__init__(daemon=True)
+        self._path, self._ask = path, ask
+        self._found: tuple[_Found, _Found] | BaseException
+        self.start()
+
+    def run(self) -> None:
+        try:
+            db = open_for_reading(self._path)
+            try:
+                self._found = self._ask(db)
+            finally:
+                db.close()
+        except BaseException as e:  # noqa: BLE001 (raised where the answer is asked for)
+            self._found = e
+
+    def answer(self) -> tuple[_Found, _Found]:
+        """What it found, once it has."""
+        self.join()
+        if isinstance(self._found, BaseException):
+            raise self._found
+        return self._found
+
+
+def count(db: apsw.Connection, by: str, chosen: Filters) -> tuple[list[Group], Group]:
+    """The groups `by` one of `BY`, by their keys, and the total of what `chosen` asks for.
+
+    By tool the sessions are those with calls, and there are no messages, tokens and costs: a message may call several.
+    """
+    aside = _Aside(db.filename, lambda other: (_calls(other, by, chosen), _calls(other, None, chosen)))
+    whole = Group(None)
+    if by == "tool":
+        groups = _fill({}, _callers(db, by, chosen))
+        of_all = _callers(db, None, chosen)
+    else:
+        groups = _fill({}, _messages(db, by, chosen))
+        of_all = _speakers(db, chosen)  # several groups may have the same
+    for one in groups.values():
+        whole.add(one)
+    calls, all_calls = aside.answer()
+    _fill(groups, calls)
+    _fill({None: whole}, of_all + all_calls)
+    return sorted(groups.values(), key=lambda g: (g.key is None, g.key)), whole
+
+
+def _fill(groups: dict[str | None, Group], found: _Found) -> dict[str | None, Group]:
+    for key, numbers in found:
+        one = groups.setdefault(key, Group(key))
+        for name, number in numbers.items():
+            setattr(one, name, number)
+    return groups
+
+
+def _activity(chosen: Filters) -> str:
+    """The rows `r` that are asked for."""
+    return "activity AS r" if chosen.since is None and chosen.until is None else f"{_OF_SPAN} AS r"
+
+
+def _messages(db: apsw.Connection, by: str, chosen: Filters) -> _Found:
+    join = "JOIN sessions AS s ON s.id = r.session_id" if by in _OF_SESSIONS else ""
+    rows = f"{_activity(chosen)} {join} WHERE {chosen.settled('r', 'r.begin')}"
+    return _grouped(db, _MESSAGES, _key(db, by, "begin", "activity"), by, rows, chosen)
+
+
+def _speakers(db: apsw.Connection, chosen: Filters) -> _Found:
+    each = f"SELECT max(r.subagent) AS subagent FROM {_activity(chosen)} WHERE {chosen.settled('r', 'r.begin')}"
+    return _grouped(db, _SPEAKERS, "NULL", None, f"({each} GROUP BY r.session_id)", chosen)
+
+
+def _calls(db: apsw.Connection, by: str | None, chosen: Filters) -> _Found:
+    # CROSS: session by session, else SQLite looks for the session of each call.
+    join = "sessions AS s CROSS JOIN tools AS r ON r.session_id = s.id" if by in _OF_SESSIONS else "tools AS r"
+    rows = f"{join} WHERE {chosen.settled('r', 'r.created_at')}"
+    return _grouped(db, _CALLS, _key(db, by, "created_at", "tools"), by, rows, chosen)
+
+
+def _callers(db: apsw.Connection, by: str | None, chosen: Filters) -> _Found:
+    names = "r.session_id, r.tool_name" if by else "r.session_id"
+    calls = f"SELECT DISTINCT {names} FROM tools AS r WHERE {chosen.settled('r', 'r.created_at')}"
+    rows = f"({calls}) AS r JOIN sessions AS s ON s.id = r.session_id"
+    return _grouped(db, _CALLERS, _key(db, by, "created_at", "tools"), by, rows, chosen)
+
+
+def _key(db: apsw.Connection, by: str | None, at: str, table: str) -> str:
+    """The expression by which rows of `table`, whose time is `at`, are grouped; NULL: all of them are one group."""
+    if by not in TIMES:
+        return BY[by] if by else "NULL"
+    first, last = db.execute(f"SELECT ifnull(min({at}), 0), ifnull(max({at}), 0) FROM {table}").get
+    now = local(f"r.{at}", first, last)
+    return BY[by].format(now=now, day=ordinal(now))
+
+
+def _grouped(
+    db: apsw.Connection, asked: dict[str, str], key: str, by: str | None, rows: str, chosen: Filters
+) -> _Found:
+    """What `asked` says of `rows`, by the expression `key`, or of all of them together."""
+    query = f"SELECT {key}, {', '.join(asked.values())} FROM {rows} {'GROUP BY 1' if by else ''} HAVING count(*)"
+    name = _NAMES.get(by or "", str)
+    return [
+        (None if found is None else name(found), dict(zip(asked, numbers, strict=True)))
+        for found, *numbers in db.execute(query, chosen.values)
+    ]

@@ -1,0 +1,1 @@
+"""Forms of a session: Markdown, HTML, Parquet; asks nothing."""

@@ -1,0 +1,255 @@
+"""What all forms of a conversation say alike: of a call what it was about, what it was given, and how it ended."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+
+from clankers.formatting import clean, counted, local_time, short_cost, short_duration, short_number, sum_of_costs
+from clankers.queries.conversation import Compaction, Conversation, Failure, Message, Part, Session, Tool, subagents
+
+# What a call is about, the first that its arguments hold.
+_ABOUT = (
+    *("command", "file_path", "filePath", "notebook_path", "path", "pattern", "url", "query", "subject", "description"),
+    *("skill", "name", "prompt"),
+)
+_CODE = frozenset({"command"})  # of these those that are code, by the language
+_REPLACED = (("old_string", "new_string"), ("oldString", "newString"))
+_DIFFED = 4000  # lines of a replacement that are compared; of more all are told
+_SILENT = frozenset(
+    {"step-start", "step-finish", "snapshot", "patch", "compaction"}
+)  # parts that say nothing to people
+# What a terminal does for show: colours. All else that could steer one is made visible.
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+_LINES = re.compile(r"\r*\n|\r")
+_TAB = 8
+_LONG = 80  # characters of what stands in one line with a call's name
+
+Outcome = Literal["ok", "failed", "open"]
+
+
+class Given(NamedTuple):
+    """An argument of a call.
+
+    Attributes:
+        name: of the argument; `change` for what is replaced by what.
+        text: its value.
+        language: what it is written in, as a file name or a Pygments alias; empty where that is not known.
+    """
+
+    name: str
+    text: str
+    language: str
+
+
+def plain(text: str) -> str:
+    r"""`text` without colours, with other control characters made visible, as `\x1b`; its lines stay lines."""
+    return "\n".join(clean(line.expandtabs(_TAB)) for line in _LINES.split(_COLOURS.sub("", text)))
+
+
+def title(session: Session) -> str:
+    """What a session is called, in one line."""
+    return clean(session.title or "(no title)")
+
+
+def facts(found: Conversation) -> list[str]:
+    """What there is to know of a session, in short words."""
+    session = found.session
+    said = [
+        session.source,
+        session.agent,
+        session.project_path,
+        session.git_branch,
+        local_time(session.created_at),
+        *sums(found),
+        "its cost is in that of the session that called it" if session.cost_source == "parent" else "",
+        f"forked from {session.forked_from}" if session.forked_from else "",
+        f"deleted {local_time(session.deleted_at)}" if session.deleted_at is not None else "",
+    ]
+    return [clean(one) for one in said if one]
+
+
+def sums(found: Conversation) -> list[str]:
+    """By which model, how long, how much and for how much: with its subagents, and what of it was theirs."""
+    session = found.session
+    inner = [one.session for one in subagents(found)]
+    ends = [at for at in (session.updated_at, session.ended_at) if at is not None]
+    lasted = max(ends) - session.created_at if ends and session.created_at is not None else 0
+    said = [
+        session.model,
+        short_duration(lasted),
+        *_amounts([session, *inner]),
+        f"of which {count(len(inner), 'subagent')}: {', '.join(_amounts(inner))}" if inner else "",
+    ]
+    return [clean(one) for one in said if one]
+
+
+def _amounts(sessions: Sequence[Session]) -> list[str]:
+    """What sessions come to together."""
+    tokens = sum(s.prompt_tokens + s.completion_tokens + s.cache_read_tokens + s.cache_write_tokens for s in sessions)
+    said = [
+        count(sum(s.message_count for s in sessions), "message"),
+        count(sum(s.tool_call_count for s in sessions), "tool call"),
+        count(sum(s.error_count for s in sessions), "error"),
+        f"{short_number(tokens)} tokens" if tokens else "",
+        _cost(*sum_of_costs((s.cost, s.cost_source) for s in sessions)),
+    ]
+    return [one for one in said if one]
+
+
+def _cost(dollars: float | None, source: str | None) -> str:
+    if source == "unknown":
+        known = f"{short_cost(dollars, source)} and " if dollars else ""
+        return f"{known}a cost that is not known"
+    return short_cost(dollars, source) + " worked out from prices" * (source == "prices")
+
+
+def count(n: int, what: str) -> str:
+    """`n` things, empty for none."""
+    return counted(n, what) if n else ""
+
+
+def speaker(message: Message) -> str:
+    """Who speaks: a person, the model, or the client in one of their names."""
+    if message.role == "user":
+        return "The client" if message.synthetic else "You"
+    return clean(message.model or message.role or "?")
+
+
+def outcome(tool: Tool) -> Outcome:
+    """How a call ended."""
+    return "open" if tool.success is None else "ok" if tool.success else "failed"
+
+
+def ended(tool: Tool) -> str:
+    """How a call ended, and after how long, in short words."""
+    status = clean(tool.status or "")
+    said = [
+        f"exit {tool.exit_code}" if tool.exit_code is not None else "",
+        "" if status == "completed" or (status == "error" and tool.exit_code) else status,
+        short_duration(tool.duration_ms),
+    ]
+    return ", ".join(one for one in said if one)
+
+
+def about(tool: Tool) -> str:
+    """What a call was about, in one line; empty where its arguments do not tell."""
+    name = _about(tool.tool_input)
+    return clean(tool.tool_input[name].strip()) if name else ""
+
+
+def given(tool: Tool, *, whole: bool) -> Iterator[Given]:
+    """What a call was given, besides what it is about; with `whole` that too where it is long."""
+    arguments = tool.tool_input
+    if not isinstance(arguments, dict):
+        if arguments is not None:
+            yield Given("", plain(arguments) if isinstance(arguments, str) else _json(arguments), "")
+        return
+    name = _about(arguments)
+    left = dict(arguments)
+    if name and not (whole and ("\n" in left[name].strip() or len(left[name]) > _LONG)):
+        left.pop(name)
+    if name in _CODE and not whole:
+        left.pop("description", None)  # of the code, which stands there
+    edits = left.get("edits")
+    changes = [change for edit in edits if (change := _replacement(edit))] if isinstance(edits, list) else []
+    if changes and len(changes) == len(left["edits"]):
+        del left["edits"]
+        yield from (_change(*change) for change in changes)
+    if replaced := _replacement(left):
+        for key in (key for pair in _REPLACED for key in pair):
+            left.pop(key, None)
+        yield _change(*replaced)
+    for key, value in left.items():
+        if isinstance(value, str):
+            of_file = key in ("content", "new_source") and tool.file_path
+            language = tool.file_path or "" if of_file else "bash" if key in _CODE else ""
+            yield Given(clean(key), plain(value).removesuffix("\n"), clean(language))
+        elif value is not None and value is not False:
+            yield Given(clean(key), _json(value), "json" if isinstance(value, dict | list) else "")
+
+
+def result(tool: Tool) -> str:
+    """What a call gave back: its output, and its failure where that is not in it."""
+    output, error = plain(tool.tool_output or "").strip("\n"), plain(tool.error_message or "").strip("\n")
+    return output if error in output else "\n".join(one for one in (error, output) if one)
+
+
+def said(part: Part) -> str:
+    """What a piece of a message says to people; empty where that is nothing."""
+    if part.text is not None:
+        return plain(part.text).strip("\n")
+    if part.type in _SILENT or not isinstance(part.data, dict):
+        return f"[{clean(part.type or '?')}]" if part.type not in _SILENT and part.type != "tool" else ""
+    named = next((v for k in ("filename", "url", "name") if isinstance(v := part.data.get(k), str) and v), "")
+    return clean(f"[{part.type}{': ' * bool(named)}{named[:200]}]")
+
+
+def failure(error: Failure) -> str:
+    """A failure in one or more lines."""
+    code = f" ({error.status_code})" if error.status_code is not None else ""
+    again = ", tried again" if error.will_retry else ""
+    return f"{clean(error.error_type or 'error')}{code}{again}: {plain(error.error_message or '')}"
+
+
+def compacted(one: Compaction) -> str:
+    """A compaction in one line."""
+    sizes = [short_number(n) for n in (one.pre_tokens, one.post_tokens) if n is not None]
+    became = f", {' → '.join(sizes)} tokens" if sizes else ""
+    return f"Compacted{f' ({clean(one.trigger)})' if one.trigger else ''}{became}"
+
+
+def told_by_errors(message: Message, text: str) -> bool:
+    """Whether a text of a message only says what its failure says."""
+    return any(plain(error.error_message or "").strip("\n") == text for error in message.errors)
+
+
+def of_subagent(inner: Conversation) -> str:
+    """A subagent's name, in one line."""
+    agent = inner.session.agent
+    return f"{title(inner.session)}{f' ({clean(agent)})' if agent and agent not in title(inner.session) else ''}"
+
+
+def shortened(text: str, lines: int, width: int) -> tuple[str, str]:
+    """The first of the lines, and in words what was left out; empty where nothing was."""
+    all_lines = text.split("\n")
+    shown = [line if len(line) <= width else line[:width] + "…" for line in all_lines[:lines]]
+    left = len(all_lines) - len(shown)
+    if left:
+        return "\n".join(shown), f"… {count(left, 'more line')}"
+    cut = sum(max(len(line) - width, 0) for line in all_lines)
+    return "\n".join(shown), f"… {count(cut, 'more character')}" if cut else ""
+
+
+def _about(arguments: Any) -> str | None:
+    if not isinstance(arguments, dict):
+        return None
+    return next((key for key in _ABOUT if isinstance(v := arguments.get(key), str) and v.strip()), None)
+
+
+def _replacement(edit: Any) -> tuple[str, str] | None:
+    """What an edit replaces by what."""
+    if isinstance(edit, dict):
+        for old, new in _REPLACED:
+            if isinstance(edit.get(old), str) and isinstance(edit.get(new), str):
+                return edit[old], edit[new]
+    return None
+
+
+def _change(old: str, new: str) -> Given:
+    return Given("change", "\n".join(_diff(plain(old).split("\n"), plain(new).split("\n"))), "diff")
+
+
+def _diff(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    if len(old) + len(new) > _DIFFED:
+        yield from (f"-{line}" for line in old)
+        yield from (f"+{line}" for line in new)
+        return
+    diff = islice(difflib.unified_diff(old, new, n=3, lineterm=""), 2, None)  # behind the files' names
+    yield from (line for line in diff if not line.startswith("@@"))
+
+
+def _json(value: Any) -> str:
+    return plain(json.dumps(value, ensure_ascii=False, indent=2))

@@ -1,0 +1,1 @@
+"""Finds credentials in text and masks them. Imports nothing of ours."""

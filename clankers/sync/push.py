@@ -1,0 +1,259 @@
+"""What a server does not know yet, sent to it: session by session, each in its order, a part in each request.
+
+Only what is acknowledged is noted as known. So who is killed sends the last request again, and a server that knows rows
+by their ids, as they replace each other, has each once.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import apsw
+import msgspec
+from msgspec import Raw
+
+from clankers.sync.acknowledged import Position, State
+from clankers.sync.encode import KINDS, Head, Row, Rows
+from clankers.sync.errors import RefusedError
+
+_BODY = 1 << 20  # bytes of rows in a request, about; one row may be larger
+_GONE = 1000  # rows that are no more, in a request
+_PAGE = 500  # sessions
+SESSIONS, TODOS = "sessions", "todos"  # kinds of what is told whole of a session
+
+
+class Sends(Protocol):
+    """What takes a body to its server."""
+
+    def send(self, body: bytes) -> None:
+        """Come back once it is acknowledged.
+
+        Raises:
+            SendError: it is not.
+        """
+
+
+@dataclass
+class Sent:
+    """What was sent, counts of rows by kind.
+
+    Attributes:
+        sessions: of which something was sent.
+        aside: rows that the server refused for good.
+        bytes: of the bodies.
+    """
+
+    sessions: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    aside: int = 0
+    requests: int = 0
+    bytes: int = 0
+
+
+@dataclass
+class _Body:
+    """What goes in one request.
+
+    Attributes:
+        digests: of the rows.
+        gone: kind and id.
+    """
+
+    head: Head
+    rows: list[Row] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    gone: list[tuple[str, str]] = field(default_factory=list)
+    size: int = 0
+    messages: int = 0
+
+    def add(self, row: Row, digest: bytes) -> None:
+        self.rows.append(row)
+        self.digests.append(digest)
+        self.size += row.size
+        self.messages += row.kind == "messages"
+
+    def parts(self) -> Iterator["_Body"]:
+        """The same in two requests."""
+        half = len(self.rows) // 2
+        first, second = _Body(self.head), _Body(self.head, gone=self.gone)
+        for i, (row, digest) in enumerate(zip(self.rows, self.digests, strict=True)):
+            (first if i < half else second).add(row, digest)
+        yield first
+        yield second
+
+    def encode(self) -> bytes:
+        """As `wire.Body`."""
+        arrays: dict[str, list[Raw]] = {}
+        edits, messages = [], {}
+        for row in self.rows:
+            if row.kind != TODOS:
+                arrays.setdefault(row.kind, []).append(Raw(row.told))
+            if row.kind == "tools" and row.more:
+                edits.append(Raw(row.more))
+            elif row.kind == "messages":
+                messages[row.id] = Raw(row.more)
+        session = dict(self.head.session)
+        more = dict(session["metadata"]["clankers"])
+        more |= {"messages": messages} if messages else {}
+        more |= {"compactions": arrays["compactions"]} if "compactions" in arrays else {}
+        if self.gone:
+            more["gone"] = {}
+            for kind, id in self.gone:
+                more["gone"].setdefault(kind, []).append(id)
+        session["metadata"] = {**session["metadata"], "clankers": more}
+        body: dict[str, Any] = {"session": session}
+        for name, kind in (("messages", "messages"), ("parts", "parts"), ("tool_executions", "tools")):
+            if kind in arrays:
+                body[name] = arrays[kind]
+        todos = [row.told for row in self.rows if row.kind == TODOS]
+        body |= {"todos": Raw(todos[-1])} if todos else {}
+        body |= {"file_edits": edits} if edits else {}
+        body |= {"vcs_info": self.head.vcs_info} if self.head.vcs_info else {}
+        body |= {"project_info": self.head.project_info} if self.head.project_info else {}
+        body |= {"errors": arrays["errors"]} if "errors" in arrays else {}
+        return msgspec.json.encode(body)
+
+
+class Sync:
+    """Brings a server up to date with a database.
+
+    Args:
+        db: open for reading.
+        rows: of `db`.
+        state: of the server.
+        sender: to it.
+        batch_size: messages in a request, at most.
+        step: told how many more rows were sent.
+        say: gets what SESSION_SYNC_DEBUG asks for, a line each.
+    """
+
+    def __init__(
+        self,
+        db: apsw.Connection,
+        rows: Rows,
+        state: State,
+        sender: Sends,
+        *,
+        batch_size: int,
+        step: Callable[[int], object] = int,
+        say: Callable[[str], object] = str,
+    ) -> None:
+        self._db = db
+        self._rows = rows
+        self._state = state
+        self._sender = sender
+        self._batch_size = batch_size
+        self._step = step
+        self._say = say
+        self.sent = Sent()
+
+    def run(self, which: Callable[[str], bool] | None = None) -> bool:
+        """Send what is pending, or of it the sessions `which` says; returns whether nothing is left.
+
+        Raises:
+            SendError: something was not acknowledged.
+        """
+        top, position = self._now()
+        left = False
+        for session, batch in pending(self._db, self._state):
+            if which is None or which(session):
+                self._session(session)
+                self._state.look(session, batch)
+            else:
+                left = True
+        if not left and position:
+            self._state.reach(top, position)
+        return not left
+
+    def _now(self) -> tuple[int, Position | None]:
+        """The last batch that is in the database, and where in the log it ends; in this order, lest one be too late."""
+        top = self._db.execute("SELECT ifnull(max(batch), 0) FROM changes").get
+        query = 'SELECT name, "offset", (SELECT sum(lines) FROM log_files) FROM log_files ORDER BY name DESC LIMIT 1'
+        found: Any = self._db.execute(query).fetchone()
+        return top, Position(*found) if found else None
+
+    def _session(self, id: str) -> None:
+        head = self._rows.head(id)
+        if head is None:  # taken out meanwhile
+            return
+        before = replace(self.sent, rows=dict(self.sent.rows))
+        body = _Body(head)
+        there = 0
+        for row in self._rows.rows(id):
+            there += row.kind != TODOS
+            digest = row.digest()
+            known = self._state.known(row.kind, row.id)
+            if known == (id, digest) or (known is None and row.kind == TODOS and row.told == b"[]"):
+                continue
+            if body.rows and (
+                body.size + row.size > _BODY or (row.kind == "messages" and body.messages == self._batch_size)
+            ):
+                self._send(id, body)
+                body = _Body(head)
+            body.add(row, digest)
+        known = self._state.known(SESSIONS, id)
+        if body.rows or known is None or known.digest != head.digest():
+            self._send(id, body)
+        if sum(n for kind, n in self._state.rows(id).items() if kind in KINDS) != there:
+            self._tell_gone(id, head)
+        if self.sent.requests > before.requests:
+            self.sent.sessions += 1
+            counts = {kind: n - before.rows.get(kind, 0) for kind, n in self.sent.rows.items()}
+            shown = ", ".join(f"{kind}: {n}" for kind, n in counts.items() if n)
+            self._say(f"Synced session {id}: {{ {shown} }}")
+
+    def _tell_gone(self, id: str, head: Head) -> None:
+        """What the server was told of, and what is no more: what only hooks saw, once the client's record says it."""
+        gone = [one for one in self._state.each(id, KINDS) if not self._rows.has(*one, id)]
+        for i in range(0, len(gone), _GONE):
+            self._send(id, _Body(head, gone=gone[i : i + _GONE]))
+
+    def _send(self, session: str, body: _Body) -> None:
+        data = body.encode()
+        self.sent.requests += 1
+        self.sent.bytes += len(data)
+        refused = None
+        try:
+            self._sender.send(data)
+        except RefusedError as e:
+            if len(body.rows) > 1:  # it is one of them: the others are not to wait for it
+                for part in body.parts():
+                    self._send(session, part)
+                return
+            refused = (e.status, str(e))
+            self.sent.aside += len(body.rows) or 1
+        rows = [(row.kind, row.id, digest) for row, digest in zip(body.rows, body.digests, strict=True)]
+        if not refused or not rows:  # where it was a row that was refused, the head may be right
+            rows.append((SESSIONS, session, body.head.digest()))
+        self._state.acknowledge(session, rows, body.gone, refused=refused)
+        if not refused:
+            for row in body.rows:
+                self.sent.rows[row.kind] = self.sent.rows.get(row.kind, 0) + 1
+            self._step(len(body.rows))
+
+
+def pending(db: apsw.Connection, state: State) -> Iterator[tuple[str, int]]:
+    """The sessions of which the server may not know all, with the batch that touched them last; those of old first."""
+    begun = state.about(db.execute("SELECT value FROM meta WHERE key = 'database_id'").get)
+    at, id = begun, "\U0010ffff"
+    query = (
+        "SELECT session_id, batch FROM changes WHERE (batch, session_id) > (?, ?) ORDER BY batch, session_id LIMIT ?"
+    )
+    while page := list[Any](db.execute(query, (at, id, _PAGE)).fetchall()):
+        for session, batch in page:
+            if state.looked(session) < batch:
+                yield session, batch
+        id, at = page[-1]
+
+
+def count_pending(db: apsw.Connection, state: State) -> dict[str, int]:
+    """How many sessions may have something new, and how many rows of them the server was never told of, by kind."""
+    kinds = ("messages", "parts", "tools")
+    counts = {SESSIONS: 0, **dict.fromkeys(kinds, 0)}
+    for session, _ in pending(db, state):
+        counts[SESSIONS] += 1
+        known = state.rows(session)
+        for kind in kinds:
+            there = db.execute(f"SELECT count(*) FROM {kind} WHERE session_id = ?", (session,)).get
+            counts[kind] += max(0, there - known.get(kind, 0))
+    return counts

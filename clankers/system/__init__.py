@@ -1,0 +1,1 @@
+"""The machine: locks, files, processes, services. Imports `clankers.errors` and `clankers.paths`."""

@@ -1,0 +1,79 @@
+"""Work that nobody waits for, in a process of its own: bringing the database up to date when a turn ends.
+
+Imported on the append path, when a turn ends: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import os
+import sys
+import time
+
+from clankers import paths
+from clankers.system.locks import try_lock, watched
+
+_DELAY = 1.0  # seconds that a catch-up waits, so that the ends of a turn and of its session are one
+_SIGNALS = (1, 2, 15)  # HUP, INT, TERM, whose numbers POSIX fixes: `signal` would cost a hook a quarter of its time
+_NICENESS = 15  # behind whatever the user is doing
+
+
+def command(*arguments: str, module: str = "clankers") -> list[str]:
+    """The command line that runs this very `clankers` with `arguments`, in whatever environment and directory.
+
+    Isolated (-I), where that finds the package: a session's PYTHONPATH or directory is none of ours. With `module` it
+    runs another one of ours.
+    """
+    home = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
+    inside = os.path.abspath(__file__).startswith(home + os.sep)
+    return [sys.executable, "-I" if inside else "-P", "-m", module, *arguments]
+
+
+def start(*arguments: str) -> None:
+    """Start `clankers ARGUMENTS`, detached: it outlives this process and its terminal, and says nothing.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    argv = command(*arguments)
+    if not hasattr(os, "posix_spawn"):  # Windows
+        import subprocess
+
+        flags = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+        null = subprocess.DEVNULL
+        subprocess.Popen(argv, stdin=null, stdout=null, stderr=null, creationflags=flags)
+        return
+    # What runs us waits for the end of our output: the new process must not hold on to it. And it is to be stopped as
+    # any other, though hooks ignore TERM.
+    null_device = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+    try:
+        os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setsid=True)
+    except NotImplementedError:  # by an old C library: a process group of its own is next best
+        os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setpgroup=0)
+
+
+def wait_turn() -> bool:
+    """Wait for what else is about to be logged; False when another process sees it too."""
+    if watched(paths.database_path()):
+        return False
+    be_nice()
+    for name, path in ((paths.DATA_ENV, paths.data_root()), (paths.DB_ENV, paths.database_path())):
+        if os.environ.get(name):
+            os.environ[name] = os.path.abspath(path)
+    os.chdir(os.sep)  # a directory that somebody works in is not to be kept busy
+    try:
+        fd = os.open(os.path.join(paths.data_root(), "catch-up.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return False  # no root, or none that can be written: nothing to catch up with
+    try:
+        if not try_lock(fd):
+            return False
+        time.sleep(_DELAY)
+    finally:
+        os.close(fd)  # before anything is read: who comes now waits for a turn of its own
+    return True
+
+
+def be_nice() -> None:
+    """Let everybody else go first."""
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)

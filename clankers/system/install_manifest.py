@@ -1,0 +1,54 @@
+"""Where our entries were put: `installed.json` in the data root.
+
+It tells `doctor` where to look, and that a root is one that harnesses record into: then their past belongs there too.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+from clankers.paths import make_private
+from clankers.system.config_files import Edit, FileError, apply, content
+
+_NAME = "installed.json"
+
+
+def installed(root: str) -> dict[Path, str]:
+    """The files into which entries were put for the data root `root`, each with its harness's name."""
+    try:
+        text = content(_file(root))
+    except FileError:
+        return {}
+    if text is None:
+        return {}
+    import msgspec  # takes longer than all else here, and commands ask this where nothing is installed, too
+
+    try:
+        found = msgspec.json.decode(text, type=dict[str, str])
+    except msgspec.MsgspecError:  # edited by hand, perhaps
+        return {}
+    return {Path(path): source for path, source in found.items()}
+
+
+def note(root: str, path: Path, source: str | None) -> None:
+    """Remember that `path` holds an entry of ours for the harness `source`; with None, that it no longer does.
+
+    Raises:
+        ClankersError: the list cannot be written.
+    """
+    import msgspec
+
+    known = {str(p): s for p, s in installed(root).items() if p != path}
+    if source:
+        known[str(path)] = source
+    file = _file(root)
+    before = content(file)
+    after = msgspec.json.format(msgspec.json.encode(known)) + b"\n" if known else None
+    if before != after:
+        with contextlib.suppress(OSError):
+            make_private(root)
+        apply(Edit(file, before, after, mode=0o600))
+
+
+def _file(root: str) -> Path:
+    return Path(os.path.abspath(root), _NAME)

@@ -1,0 +1,1 @@
+"""Bodies of `POST /admin/sync`: their format, and what they mean."""

@@ -1,0 +1,268 @@
+"""A session's row, worked out anew from its facts and from all that happened in it."""
+
+from collections import defaultdict
+from math import fsum
+from typing import Any, NamedTuple
+
+import apsw
+import msgspec
+from msgspec import UNSET
+
+from projector.derived.activity import Stretch, related, settle_activity, stretches
+from projector.model.changes import Rank, Todo
+
+TITLE_LENGTH = 100  # characters of a first prompt that stand for a title
+
+_Facts = dict[str, tuple[int, Any]]  # rank and value, by name
+
+_FACTS = "SELECT session_id, name, rank, value FROM session_facts WHERE session_id = ?"
+_COUNTS = """
+SELECT ?1, (SELECT count(*) FROM tools WHERE session_id = ?1),
+  (SELECT count(*) FROM session_errors WHERE session_id = ?1 AND NOT will_retry)
+"""
+_CALLER = "ifnull((SELECT model FROM messages WHERE id = message_id), (SELECT model FROM sessions WHERE id = ?1))"
+_TOOLS_MODEL = f"UPDATE tools SET model = {_CALLER} WHERE session_id = ?1 AND model IS NOT {_CALLER}"
+_LAST_MODEL = """
+SELECT * FROM (SELECT session_id, model, provider, agent FROM messages
+  WHERE session_id = ? AND role = 'assistant' AND model IS NOT NULL AND NOT copied AND NOT synthetic
+  ORDER BY created_at DESC, id DESC LIMIT 1)
+"""
+_FIRST_PROMPT = """
+SELECT * FROM (SELECT session_id, text_content FROM messages
+  WHERE session_id = ? AND role = 'user' AND NOT synthetic AND NOT copied AND text_content <> ''
+  ORDER BY created_at, id LIMIT 1)
+"""
+_UPDATE = """
+UPDATE sessions SET title = ?, project_path = ?, project_name = ?, model = ?, provider = ?, prompt_tokens = ?,
+  completion_tokens = ?, cost = ?, created_at = ?, updated_at = ?, status = ?, parent_id = ?, forked_from = ?,
+  agent = ?, client_version = ?, git_branch = ?, permission_mode = ?, reasoning_tokens = ?, cache_read_tokens = ?,
+  cache_write_tokens = ?, cache_write_1h_tokens = ?, cost_source = ?, message_count = ?,
+  tool_call_count = ?, error_count = ?, ended_at = ?, deleted_at = ?
+WHERE id = ?
+"""
+_PROJECT = """
+INSERT INTO projects (path, name) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE SET name = ?2 WHERE name IS NULL
+"""
+
+
+def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
+    """Bring the rows of `sessions`, their projects and their to-dos up to date, and what `stats` adds up.
+
+    That they, or rows of theirs, may have changed is noted in `changes`.
+    """
+    ids = [(session,) for session in sessions]
+    facts: dict[str, _Facts] = defaultdict(dict)
+    for session, name, rank, value in db.executemany(_FACTS, ids):
+        facts[session][name] = (rank, value)
+    models = {session: rest for session, *rest in db.executemany(_LAST_MODEL, ids)}
+    untitled = [(session,) for session in sessions if facts[session].get("title", _UNSAID)[1] is None]
+    prompts: dict[str, str] = dict(db.executemany(_FIRST_PROMPT, untitled))
+    counts: dict[str, list[int]] = {session: rest for session, *rest in db.executemany(_COUNTS, ids)}
+    touched = related(db, sessions)  # also by what stood there
+    happened = stretches(db, sessions)
+    rows = []
+    projects = {}
+    for session in sessions:
+        path, name = _project(facts[session])
+        projects[path] = name
+        totals = _totals(happened[session])
+        model = models.get(session, _NO_MODEL)
+        rows.append(_row(db, session, facts[session], totals, counts[session], model, prompts.get(session)))
+    db.executemany(_UPDATE, rows)
+    db.executemany(_PROJECT, [(path, name) for path, name in projects.items() if path])
+    db.executemany(_TOOLS_MODEL, ids)
+    for session in sessions:
+        _todos(db, session, {name: value for name, (_, value) in facts[session].items() if name.startswith("todo")})
+    touched |= related(db, sessions)
+    settle_activity(db, happened | stretches(db, touched - happened.keys()))
+    batch = db.execute("SELECT ifnull(max(batch), 0) + 1 FROM changes").get
+    db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?)", [(session, batch) for session in sessions])
+
+
+_UNSAID = (Rank.GUESS, None)
+_NO_MODEL = (None, None, None)
+
+
+def _short(text: str) -> str:
+    """`text` cut between two words: the beginning of a credential would be found by nothing that masks whole ones."""
+    if len(text) <= TITLE_LENGTH:
+        return text
+    return text[: TITLE_LENGTH + 1].rpartition(" ")[0] or text[:TITLE_LENGTH]
+
+
+def _project(facts: _Facts) -> tuple[str | None, str | None]:
+    """A session's project: its path and its name."""
+    path = facts.get("project_path", _UNSAID)[1]
+    return (path, project_name(str(path))) if path else (path, None)
+
+
+def project_name(path: str) -> str:
+    """What a project is called that has no other name: the last part of its path."""
+    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+class _Totals(NamedTuple):
+    """What the messages of a session add up to; the names are those of `Stretch`."""
+
+    messages: int
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cache_write_1h_tokens: int
+    told: float | None
+    worst: int | None
+    first: int | None
+    last: int | None
+
+
+def _totals(happened: list[Stretch]) -> _Totals:
+    costs, worsts, firsts, lasts = (
+        [value for one in happened if (value := getattr(one, name)) is not None]
+        for name in ("told", "worst", "first", "last")
+    )
+    return _Totals(
+        sum(one.messages for one in happened),
+        sum(one.prompt_tokens for one in happened),
+        sum(one.completion_tokens for one in happened),
+        sum(one.reasoning_tokens for one in happened),
+        sum(one.cache_read_tokens for one in happened),
+        sum(one.cache_write_tokens for one in happened),
+        sum(one.cache_write_1h_tokens for one in happened),
+        fsum(costs) if costs else None,
+        max(worsts, default=None),
+        min(firsts, default=None),
+        max(lasts, default=None),
+    )
+
+
+def _row(
+    db: apsw.Connection,
+    session: str,
+    facts: _Facts,
+    totals: _Totals,
+    counts: list[int],
+    model_used: tuple[Any, ...],
+    prompt: str | None,
+) -> tuple[Any, ...]:
+    """What `_UPDATE` takes."""
+
+    def fact(name: str) -> Any:
+        return facts.get(name, _UNSAID)[1]
+
+    model, provider, agent = model_used
+    # A fork's record starts with its origin's lines: its own first message tells when it began. A client that says
+    # when a session was created (OpenCode) is believed, a hook's time only where there is nothing else.
+    rank, created = facts.get("created_at", _UNSAID)
+    created = created if rank == Rank.RECORD or totals.first is None else totals.first
+    title = fact("title")
+    if title is None and prompt:
+        title = _short(" ".join(prompt.split()))
+    parent = fact("parent_id")
+    if spawned_by := fact("spawned_by"):  # a subagent of a subagent: the call stands in its parent's own record
+        parent = db.execute("SELECT session_id FROM tools WHERE id = ?", (spawned_by,)).get or parent
+    cost, cost_source = _cost(db, session, facts, totals.told, totals.worst)
+    return (
+        title,
+        *_project(facts),
+        fact("model") or model,
+        fact("provider") or provider,
+        totals.prompt_tokens,
+        totals.completion_tokens,
+        cost,
+        created,
+        fact("updated_at") or totals.last,
+        fact("status"),
+        parent,
+        fact("forked_from"),
+        fact("agent") or agent,
+        fact("client_version"),
+        fact("git_branch"),
+        fact("permission_mode"),
+        totals.reasoning_tokens,
+        totals.cache_read_tokens,
+        totals.cache_write_tokens,
+        totals.cache_write_1h_tokens,
+        cost_source,
+        totals.messages,
+        *counts,
+        fact("ended_at"),
+        fact("deleted_at"),
+        session,
+    )
+
+
+def _cost(
+    db: apsw.Connection, session: str, facts: _Facts, spent: float | None, worst: int | None
+) -> tuple[float | None, str | None]:
+    """What a session cost, and who says so. The sum over all sessions counts everything once.
+
+    Args:
+        db: the database.
+        session: its id.
+        facts: what is told of it.
+        spent: what its messages cost; None where none of them costs anything.
+        worst: of the messages' `cost_source`: 0 for `client`, 1 for `prices`, 2 for `unknown`; None for none of them.
+    """
+    if told := facts.get("cost_source", _UNSAID)[1]:
+        return facts["cost"][1], told
+    if worst == 0:
+        return spent, "client"
+    bill = _bill(db, session, facts.get("forked_from", _UNSAID)[1])
+    if bill is not None:
+        return bill, "client"
+    if parent := facts.get("parent_id", _UNSAID)[1]:  # whose lines it stands among, even if another subagent called it
+        origin = "SELECT value FROM session_facts WHERE session_id = ? AND name = 'forked_from'"
+        if _bill(db, parent, db.execute(origin, (parent,)).get) is not None:
+            return None, "parent"
+    if worst == 2:  # a part of a sum would pass for the whole
+        return None, "unknown"
+    if worst == 1:
+        return spent, "prices"
+    return (0.0, "client") if facts.get("billed", _UNSAID)[1] else (None, None)
+
+
+def _bill(db: apsw.Connection, session: str, origin: str | None) -> float | None:
+    """What Claude Code says a session cost, its subagents included.
+
+    The client adds up over resumes, so the highest sum is the last. A fork goes on from its origin's sum: that is found
+    among the sums that the origin wrote down by the output tokens that came before the fork's own.
+    """
+    total, output = db.execute(
+        "SELECT max(cost), max(output_tokens) FROM cost_states WHERE session_id = ?", (session,)
+    ).get
+    if total is None or origin is None:
+        return total  # type: ignore[no-any-return]
+    own = db.execute(
+        "SELECT ifnull(sum(completion_tokens), 0) FROM messages WHERE session_id = ?1 OR session_id IN "
+        "(SELECT session_id FROM session_facts WHERE value = ?1 AND name = 'parent_id' "
+        "AND name IN ('parent_id', 'forked_from', 'spawned_by'))",  # else the partial index is not found
+        (session,),
+    ).get
+    before = db.execute(
+        "SELECT cost FROM cost_states WHERE session_id = ? ORDER BY abs(output_tokens - ?), cost LIMIT 1",
+        (origin, output - own),
+    ).get
+    return None if before is None else max(0.0, total - before)
+
+
+def _todos(db: apsw.Connection, session: str, facts: dict[str, str]) -> None:
+    if not facts:
+        return
+    source, at = db.execute(
+        "SELECT s.source, max(f.at) FROM sessions AS s JOIN session_facts AS f ON f.session_id = s.id "
+        "WHERE s.id = ? AND f.name GLOB 'todo*'",
+        (session,),
+    ).get
+    todos: list[Todo] = []
+    for name in sorted(facts, key=lambda n: (n != "todos", len(n), n)):
+        todos += msgspec.json.decode(facts[name], type=list[Todo])
+    db.execute("DELETE FROM todos WHERE session_id = ?", (session,))
+    db.executemany(
+        "INSERT INTO todos VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (session, i, t.id, t.content, t.status, t.priority, at if t.updated_at is UNSET else t.updated_at, source)
+            for i, t in enumerate(todos)
+        ),
+    )

@@ -1,0 +1,1 @@
+"""What events mean, as plain data, and how two tellings of one row are merged."""

@@ -1,0 +1,148 @@
+"""How two tellings of one row are merged, and where rows of a kind stand.
+
+Merging is what makes replays safe: it does not matter in which order, or how often, a change is merged.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
+
+# Facts of which the first counts; of all others the last.
+EARLIEST = frozenset({"created_at", "project_path", "deleted_at"})
+
+EDITING_TOOLS = frozenset(
+    {"Write", "Edit", "MultiEdit", "NotebookEdit", "write", "edit", "multiedit", "patch", "apply_patch"}
+)
+
+Row = MessageSeen | PartSeen | ToolSeen | ErrorSeen | CompactionSeen
+
+# A row's fields are columns of its table. What columns there are besides is worked out by `projector.derived.refresh`.
+TABLES: dict[type[Row], str] = {
+    MessageSeen: "messages",
+    PartSeen: "parts",
+    ToolSeen: "tools",
+    ErrorSeen: "session_errors",
+    CompactionSeen: "compaction_events",
+}
+KINDS = {table: kind for kind, table in TABLES.items()}
+
+
+def _first(a: Any, b: Any) -> Any:
+    """The smaller of two values; None is no value."""
+    return b if a is None or (b is not None and b < a) else a
+
+
+def _last(a: Any, b: Any) -> Any:
+    """The larger of two values; None is no value."""
+    return b if a is None or (b is not None and b > a) else a
+
+
+def _message(row: MessageSeen, seen: MessageSeen) -> None:
+    """Counts grow while a response streams, so the largest is the last; words that can differ never do."""
+    row.role = _last(row.role, seen.role)
+    row.parent_id = _last(row.parent_id, seen.parent_id)
+    row.model = _last(row.model, seen.model)
+    row.provider = _last(row.provider, seen.provider)
+    row.agent = _last(row.agent, seen.agent)
+    row.prompt_tokens = _last(row.prompt_tokens, seen.prompt_tokens)
+    row.completion_tokens = _last(row.completion_tokens, seen.completion_tokens)
+    row.reasoning_tokens = _last(row.reasoning_tokens, seen.reasoning_tokens)
+    row.cache_read_tokens = _last(row.cache_read_tokens, seen.cache_read_tokens)
+    row.cache_write_tokens = _last(row.cache_write_tokens, seen.cache_write_tokens)
+    row.cache_write_1h_tokens = _last(row.cache_write_1h_tokens, seen.cache_write_1h_tokens)
+    row.web_searches = _last(row.web_searches, seen.web_searches)
+    row.price_context = _last(row.price_context, seen.price_context)
+    row.cost = _last(row.cost, seen.cost)
+    row.finish_reason = _last(row.finish_reason, seen.finish_reason)
+    row.created_at = _first(row.created_at, seen.created_at)
+    row.completed_at = _last(row.completed_at, seen.completed_at)
+    row.deleted_at = _first(row.deleted_at, seen.deleted_at)
+    row.synthetic |= seen.synthetic
+
+
+def _part(row: PartSeen, seen: PartSeen) -> None:
+    """A text grows until it is final (`completed_at`); the final one may be shorter: clients trim it."""
+    final, was_final = seen.completed_at is not None, row.completed_at is not None
+    if (
+        seen.text is not None
+        and (
+            (final and not was_final)
+            or (final == was_final and (len(seen.text), seen.text) > (len(row.text or ""), row.text or ""))
+        )
+    ) or row.text is None:
+        row.text = seen.text
+    row.message_id = seen.message_id
+    row.seq = max(row.seq, seen.seq)
+    row.type = _last(row.type, seen.type)
+    row.data = _last(row.data, seen.data)
+    row.synthetic = _last(row.synthetic, seen.synthetic)
+    row.created_at = _first(row.created_at, seen.created_at)
+    row.completed_at = _last(row.completed_at, seen.completed_at)
+    row.deleted_at = _first(row.deleted_at, seen.deleted_at)
+
+
+def _better(rank: int, at: int | None, old_rank: int, old_at: int | None) -> bool:
+    """Whether a report beats another: by its source, then by being the earlier one."""
+    if rank != old_rank:
+        return rank > old_rank
+    return at is not None and (old_at is None or at < old_at)
+
+
+def _tool(row: ToolSeen, seen: ToolSeen) -> None:
+    """The best source's words about the call, and about its result; only hooks know how long a call took."""
+    row.duration_ms = _last(row.duration_ms, seen.duration_ms)
+    if seen.open_rank != Rank.UNTOLD and _better(seen.open_rank, seen.created_at, row.open_rank, row.created_at):
+        row.session_id = seen.session_id
+        row.message_id = seen.message_id
+        row.tool_name = seen.tool_name
+        row.call_id = seen.call_id
+        row.title = seen.title
+        row.tool_input = seen.tool_input
+        row.file_path = seen.file_path
+        row.created_at = seen.created_at
+        row.open_rank = seen.open_rank
+        if row.close_rank == Rank.UNTOLD:
+            row.status = seen.status
+    if seen.close_rank != Rank.UNTOLD and _better(seen.close_rank, seen.completed_at, row.close_rank, row.completed_at):
+        row.status = seen.status
+        row.success = seen.success
+        row.tool_output = seen.tool_output
+        row.exit_code = seen.exit_code
+        row.error_message = seen.error_message
+        row.completed_at = seen.completed_at
+        row.close_rank = seen.close_rank
+
+
+def _error(row: ErrorSeen, seen: ErrorSeen) -> None:
+    """The same failure, told again: only its time may still change."""
+    row.message_id = _last(row.message_id, seen.message_id)
+    row.error_type = _last(row.error_type, seen.error_type)
+    row.error_message = _last(row.error_message, seen.error_message)
+    row.status_code = _last(row.status_code, seen.status_code)
+    row.will_retry |= seen.will_retry
+    row.created_at = _last(row.created_at, seen.created_at)
+
+
+def _compaction(row: CompactionSeen, seen: CompactionSeen) -> None:
+    """The same compaction, told again."""
+    row.trigger = _last(row.trigger, seen.trigger)
+    row.pre_tokens = _last(row.pre_tokens, seen.pre_tokens)
+    row.post_tokens = _last(row.post_tokens, seen.post_tokens)
+    row.duration_ms = _last(row.duration_ms, seen.duration_ms)
+    row.created_at = _first(row.created_at, seen.created_at)
+
+
+def edits(tool: ToolSeen) -> bool:
+    """Whether a call edited the file it names."""
+    return bool(tool.success) and tool.file_path is not None and tool.tool_name in EDITING_TOOLS
+
+
+# By kind: merges what the second says into the first.
+MERGE: dict[type[Row], Callable[[Any, Any], None]] = {
+    MessageSeen: _message,
+    PartSeen: _part,
+    ToolSeen: _tool,
+    ErrorSeen: _error,
+    CompactionSeen: _compaction,
+}

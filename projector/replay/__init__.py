@@ -1,0 +1,1 @@
+"""Replays the log into a database: folding, rebuilding, following, comparing."""

@@ -1,0 +1,1 @@
+"""The database: its file, writing batches, reading it."""

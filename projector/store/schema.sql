@@ -1,0 +1,391 @@
+-- The tables people ask. What a row means: README, "The tables". Times are epoch milliseconds, costs US dollars.
+-- Texts stand last in their rows: SQLite reads a row from its beginning, and a total then needs no more of it.
+
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY,
+  title TEXT,
+  project_path TEXT,
+  project_name TEXT,
+  model TEXT,
+  provider TEXT,
+  prompt_tokens INTEGER NOT NULL DEFAULT 0,
+  completion_tokens INTEGER NOT NULL DEFAULT 0,
+  cost REAL,
+  created_at INTEGER,
+  updated_at INTEGER,
+  source TEXT NOT NULL,
+  status TEXT,
+  parent_id TEXT,
+  forked_from TEXT,
+  agent TEXT,
+  client_version TEXT,
+  git_branch TEXT,
+  permission_mode TEXT,
+  reasoning_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_read_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_write_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_write_1h_tokens INTEGER NOT NULL DEFAULT 0,  -- of cache_write_tokens those that are kept for an hour
+  cost_source TEXT,  -- 'client', 'prices', 'unknown', 'parent'
+  message_count INTEGER NOT NULL DEFAULT 0,
+  tool_call_count INTEGER NOT NULL DEFAULT 0,
+  error_count INTEGER NOT NULL DEFAULT 0,
+  ended_at INTEGER,
+  deleted_at INTEGER
+);
+CREATE INDEX sessions_by_activity ON sessions (
+  max(coalesce(updated_at, ended_at, created_at), ifnull(ended_at, 0)) DESC, id
+);
+CREATE INDEX sessions_by_parent ON sessions (parent_id) WHERE parent_id IS NOT NULL;
+
+CREATE TABLE messages (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  role TEXT,
+  model TEXT,
+  prompt_tokens INTEGER,
+  completion_tokens INTEGER,
+  duration_ms INTEGER,
+  created_at INTEGER,
+  completed_at INTEGER,
+  source TEXT NOT NULL,
+  parent_id TEXT,
+  provider TEXT,
+  agent TEXT,
+  reasoning_tokens INTEGER,
+  cache_read_tokens INTEGER,
+  cache_write_tokens INTEGER,
+  cache_write_1h_tokens INTEGER,
+  web_searches INTEGER,
+  price_context TEXT,  -- JSON: what else the price depends on, where it is not the usual
+  cost REAL,
+  cost_source TEXT,  -- 'client', 'prices', 'unknown'
+  finish_reason TEXT,
+  synthetic INTEGER NOT NULL DEFAULT 0,
+  copied INTEGER NOT NULL DEFAULT 0,
+  deleted_at INTEGER,
+  text_content TEXT
+);
+CREATE INDEX messages_by_session ON messages (session_id, created_at);
+CREATE INDEX messages_copied ON messages (session_id) WHERE copied;
+CREATE INDEX messages_unpriced ON messages (provider, model) WHERE cost_source = 'unknown';
+
+CREATE TABLE parts (
+  id TEXT PRIMARY KEY,
+  message_id TEXT NOT NULL REFERENCES messages (id),
+  session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  type TEXT,
+  synthetic INTEGER,  -- NULL where the harness marks messages, not parts
+  created_at INTEGER,
+  completed_at INTEGER,
+  deleted_at INTEGER,
+  text TEXT,
+  data TEXT
+);
+CREATE INDEX parts_by_message ON parts (message_id, seq);
+
+CREATE TABLE tools (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  message_id TEXT,
+  tool_name TEXT,
+  call_id TEXT,  -- by which the client calls it, where that is not its id
+  title TEXT,  -- as the client shows it
+  file_path TEXT,
+  status TEXT,
+  success INTEGER,
+  exit_code INTEGER,
+  duration_ms INTEGER,
+  created_at INTEGER,
+  completed_at INTEGER,
+  source TEXT NOT NULL,
+  model TEXT,  -- its message's, else the session's
+  open_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the call's values is, and of its result's:
+  close_rank INTEGER NOT NULL DEFAULT -1,  -- projector.model.changes.Rank, -1 for none yet
+  error_message TEXT,
+  tool_input TEXT,
+  tool_output TEXT
+);
+-- All that `stats` asks of a call.
+CREATE INDEX tools_by_session ON tools (session_id, tool_name, created_at, model, success, duration_ms);
+CREATE INDEX tools_by_message ON tools (message_id);
+
+CREATE TABLE session_errors (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  message_id TEXT,
+  error_type TEXT,
+  error_message TEXT,
+  status_code INTEGER,
+  will_retry INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER,
+  source TEXT NOT NULL
+);
+CREATE INDEX session_errors_by_session ON session_errors (session_id, created_at);
+
+CREATE TABLE compaction_events (
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  "trigger" TEXT,
+  pre_tokens INTEGER,
+  post_tokens INTEGER,
+  duration_ms INTEGER,
+  created_at INTEGER,
+  source TEXT NOT NULL
+);
+CREATE INDEX compaction_events_by_session ON compaction_events (session_id, created_at);
+
+CREATE TABLE file_edits (
+  id TEXT PRIMARY KEY REFERENCES tools (id) ON DELETE CASCADE,
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  message_id TEXT,
+  tool_name TEXT,
+  file_path TEXT NOT NULL,
+  edited_at INTEGER,
+  source TEXT NOT NULL
+);
+CREATE INDEX file_edits_by_path ON file_edits (file_path);
+CREATE INDEX file_edits_by_session ON file_edits (session_id);
+
+CREATE TABLE todos (
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  position INTEGER NOT NULL,
+  id TEXT,
+  content TEXT NOT NULL,
+  status TEXT,
+  priority TEXT,
+  updated_at INTEGER,
+  source TEXT NOT NULL,
+  PRIMARY KEY (session_id, position)
+) WITHOUT ROWID;
+
+CREATE TABLE projects (
+  path TEXT PRIMARY KEY,
+  id TEXT,
+  name TEXT,
+  vcs TEXT
+);
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
+
+-- What is asked of the price table that `meta` names, in US dollars per million tokens; NULL where it does not know.
+-- Of the rows of a model and context the last holds, by `since` and then `above`.
+CREATE TABLE prices (
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  context TEXT NOT NULL,  -- messages.price_context; empty for none
+  since INTEGER NOT NULL,  -- holds from then on
+  above INTEGER NOT NULL,  -- holds for requests of more input tokens, the cache's included; 0: for all
+  input REAL,
+  output REAL,
+  cache_read REAL,
+  cache_write REAL,
+  cache_write_1h REAL,
+  web_search REAL,  -- US dollars each
+  PRIMARY KEY (provider, model, context, since, above)
+) WITHOUT ROWID;
+
+CREATE VIEW v_unpriced AS  -- models whose price is not known, and what was spent on them; DuckDB asks for the types
+SELECT
+  source,
+  provider,
+  model,
+  CAST(count(*) AS INTEGER) AS messages,
+  CAST(count(DISTINCT session_id) AS INTEGER) AS sessions,
+  CAST(ifnull(sum(prompt_tokens), 0) AS INTEGER) AS prompt_tokens,
+  CAST(ifnull(sum(completion_tokens), 0) AS INTEGER) AS completion_tokens,
+  CAST(ifnull(sum(cache_read_tokens), 0) AS INTEGER) AS cache_read_tokens,
+  CAST(ifnull(sum(cache_write_tokens), 0) AS INTEGER) AS cache_write_tokens,
+  CAST(min(created_at) AS INTEGER) AS first_at,
+  CAST(max(created_at) AS INTEGER) AS last_at
+FROM messages WHERE cost_source = 'unknown' AND NOT copied GROUP BY provider, model, source;
+
+-- How far the log was read, and what was found on the way.
+
+CREATE TABLE log_files (
+  name TEXT PRIMARY KEY,
+  "offset" INTEGER NOT NULL,  -- bytes read
+  lines INTEGER NOT NULL,  -- lines read
+  tail INTEGER  -- CRC of the last bytes read: another file, or one that lost its end, is known by it; NULL: not noted
+);
+
+CREATE TABLE rejects (
+  file TEXT NOT NULL,
+  line INTEGER NOT NULL,
+  "offset" INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (file, "offset")
+) WITHOUT ROWID;
+
+CREATE TABLE event_types (
+  source TEXT NOT NULL,
+  type TEXT NOT NULL,
+  known INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  PRIMARY KEY (source, type)
+) WITHOUT ROWID;
+
+CREATE TABLE changes (  -- the batch that touched a session last: what is made from its rows follows by it
+  session_id TEXT PRIMARY KEY,
+  batch INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX changes_by_batch ON changes (batch);
+
+-- What the rows above are worked out from, so that the order in which it is told does not matter.
+
+CREATE TABLE session_facts (  -- for each property of a session the best that was told so far
+  session_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  rank INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  value,
+  PRIMARY KEY (session_id, name)
+) WITHOUT ROWID;
+CREATE INDEX session_links ON session_facts (value, name) WHERE name IN ('parent_id', 'forked_from', 'spawned_by');
+
+CREATE TABLE sightings (  -- what hooks saw; shown in the tables above while the client's own record lacks it
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  same TEXT NOT NULL,  -- what tells those apart that stand for different things: a digest of the text, an error's type
+  text TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  synthetic INTEGER NOT NULL,
+  shown INTEGER  -- whether there is a row for it; NULL while that is to be found out
+) WITHOUT ROWID;
+CREATE INDEX sightings_by_session ON sightings (session_id, kind, same);
+CREATE INDEX sightings_open ON sightings (session_id) WHERE shown IS NOT 0;
+
+CREATE TABLE part_deltas (  -- bits of text of parts that are not whole yet
+  id TEXT PRIMARY KEY,
+  part_id TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  text TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX part_deltas_by_part ON part_deltas (part_id, position);
+
+CREATE TABLE copies (  -- which sessions' records hold a copy of a message, error or compaction that is not theirs
+  id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  origin TEXT,
+  at INTEGER,
+  PRIMARY KEY (session_id, id)
+) WITHOUT ROWID;
+CREATE INDEX copies_by_id ON copies (id);
+
+CREATE TABLE cost_states (  -- a session's bill, each time the client wrote it down
+  session_id TEXT NOT NULL,
+  cost REAL NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  PRIMARY KEY (session_id, cost, output_tokens)
+) WITHOUT ROWID;
+
+CREATE TABLE activity (  -- what `stats` adds up: a session's messages by the quarter of an hour and the model
+  session_id TEXT NOT NULL REFERENCES sessions (id),
+  position INTEGER NOT NULL,  -- by time; last what stands in no message, as a session without any
+  begin INTEGER,  -- of the quarter
+  model TEXT,  -- the messages', else the session's
+  subagent INTEGER NOT NULL,  -- whether another session called it
+  messages INTEGER NOT NULL,
+  turns INTEGER NOT NULL,  -- prompts that a person typed
+  prompt_tokens INTEGER NOT NULL,
+  completion_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL,
+  cache_write_tokens INTEGER NOT NULL,
+  cost REAL,  -- what it bears of the session's or its parent's, NULL where that is not known
+  cost_split REAL,  -- what of it is an estimate
+  unpriced_messages INTEGER NOT NULL,  -- that used tokens, and whose cost is not known
+  cost_rate REAL,  -- a message bears so much of each dollar that it costs by itself,
+  token_rate REAL,  -- and so many dollars for each unit of its weight: projector.derived.activity
+  PRIMARY KEY (session_id, position)
+) WITHOUT ROWID;
+
+-- For people with sqlite3, DuckDB or Datasette: README, "Ask it yourself". Days and times of day are local.
+-- CAST gives a column its type, which DuckDB asks for.
+
+CREATE VIEW v_daily AS  -- a row a day and harness
+WITH happened (at, session_id, prompts, answers, tool_calls, failed_calls, errors, prompt_tokens, completion_tokens,
+  reasoning_tokens, cache_read_tokens, cache_write_tokens, cost) AS (
+  SELECT created_at, session_id, role = 'user' AND NOT synthetic, role = 'assistant' AND NOT synthetic, 0, 0, 0,
+    prompt_tokens, completion_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, NULL
+  FROM messages WHERE NOT copied
+  UNION ALL SELECT created_at, session_id, 0, 0, 1, success IS 0, 0, 0, 0, 0, 0, 0, NULL FROM tools
+  UNION ALL SELECT created_at, session_id, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, NULL FROM session_errors WHERE NOT will_retry
+  UNION ALL SELECT created_at, id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, cost FROM sessions
+)
+SELECT
+  CAST(date(h.at / 1000, 'unixepoch', 'localtime') AS TEXT) AS day,
+  s.source,
+  CAST(count(DISTINCT iif(s.parent_id IS NULL, s.id, NULL)) AS INTEGER) AS sessions,  -- in which something happened that day
+  CAST(count(DISTINCT iif(s.parent_id IS NULL, NULL, s.id)) AS INTEGER) AS subagents,
+  CAST(sum(h.prompts AND s.parent_id IS NULL) AS INTEGER) AS prompts,  -- that a person typed
+  CAST(sum(h.answers) AS INTEGER) AS answers,
+  CAST(sum(h.tool_calls) AS INTEGER) AS tool_calls,
+  CAST(sum(h.failed_calls) AS INTEGER) AS failed_calls,
+  CAST(sum(h.errors) AS INTEGER) AS errors,
+  CAST(ifnull(sum(h.prompt_tokens), 0) AS INTEGER) AS prompt_tokens,
+  CAST(ifnull(sum(h.completion_tokens), 0) AS INTEGER) AS completion_tokens,
+  CAST(ifnull(sum(h.reasoning_tokens), 0) AS INTEGER) AS reasoning_tokens,
+  CAST(ifnull(sum(h.cache_read_tokens), 0) AS INTEGER) AS cache_read_tokens,
+  CAST(ifnull(sum(h.cache_write_tokens), 0) AS INTEGER) AS cache_write_tokens,
+  CAST(sum(h.cost) AS REAL) AS cost  -- of the sessions that began that day
+FROM happened AS h JOIN sessions AS s ON s.id = h.session_id
+GROUP BY 1, 2;
+
+CREATE VIEW v_sessions AS  -- a row a session, a subagent's with parent_id
+SELECT
+  s.id,
+  s.source,
+  s.title,
+  s.project_name,
+  s.project_path,
+  s.model,
+  s.agent,
+  s.parent_id,
+  CAST(datetime(s.created_at / 1000, 'unixepoch', 'localtime') AS TEXT) AS started,
+  CAST(datetime(s.updated_at / 1000, 'unixepoch', 'localtime') AS TEXT) AS last_active,
+  CAST(round((s.updated_at - s.created_at) / 60000.0, 1) AS REAL) AS minutes,
+  CAST(iif(s.parent_id IS NULL, (SELECT count(*) FROM messages AS m
+    WHERE m.session_id = s.id AND m.role = 'user' AND NOT m.synthetic AND NOT m.copied), 0) AS INTEGER) AS prompts,
+  CAST((SELECT count(*) FROM messages AS m
+    WHERE m.session_id = s.id AND m.role = 'assistant' AND NOT m.synthetic AND NOT m.copied) AS INTEGER) AS answers,
+  s.tool_call_count AS tool_calls,
+  CAST((SELECT count(*) FROM tools AS t WHERE t.session_id = s.id AND t.success = 0) AS INTEGER) AS failed_calls,
+  s.error_count AS errors,
+  CAST((SELECT count(*) FROM sessions AS c WHERE c.parent_id = s.id AND c.parent_id IS NOT NULL) AS INTEGER) AS subagents,
+  s.prompt_tokens,
+  s.completion_tokens,
+  s.reasoning_tokens,
+  s.cache_read_tokens,
+  s.cache_write_tokens,
+  s.cost
+FROM sessions AS s;
+
+CREATE VIEW v_tools AS  -- a row a day, harness, project and tool
+SELECT
+  CAST(date(t.created_at / 1000, 'unixepoch', 'localtime') AS TEXT) AS day,
+  s.source,
+  s.project_name,
+  t.tool_name,
+  CAST(count(*) AS INTEGER) AS calls,
+  CAST(sum(t.success IS 0) AS INTEGER) AS failed,
+  CAST(sum(t.success IS NULL) AS INTEGER) AS unfinished,
+  CAST(sum(t.duration_ms) AS INTEGER) AS total_ms,
+  CAST(max(t.duration_ms) AS INTEGER) AS longest_ms
+FROM tools AS t JOIN sessions AS s ON s.id = t.session_id
+GROUP BY 1, 2, 3, 4;
+
+CREATE VIEW v_files AS  -- a row a file that was edited, and project
+SELECT
+  e.file_path,
+  s.project_name,
+  CAST(count(*) AS INTEGER) AS edits,
+  CAST(count(DISTINCT e.session_id) AS INTEGER) AS sessions,
+  CAST(datetime(min(e.edited_at) / 1000, 'unixepoch', 'localtime') AS TEXT) AS first_edited,
+  CAST(datetime(max(e.edited_at) / 1000, 'unixepoch', 'localtime') AS TEXT) AS last_edited
+FROM file_edits AS e JOIN sessions AS s ON s.id = e.session_id
+GROUP BY 1, 2;

@@ -1,0 +1,1 @@
+"""Which row comes from which line, and back."""

@@ -1,0 +1,93 @@
+"""The lines of the log that a session's rows come from, found by adapting each line again."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from clankers.log.reader import Line, LogFile, log_files, read
+from projector.adapters import adapt
+from projector.model.changes import (
+    Change,
+    Copied,
+    CostSeen,
+    Gone,
+    PartDelta,
+    ProjectSeen,
+    Replaced,
+    SessionSeen,
+    Sighting,
+    TodosSeen,
+)
+from projector.model.merge import TABLES
+from projector.trace.ownership import Sessions
+
+
+class Evidence(NamedTuple):
+    """A line of the log that tells something of some sessions.
+
+    Attributes:
+        file: the day.
+        line: where it stands in it, and what it is.
+        rows: what it tells of, as table and id; none where it only names a session, or cannot be read.
+    """
+
+    file: LogFile
+    line: Line
+    rows: list[tuple[str, str]]
+
+
+def evidence(root: str, sessions: Sessions, progress: Callable[[int], object] = lambda _: None) -> Iterator[Evidence]:
+    """The lines of the log in `root` that tell of `sessions`, in the order of the log.
+
+    Args:
+        root: the data root.
+        sessions: whose.
+        progress: called with each line's bytes.
+
+    Raises:
+        OSError: the log cannot be read.
+    """
+    for file in log_files(root):
+        for line in read(root, file):
+            progress(line.size)
+            if (rows := _rows(line, sessions)) is not None:
+                yield Evidence(file, line, rows)
+
+
+def _rows(line: Line, sessions: Sessions) -> list[tuple[str, str]] | None:
+    """The rows of `sessions` that `line` tells of; None where it is not about them."""
+    if not sessions.may_name(line.raw):
+        return None
+    owner, readable = sessions.owner(line)
+    if line.event is None or not readable:
+        return [] if owner else None
+    changes, _ = adapt(line.event)
+    found = dict.fromkeys(row for change in changes if (row := _row(change)) and _session(change) in sessions.ids)
+    return list(found) if found or owner else None
+
+
+def _session(change: Change) -> str | None:
+    named = change.part if isinstance(change, PartDelta) else change
+    return None if isinstance(named, ProjectSeen) else named.session_id
+
+
+def _row(change: Change) -> tuple[str, str] | None:
+    """The table and id of what a change tells of; None where it only names a session."""
+    match change:
+        case SessionSeen():
+            return ("sessions", change.session_id) if change.facts else None
+        case CostSeen():
+            return "sessions", change.session_id
+        case TodosSeen():
+            return "todos", change.session_id
+        case Sighting():
+            return ("session_errors" if change.kind == "error" else "messages"), change.id
+        case PartDelta():
+            return "parts", change.part.id
+        case ProjectSeen() | Copied():
+            return None
+        case Replaced():
+            return _row(change.row)
+        case Gone():
+            return change.table, change.id
+        case _:
+            return TABLES[type(change)], change.id
