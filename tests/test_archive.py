@@ -27,7 +27,8 @@ from projector.replay.rebuild import build, update
 from tests import feeding
 from tests.commands import POSIX_ONLY, call, command, environment, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, feed_hooks, opencode_records
-from tests.test_project_cli import append_at, reading, wait_for
+from tests.patience import BUSY_MS, wait_for
+from tests.test_project_cli import append_at, reading
 
 DAY = "2024-05-01"
 NAME = file_name(DAY)
@@ -92,7 +93,7 @@ def rebuilt(root: Path) -> dict[str, Any]:
 
 def mark(database: Path) -> None:
     with closing(apsw.Connection(str(database))) as db:
-        db.set_busy_timeout(5000)
+        db.set_busy_timeout(BUSY_MS)
         db.execute("INSERT INTO meta VALUES ('mark', '')")
 
 

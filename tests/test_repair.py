@@ -24,6 +24,7 @@ from clankers.maintenance.verify import verify
 from projector.store.lock import ProjectorLock
 from tests.commands import POSIX_ONLY, call, command, environment, run, work
 from tests.feeding import append
+from tests.patience import DEADLINE
 from tests.test_log import WRITER
 from tests.test_verify import FOREIGN, NAME, NOW, flips, line, put, some_lines
 
@@ -360,7 +361,7 @@ def test_writers_lose_nothing_while_their_file_is_repaired(root: Path) -> None:
             apply(str(root), path.name, planned)
         repairs += len(planned)
     for writer in writers:
-        writer.communicate(timeout=30)
+        writer.communicate(timeout=DEADLINE)
         assert writer.returncode == 0
     while planned := plan(str(root), verify(str(root)).bad):
         apply(str(root), path.name, planned)
@@ -530,7 +531,7 @@ def test_two_patchers_take_turns(root: Path, monkeypatch: pytest.MonkeyPatch) ->
         subprocess.Popen([sys.executable, "-c", script, str(root), NAME, str(start)], env=environment(root))
         for start in (0, 1)
     ]
-    assert [one.wait(timeout=60) for one in both] == [0, 0]
+    assert [one.wait(timeout=DEADLINE) for one in both] == [0, 0]
     assert path.read_bytes() == b"#" * 60 + BEFORE[60:]
     monkeypatch.setattr("clankers.maintenance.in_place_edit._PATIENCE", 0.05)
     with in_place_edit.lock(str(root), "archive"), pytest.raises(BusyError, match="clankers archive"):

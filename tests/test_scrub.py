@@ -25,7 +25,7 @@ from clankers.maintenance.archive import archive
 from clankers.maintenance.verify import verify
 from clankers.secrets.detect import _GROUPS, HINTS, Hint, found, hints, mask, scrubbed
 from projector.store.lock import ProjectorLock
-from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, session
+from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session
 from tests.feeding import CAPTURES, Record, append, project, rows
 
 pytestmark = POSIX_ONLY
@@ -300,11 +300,14 @@ def test_killed_anywhere_and_run_again_it_ends_the_same(root: Path, tmp_path: Pa
     shutil.copytree(root, clean)
     assert call(clean, "scrub").code == 0
     rng = random.Random(1)
+    begun = time.monotonic()
+    run(clean, "scrub", "--dry-run")
+    longest = (time.monotonic() - begun) * 1.5
     for n in range(8):
         copy = tmp_path / f"killed{n}"
         shutil.copytree(root, copy)
         process = subprocess.Popen(command("scrub"), env=environment(copy), stdout=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.3, 0.9))  # until the moment of the kill
+        time.sleep(longest * rng.uniform(0.5, 1))  # until the moment of the kill
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert call(copy, "scrub").code == 0
