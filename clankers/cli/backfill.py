@@ -1,6 +1,5 @@
 """`clankers backfill`: what the harnesses' own stores hold, into the log."""
 
-import sys
 import time
 from collections.abc import Iterator
 from itertools import chain
@@ -9,12 +8,12 @@ from typing import Annotated
 import typer
 
 from clankers import paths
+from clankers.cli.database import bring_up_to_date
+from clankers.cli.output import counting_bar, say
 from clankers.errors import BusyError, UsageError
-from clankers.formatting import clean, counting_bar
 from clankers.harnesses import NAMES, load
 from clankers.ingest.backfill import DAYS, Past, backfill
 from clankers.log.writer import Log
-from clankers.queries.connect import bring_up_to_date
 from clankers.queries.first_backfill import lock_path
 from clankers.system import detached
 from clankers.system.locks import NamedLock
@@ -52,7 +51,7 @@ def command(
         past: Iterator[Past] = chain.from_iterable(harness.past(root, afresh=force) for harness in chosen)
         done = backfill(log, past, None if everything else days, progress=step)
     for problem in done.problems:
-        print(f"clankers: not taken in: {clean(problem)}", file=sys.stderr)
+        say(f"not taken in: {problem}")
     older = f"; {done.older:,} sessions older than {days} days left out (--all takes them in)" if done.older else ""
     typer.echo(f"{done.records:,} new records of {done.sessions:,} sessions in {time.monotonic() - begun:.2f} s{older}")
     try:

@@ -13,9 +13,10 @@ import msgspec
 import typer
 
 from clankers import paths
+from clankers.cli.output import print_json
 from clankers.cli.scrub import unfinished as scrub_unfinished
 from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
-from clankers.formatting import clean, counted, local_time, print_json, short_bytes
+from clankers.formatting import clean, counted, local_time, short_bytes
 from clankers.harnesses import NAMES, load
 from clankers.harnesses.base import Harness
 from clankers.harnesses.claude_code.install import recorder

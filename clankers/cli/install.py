@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from clankers import paths
+from clankers.cli.options import known_sources
+from clankers.cli.output import say
 from clankers.errors import UsageError
 from clankers.formatting import clean
 from clankers.harnesses import NAMES, load
 from clankers.harnesses.base import Harness, InstallError
 from clankers.paths import make_private
-from clankers.queries.filters import known_sources
 from clankers.queries.first_backfill import start_first_backfill
 from clankers.system.config_files import Edit, apply, check, difference, drop_backup
 from clankers.system.install_manifest import installed, note
@@ -62,7 +63,7 @@ def install(
         typer.echo(f"Sessions that begin from now on are in {clean(paths.data_root())}")
         if os.environ.get(paths.DATA_ENV):
             typer.echo(f"  as long as {paths.DATA_ENV} is set for the harnesses as it is here")
-        start_first_backfill(again=any(edit.before != edit.after for _, edit in edits))
+        start_first_backfill(say, again=any(edit.before != edit.after for _, edit in edits))
 
 
 def uninstall(
