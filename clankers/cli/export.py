@@ -18,7 +18,7 @@ from clankers.queries.filters import Filters, Model, Project, Since, Sources, Un
 from clankers.queries.session_select import all_sessions, known_ids, named, with_children
 from clankers.render.labels import count
 from clankers.render.redact import Masks
-from clankers.system.atomic_write import whole_file
+from clankers.system.atomic_write import output_file
 
 
 class Format(StrEnum):
@@ -145,7 +145,7 @@ def write(to: str, pieces: Iterable[bytes]) -> None:
         return
     if os.path.isdir(to):
         raise UsageError(f"{to} is a directory; name a file in it")
-    with whole_file(to) as f:
+    with output_file(to) as f:
         f.writelines(pieces)
 
 
