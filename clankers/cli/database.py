@@ -1,13 +1,18 @@
 """The database for a command: notes go to stderr, and a bar shows a replay that takes long. And `clankers catch-up`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import apsw
 
 from clankers.cli.output import progress_bar, say
 from clankers.queries import connect
-from projector.replay.replay import Replayed
+
+if TYPE_CHECKING:
+    from projector.replay.replay import Replayed  # what replays is imported when there is something to replay
 
 
 def open_current() -> apsw.Connection:

@@ -83,14 +83,11 @@ def _watch() -> None:
     root, path = paths.data_root(), paths.database_path()
     begun = time.monotonic()
     with ProjectorLock(path, WATCHER, patience=PATIENCE):
-        anyio.run(
-            partial(
-                follow, path, root, sweep=partial(sweep, say), told=lambda done: _report_if_there(path, done, begun)
-            )
-        )
+        report = partial(_report_if_there, path, begun)
+        anyio.run(partial(follow, path, root, sweep=partial(sweep, say), told=report))
 
 
-def _report_if_there(path: str, done: Replayed, *, begun: float) -> None:
+def _report_if_there(path: str, begun: float, done: Replayed) -> None:
     """`_report`, unless somebody deleted the database meanwhile: the watcher makes it again."""
     with contextlib.suppress(ClankersError, apsw.Error):
         _report(path, done, begun)

@@ -14,6 +14,7 @@ import apsw
 
 from clankers.errors import BusyError, ClankersError
 from clankers.paths import make_private
+from clankers.system.atomic_write import remove_leftovers, temporary_path
 from projector.derived.prices import reprice
 from projector.replay.replay import LogChangedError, Replayed, replay
 from projector.search.index import remove_indexes
@@ -42,9 +43,9 @@ def open_live(path: str) -> apsw.Connection:
 
 
 def _create(path: str) -> None:
-    """An empty database at `path`, put there whole: nobody ever sees one without its tables."""
-    fresh = path + ".new"
-    _remove(fresh)
+    """An empty database at `path`, put there complete: nobody ever sees one without its tables."""
+    remove_leftovers(path)
+    fresh = temporary_path(path)
     _make_private_file(fresh)
     open_database(fresh, durable=False).close()
     for suffix in ("-journal", "-wal", "-shm"):  # left of a database that was deleted; SQLite would mix them in
