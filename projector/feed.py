@@ -20,20 +20,20 @@ from projector.model.changes import (
     CompactionSeen,
     Copied,
     ErrorSeen,
+    HookReport,
     MessageSeen,
     PartDelta,
     PartSeen,
     Rank,
-    Replaced,
+    RowReplaced,
     SessionSeen,
-    Sighting,
     ToolSeen,
 )
 
 _REMEMBERED = 20_000  # things of each kind; what was told that long ago does not come again
 
 
-class Told(msgspec.Struct, frozen=True):
+class FeedItem(msgspec.Struct, frozen=True):
     """One thing that happened.
 
     Attributes:
@@ -55,7 +55,7 @@ class Told(msgspec.Struct, frozen=True):
     duration_ms: int | None = None
 
 
-class Session(msgspec.Struct):
+class FeedSession(msgspec.Struct):
     """A session, as far as it is known; times are epoch milliseconds."""
 
     project_path: str | None = None
@@ -78,29 +78,29 @@ class _Memory(dict[Any, Any]):
             del self[next(iter(self))]
 
 
-class Teller:
+class Feed:
     """Tells: give it the events of the log in their order.
 
     Args:
         known: what is known of a session that is not from the log's end alone; None where nothing is.
     """
 
-    def __init__(self, known: Callable[[str], Session | None]) -> None:
+    def __init__(self, known: Callable[[str], FeedSession | None]) -> None:
         self._known = known
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, FeedSession] = {}
         self._messages: dict[str, MessageSeen] = _Memory()
         self._calls: dict[str, str | None] = _Memory()  # their tools' names
         self._growing: dict[str, PartSeen] = _Memory()  # texts of answers, as far as they have come
         self._told: dict[tuple[str, str], bool] = _Memory()  # kind and id
         self._times: dict[tuple[str, ...], list[int]] = _Memory()  # how often hooks, and records, said the same
 
-    def session(self, id: str) -> Session:
+    def session(self, id: str) -> FeedSession:
         """What is known of a session."""
         if id not in self._sessions:
-            self._sessions[id] = self._known(id) or Session()
+            self._sessions[id] = self._known(id) or FeedSession()
         return self._sessions[id]
 
-    def tell(self, event: Event) -> list[Told]:
+    def items(self, event: Event) -> list[FeedItem]:
         """What `event` tells that was not told before."""
         try:
             changes, _ = adapt(event)
@@ -112,13 +112,13 @@ class Teller:
         copies = {change.id for change in changes if isinstance(change, Copied)}
         found = []
         for told in changes:
-            change = told.row if isinstance(told, Replaced) else told
+            change = told.row if isinstance(told, RowReplaced) else told
             tell = self._cases.get(type(change))
             if tell and getattr(change, "id", None) not in copies:
                 found += tell(self, change, logged)
         return found
 
-    def _seen(self, seen: SessionSeen, logged: int) -> list[Told]:
+    def _seen(self, seen: SessionSeen, logged: int) -> list[FeedItem]:
         session = self.session(seen.session_id)
         for name in ("project_path", "parent_id", "model"):
             if value := seen.facts.get(name):
@@ -127,7 +127,7 @@ class Teller:
             session.created_at = seen.facts["created_at"]
         return self._cut_off(seen.session_id, logged) if seen.facts.get("status") == "idle" else []
 
-    def _message(self, seen: MessageSeen, logged: int) -> list[Told]:
+    def _message(self, seen: MessageSeen, logged: int) -> list[FeedItem]:
         known = self._messages.get(seen.id)
         if known is None:
             self._messages[seen.id] = seen
@@ -136,12 +136,12 @@ class Teller:
         known.synthetic = known.synthetic or seen.synthetic
         return []
 
-    def _delta(self, delta: PartDelta, _: int) -> list[Told]:
+    def _delta(self, delta: PartDelta, _: int) -> list[FeedItem]:
         if known := self._growing.get(delta.part.id):  # else it is no text, as a thought
             known.text = (known.text or "") + delta.text
         return []
 
-    def _part(self, part: PartSeen, logged: int) -> list[Told]:
+    def _part(self, part: PartSeen, logged: int) -> list[FeedItem]:
         message = self._messages.get(part.message_id)
         if part.type not in (None, "text") or part.synthetic or message is None or message.synthetic:
             return []
@@ -153,7 +153,7 @@ class Teller:
         self._growing.pop(part.id, None)
         return self._said(part, message, logged)
 
-    def _cut_off(self, session: str, logged: int) -> list[Told]:
+    def _cut_off(self, session: str, logged: int) -> list[FeedItem]:
         """The texts of a session that do not grow any more."""
         cut = [part for part in self._growing.values() if part.session_id == session]
         found = []
@@ -163,65 +163,65 @@ class Teller:
                 found += self._said(part, message, logged)
         return found
 
-    def _said(self, part: PartSeen, message: MessageSeen, logged: int) -> list[Told]:
+    def _said(self, part: PartSeen, message: MessageSeen, logged: int) -> list[FeedItem]:
         kind = "prompt" if message.role == "user" else "answer"
         if not part.text or not self._first(kind, part.id):
             return []
         if not self._more(1, part.session_id, kind, _digest(part.text)):
             return []
         at = part.completed_at or part.created_at or logged
-        return [Told(at, part.source, part.session_id, kind, part.id, part.text, model=message.model)]
+        return [FeedItem(at, part.source, part.session_id, kind, part.id, part.text, model=message.model)]
 
     def _copied(self, message: MessageSeen) -> bool:
         """A fork's copies are older than the fork."""
         born = self.session(message.session_id).created_at
         return born is not None and message.created_at is not None and message.created_at < born
 
-    def _sighting(self, seen: Sighting, _: int) -> list[Told]:
+    def _hook_report(self, seen: HookReport, _: int) -> list[FeedItem]:
         if (
             seen.synthetic
             or not self._first(seen.kind, seen.id)
             or not self._more(0, seen.session_id, seen.kind, seen.same)
         ):
             return []
-        return [Told(seen.created_at, seen.source, seen.session_id, seen.kind, seen.id, seen.text)]
+        return [FeedItem(seen.created_at, seen.source, seen.session_id, seen.kind, seen.id, seen.text)]
 
-    def _tool(self, call: ToolSeen, logged: int) -> list[Told]:
+    def _tool(self, call: ToolSeen, logged: int) -> list[FeedItem]:
         message = self._messages.get(call.message_id or "")
         if message and self._copied(message):
             return []
         name = self._calls[call.id] = call.tool_name or self._calls.get(call.id)
         model = message.model if message else None
         found = []
-        ended = call.close_rank > Rank.UNTOLD
+        ended = call.close_rank > Rank.UNREPORTED
         # What only follows from something else may still lack its input; once the call has ended, it is all there is.
-        if (ended or call.open_rank > Rank.GUESS) and self._first("tool", call.id) and call.open_rank > Rank.UNTOLD:
+        if (ended or call.open_rank > Rank.GUESS) and self._first("tool", call.id) and call.open_rank > Rank.UNREPORTED:
             at, text = call.created_at or logged, call.tool_input or ""
-            found.append(Told(at, call.source, call.session_id, "tool", call.id, text, name, model))
+            found.append(FeedItem(at, call.source, call.session_id, "tool", call.id, text, name, model))
         if ended and self._first("end", call.id):
             kind = "ok" if call.success else "failed"
             text = (call.tool_output if call.success else call.error_message or call.tool_output) or ""
             at = call.completed_at or logged
             found.append(
-                Told(
+                FeedItem(
                     at, call.source, call.session_id, kind, call.id, text, name, model, call.exit_code, call.duration_ms
                 )
             )
         return found
 
-    def _error(self, error: ErrorSeen, logged: int) -> list[Told]:
+    def _error(self, error: ErrorSeen, logged: int) -> list[FeedItem]:
         kind = "retry" if error.will_retry else "error"
         type = error.error_type or ""
         if not self._first(kind, error.id) or not self._more(1, error.session_id, kind, type):
             return []
         at = error.created_at or logged
-        return [Told(at, error.source, error.session_id, kind, error.id, error.error_message or type)]
+        return [FeedItem(at, error.source, error.session_id, kind, error.id, error.error_message or type)]
 
-    def _compaction(self, seen: CompactionSeen, logged: int) -> list[Told]:
+    def _compaction(self, seen: CompactionSeen, logged: int) -> list[FeedItem]:
         if not self._first("compaction", seen.id):
             return []
         at = seen.created_at or logged
-        return [Told(at, seen.source, seen.session_id, "compaction", seen.id, seen.trigger or "")]
+        return [FeedItem(at, seen.source, seen.session_id, "compaction", seen.id, seen.trigger or "")]
 
     def _first(self, kind: str, id: str) -> bool:
         if (kind, id) in self._told:
@@ -235,12 +235,12 @@ class Teller:
         times[who] += 1
         return times[who] > times[1 - who]
 
-    _cases: dict[type[Change], Callable[[Any, Any, int], list[Told]]] = {  # noqa: RUF012 - never changed
+    _cases: dict[type[Change], Callable[[Any, Any, int], list[FeedItem]]] = {  # noqa: RUF012 - never changed
         SessionSeen: _seen,
         MessageSeen: _message,
         PartSeen: _part,
         PartDelta: _delta,
-        Sighting: _sighting,
+        HookReport: _hook_report,
         ToolSeen: _tool,
         ErrorSeen: _error,
         CompactionSeen: _compaction,
@@ -248,5 +248,5 @@ class Teller:
 
 
 def _digest(text: str) -> str:
-    """As `Sighting.same` of Claude Code's hooks."""
+    """As `HookReport.same` of Claude Code's hooks."""
     return f"{crc32(text.strip().encode('utf-8', 'replace')):08x}"

@@ -24,7 +24,7 @@ from projector.derived import price_table, prices
 from projector.derived.price_table import installed
 from projector.derived.prices import Prices, Rates, look_up
 from projector.model.changes import MessageSeen
-from projector.replay.compare import Fresh
+from projector.replay.compare import FreshReplay
 from projector.replay.rebuild import build, open_live, update
 from projector.replay.replay import replay
 from projector.store.lock import ProjectorLock
@@ -512,7 +512,7 @@ def test_a_rollback_leaves_the_prices_as_they_were(root: Path, monkeypatch: pyte
         pass
     of_another_table(root)
     before = priced(root)
-    monkeypatch.setattr(prices, "settle_sessions", lambda *_: 1 / 0)
+    monkeypatch.setattr(prices, "refresh_sessions", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         update(str(root / "clankers.db"), str(root))
     assert priced(root) == before
@@ -524,12 +524,12 @@ def test_verify_compares_like_with_like(root: Path) -> None:
         pass
     of_another_table(root)
     path = str(root / "clankers.db")
-    with Fresh(path, str(root)) as fresh:
+    with FreshReplay(path, str(root)) as fresh:
         fresh.build()
         assert fresh.differences(lambda: None) == []
     with closing(apsw.Connection(path)) as db:
         db.execute("UPDATE meta SET value = ? WHERE key = ?", (installed(), price_table.VERSION_KEY))
-    with Fresh(path, str(root)) as fresh:
+    with FreshReplay(path, str(root)) as fresh:
         fresh.build()
         assert {d.table: d.changed for d in fresh.differences(lambda: None)} == {"sessions": 2, "messages": 3}
 

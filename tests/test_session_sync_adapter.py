@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from clankers.log import envelope
 from clankers.log.reader import log_files, read
 from projector.adapters.session_sync import wire
-from projector.feed import Teller
+from projector.feed import Feed
 from projector.replay.rebuild import open_live
 from projector.replay.replay import replay
-from projector.trace.ownership import Sessions, session_of
-from projector.trace.provenance import evidence
+from projector.trace.ownership import SessionMatcher, session_of
+from projector.trace.provenance import source_lines
 from tests.feeding import rows
 from tests.test_replay import Lines, mutations
 
@@ -78,10 +78,10 @@ def database(where: Path, lines: Lines, batch_lines: int | None = None) -> apsw.
 def told(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """The rows that bodies make."""
 
-    def tell(*bodies: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    def replayed(*bodies: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         return rows(database(tmp_path / "data", logged(*bodies), request.param))
 
-    return tell
+    return replayed
 
 
 def test_a_body_makes_rows(told: Any) -> None:
@@ -362,7 +362,7 @@ def test_no_wrong_value_in_any_field_stops_the_replay(tmp_path: Path) -> None:
 )
 def test_what_breaks_a_bound_is_told_with_its_place(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
-        msgspec.json.decode(json.dumps(wrong), type=wire.Body)
+        msgspec.json.decode(json.dumps(wrong), type=wire.SyncBody)
     assert why in str(caught.value)
 
 
@@ -373,9 +373,9 @@ def test_each_line_is_known_to_be_its_sessions(tmp_path: Path) -> None:
     (line,) = read(str(tmp_path / "data"), file)
     assert line.event
     assert session_of(line.event) == "s1"
-    teller = Teller(lambda _: None)
-    assert [(t.kind, t.text) for t in teller.tell(line.event)] == [("prompt", "hello"), ("tool", "{}"), ("ok", "")]
-    (found,) = evidence(str(tmp_path / "data"), Sessions({"s1"}))
+    feed = Feed(lambda _: None)
+    assert [(t.kind, t.text) for t in feed.items(line.event)] == [("prompt", "hello"), ("tool", "{}"), ("ok", "")]
+    (found,) = source_lines(str(tmp_path / "data"), SessionMatcher({"s1"}))
     assert ("messages", "m1") in found.rows
     assert ("parts", "p1") in found.rows
     assert db.execute("SELECT source FROM sessions WHERE id = 's0'").get == "claude-code", "named by its child"

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from benchmarks.data import BEGIN, make_log
 from clankers.queries.filters import Filters
 from clankers.queries.usage import BY, TOKENS, Group, count
-from projector.derived.buckets import QUARTER
-from projector.derived.session_totals import settle_sessions
+from projector.derived.buckets import BUCKET_MS
+from projector.derived.session_totals import refresh_sessions
 from projector.model.changes import Rank
 from projector.replay.rebuild import open_live
 from projector.replay.replay import replay
@@ -53,7 +53,7 @@ def db(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     db.execute("INSERT INTO sessions (id, source) VALUES ('bare', 'other'), ('silent', 'other')")
     db.execute("INSERT INTO session_facts VALUES ('silent', 'created_at', ?, 0, 0, ?)", (Rank.RECORD, SILENT))
     db.execute("INSERT INTO cost_states VALUES ('bare', 0.125, 0), ('silent', 0.25, 0)")
-    settle_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions ORDER BY 1")])
+    refresh_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions ORDER BY 1")])
     return db
 
 
@@ -181,7 +181,7 @@ def moment(times: list[int], cut: tuple[int, str] | None) -> int | None:
     if cut is None:
         return None
     at = times[cut[0] % len(times)]
-    return {"at": at, "before": at - 40_000, "quarter": at // QUARTER * QUARTER}[cut[1]]
+    return {"at": at, "before": at - 40_000, "quarter": at // BUCKET_MS * BUCKET_MS}[cut[1]]
 
 
 @POSIX_ONLY
@@ -251,10 +251,10 @@ def test_a_session_that_leaves_a_bill_gives_its_part_back(tmp_path: Path) -> Non
     db = project(tmp_path / "data")
     left = db.execute("SELECT id FROM sessions WHERE cost_source = 'parent' ORDER BY id LIMIT 1").get
     db.execute("DELETE FROM session_facts WHERE session_id = ? AND name IN ('parent_id', 'spawned_by')", (left,))
-    settle_sessions(db, [left])
+    refresh_sessions(db, [left])
     found = table(db, "activity")
     assert db.execute("SELECT cost_source FROM sessions WHERE id = ?", (left,)).get == "prices"
-    settle_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions")])
+    refresh_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions")])
     assert found == table(db, "activity")
     bill = db.execute("SELECT sum(cost) FROM sessions").get
     assert sum(row["cost"] for row in found) == pytest.approx(bill)

@@ -21,30 +21,32 @@ from typing import Annotated
 
 import typer
 
-from clankers import paths
+from clankers import harnesses, paths
+from clankers.cli.database import bring_up_to_date, open_current
+from clankers.cli.options import known_ids
+from clankers.cli.output import print_table, progress_bar, say
 from clankers.errors import EX_FAIL, BusyError, UsageError
-from clankers.formatting import clean, counted, local_time, print_table, progress_bar, short_bytes
-from clankers.harnesses.claude_code.after_hook import pass_over
-from clankers.harnesses.claude_code.transcript_files import TranscriptError
+from clankers.formatting import counted, local_time, short_bytes
+from clankers.ingest.importer import mark_forgotten
+from clankers.ingest.source import SourceError
 from clankers.log import tombstones
 from clankers.log.segments import PACKED
 from clankers.maintenance.backup_files import DAMAGED, copies
-from clankers.queries.connect import bring_up_to_date, log_bytes, open_current, open_for_reading
+from clankers.queries.connect import log_bytes, open_for_reading
 from clankers.queries.first_backfill import lock_path
 from clankers.queries.session_select import (
     Session,
     active_before,
     all_sessions,
     in_project,
-    known_ids,
     named,
     with_children,
 )
 from clankers.system.locks import NamedLock
 from projector.replay.rebuild import rebuild
 from projector.store.lock import PATIENCE, ProjectorLock
-from projector.trace.erase import Found, blank, empty_wal, look
-from projector.trace.ownership import Sessions
+from projector.trace.erase import OwnedLines, blank_owned, empty_wal, find_owned
+from projector.trace.ownership import SessionMatcher
 
 
 def command(
@@ -86,9 +88,9 @@ def command(
     if not chosen:
         typer.echo("Nothing to forget.")
         return
-    theirs = Sessions({one.id for one in chosen})
+    theirs = SessionMatcher({one.id for one in chosen})
     with progress_bar("Looking", log_bytes(root)) as step:
-        found = look(root, theirs, progress=step)
+        found = find_owned(root, theirs, progress=step)
     _say(chosen, found)
     if dry_run:
         return
@@ -100,13 +102,13 @@ def command(
     ):
         _pass_over(root, theirs.ids)
         with progress_bar("Looking", log_bytes(root)) as step:
-            found = look(root, theirs, progress=step)
+            found = find_owned(root, theirs, progress=step)
         _finish(root, path, tombstones.put_up(root, sorted(theirs.ids), found.days))
     lines, size = sum(found.lines.values()), sum(found.size.values())
     typer.echo(f"Forgotten: {counted(len(chosen), 'session')}, {counted(lines, 'line')}, {short_bytes(size)}")
     for left in copies(root, path):
         if _names_one(left, theirs):
-            print(f"clankers: {clean(left)} still holds something of them; remove it by hand", file=sys.stderr)
+            say(f"{left} still holds something of them; remove it by hand")
 
 
 def _known(path: str, *, dry_run: bool) -> dict[str, Session]:
@@ -130,7 +132,7 @@ def _choose(known: dict[str, Session], sessions: list[str], before: str | None, 
     return with_children(known, named(known, sessions) if project is None else in_project(known, project))
 
 
-def _say(chosen: list[Session], found: Found) -> None:
+def _say(chosen: list[Session], found: OwnedLines) -> None:
     rows = [
         (
             one.title,
@@ -166,10 +168,10 @@ def _pass_over(root: str, sessions: set[str]) -> None:
     """
     for session in _cursors(root):
         try:
-            if not pass_over(root, session, sessions):
+            if not mark_forgotten(root, session, sessions, harnesses.source_of(root)):
                 raise BusyError(f"a hook is taking in session {session}; nothing was removed, try again later")
-        except (OSError, TranscriptError) as e:
-            print(f"clankers: a transcript was not read: {clean(str(e))}", file=sys.stderr)
+        except (OSError, SourceError) as e:
+            say(f"a transcript was not read: {e}")
 
 
 def _cursors(root: str) -> list[str]:
@@ -182,14 +184,14 @@ def _cursors(root: str) -> list[str]:
 
 def _finish(root: str, path: str, stone: tombstones.Tombstone) -> None:
     with progress_bar("Removing", log_bytes(root)) as step:
-        blank(root, Sessions(set(stone.sessions)), stone.days, progress=step)
+        blank_owned(root, SessionMatcher(set(stone.sessions)), stone.days, progress=step)
     with progress_bar("Rebuilding", log_bytes(root)) as step:
         rebuild(path, root, progress=step)
     empty_wal(path, "forget")
     tombstones.close(root, stone)
 
 
-def _names_one(path: str, sessions: Sessions) -> bool:
+def _names_one(path: str, sessions: SessionMatcher) -> bool:
     """Whether the copy at `path` names one of `sessions`, or cannot be read to its end."""
     try:
         with gzip.open(path) if PACKED + DAMAGED in path else open(path, "rb") as f:

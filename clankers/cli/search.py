@@ -1,7 +1,6 @@
 """`clankers search WORDS`: what was said, called and printed, by its words."""
 
 import re
-import sys
 from typing import Annotated, Any, NamedTuple
 
 import apsw
@@ -9,10 +8,13 @@ import typer
 from rich.text import Text
 
 from clankers import paths
+from clankers.cli.database import open_current
+from clankers.cli.options import Model, Project, Since, Sources, Until
+from clankers.cli.output import console, counting_bar, print_json, say
 from clankers.errors import UsageError
-from clankers.formatting import clean, console, counting_bar, local_time, print_json
-from clankers.queries.connect import ELSEWHERE, open_current
-from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
+from clankers.formatting import clean, local_time
+from clankers.queries.connect import ELSEWHERE
+from clankers.queries.filters import Filters, filters, no_such_source
 from projector.search import index
 from projector.search.tokenize import TOKENIZER, spaced, unspaced
 
@@ -114,11 +116,11 @@ def command(
     db.close()
     notes: list[str] = []
     with counting_bar("Making the search index; sessions", sessions) as step:
-        hits = index.ask(
+        hits = index.query_index(
             paths.database_path(), lambda db: find(db, query, asked, limit), progress=step, note=notes.append
         )
-    for note in notes:
-        print(f"clankers: {clean(note)}; {ELSEWHERE}", file=sys.stderr)
+    for text in notes:
+        say(f"{text}; {ELSEWHERE}")
     if as_json:
         print_json([hit.told() for hit in hits])
     elif hits:
@@ -176,7 +178,7 @@ def find(db: apsw.Connection, query: str, asked: Filters, limit: int) -> list[Hi
         row: Any = db.execute(_CALL if doc % 2 else _MESSAGE, (doc // 2,)).fetchone()
         if row:  # else it was removed this very moment
             rows[doc] = (session, score, row)
-            texts = index.Text(doc, None, None, *row[7:]).columns()
+            texts = index.IndexedText(doc, None, None, *row[7:]).columns()
             db.execute(
                 "INSERT INTO temp.shown (rowid, said, input, output) VALUES (?, ?, ?, ?)", (doc, *map(_unmarked, texts))
             )

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
-from projector.derived.buckets import WEIGHTS, quarter
+from projector.derived.buckets import WEIGHTS, bucket_start
 
 
-class Stretch(msgspec.Struct):
+class ActivityBucket(msgspec.Struct):
     """The messages of a session in a quarter of an hour that name one model, or none; counts, and epoch milliseconds.
 
     Attributes:
@@ -50,7 +50,7 @@ class Stretch(msgspec.Struct):
     first: int | None
     last: int | None
 
-    def add(self, other: "Stretch") -> None:
+    def add(self, other: "ActivityBucket") -> None:
         """Count `other` in."""
         self.messages += other.messages
         self.turns += other.turns
@@ -70,8 +70,8 @@ class Stretch(msgspec.Struct):
 
 
 _USED = "(prompt_tokens > 0 OR completion_tokens > 0 OR cache_read_tokens > 0 OR cache_write_tokens > 0)"
-_STRETCHES = f"""
-SELECT ?1, {quarter("created_at")}, model, count(*), count(*) FILTER (WHERE role = 'user' AND NOT synthetic),
+_BUCKETS = f"""
+SELECT ?1, {bucket_start("created_at")}, model, count(*), count(*) FILTER (WHERE role = 'user' AND NOT synthetic),
   ifnull(sum(prompt_tokens), 0), ifnull(sum(completion_tokens), 0), ifnull(sum(reasoning_tokens), 0),
   ifnull(sum(cache_read_tokens), 0), ifnull(sum(cache_write_tokens), 0), ifnull(sum(cache_write_1h_tokens), 0),
   count(*) FILTER (WHERE {_USED}), sum(cost), count(*) FILTER (WHERE cost IS NULL AND {_USED}),
@@ -90,7 +90,7 @@ WITH RECURSIVE related (id) AS (
 SELECT id FROM related JOIN sessions USING (id)
 """
 _ABOUT = f"""
-SELECT id, parent_id, cost, cost_source = 'parent', model, {quarter("created_at")}
+SELECT id, parent_id, cost, cost_source = 'parent', model, {bucket_start("created_at")}
 FROM sessions WHERE id = ?
 """
 _INSERT = f"INSERT INTO activity VALUES (?{', ?' * 16})"
@@ -106,11 +106,11 @@ class _About(NamedTuple):
     begin: int | None
 
 
-def stretches(db: apsw.Connection, sessions: Iterable[str]) -> dict[str, list[Stretch]]:
+def activity_buckets(db: apsw.Connection, sessions: Iterable[str]) -> dict[str, list[ActivityBucket]]:
     """What happened in each of `sessions`, in the order of time; what a fork copied is left out."""
-    found: dict[str, list[Stretch]] = {session: [] for session in sessions}
-    for session, *rest in db.executemany(_STRETCHES, [(session,) for session in found]):
-        found[session].append(Stretch(*rest))
+    found: dict[str, list[ActivityBucket]] = {session: [] for session in sessions}
+    for session, *rest in db.executemany(_BUCKETS, [(session,) for session in found]):
+        found[session].append(ActivityBucket(*rest))
     return found
 
 
@@ -119,7 +119,7 @@ def related(db: apsw.Connection, sessions: Iterable[str]) -> set[str]:
     return {id for (id,) in db.executemany(_RELATED, [(session,) for session in sessions])}
 
 
-def settle_activity(db: apsw.Connection, found: dict[str, list[Stretch]]) -> None:
+def refresh_activity(db: apsw.Connection, found: dict[str, list[ActivityBucket]]) -> None:
     """Bring the rows of `activity` up to date, behind those of `sessions`.
 
     Args:
@@ -145,9 +145,9 @@ def settle_activity(db: apsw.Connection, found: dict[str, list[Stretch]]) -> Non
     db.executemany(_INSERT, rows)
 
 
-def _name_model(happened: list[Stretch], model: str | None) -> None:
+def _name_model(happened: list[ActivityBucket], model: str | None) -> None:
     """Let messages without a model of their own, as prompts are, have `model`, their session's."""
-    kept: dict[tuple[int | None, str | None], Stretch] = {}
+    kept: dict[tuple[int | None, str | None], ActivityBucket] = {}
     for one in happened:
         one.model = model if one.model is None else one.model
         same = kept.setdefault((one.begin, one.model), one)
@@ -171,7 +171,7 @@ def _payer(session: str, about: dict[str, _About]) -> str:
 _NOTHING = (0.0, 0.0)
 
 
-def _rates(bill: float | None, parts: list[Stretch]) -> tuple[float | None, float | None]:
+def _rates(bill: float | None, parts: list[ActivityBucket]) -> tuple[float | None, float | None]:
     """What of `bill` (US dollars) a message bears: for a dollar that it costs itself, and for a unit of its weight."""
     if bill is None:
         return None, None
@@ -183,7 +183,7 @@ def _rates(bill: float | None, parts: list[Stretch]) -> tuple[float | None, floa
     return (0.0, bill / whole) if whole else _NOTHING
 
 
-def _row(about: _About, one: Stretch, cost_rate: float | None, token_rate: float | None) -> tuple[Any, ...]:
+def _row(about: _About, one: ActivityBucket, cost_rate: float | None, token_rate: float | None) -> tuple[Any, ...]:
     """What `_INSERT` takes behind the key."""
     cost = None
     if cost_rate is not None and token_rate is not None:

@@ -19,7 +19,7 @@ ON CONFLICT (session_id, id) DO UPDATE SET origin = excluded.origin WHERE origin
 """
 
 
-def settle_forks(db: apsw.Connection, forks: set[str]) -> set[str]:
+def assign_copied_rows(db: apsw.Connection, forks: set[str]) -> set[str]:
     """Give what the records of `forks` copied to the sessions it belongs to; returns all sessions this concerns."""
     concerned: set[str] = set()
     for fork in sorted(forks):

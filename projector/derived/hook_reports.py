@@ -9,16 +9,16 @@ import msgspec
 _SPACE = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff"
 _ROLES = {"prompt": "user", "answer": "assistant"}
 
-_Sightings = list[tuple[str, str]]  # id and text of equal ones
+_Reports = list[tuple[str, str]]  # id and text of equal ones
 
 
-def settle_sightings(db: apsw.Connection, sessions: list[str], forked: set[str]) -> None:
-    """Show what only hooks saw in `sessions`: of equal sightings as many, the latest, as the record has too few.
+def refresh_hook_reports(db: apsw.Connection, sessions: list[str], forked: set[str]) -> None:
+    """Show what only hooks saw in `sessions`: of equal hook_reports as many, the latest, as the record has too few.
 
     Once a record says the same, nothing undoes that but a fork's giving it back; then all of those in `forked` are
     looked at anew.
     """
-    found: dict[tuple[str, str], dict[str, _Sightings]] = defaultdict(lambda: defaultdict(list))
+    found: dict[tuple[str, str], dict[str, _Reports]] = defaultdict(lambda: defaultdict(list))
     for which, some in (
         ("", [(session,) for session in sessions if session in forked]),
         ("AND shown IS NOT 0", [(session,) for session in sessions if session not in forked]),
@@ -47,8 +47,8 @@ def settle_sightings(db: apsw.Connection, sessions: list[str], forked: set[str])
 
 # Those of which it is to be found out whether there is a row for them, and their equals.
 _EQUAL = """
-SELECT session_id, kind, same, id, text FROM sightings WHERE session_id = ?1 AND (kind, same) IN
-  (SELECT kind, same FROM sightings WHERE session_id = ?1 {})
+SELECT session_id, kind, same, id, text FROM hook_reports WHERE session_id = ?1 AND (kind, same) IN
+  (SELECT kind, same FROM hook_reports WHERE session_id = ?1 {})
 ORDER BY created_at, id
 """
 
@@ -82,26 +82,26 @@ def _texts(db: apsw.Connection, session: str, kind: str, wanted: dict[str, int])
 _RECORDED = "WHERE m.session_id = ? AND m.role = ? AND m.id NOT LIKE 'hook:%'"
 
 _HIDE = (
-    "UPDATE sightings SET shown = 0 WHERE id = ?",
+    "UPDATE hook_reports SET shown = 0 WHERE id = ?",
     "DELETE FROM session_errors WHERE id = ?",
     "DELETE FROM parts WHERE id = ?",
     "DELETE FROM messages WHERE id = ?",
 )
-_SHOWN = "UPDATE sightings SET shown = 1 WHERE id = ?"
+_SHOWN = "UPDATE hook_reports SET shown = 1 WHERE id = ?"
 _SHOW_ERROR = (
     _SHOWN,
     """INSERT INTO session_errors (id, session_id, error_type, error_message, created_at, source)
-    SELECT id, session_id, same, text, created_at, source FROM sightings WHERE id = ?
+    SELECT id, session_id, same, text, created_at, source FROM hook_reports WHERE id = ?
     ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at""",
 )
 _SHOW_MESSAGE = (
     _SHOWN,
     """INSERT INTO messages (id, session_id, role, text_content, created_at, completed_at, source, synthetic)
     SELECT id, session_id, iif(kind = 'prompt', 'user', 'assistant'), text, created_at, created_at, source, synthetic
-    FROM sightings WHERE id = ?
+    FROM hook_reports WHERE id = ?
     ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, completed_at = excluded.completed_at""",
     """INSERT INTO parts (id, message_id, session_id, source, seq, type, text, created_at, completed_at)
-    SELECT id, id, session_id, source, 0, 'text', text, created_at, created_at FROM sightings WHERE id = ?
+    SELECT id, id, session_id, source, 0, 'text', text, created_at, created_at FROM hook_reports WHERE id = ?
     ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, completed_at = excluded.completed_at""",
 )
 _SHOW = {"prompt": _SHOW_MESSAGE, "answer": _SHOW_MESSAGE, "error": _SHOW_ERROR}

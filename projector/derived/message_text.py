@@ -11,7 +11,7 @@ from projector.model.batch import Batch
 _Part = tuple[bool, str | None, int | None]  # whether it is a text, the text, and whether the client made it up
 
 
-def word_new(batch: Batch, known: set[str]) -> set[str]:
+def fill_text(batch: Batch, known: set[str]) -> set[str]:
     """Word the messages of `batch`, all of whose parts stand in it; returns the others.
 
     Args:
@@ -28,7 +28,7 @@ def word_new(batch: Batch, known: set[str]) -> set[str]:
         own = parts.get(id, [])
         if len(own) > 1:
             own.sort(key=attrgetter("seq", "id"))
-        message.text_content, synthetic = _worded([(p.type in (None, "text"), p.text, p.synthetic) for p in own])
+        message.text_content, synthetic = _text_of([(p.type in (None, "text"), p.text, p.synthetic) for p in own])
         if message.role == "user" and synthetic is not None:
             message.synthetic = synthetic
         if message.role == "assistant" and message.completed_at is not None and message.created_at is not None:
@@ -36,10 +36,10 @@ def word_new(batch: Batch, known: set[str]) -> set[str]:
     return others
 
 
-def word_known(db: apsw.Connection, messages: set[str], retold: set[str]) -> None:
+def refresh_text(db: apsw.Connection, messages: set[str], replaced_messages: set[str]) -> None:
     """Word `messages` by their parts in `db`. A part of which only deltas came is a text.
 
-    Of those that are `retold` by another database of ours it is told already what is synthetic.
+    Of those that are `replaced_messages` by another database of ours it is told already what is synthetic.
     """
     parts: dict[str, list[Any]] = {message: [] for message in messages}
     told = "SELECT message_id, ifnull(type, 'text') = 'text', text, synthetic FROM parts WHERE message_id = ? "
@@ -49,14 +49,14 @@ def word_known(db: apsw.Connection, messages: set[str], retold: set[str]) -> Non
         "UPDATE messages SET text_content = ?, synthetic = ifnull(iif(role = 'user', ?, NULL), synthetic), "
         "duration_ms = iif(role = 'assistant', completed_at - created_at, NULL) WHERE id = ?",
         (
-            (text, None if message in retold else synthetic, message)
+            (text, None if message in replaced_messages else synthetic, message)
             for message, found in parts.items()
-            for text, synthetic in (_worded(found),)
+            for text, synthetic in (_text_of(found),)
         ),
     )
 
 
-def _worded(parts: list[_Part]) -> tuple[str | None, int | None]:
+def _text_of(parts: list[_Part]) -> tuple[str | None, int | None]:
     """A message's text, and whether the client made it up, which is not told of every part; `parts` in their order."""
     text = "\n".join(text for is_text, text, _ in parts if is_text and text) or None
     return text, min((synthetic for *_, synthetic in parts if synthetic is not None), default=None)

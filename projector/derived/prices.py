@@ -14,7 +14,7 @@ import apsw
 import msgspec
 
 from projector.derived.price_table import VERSION_KEY, installed, stored
-from projector.derived.session_totals import settle_sessions
+from projector.derived.session_totals import refresh_sessions
 from projector.model.changes import MessageSeen
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _renew(db: apsw.Connection, version: str) -> None:
         ]
         db.executemany("UPDATE messages SET cost = ?, cost_source = ? WHERE id = ?", [row[:3] for row in changed])
         sessions |= {session for *_, session in changed}
-    settle_sessions(db, sorted(sessions))
+    refresh_sessions(db, sorted(sessions))
 
 
 def _message(*columns: Any) -> MessageSeen:

@@ -8,10 +8,10 @@ from typing import Any
 
 import apsw
 
-from projector.derived.forks import settle_forks
-from projector.derived.hook_reports import settle_sightings
-from projector.derived.message_text import word_known
-from projector.derived.session_totals import settle_sessions
+from projector.derived.forks import assign_copied_rows
+from projector.derived.hook_reports import refresh_hook_reports
+from projector.derived.message_text import refresh_text
+from projector.derived.session_totals import refresh_sessions
 from projector.model.changes import Rank
 
 
@@ -25,7 +25,7 @@ class Touched:
         edits: of the tools those that edited a file.
         copies: sessions of which a copy was found.
         billed: sessions whose bill grew.
-        retold: messages of which another database of ours tells: there it is worked out already what is synthetic.
+        replaced_messages: messages whose rows another database of ours sent, which knows already what is synthetic.
     """
 
     sessions: set[str]
@@ -35,21 +35,21 @@ class Touched:
     edits: set[str]
     copies: set[str]
     billed: set[str]
-    retold: set[str]
+    replaced_messages: set[str]
 
 
-def settle(db: apsw.Connection, touched: Touched) -> None:
+def refresh(db: apsw.Connection, touched: Touched) -> None:
     """Bring everything up to date that is worked out from the rows of `touched`; inside the batch's transaction."""
     _streamed_text(db, touched.parts)
-    word_known(db, touched.messages, touched.retold)
-    forked = settle_forks(db, touched.copies)
+    refresh_text(db, touched.messages, touched.replaced_messages)
+    forked = assign_copied_rows(db, touched.copies)
     sessions = touched.sessions | forked
     sessions |= _linked(db, sessions, touched)
     _copied(db, sessions)
     ordered = sorted(sessions)
-    settle_sightings(db, ordered, forked)
+    refresh_hook_reports(db, ordered, forked)
     _file_edits(db, touched.tools, touched.edits)
-    settle_sessions(db, ordered)
+    refresh_sessions(db, ordered)
 
 
 def _linked(db: apsw.Connection, sessions: set[str], touched: Touched) -> set[str]:
@@ -111,7 +111,7 @@ def _copied(db: apsw.Connection, sessions: set[str]) -> None:
     )
     some = (
         "SELECT DISTINCT session_id FROM messages WHERE session_id = ?2 AND copied AND ?1 IS NOT NULL "
-        "AND NOT EXISTS (SELECT 1 FROM session_facts WHERE session_id = ?2 AND name = 'retold')"
+        "AND NOT EXISTS (SELECT 1 FROM session_facts WHERE session_id = ?2 AND name = 'synced')"
     )
     forks = [(session,) for (session,) in db.executemany(some, known)]
     copies = "SELECT id FROM messages WHERE session_id = ? AND copied"

@@ -8,7 +8,7 @@ import apsw
 import msgspec
 from msgspec import UNSET
 
-from projector.derived.activity import Stretch, related, settle_activity, stretches
+from projector.derived.activity import ActivityBucket, activity_buckets, refresh_activity, related
 from projector.model.changes import Rank, Todo
 
 TITLE_LENGTH = 100  # characters of a first prompt that stand for a title
@@ -45,7 +45,7 @@ INSERT INTO projects (path, name) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE S
 """
 
 
-def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
+def refresh_sessions(db: apsw.Connection, sessions: list[str]) -> None:
     """Bring the rows of `sessions`, their projects and their to-dos up to date, and what `stats` adds up.
 
     That they, or rows of theirs, may have changed is noted in `changes`.
@@ -59,7 +59,7 @@ def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
     prompts: dict[str, str] = dict(db.executemany(_FIRST_PROMPT, untitled))
     counts: dict[str, list[int]] = {session: rest for session, *rest in db.executemany(_COUNTS, ids)}
     touched = related(db, sessions)  # also by what stood there
-    happened = stretches(db, sessions)
+    happened = activity_buckets(db, sessions)
     rows = []
     projects = {}
     for session in sessions:
@@ -74,7 +74,7 @@ def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
     for session in sessions:
         _todos(db, session, {name: value for name, (_, value) in facts[session].items() if name.startswith("todo")})
     touched |= related(db, sessions)
-    settle_activity(db, happened | stretches(db, touched - happened.keys()))
+    refresh_activity(db, happened | activity_buckets(db, touched - happened.keys()))
     batch = db.execute("SELECT ifnull(max(batch), 0) + 1 FROM changes").get
     db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?)", [(session, batch) for session in sessions])
 
@@ -102,7 +102,7 @@ def project_name(path: str) -> str:
 
 
 class _Totals(NamedTuple):
-    """What the messages of a session add up to; the names are those of `Stretch`."""
+    """What the messages of a session add up to; the names are those of `ActivityBucket`."""
 
     messages: int
     prompt_tokens: int
@@ -117,7 +117,7 @@ class _Totals(NamedTuple):
     last: int | None
 
 
-def _totals(happened: list[Stretch]) -> _Totals:
+def _totals(happened: list[ActivityBucket]) -> _Totals:
     costs, worsts, firsts, lasts = (
         [value for one in happened if (value := getattr(one, name)) is not None]
         for name in ("told", "worst", "first", "last")

@@ -12,14 +12,14 @@ from projector.model.changes import (
     Copied,
     CostSeen,
     ErrorSeen,
-    Gone,
+    HookReport,
     MessageSeen,
     PartDelta,
     PartSeen,
     ProjectSeen,
-    Replaced,
+    RowDeleted,
+    RowReplaced,
     SessionSeen,
-    Sighting,
     TodosSeen,
     ToolSeen,
 )
@@ -51,9 +51,9 @@ class Batch(msgspec.Struct):
         copies: by id and session.
         costs: session, US dollars and output tokens of each bill.
         projects: by path.
-        whole: rows that replace what stands of them, by table and id: the position at which that was told.
-        gone: rows that go before any is written, with all that stands of them, in the same way.
-        hosts: messages that must be there for their pieces, by id: their session and source.
+        replaced: rows that replace what stands of them, by table and id: the position at which that was told.
+        deleted: rows that go before any is written, with all that stands of them, in the same way.
+        parents: messages that must be there for their pieces, by id: their session and source.
         types: how many events there were, by source, type, and whether the type is known.
         rejects: file, line, offset and reason of the lines that could not be used.
     """
@@ -66,13 +66,13 @@ class Batch(msgspec.Struct):
     sessions: dict[str, dict[str, Fact]] = {}
     sources: dict[str, str] = {}
     deltas: list[tuple[str, str, int, str]] = []
-    sightings: dict[str, Sighting] = {}
+    hook_reports: dict[str, HookReport] = {}
     copies: dict[tuple[str, str], Copied] = {}
     costs: set[tuple[str, float, int]] = set()
     projects: dict[str, ProjectSeen] = {}
-    whole: dict[tuple[str, str], int] = {}
-    gone: dict[tuple[str, str], int] = {}
-    hosts: dict[str, tuple[str, str]] = {}
+    replaced: dict[tuple[str, str], int] = {}
+    deleted: dict[tuple[str, str], int] = {}
+    parents: dict[str, tuple[str, str]] = {}
     types: dict[tuple[str, str, bool], int] = {}
     rejects: list[tuple[str, int, int, str]] = []
 
@@ -132,11 +132,11 @@ class Batch(msgspec.Struct):
         self._part(change.part, position)
         self.deltas.append((change.id, change.part.id, position, change.text))
 
-    def _sighting(self, change: Sighting, _: int) -> None:
+    def _hook_report(self, change: HookReport, _: int) -> None:
         self.name(change.session_id, change.source)
-        old = self.sightings.get(change.id)
+        old = self.hook_reports.get(change.id)
         if old is None or change.created_at < old.created_at:
-            self.sightings[change.id] = change
+            self.hook_reports[change.id] = change
 
     def _todos(self, change: TodosSeen, position: int) -> None:
         one_by_one = {f"todo:{todo.id}": [todo] for todo in change.todos} if change.one else {"todos": change.todos}
@@ -166,21 +166,21 @@ class Batch(msgspec.Struct):
             )
         self.projects[seen.path] = seen
 
-    def _replaced(self, change: Replaced, position: int) -> None:
+    def _row_replaced(self, change: RowReplaced, position: int) -> None:
         row = change.row
         self.rows(type(row))[row.id] = row
-        self.whole[TABLES[type(row)], row.id] = position
+        self.replaced[TABLES[type(row)], row.id] = position
         self.name(row.session_id, row.source)
         if isinstance(row, PartSeen):
-            self.hosts.setdefault(row.message_id, (row.session_id, row.source))
+            self.parents.setdefault(row.message_id, (row.session_id, row.source))
 
-    def _gone(self, change: Gone, position: int) -> None:
+    def _row_deleted(self, change: RowDeleted, position: int) -> None:
         self.rows(KINDS[change.table]).pop(change.id, None)
-        self.whole.pop((change.table, change.id), None)
-        self.gone[change.table, change.id] = position
+        self.replaced.pop((change.table, change.id), None)
+        self.deleted[change.table, change.id] = position
         self.name(change.session_id, change.source)
         if change.table == "messages":
-            self.hosts.pop(change.id, None)
+            self.parents.pop(change.id, None)
 
     _adders: ClassVar[dict[type[Change], Callable[[Any, Any, int], None]]] = {
         SessionSeen: _session,
@@ -190,11 +190,11 @@ class Batch(msgspec.Struct):
         ToolSeen: _row,
         ErrorSeen: _row,
         CompactionSeen: _row,
-        Sighting: _sighting,
+        HookReport: _hook_report,
         TodosSeen: _todos,
         CostSeen: _cost,
         Copied: _copied,
         ProjectSeen: _project,
-        Replaced: _replaced,
-        Gone: _gone,
+        RowReplaced: _row_replaced,
+        RowDeleted: _row_deleted,
     }

@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 class Rank:
     """How good a source is. A better one wins whenever it comes. Plain numbers: they are columns, too."""
 
-    UNTOLD = -1  # no source has said it
+    UNREPORTED = -1  # no source has said it
     GUESS = 0  # follows from something else
     HOOK = 1  # a hook's report: early, but timed by us and sometimes not final
     REPORT = 2  # a hook's report of how something ended
@@ -113,11 +113,11 @@ class ToolSeen(Struct, gc=False, array_like=True):
     """A tool was called, or its call ended, or both: an event tells of one side or of the other.
 
     Attributes:
-        open_rank: how good the source is of what was called; `Rank.UNTOLD` where that is not told.
+        open_rank: how good the source is of what was called; `Rank.UNREPORTED` where that is not told.
         call_id: by which the client calls it, where that is not its id: OpenCode's repeat from server to server.
         title: of the call, as the client shows it.
         created_at: when it was called.
-        close_rank: how good the source is of how it ended; `Rank.UNTOLD` where that is not told.
+        close_rank: how good the source is of how it ended; `Rank.UNREPORTED` where that is not told.
         success: 0 for a failure, a non-zero exit, a denial or an interruption.
         completed_at: when it ended.
     """
@@ -125,7 +125,7 @@ class ToolSeen(Struct, gc=False, array_like=True):
     id: str
     session_id: str
     source: str
-    open_rank: int = Rank.UNTOLD
+    open_rank: int = Rank.UNREPORTED
     message_id: str | None = None
     tool_name: str | None = None
     call_id: str | None = None
@@ -133,7 +133,7 @@ class ToolSeen(Struct, gc=False, array_like=True):
     tool_input: str | None = None
     file_path: str | None = None
     created_at: int | None = None
-    close_rank: int = Rank.UNTOLD
+    close_rank: int = Rank.UNREPORTED
     status: str | None = None
     success: bool | int | None = None
     tool_output: str | None = None
@@ -157,7 +157,7 @@ class ErrorSeen(Struct, gc=False, array_like=True):
     will_retry: bool | int = False
 
 
-class Sighting(Struct, frozen=True, array_like=True):
+class HookReport(Struct, frozen=True, array_like=True):
     """Something that a hook saw and the client's own record should hold too. It makes a row only while it does not.
 
     Attributes:
@@ -252,7 +252,7 @@ class ProjectSeen(Struct, frozen=True, array_like=True):
     fallback: str | None = None
 
 
-class Replaced(Struct, frozen=True):
+class RowReplaced(Struct, frozen=True):
     """A row as another database of ours has it: it takes the place of all that was told of it before."""
 
     row: MessageSeen | PartSeen | ToolSeen | ErrorSeen | CompactionSeen
@@ -263,7 +263,7 @@ class Replaced(Struct, frozen=True):
         return self.row.session_id
 
 
-class Gone(Struct, frozen=True):
+class RowDeleted(Struct, frozen=True):
     """A row that the other database has no more; with a message its pieces go.
 
     Attributes:
@@ -283,12 +283,12 @@ Change = (
     | PartDelta
     | ToolSeen
     | ErrorSeen
-    | Sighting
+    | HookReport
     | CompactionSeen
     | TodosSeen
     | CostSeen
     | Copied
     | ProjectSeen
-    | Replaced
-    | Gone
+    | RowReplaced
+    | RowDeleted
 )

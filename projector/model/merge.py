@@ -92,7 +92,7 @@ def _better(rank: int, at: int | None, old_rank: int, old_at: int | None) -> boo
 def _tool(row: ToolSeen, seen: ToolSeen) -> None:
     """The best source's words about the call, and about its result; only hooks know how long a call took."""
     row.duration_ms = _last(row.duration_ms, seen.duration_ms)
-    if seen.open_rank != Rank.UNTOLD and _better(seen.open_rank, seen.created_at, row.open_rank, row.created_at):
+    if seen.open_rank != Rank.UNREPORTED and _better(seen.open_rank, seen.created_at, row.open_rank, row.created_at):
         row.session_id = seen.session_id
         row.message_id = seen.message_id
         row.tool_name = seen.tool_name
@@ -102,9 +102,11 @@ def _tool(row: ToolSeen, seen: ToolSeen) -> None:
         row.file_path = seen.file_path
         row.created_at = seen.created_at
         row.open_rank = seen.open_rank
-        if row.close_rank == Rank.UNTOLD:
+        if row.close_rank == Rank.UNREPORTED:
             row.status = seen.status
-    if seen.close_rank != Rank.UNTOLD and _better(seen.close_rank, seen.completed_at, row.close_rank, row.completed_at):
+    if seen.close_rank != Rank.UNREPORTED and _better(
+        seen.close_rank, seen.completed_at, row.close_rank, row.completed_at
+    ):
         row.status = seen.status
         row.success = seen.success
         row.tool_output = seen.tool_output

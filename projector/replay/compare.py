@@ -49,8 +49,8 @@ class Difference(msgspec.Struct):
     problem: str | None = None
 
 
-class Fresh:
-    """A fresh replay, to compare with: `with Fresh(path, root) as fresh: fresh.build(); fresh.differences(...)`.
+class FreshReplay:
+    """A fresh replay, to compare with: `with FreshReplay(path, root) as fresh: fresh.build(); fresh.differences(...)`.
 
     It stands beside the live database, where there is room for a rebuild too, until it was compared; where nothing can
     be written there, as in a backup that is mounted, among the temporary files.

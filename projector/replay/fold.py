@@ -1,4 +1,4 @@
-"""The log in batches: a stretch of it is read, its events adapted, and what they say gathered. No database here."""
+"""The log in batches: a span of it is read, its events adapted, and what they say folded. No database here."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ BATCH_BYTES = 8 << 20  # of log in one transaction
 BATCH_SECONDS = 0.5  # after which a transaction is committed, so that readers see a long replay grow
 
 
-class Stretch(NamedTuple):
+class LogRange(NamedTuple):
     """Lines of one day that are still to be read; what `read` takes.
 
     Attributes:
@@ -31,8 +31,8 @@ class Stretch(NamedTuple):
     end: int | None = None
 
 
-class Gathered(msgspec.Struct):
-    """A batch, and the stretch of the log that it stands for.
+class FoldedBatch(msgspec.Struct):
+    """A batch, and the span of the log that it stands for.
 
     Attributes:
         file: the day's name.
@@ -50,26 +50,26 @@ class Gathered(msgspec.Struct):
     size: int
 
 
-def gather(
-    root: str, stretch: Stretch, *, until: int | None = None, batch_lines: int | None = None
-) -> Iterator[Gathered]:
-    """The batches of `stretch` of the log in `root`: none where there is nothing in it.
+def fold(
+    root: str, span: LogRange, *, until: int | None = None, batch_lines: int | None = None
+) -> Iterator[FoldedBatch]:
+    """The batches of `span` of the log in `root`: none where there is nothing in it.
 
     Args:
         root: the data root.
-        stretch: what to read.
+        span: what to read.
         until: epoch milliseconds; later lines are left out.
         batch_lines: lines in one batch, at most; else by size and time.
 
     Raises:
         OSError: the day cannot be read.
     """
-    file = stretch.file
-    start, offset, number = stretch.offset, stretch.offset, stretch.number
+    file = span.file
+    start, offset, number = span.offset, span.offset, span.number
     batch, lines, since, full = Batch(), 0, time.monotonic(), False
-    for line in read(root, file, offset, number, stretch.end):
+    for line in read(root, file, offset, number, span.end):
         if full:
-            yield Gathered(batch, file.name, start, offset, number, offset - start)
+            yield FoldedBatch(batch, file.name, start, offset, number, offset - start)
             start, batch, lines, since, full = offset, Batch(), 0, time.monotonic(), False
         _take(batch, file, line, until)
         if line.size:  # else another stands before the newline: no batch ends here
@@ -78,7 +78,7 @@ def gather(
             late = not lines % 256 and time.monotonic() - since > BATCH_SECONDS
             full = late or offset - start >= BATCH_BYTES or lines == batch_lines
     if lines:
-        yield Gathered(batch, file.name, start, offset, number, offset - start)
+        yield FoldedBatch(batch, file.name, start, offset, number, offset - start)
 
 
 def _take(batch: Batch, file: LogFile, line: Line, until: int | None) -> None:

@@ -9,10 +9,10 @@ import apsw
 from clankers.log.reader import log_files
 from clankers.log.segments import exists, sizes, tail_crc
 from projector.model.batch import Batch
-from projector.replay.fold import Gathered, Stretch, gather
-from projector.replay.workers import gather_ahead, worth_it
+from projector.replay.fold import FoldedBatch, LogRange, fold
+from projector.replay.workers import fold_in_parallel, worth_starting
 from projector.store.sqlite_file import YOUNG
-from projector.store.sqlite_writer import OvertakenError, Store
+from projector.store.sqlite_writer import SqliteStore, StalePositionError
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Replayed:
     rejected: int = 0
 
     def add(self, batch: Batch) -> None:
-        """Count what `batch` gathered."""
+        """Count what `batch` folded."""
         self.events += sum(batch.types.values())
         self.unknown += sum(n for (_, _, known), n in batch.types.items() if not known)
         self.rejected += len(batch.rejects)
@@ -34,13 +34,13 @@ class LogChangedError(Exception):
     """A day of the log is shorter than what was already read of it: the database is to be rebuilt."""
 
 
-def pending(db: apsw.Connection, root: str) -> list[Stretch]:
-    """What is new in the log: of each day at most one stretch, open to its end.
+def pending(db: apsw.Connection, root: str) -> list[LogRange]:
+    """What is new in the log: of each day at most one span, open to its end.
 
     Raises:
         LogChangedError: a day was cut, replaced, or is gone.
     """
-    read_so_far = Store(db).positions()
+    read_so_far = SqliteStore(db).positions()
     found = []
     now = sizes(root)
     days = log_files(root)
@@ -54,7 +54,7 @@ def pending(db: apsw.Connection, root: str) -> list[Stretch]:
         if tail is not None and looked_at and tail_crc(root, file.name, offset) not in (tail, None):
             raise LogChangedError(f"{file.name} is not what was read of it")
         if size > offset:
-            found.append(Stretch(file, offset, lines))
+            found.append(LogRange(file, offset, lines))
     if gone := [name for name in read_so_far if not exists(root, name)]:
         raise LogChangedError(f"{', '.join(gone)}: gone from the log")
     return found
@@ -85,10 +85,13 @@ def replay(
     """
     done = Replayed()
     while True:
-        with contextlib.suppress(OvertakenError), contextlib.closing(_batches(db, root, until, batch_lines)) as batches:
+        with (
+            contextlib.suppress(StalePositionError),
+            contextlib.closing(_batches(db, root, until, batch_lines)) as batches,
+        ):
             for got in batches:
                 tail = tail_crc(root, got.file, got.offset)
-                Store(db).write(got.batch, got.file, got.start, got.offset, got.number, tail)
+                SqliteStore(db).write(got.batch, got.file, got.start, got.offset, got.number, tail)
                 done.add(got.batch)
                 if progress:
                     progress(got.size)
@@ -97,11 +100,11 @@ def replay(
 
 def _batches(
     db: apsw.Connection, root: str, until: int | None, batch_lines: int | None
-) -> Generator[Gathered, None, None]:
+) -> Generator[FoldedBatch, None, None]:
     """What is new in the log, in its order."""
     todo = pending(db, root)
-    if batch_lines is None and worth_it(root, todo):
-        yield from gather_ahead(root, todo, until)
+    if batch_lines is None and worth_starting(root, todo):
+        yield from fold_in_parallel(root, todo, until)
     else:
-        for stretch in todo:
-            yield from gather(root, stretch, until=until, batch_lines=batch_lines)
+        for span in todo:
+            yield from fold(root, span, until=until, batch_lines=batch_lines)

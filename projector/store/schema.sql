@@ -245,7 +245,7 @@ CREATE TABLE session_facts (  -- for each property of a session the best that wa
 ) WITHOUT ROWID;
 CREATE INDEX session_links ON session_facts (value, name) WHERE name IN ('parent_id', 'forked_from', 'spawned_by');
 
-CREATE TABLE sightings (  -- what hooks saw; shown in the tables above while the client's own record lacks it
+CREATE TABLE hook_reports (  -- what hooks saw; shown in the tables above while the client's own record lacks it
   id TEXT PRIMARY KEY,
   session_id TEXT NOT NULL,
   source TEXT NOT NULL,
@@ -256,8 +256,8 @@ CREATE TABLE sightings (  -- what hooks saw; shown in the tables above while the
   synthetic INTEGER NOT NULL,
   shown INTEGER  -- whether there is a row for it; NULL while that is to be found out
 ) WITHOUT ROWID;
-CREATE INDEX sightings_by_session ON sightings (session_id, kind, same);
-CREATE INDEX sightings_open ON sightings (session_id) WHERE shown IS NOT 0;
+CREATE INDEX hook_reports_by_session ON hook_reports (session_id, kind, same);
+CREATE INDEX hook_reports_open ON hook_reports (session_id) WHERE shown IS NOT 0;
 
 CREATE TABLE part_deltas (  -- bits of text of parts that are not whole yet
   id TEXT PRIMARY KEY,

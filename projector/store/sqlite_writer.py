@@ -5,16 +5,16 @@ from typing import Any
 import apsw
 from msgspec.structs import astuple
 
-from projector.derived.message_text import word_new
+from projector.derived.message_text import fill_text
 from projector.derived.prices import CLIENT, Prices
-from projector.derived.refresh import Touched, settle
+from projector.derived.refresh import Touched, refresh
 from projector.model.batch import Batch, Fact
 from projector.model.changes import MessageSeen, PartSeen
 from projector.model.merge import TABLES, Row, edits
-from projector.store.replace_rows import make_way, sessions_of
+from projector.store.replace_rows import delete_replaced, owners_of
 
 
-class OvertakenError(Exception):
+class StalePositionError(Exception):
     """Another projector wrote meanwhile: read the log again, from the position that stands in the database."""
 
 
@@ -43,7 +43,7 @@ def _finished(batch: Batch, known: set[str]) -> set[str]:
     return {id for id in known if batch.parts[id].completed_at is not None}
 
 
-class Store:
+class SqliteStore:
     """An open database to write batches to."""
 
     def __init__(self, db: apsw.Connection) -> None:
@@ -66,12 +66,12 @@ class Store:
             tail: the CRC of the file's last bytes before its end; None where that is not worth noting.
 
         Raises:
-            OvertakenError: nothing was written: `start` is not where the database stands.
+            StalePositionError: nothing was written: `start` is not where the database stands.
         """
         self.db.execute("BEGIN IMMEDIATE")
         try:
             if (self.db.execute('SELECT "offset" FROM log_files WHERE name = ?', (file,)).get or 0) != start:
-                raise OvertakenError  # noqa: TRY301 (the transaction is rolled back in one place)
+                raise StalePositionError  # noqa: TRY301 (the transaction is rolled back in one place)
             self._write(batch)
             self.db.execute("INSERT OR REPLACE INTO log_files VALUES (?, ?, ?, ?)", (file, offset, lines, tail))
             self.db.execute("COMMIT")
@@ -82,27 +82,27 @@ class Store:
 
     def _write(self, batch: Batch) -> None:
         db = self.db
-        retold = make_way(db, batch)
+        replaced_messages = delete_replaced(db, batch)
         known = {kind: self._join(batch, kind) for kind in TABLES}
-        unworded = word_new(batch, known[MessageSeen] | retold)
+        unworded = fill_text(batch, known[MessageSeen] | replaced_messages)
         Prices(db).fill_in(batch.messages.values())
         db.executemany(
             "INSERT INTO sessions (id, source) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", batch.sources.items()
         )
         db.executemany(
             "INSERT INTO messages (id, session_id, source) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
-            ((id, *host) for id, host in batch.hosts.items()),
+            ((id, *host) for id, host in batch.parents.items()),
         )
         for kind in TABLES:
             db.executemany(_UPSERTS[kind], map(astuple, batch.rows(kind).values()))
         self._facts(batch)
         db.executemany("INSERT INTO part_deltas VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", batch.deltas)
         db.executemany(
-            "INSERT INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET "
+            "INSERT INTO hook_reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET "
             "created_at = min(created_at, excluded.created_at), shown = NULL",
             (
                 (s.id, s.session_id, s.source, s.kind, s.same, s.text, s.created_at, s.synthetic)
-                for s in batch.sightings.values()
+                for s in batch.hook_reports.values()
             ),
         )
         db.executemany(
@@ -126,24 +126,28 @@ class Store:
             ((source, kind, known, n) for (source, kind, known), n in batch.types.items()),
         )
         db.executemany("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?)", batch.rejects)
-        settle(
+        refresh(
             db,
             Touched(
-                sessions=set(batch.sessions) | sessions_of(db, retold),
+                sessions=set(batch.sessions) | owners_of(db, replaced_messages),
                 messages=unworded,
                 parts={part_id for _, part_id, _, _ in batch.deltas} | _finished(batch, known[PartSeen]),
                 tools=set(batch.tools),
                 edits={id for id, tool in batch.tools.items() if edits(tool)},
                 copies={c.session_id for c in batch.copies.values()},
                 billed={session for session, _, _ in batch.costs},
-                retold=retold,
+                replaced_messages=replaced_messages,
             ),
         )
 
     def _join(self, batch: Batch, kind: type[Any]) -> set[str]:
         """Merge the rows of `batch` with what stands of them; returns the ids of those."""
         rows = batch.rows(kind)
-        ids = [(id,) for id in rows if (TABLES[kind], id) not in batch.whole] if batch.whole else [(id,) for id in rows]
+        ids = (
+            [(id,) for id in rows if (TABLES[kind], id) not in batch.replaced]
+            if batch.replaced
+            else [(id,) for id in rows]
+        )
         known = set()
         for found in self.db.executemany(_SELECTS[kind], ids).fetchall():
             row = kind(*found)

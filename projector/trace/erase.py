@@ -22,7 +22,7 @@ from clankers.maintenance.archive import archive, tidy
 from clankers.maintenance.gzip_rewrite import Change, rewrite
 from clankers.maintenance.in_place_edit import PatchError, Span
 from projector.store.sqlite_file import BUSY_MS
-from projector.trace.ownership import Sessions
+from projector.trace.ownership import SessionMatcher
 
 _GROUP = 16 << 20  # bytes that one patch makes blank
 _PATIENCE = 30.0  # seconds to wait for readers who keep an old state of the database
@@ -30,7 +30,7 @@ _POLL = 0.05  # seconds
 _TRIES = 4  # looks at a day that an archiver takes away just then
 
 
-class Theirs(NamedTuple):
+class OwnedLine(NamedTuple):
     """A line of a session: where it stands in its day, and what will stand there.
 
     Attributes:
@@ -49,7 +49,7 @@ class Theirs(NamedTuple):
 
 
 @dataclass
-class Found:
+class OwnedLines:
     """What the log holds of some sessions.
 
     Attributes:
@@ -65,15 +65,15 @@ class Found:
     days: dict[str, int] = field(default_factory=dict)
 
 
-def look(root: str, sessions: Sessions, *, progress: Callable[[int], object]) -> Found:
+def find_owned(root: str, sessions: SessionMatcher, *, progress: Callable[[int], object]) -> OwnedLines:
     """What the log in `root` holds of `sessions`; `progress` is told of the bytes read, now and then.
 
     Raises:
         OSError: a file cannot be read.
     """
-    found = Found()
+    found = OwnedLines()
     for file in log_files(root):
-        for one in _theirs(root, file, sessions, progress):
+        for one in _owned(root, file, sessions, progress):
             found.lines[one.session] += 1
             found.size[one.session] += len(one.raw) + 1
             found.unreadable += not one.readable
@@ -81,7 +81,9 @@ def look(root: str, sessions: Sessions, *, progress: Callable[[int], object]) ->
     return found
 
 
-def blank(root: str, sessions: Sessions, days: dict[str, int], *, progress: Callable[[int], object]) -> None:
+def blank_owned(
+    root: str, sessions: SessionMatcher, days: dict[str, int], *, progress: Callable[[int], object]
+) -> None:
     """Make the lines of `sessions` blank, in each of `days` those up to its offset. Twice is once.
 
     Raises:
@@ -124,7 +126,7 @@ def empty_wal(path: str, command: str) -> None:
         db.close()
 
 
-def _blank_day(root: str, file: LogFile, sessions: Sessions, end: int, progress: Callable[[int], object]) -> None:
+def _blank_day(root: str, file: LogFile, sessions: SessionMatcher, end: int, progress: Callable[[int], object]) -> None:
     for left in reversed(range(_TRIES)):
         if listed(root).get(file.name, [""]) != [""]:
             _blank_packed(root, file, sessions, end, progress)
@@ -138,10 +140,12 @@ def _blank_day(root: str, file: LogFile, sessions: Sessions, end: int, progress:
             return
 
 
-def _blank_plain(root: str, file: LogFile, sessions: Sessions, end: int, progress: Callable[[int], object]) -> None:
+def _blank_plain(
+    root: str, file: LogFile, sessions: SessionMatcher, end: int, progress: Callable[[int], object]
+) -> None:
     spans: list[Span] = []
     size = 0
-    for one in _theirs(root, file, sessions, progress, end):
+    for one in _owned(root, file, sessions, progress, end):
         spans.append(Span(one.offset, one.raw, one.blank))
         size += len(one.raw)
         if size >= _GROUP:
@@ -151,18 +155,20 @@ def _blank_plain(root: str, file: LogFile, sessions: Sessions, end: int, progres
         in_place_edit.patch(root, file.name, spans)
 
 
-def _blank_packed(root: str, file: LogFile, sessions: Sessions, end: int, progress: Callable[[int], object]) -> None:
+def _blank_packed(
+    root: str, file: LogFile, sessions: SessionMatcher, end: int, progress: Callable[[int], object]
+) -> None:
     with in_place_edit.lock(root, "forget"):
         if listed(root)[file.name] != [PACKED]:  # several files, of which some may be copies: the archiver makes one
             archive(root, file.name, progress=lambda _: None)
-        changes = [Change(one.offset, one.blank) for one in _theirs(root, file, sessions, progress, end)]
+        changes = [Change(one.offset, one.blank) for one in _owned(root, file, sessions, progress, end)]
         if changes:
             rewrite(os.path.join(root, file.name), changes)
 
 
-def _theirs(
-    root: str, file: LogFile, sessions: Sessions, progress: Callable[[int], object], end: int | None = None
-) -> Iterator[Theirs]:
+def _owned(
+    root: str, file: LogFile, sessions: SessionMatcher, progress: Callable[[int], object], end: int | None = None
+) -> Iterator[OwnedLine]:
     """The lines of `sessions` in a day, up to the offset `end`."""
     behind = 0  # of the last line and its newline
     joined = False  # to the piece before it, without a newline between them
@@ -175,14 +181,14 @@ def _theirs(
             first = b"\n" if joined else b" "
             last = b"\n" if not line.size else b" "
             spaces = b" " * (len(line.raw) - 2)
-            yield Theirs(line.offset, line.raw, (first + spaces + last)[: len(line.raw)], session, readable)
+            yield OwnedLine(line.offset, line.raw, (first + spaces + last)[: len(line.raw)], session, readable)
         joined = not line.size
         behind = line.offset + line.size if line.size else behind
         progress(line.size)
     at, tail = _tail(root, file, behind)
     session = sessions.named_in(tail)
     if session is not None and (end is None or at < end):
-        yield Theirs(at, tail, b" " * (len(tail) - 1) + b"\n", session, readable=False)
+        yield OwnedLine(at, tail, b" " * (len(tail) - 1) + b"\n", session, readable=False)
 
 
 def _tail(root: str, file: LogFile, behind: int) -> tuple[int, bytes]:

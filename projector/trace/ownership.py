@@ -45,7 +45,7 @@ def session_of(event: Event) -> str | None:
     return None
 
 
-class Sessions:
+class SessionMatcher:
     """Some sessions, to ask of each line whether it is one of theirs.
 
     Args:

@@ -9,19 +9,19 @@ from projector.model.changes import (
     Change,
     Copied,
     CostSeen,
-    Gone,
+    HookReport,
     PartDelta,
     ProjectSeen,
-    Replaced,
+    RowDeleted,
+    RowReplaced,
     SessionSeen,
-    Sighting,
     TodosSeen,
 )
 from projector.model.merge import TABLES
-from projector.trace.ownership import Sessions
+from projector.trace.ownership import SessionMatcher
 
 
-class Evidence(NamedTuple):
+class SourceLine(NamedTuple):
     """A line of the log that tells something of some sessions.
 
     Attributes:
@@ -35,7 +35,9 @@ class Evidence(NamedTuple):
     rows: list[tuple[str, str]]
 
 
-def evidence(root: str, sessions: Sessions, progress: Callable[[int], object] = lambda _: None) -> Iterator[Evidence]:
+def source_lines(
+    root: str, sessions: SessionMatcher, progress: Callable[[int], object] = lambda _: None
+) -> Iterator[SourceLine]:
     """The lines of the log in `root` that tell of `sessions`, in the order of the log.
 
     Args:
@@ -50,10 +52,10 @@ def evidence(root: str, sessions: Sessions, progress: Callable[[int], object] = 
         for line in read(root, file):
             progress(line.size)
             if (rows := _rows(line, sessions)) is not None:
-                yield Evidence(file, line, rows)
+                yield SourceLine(file, line, rows)
 
 
-def _rows(line: Line, sessions: Sessions) -> list[tuple[str, str]] | None:
+def _rows(line: Line, sessions: SessionMatcher) -> list[tuple[str, str]] | None:
     """The rows of `sessions` that `line` tells of; None where it is not about them."""
     if not sessions.may_name(line.raw):
         return None
@@ -79,15 +81,15 @@ def _row(change: Change) -> tuple[str, str] | None:
             return "sessions", change.session_id
         case TodosSeen():
             return "todos", change.session_id
-        case Sighting():
+        case HookReport():
             return ("session_errors" if change.kind == "error" else "messages"), change.id
         case PartDelta():
             return "parts", change.part.id
         case ProjectSeen() | Copied():
             return None
-        case Replaced():
+        case RowReplaced():
             return _row(change.row)
-        case Gone():
+        case RowDeleted():
             return change.table, change.id
         case _:
             return TABLES[type(change)], change.id

@@ -12,7 +12,7 @@ from projector.model.batch import Batch
 from projector.model.changes import Rank, SessionSeen
 from projector.replay.rebuild import open_live
 from projector.replay.replay import Replayed, replay
-from projector.store.sqlite_writer import OvertakenError, Store
+from projector.store.sqlite_writer import SqliteStore, StalePositionError
 from tests.commands import POSIX_ONLY, call
 from tests.faults.common import figures, meta_rows, sizes, three_a_session
 from tests.feeding import append
@@ -50,10 +50,10 @@ def test_the_second_to_commit_what_both_read_writes_nothing(two: tuple[apsw.Conn
     def write(db: apsw.Connection, title: str) -> None:
         batch = Batch(types={("opencode", "session.created", True): 1})
         batch.add([SessionSeen("ses_1", "opencode", 1, Rank.RECORD, {"title": title})], 1)
-        Store(db).write(batch, "clankers-2026-11-20.jsonl", 0, 100, 1, None)
+        SqliteStore(db).write(batch, "clankers-2026-11-20.jsonl", 0, 100, 1, None)
 
     write(two[0], "first")
-    with pytest.raises(OvertakenError):
+    with pytest.raises(StalePositionError):
         write(two[1], "second")
     assert not two[1].in_transaction
     assert two[1].execute("SELECT events FROM event_types").fetchall() == [(1,)]

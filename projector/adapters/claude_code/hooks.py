@@ -10,7 +10,7 @@ from msgspec import Raw, field
 from clankers.log.reader import Event
 from projector.adapters.claude_code.common import SOURCE, SYNTHETIC, case, exit_code_in, text_of, todos_in, unique
 from projector.adapters.wire import NOTHING, Count, Id, Wire, as_object, file_path, json_text, millis
-from projector.model.changes import Change, Rank, SessionSeen, Sighting, Todo, TodosSeen, ToolSeen
+from projector.model.changes import Change, HookReport, Rank, SessionSeen, Todo, TodosSeen, ToolSeen
 
 # How the text begins by which the model is told that a call failed or was denied.
 _FAILURE = re.compile(
@@ -105,16 +105,16 @@ def _session_end(event: Event, hook: Hook) -> list[Change]:
     return _hook_session(event, hook, status="ended", ended_at=millis(event.ts))
 
 
-def _sighting(event: Event, hook: Hook, kind: str, text: str, error_type: str | None = None) -> Sighting:
+def _hook_report(event: Event, hook: Hook, kind: str, text: str, error_type: str | None = None) -> HookReport:
     session = _session_of(hook)
     digest = f"{crc32(text.strip().encode('utf-8', 'replace')):08x}"
     id = f"hook:{kind}:{session}:{hook.prompt_id or ''}:{digest}"
     synthetic = kind == "prompt" and text.startswith(SYNTHETIC)
-    return Sighting(id, session, SOURCE, kind, error_type or digest, text, millis(event.ts), synthetic)
+    return HookReport(id, session, SOURCE, kind, error_type or digest, text, millis(event.ts), synthetic)
 
 
 def _prompt(event: Event, hook: PromptHook) -> list[Change]:
-    return [*_hook_session(event, hook, status="busy"), _sighting(event, hook, "prompt", hook.prompt)]
+    return [*_hook_session(event, hook, status="busy"), _hook_report(event, hook, "prompt", hook.prompt)]
 
 
 def _stop(event: Event, hook: StopHook) -> list[Change]:
@@ -125,13 +125,16 @@ def _stop(event: Event, hook: StopHook) -> list[Change]:
     else:
         changes = _hook_session(event, hook, status="idle")
     if hook.last_assistant_message:
-        changes.append(_sighting(event, hook, "answer", hook.last_assistant_message))
+        changes.append(_hook_report(event, hook, "answer", hook.last_assistant_message))
     return changes
 
 
 def _stop_failure(event: Event, hook: StopHook) -> list[Change]:
     text = hook.last_assistant_message or hook.error or "the turn failed"
-    return [*_hook_session(event, hook, status="error"), _sighting(event, hook, "error", text, hook.error or "unknown")]
+    return [
+        *_hook_session(event, hook, status="error"),
+        _hook_report(event, hook, "error", text, hook.error or "unknown"),
+    ]
 
 
 def _pre_tool(event: Event, hook: ToolHook) -> list[Change]:

@@ -40,13 +40,13 @@ from projector.model.changes import (
     Change,
     CompactionSeen,
     ErrorSeen,
+    HookReport,
     MessageSeen,
     PartDelta,
     PartSeen,
     ProjectSeen,
     Rank,
     SessionSeen,
-    Sighting,
     Todo,
     TodosSeen,
     ToolSeen,
@@ -260,7 +260,7 @@ def _session_error(event: Event, properties: ErrorProperties) -> list[Change]:
     # Events of 1.0 and 1.1 bear no id: there equal failures of a session, told again, are one.
     told = _own_id(event) or f"{properties.sessionID}:{error.name}:{crc32(said.encode()):08x}"
     id = f"hook:error:{told}"
-    return [Sighting(id, properties.sessionID, SOURCE, "error", error.name, said, _at(event))]
+    return [HookReport(id, properties.sessionID, SOURCE, "error", error.name, said, _at(event))]
 
 
 def _todo(event: Event, properties: TodoProperties) -> list[Change]:

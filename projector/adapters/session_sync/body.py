@@ -22,12 +22,12 @@ from projector.model.changes import (
     Change,
     CompactionSeen,
     ErrorSeen,
-    Gone,
     MessageSeen,
     PartSeen,
     ProjectSeen,
     Rank,
-    Replaced,
+    RowDeleted,
+    RowReplaced,
     SessionSeen,
     Todo,
     TodosSeen,
@@ -36,7 +36,7 @@ from projector.model.changes import (
 
 _HARNESS = "opencode"  # of a client that does not say: the format is that of a plugin for it
 _TOLD_COSTS = ("client", "parent")  # a session's `cost_source`, where it is not worked out from prices
-_GONE = {  # of `wire.Gone` each field's table
+_DELETED = {  # of `wire.DeletedRows` each field's table
     "messages": "messages",
     "parts": "parts",
     "tools": "tools",
@@ -45,7 +45,7 @@ _GONE = {  # of `wire.Gone` each field's table
 }
 
 _T = TypeVar("_T")
-_body = Decoder(wire.Body).decode
+_body = Decoder(wire.SyncBody).decode
 
 
 def _or(value: _T | UnsetType, format_has: _T) -> _T:
@@ -70,15 +70,15 @@ def body(event: Event) -> list[Change]:
         changes.append(SessionSeen(parent, source))
     changes += _projects(told, facts["project_path"], source)
     if more and more.gone:
-        for field, table in _GONE.items():
-            changes += [Gone(table, id, session.id, source) for id in getattr(more.gone, field)]
-    changes += [Replaced(_message(one, more, session.id, source)) for one in told.messages or ()]
-    changes += [Replaced(_part(one, session.id, source)) for one in told.parts or ()]
-    changes += [Replaced(_tool(one, session.id, source)) for one in told.tool_executions or ()]
-    changes += [Replaced(_error(one, session.id, source)) for one in told.errors or ()]
+        for field, table in _DELETED.items():
+            changes += [RowDeleted(table, id, session.id, source) for id in getattr(more.gone, field)]
+    changes += [RowReplaced(_message(one, more, session.id, source)) for one in told.messages or ()]
+    changes += [RowReplaced(_part(one, session.id, source)) for one in told.parts or ()]
+    changes += [RowReplaced(_tool(one, session.id, source)) for one in told.tool_executions or ()]
+    changes += [RowReplaced(_error(one, session.id, source)) for one in told.errors or ()]
     if more:
         changes += [
-            Replaced(
+            RowReplaced(
                 CompactionSeen(
                     one.id,
                     session.id,
@@ -98,11 +98,11 @@ def body(event: Event) -> list[Change]:
     return changes
 
 
-def _facts(told: wire.Body, more: wire.SessionMore | None) -> dict[str, Any]:
+def _facts(told: wire.SyncBody, more: wire.SessionMore | None) -> dict[str, Any]:
     """The columns of a session; what is None has no value, whatever was told before."""
     session = told.session
     facts: dict[str, Any] = {
-        "retold": True,
+        "synced": True,
         "title": session.title,
         "created_at": session.created_at,
         "updated_at": session.updated_at,
@@ -131,7 +131,7 @@ def _facts(told: wire.Body, more: wire.SessionMore | None) -> dict[str, Any]:
     }
 
 
-def _projects(told: wire.Body, path: str | None, source: str) -> list[ProjectSeen]:
+def _projects(told: wire.SyncBody, path: str | None, source: str) -> list[ProjectSeen]:
     found = []
     if path:
         id = told.session.project_id
@@ -143,7 +143,7 @@ def _projects(told: wire.Body, path: str | None, source: str) -> list[ProjectSee
     return found
 
 
-def _message(one: wire.Message, more: wire.SessionMore | None, session: str, source: str) -> MessageSeen:
+def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str, source: str) -> MessageSeen:
     extra = (more and more.messages.get(one.id)) or wire.MessageMore()
     return MessageSeen(
         one.id,
@@ -172,7 +172,7 @@ def _message(one: wire.Message, more: wire.SessionMore | None, session: str, sou
     )
 
 
-def _part(one: wire.Part, session: str, source: str) -> PartSeen:
+def _part(one: wire.SyncPart, session: str, source: str) -> PartSeen:
     extra = (one.metadata and one.metadata.clankers) or wire.PartMore()
     return PartSeen(
         one.id,
@@ -229,11 +229,11 @@ def _by_the_format(one: wire.ToolExecution) -> wire.ToolMore:
         status=one.status,
         success=one.status == "completed" if ended else None,
         open_rank=Rank.RECORD,
-        close_rank=Rank.RECORD if ended else Rank.UNTOLD,
+        close_rank=Rank.RECORD if ended else Rank.UNREPORTED,
     )
 
 
-def _error(one: wire.Error, session: str, source: str) -> ErrorSeen:
+def _error(one: wire.SyncError, session: str, source: str) -> ErrorSeen:
     extra = one.error_data and one.error_data.clankers
     if not extra:
         said = crc32(f"{one.error_name} {one.error_message}".encode())
@@ -251,7 +251,7 @@ def _error(one: wire.Error, session: str, source: str) -> ErrorSeen:
     )
 
 
-def _todo(place: int, one: wire.Todo) -> Todo:
+def _todo(place: int, one: wire.SyncTodo) -> Todo:
     id = None if one.task_id == f"#{place}" else one.task_id
     at = UNSET if one.updated_at is None else one.updated_at
     return Todo(one.content, one.status or None, one.priority, id, at)

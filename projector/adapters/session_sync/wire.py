@@ -29,15 +29,15 @@ Dollars = Annotated[float, Meta(ge=0, le=1e12)]
 Int = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Rank = Annotated[int, Meta(ge=-1, le=3)]  # projector.model.changes.Rank
 
-Text = str | None | UnsetType
-Time = Millis | None | UnsetType
+OptionalText = str | None | UnsetType
+OptionalTime = Millis | None | UnsetType
 
 
 class _Wire(Struct, omit_defaults=True):
     """Unknown fields are passed over: other clients may send more."""
 
 
-class Gone(_Wire):
+class DeletedRows(_Wire):
     """Rows that were told and are no more, by id: what only hooks saw, once the client's record says it too."""
 
     messages: list[RowId] = []
@@ -65,9 +65,9 @@ class MessageMore(_Wire):
         ValueError: the price context is none.
     """
 
-    role: Text = UNSET
-    created_at: Time = UNSET
-    parent_id: Text = UNSET
+    role: OptionalText = UNSET
+    created_at: OptionalTime = UNSET
+    parent_id: OptionalText = UNSET
     cache_write_1h_tokens: Count | None = None
     web_searches: Count | None = None
     price_context: str | None = None
@@ -93,9 +93,9 @@ class SessionMore(_Wire):
     """
 
     source: Harness
-    created_at: Time = UNSET
-    project_path: Text = UNSET
-    client_version: Text = UNSET
+    created_at: OptionalTime = UNSET
+    project_path: OptionalText = UNSET
+    client_version: OptionalText = UNSET
     model: str | None = None
     provider: str | None = None
     status: str | None = None
@@ -111,7 +111,7 @@ class SessionMore(_Wire):
     totals: dict[str, int] = {}
     messages: dict[str, MessageMore] = {}
     compactions: list[CompactionMore] = []
-    gone: Gone | None = None
+    gone: DeletedRows | None = None
 
 
 class SessionMetadata(_Wire):
@@ -120,7 +120,7 @@ class SessionMetadata(_Wire):
     clankers: SessionMore | None = None
 
 
-class Session(_Wire):
+class SyncSession(_Wire):
     """A session: every body begins with it.
 
     Attributes:
@@ -139,7 +139,7 @@ class Session(_Wire):
     metadata: SessionMetadata | None = None
 
 
-class Message(_Wire):
+class SyncMessage(_Wire):
     """A prompt, or a model's response."""
 
     id: RowId
@@ -169,7 +169,7 @@ class PartMore(_Wire):
         data: JSON text.
     """
 
-    type: Text = UNSET
+    type: OptionalText = UNSET
     data: str | None = None
     synthetic: Annotated[int, Meta(ge=0, le=1)] | None = None
     deleted_at: Millis | None = None
@@ -181,7 +181,7 @@ class PartMetadata(_Wire):
     clankers: PartMore | None = None
 
 
-class Part(_Wire):
+class SyncPart(_Wire):
     """A piece of a message.
 
     Attributes:
@@ -212,7 +212,7 @@ class Part(_Wire):
     metadata: PartMetadata | None = None
 
 
-class Todo(_Wire):
+class SyncTodo(_Wire):
     """An entry of a session's to-do list; a body that has `todos` has the whole list, in its order.
 
     Attributes:
@@ -231,8 +231,8 @@ class ToolMore(_Wire):
     """Columns of `tools` that the format does not have; `status` tells more than the format's three."""
 
     message_id: RowId | None = None
-    tool_name: Text = UNSET
-    tool_input: Text = UNSET
+    tool_name: OptionalText = UNSET
+    tool_input: OptionalText = UNSET
     call_id: str | None = None
     title: str | None = None
     file_path: str | None = None
@@ -282,7 +282,7 @@ class VcsInfo(_Wire):
     branch: str | None = None
 
 
-class ProjectInfo(_Wire):
+class SyncProject(_Wire):
     """The project that a session works in.
 
     Attributes:
@@ -300,8 +300,8 @@ class ErrorMore(_Wire):
     """Columns of `session_errors` that the format does not have."""
 
     id: RowId
-    error_type: Text = UNSET
-    created_at: Time = UNSET
+    error_type: OptionalText = UNSET
+    created_at: OptionalTime = UNSET
     message_id: RowId | None = None
     status_code: Int | None = None
     will_retry: bool = False
@@ -313,7 +313,7 @@ class ErrorData(_Wire):
     clankers: ErrorMore | None = None
 
 
-class Error(_Wire):
+class SyncError(_Wire):
     """A failure that reached the user, or one that the client tried to mend by itself."""
 
     error_name: str
@@ -323,25 +323,25 @@ class Error(_Wire):
     error_data: ErrorData | None = None
 
 
-class Body(_Wire):
+class SyncBody(_Wire):
     """What one POST says, of one session.
 
     Raises:
         ValueError: something in it is of another session.
     """
 
-    session: Session
-    messages: list[Message] | None = None
-    parts: list[Part] | None = None
-    todos: list[Todo] | None = None
+    session: SyncSession
+    messages: list[SyncMessage] | None = None
+    parts: list[SyncPart] | None = None
+    todos: list[SyncTodo] | None = None
     tool_executions: list[ToolExecution] | None = None
     file_edits: list[FileEdit] | None = None
     vcs_info: VcsInfo | None = None
-    project_info: ProjectInfo | None = None
-    errors: list[Error] | None = None
+    project_info: SyncProject | None = None
+    errors: list[SyncError] | None = None
 
     def __post_init__(self) -> None:
-        rows: list[ToolExecution | FileEdit | Error] = [
+        rows: list[ToolExecution | FileEdit | SyncError] = [
             *(self.tool_executions or ()),
             *(self.file_edits or ()),
             *(self.errors or ()),
@@ -351,7 +351,7 @@ class Body(_Wire):
                 raise ValueError(f"it is of the session {self.session.id}, and something in it of {one.session_id}")
 
 
-class Answer(_Wire):
+class SyncReply(_Wire):
     """What `clankers serve` answers with status 200.
 
     Attributes:
