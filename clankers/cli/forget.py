@@ -27,7 +27,7 @@ from clankers.formatting import clean, counted, local_time, print_table, progres
 from clankers.harnesses.claude_code.after_hook import pass_over
 from clankers.harnesses.claude_code.transcript_files import TranscriptError
 from clankers.log import tombstones
-from clankers.log.segments import PACKED
+from clankers.log.segments import COMPRESSED
 from clankers.maintenance.backup_files import DAMAGED, copies
 from clankers.queries.connect import bring_up_to_date, log_bytes, open_current, open_for_reading
 from clankers.queries.first_backfill import lock_path
@@ -192,7 +192,7 @@ def _finish(root: str, path: str, stone: tombstones.Tombstone) -> None:
 def _names_one(path: str, sessions: SessionMatcher) -> bool:
     """Whether the copy at `path` names one of `sessions`, or cannot be read to its end."""
     try:
-        with gzip.open(path) if PACKED + DAMAGED in path else open(path, "rb") as f:
+        with gzip.open(path) if COMPRESSED + DAMAGED in path else open(path, "rb") as f:
             return any(sessions.named_in(line) for line in f)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return True

@@ -15,7 +15,7 @@ from clankers.errors import BusyError, ClankersError
 from clankers.formatting import clean, progress_bar
 from clankers.harnesses.claude_code import after_hook
 from clankers.harnesses.claude_code.transcript_files import TranscriptError
-from clankers.log.segments import sizes
+from clankers.log.segments import segment_sizes
 from clankers.log.writer import Log
 from clankers.queries.first_backfill import start_first_backfill
 from projector.derived.price_table import is_newer
@@ -82,7 +82,7 @@ def sweep() -> None:
 
 def log_bytes(root: str) -> int:
     """The size of the log in `root`, in bytes to replay: uncompressed."""
-    return sum(sizes(root).values())
+    return sum(segment_sizes(root).values())
 
 
 def open_current() -> apsw.Connection:
