@@ -15,7 +15,7 @@ import apsw
 import pytest
 from rich.cells import cell_len
 
-from clankers import formatting
+from clankers.cli import output
 from clankers.cli.query import QueryError, run_query
 from clankers.errors import EX_FAIL, EX_USAGE
 from clankers.queries.connect import open_for_reading
@@ -375,7 +375,7 @@ def test_the_python_that_runs_this_has_a_sqlite_that_reads_the_database(database
 def test_a_table_is_as_wide_as_the_terminal_and_the_widest_give_way(
     root: Path, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formatting, "width", lambda: columns)
+    monkeypatch.setattr(output, "width", lambda: columns)
     sql = "SELECT 'short' AS a, 12345 AS b, printf('%.80c', 'x') AS c, '日本語' || printf('%.50c', 'y') AS d"
     lines = call(root, "query", sql).out.splitlines()
     assert len(lines) == 3
@@ -388,7 +388,7 @@ def test_a_table_is_as_wide_as_the_terminal_and_the_widest_give_way(
 def test_no_number_is_cut_and_what_does_not_fit_stands_below_one_another(
     root: Path, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formatting, "width", lambda: columns)
+    monkeypatch.setattr(output, "width", lambda: columns)
     sql = "SELECT n AS x1, -n AS x2, 1.5 * n AS x3, 'long ' || printf('%.80c', 'x') AS x4, NULL AS \"\x1b\" FROM t"
     lines = call(root, "query", f"WITH t (n) AS (VALUES (1795218339452), (1795218436920)) {sql}").out.splitlines()
     assert [line.split()[0] for line in lines if line] == ["x1", "x2", "x3", "x4", r"\x1b"] * 2

@@ -14,8 +14,8 @@ import typer.main
 from rich.cells import cell_len
 
 import clankers
-from clankers import cli, formatting
-from clankers.cli import sessions
+from clankers import cli
+from clankers.cli import output, sessions
 from clankers.errors import EX_USAGE
 from tests.commands import HOSTILE, NOW, RAW, call, environment, event, run, session, work
 from tests.feeding import Record, append, feed_transcripts, opencode_records, project
@@ -370,7 +370,7 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sessions, "width", lambda: width)
-    monkeypatch.setattr(formatting, "width", lambda: width)
+    monkeypatch.setattr(output, "width", lambda: width)
     counts = dict.fromkeys(("message_count", "tool_call_count", "error_count", "subagent_tools"), 12345)
     tokens = dict.fromkeys(("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"), 10**6)
     one = {

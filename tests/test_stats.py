@@ -17,8 +17,7 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 
 import clankers
-from clankers import formatting
-from clankers.cli import sessions, stats
+from clankers.cli import output, sessions, stats
 from clankers.errors import EX_FAIL, EX_USAGE
 from clankers.queries import usage
 from clankers.queries.filters import Filters, filters
@@ -304,7 +303,7 @@ def sample(root: Path) -> None:
 @pytest.mark.usefixtures("utc")
 @pytest.mark.parametrize("columns", [60, 120, 200])
 def test_the_sample_as_people_see_it(columns: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (formatting, stats, sessions):
+    for module in (output, stats, sessions):
         monkeypatch.setattr(module, "width", lambda: columns)
     sample(root)
     commands = [

@@ -18,8 +18,9 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from rich.console import Console
 
+from clankers import harnesses
 from clankers.cli import tail
-from clankers.harnesses.claude_code import after_hook
+from clankers.ingest import live
 from clankers.log.follower import Follower
 from clankers.log.writer import Log
 from clankers.maintenance.archive import archive
@@ -106,7 +107,7 @@ def test_each_thing_is_told_once_as_it_comes(name: str, root: Path, tmp_path: Pa
             listen()
         recording.grow_all()
         with Log(str(root)) as grown:
-            after_hook.sweep(grown)
+            live.sweep(grown, harnesses.source_of(grown.root))
     else:
         for record in opencode_records(name):
             append(root, [record])

@@ -1,6 +1,5 @@
 """`clankers archive`: closed days of the log, compressed."""
 
-import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
@@ -8,8 +7,9 @@ from typing import Annotated
 import typer
 
 from clankers import paths
+from clankers.cli.output import progress_bar, say
 from clankers.errors import EX_FAIL, UsageError
-from clankers.formatting import clean, counted, progress_bar, short_bytes
+from clankers.formatting import counted, short_bytes
 from clankers.log.segments import COMPRESSED, disk_sizes
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.archive import InUseError, archive, due, remove_unfinished
@@ -53,7 +53,7 @@ def command(
             try:
                 archive(root, name, progress=step)
             except ArchiveError as e:
-                print(f"clankers: {clean(str(e))}", file=sys.stderr)
+                say(e)
                 left.append(name)
                 failed = failed or not isinstance(e, InUseError)
     done = [name for name in days if name not in left]

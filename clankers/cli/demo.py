@@ -10,9 +10,10 @@ from pathlib import Path
 
 import typer
 
+from clankers.cli.output import print_table
 from clankers.cli.query import run_query
 from clankers.cli.sessions import list_sessions, print_sessions
-from clankers.formatting import clean, print_table
+from clankers.formatting import clean
 from clankers.log.writer import file_name
 from clankers.queries.connect import open_for_reading
 from projector.replay.rebuild import update

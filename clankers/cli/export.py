@@ -10,12 +10,15 @@ import apsw
 import typer
 
 from clankers import paths
+from clankers.cli.database import open_current
+from clankers.cli.options import Model, Project, Since, Sources, Until, known_ids
+from clankers.cli.output import counting_bar, progress_bar, say
 from clankers.errors import UsageError
-from clankers.formatting import clean, counted, counting_bar, progress_bar
-from clankers.queries.connect import log_bytes, open_current
+from clankers.formatting import clean, counted
+from clankers.queries.connect import log_bytes
 from clankers.queries.conversation import Conversation, conversation, subagents
-from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters
-from clankers.queries.session_select import all_sessions, known_ids, named, with_children
+from clankers.queries.filters import Filters, filters
+from clankers.queries.session_select import all_sessions, named, with_children
 from clankers.render.labels import count
 from clankers.render.redact import Masks
 from clankers.system.atomic_write import output_file
@@ -81,10 +84,7 @@ def command(
         db.close()
     if masks.counts:
         kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(masks.counts.items()))
-        print(
-            f"clankers: {count(masks.counts.total(), 'credential')} masked ({kinds}); --no-scrub leaves them",
-            file=sys.stderr,
-        )
+        say(f"{count(masks.counts.total(), 'credential')} masked ({kinds}); --no-scrub leaves them")
 
 
 def meant(db: apsw.Connection, names: list[str], asked: Filters) -> list[str]:
@@ -178,7 +178,7 @@ def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
             yield raw + b"\n"
     if unusable:
         told = f"{count(unusable, 'line')} in which a session's id stands, but no event that can be read; left out"
-        print(f"clankers: {told}", file=sys.stderr)
+        say(told)
 
 
 def _tables(db: apsw.Connection, folder: str, sessions: list[str] | None, masks: Masks | None) -> None:

@@ -11,9 +11,10 @@ from typing import Annotated
 import apsw
 import typer
 
+from clankers.cli.database import open_current
+from clankers.cli.output import print_json, print_table
 from clankers.errors import ClankersError, UsageError
-from clankers.formatting import clean, print_json, print_table
-from clankers.queries.connect import open_current
+from clankers.formatting import clean
 
 _MISSING = re.compile(r"no such (table|column|function): (.+)")
 

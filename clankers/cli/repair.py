@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from clankers import paths
+from clankers.cli.output import progress_bar
 from clankers.cli.verify import examine_log, place
 from clankers.errors import EX_FAIL
-from clankers.formatting import counted, progress_bar
+from clankers.formatting import counted
 from clankers.log.segments import list_segments
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.repair import Repair, apply, plan

@@ -6,14 +6,14 @@ nothing to find any more.
 
 import contextlib
 import os
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clankers import paths
-from clankers.formatting import clean, counted, print_json, progress_bar
+from clankers.cli.output import print_json, progress_bar, say
+from clankers.formatting import counted
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.archive import remove_unfinished
 from clankers.maintenance.backup_files import copies
@@ -65,7 +65,7 @@ def command(
         typer.echo(f"{kind}: {count:,}")
     typer.echo(f"{counted(sum(counts.values()), 'credential')} {'would be ' if dry_run else ''}masked")
     for copy in left:
-        print(f"clankers: {clean(copy)} is a copy that was not searched; remove it by hand", file=sys.stderr)
+        say(f"{copy} is a copy that was not searched; remove it by hand")
 
 
 def _begin(root: str) -> None:

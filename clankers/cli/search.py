@@ -1,7 +1,6 @@
 """`clankers search WORDS`: what was said, called and printed, by its words."""
 
 import re
-import sys
 from typing import Annotated, Any, NamedTuple
 
 import apsw
@@ -9,10 +8,13 @@ import typer
 from rich.text import Text
 
 from clankers import paths
+from clankers.cli.database import open_current
+from clankers.cli.options import Model, Project, Since, Sources, Until
+from clankers.cli.output import console, counting_bar, print_json, say
 from clankers.errors import UsageError
-from clankers.formatting import clean, console, counting_bar, local_time, print_json
-from clankers.queries.connect import ELSEWHERE, open_current
-from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
+from clankers.formatting import clean, local_time
+from clankers.queries.connect import ELSEWHERE
+from clankers.queries.filters import Filters, filters, no_such_source
 from projector.search import index
 from projector.search.tokenize import TOKENIZER, spaced, unspaced
 
@@ -117,8 +119,8 @@ def command(
         hits = index.query_index(
             paths.database_path(), lambda db: find(db, query, asked, limit), progress=step, note=notes.append
         )
-    for note in notes:
-        print(f"clankers: {clean(note)}; {ELSEWHERE}", file=sys.stderr)
+    for text in notes:
+        say(f"{text}; {ELSEWHERE}")
     if as_json:
         print_json([hit.told() for hit in hits])
     elif hits:

@@ -7,21 +7,20 @@ from typing import Annotated, Any
 import apsw
 import typer
 
+from clankers.cli.database import open_current
+from clankers.cli.options import Model, Project, Since, Sources, Until
+from clankers.cli.output import print_json, print_table, width
 from clankers.formatting import (
     cells,
     clean,
     local_time,
-    print_json,
-    print_table,
     short_cost,
     short_duration,
     short_number,
     shortened,
     sum_of_costs,
-    width,
 )
-from clankers.queries.connect import open_current
-from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters, no_such_source
+from clankers.queries.filters import Filters, filters, no_such_source
 
 _ACTIVE = "max(coalesce({s}.updated_at, {s}.ended_at, {s}.created_at), ifnull({s}.ended_at, 0))"
 _IS_TOP = "NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.id = {s}.parent_id)"

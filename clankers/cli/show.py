@@ -14,10 +14,13 @@ from rich.segment import Segment
 from rich.text import Text
 
 from clankers import paths
+from clankers.cli.database import open_current
+from clankers.cli.options import Model, Project, Since, Sources, Until, known_ids
+from clankers.cli.output import console, print_json, progress_bar
 from clankers.cli.pager import paged
 from clankers.errors import UsageError
-from clankers.formatting import clean, console, local_time, print_json, progress_bar
-from clankers.queries.connect import log_bytes, open_current
+from clankers.formatting import clean, local_time
+from clankers.queries.connect import log_bytes
 from clankers.queries.conversation import (
     Compaction,
     Conversation,
@@ -29,8 +32,8 @@ from clankers.queries.conversation import (
     conversation,
     subagents,
 )
-from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters
-from clankers.queries.session_select import LAST, all_sessions, known_ids, named
+from clankers.queries.filters import Filters, filters
+from clankers.queries.session_select import LAST, all_sessions, named
 from clankers.render import labels
 from projector.trace.ownership import SessionMatcher
 from projector.trace.provenance import SourceLine, source_lines

@@ -13,10 +13,12 @@ import apsw
 import typer
 
 from clankers import paths
+from clankers.cli.database import open_current
+from clankers.cli.options import Since
+from clankers.cli.output import counting_bar, print_json, say
 from clankers.errors import ClankersError, UsageError
-from clankers.formatting import clean, counted, counting_bar, local_time, print_json, short_bytes
-from clankers.queries.connect import open_current
-from clankers.queries.filters import Filters, Since, filters
+from clankers.formatting import clean, counted, local_time, short_bytes
+from clankers.queries.filters import Filters, filters
 from clankers.queries.session_select import all_sessions, named, with_children
 from clankers.render.redact import Masks
 from clankers.sync.acknowledged import FILE, MEMORY, State
@@ -70,7 +72,7 @@ def command(
         _print_bodies(root, settings, session or [], asked)
         return
     if not settings.session_sync_enabled:
-        print("clankers: SESSION_SYNC_ENABLED is false: nothing is sent", file=sys.stderr)
+        say("SESSION_SYNC_ENABLED is false: nothing is sent")
         return
     settings.check()
     from clankers.sync.client import Sender
@@ -101,7 +103,7 @@ def _once(settings: Settings, state: State, sender: "Sender", names: list[str], 
             raise
     typer.echo(told(sync.sent) + ("" if all_of_it else "; other sessions are still to be sent"))
     if sync.sent.aside:
-        _say(f"{counted(sync.sent.aside, 'row')} the server will not take; `clankers sync status` says why")
+        say(f"{counted(sync.sent.aside, 'row')} the server will not take; `clankers sync status` says why")
 
 
 def told(sent: Sent) -> str:
@@ -181,12 +183,12 @@ def _watch(settings: Settings, state: State, sender: "Sender", stop: threading.E
         except (UnavailableError, DeniedError) as e:
             state.fail(str(e))
             if str(e) != said:
-                _say(str(e))
+                say(str(e))
             wait, said = min(wait * 2, _LONGEST_WAIT), str(e)
         else:
             wait = _POLL
             if said:
-                _say("the server takes what is sent again")
+                say("the server takes what is sent again")
                 said = ""
         stop.wait(wait)
 
@@ -230,7 +232,7 @@ class _Beat:
         self._next = time.monotonic() + self._every
         health = self._sender.health()
         if health.ok != self._well:
-            _say("the server is well again" if health.ok else f"the server is not well: {health.wrong}")
+            say("the server is well again" if health.ok else f"the server is not well: {health.wrong}")
         self._well = health.ok
 
 
@@ -328,7 +330,3 @@ def reset() -> None:
 
 def _debug(line: str) -> None:
     print(f"[Session Sync] {clean(line)}", file=sys.stderr, flush=True)
-
-
-def _say(what: str) -> None:
-    print(f"clankers: {clean(what)}", file=sys.stderr, flush=True)

@@ -14,11 +14,13 @@ from rich.console import Console
 from rich.text import Text
 
 from clankers import paths
+from clankers.cli.options import Model, Project, Sources
+from clankers.cli.output import console, print_json
 from clankers.errors import ClankersError
-from clankers.formatting import clean, console, print_json, short_duration
+from clankers.formatting import clean, short_duration
 from clankers.log.follower import Follower, Place
 from clankers.queries.connect import open_for_reading
-from clankers.queries.filters import Filters, Model, Project, Sources, filters
+from clankers.queries.filters import Filters, filters
 from projector.feed import Feed, FeedItem, FeedSession
 from projector.search.tokenize import readable
 

@@ -7,11 +7,13 @@ import msgspec
 import typer
 
 from clankers import paths
+from clankers.cli.database import bring_up_to_date
+from clankers.cli.output import counting_bar, print_json, progress_bar
 from clankers.errors import EX_FAIL, BusyError, ClankersError
-from clankers.formatting import clean, counted, counting_bar, print_json, progress_bar
+from clankers.formatting import clean, counted
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.verify import Problem, Verified, verify
-from clankers.queries.connect import bring_up_to_date, log_bytes
+from clankers.queries.connect import log_bytes
 from projector.replay.compare import Difference, FreshReplay
 
 

@@ -14,47 +14,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
 
 import apsw
-import typer
 
 from clankers.errors import UsageError
 from clankers.formatting import clean
 from clankers.queries.dates import span
-
-
-def known_sources(begun: str) -> list[str]:
-    """For the shell: how a source goes on that is `begun`."""
-    from clankers.harnesses import NAMES
-
-    return [name for name in NAMES if name.startswith(begun)]
-
-
-Sources = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--source",
-        metavar="NAME",
-        help="Of this harness: claude-code, opencode, ...; also several times.",
-        autocompletion=known_sources,
-    ),
-]
-Project = Annotated[
-    str | None,
-    typer.Option("--project", metavar="WHICH", help="'.' for here and below, another path, or a project's name."),
-]
-Model = Annotated[
-    str | None, typer.Option("--model", metavar="TEXT", help="Whose model has TEXT in its name, as opus.")
-]
-Since = Annotated[
-    str | None,
-    typer.Option("--since", metavar="WHEN", help="From then on: yesterday, 12h, 7d, 2w, 2026-11, '2026-11-01 14:00'."),
-]
-Until = Annotated[
-    str | None,
-    typer.Option("--until", metavar="WHEN", help="Until before then; a day, month or year is included whole."),
-]
 
 _FIRST, _LAST = -(1 << 63), (1 << 63) - 1  # epoch milliseconds before and behind all others
 

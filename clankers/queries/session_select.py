@@ -1,8 +1,6 @@
 """Which sessions a person means: by id, by date, by project."""
 
-import contextlib
 import os
-import re
 from datetime import date as day
 from datetime import datetime, time
 from pathlib import Path
@@ -10,14 +8,11 @@ from typing import NamedTuple
 
 import apsw
 
-from clankers import paths
-from clankers.errors import ClankersError, UsageError
+from clankers.errors import UsageError
 from clankers.queries.filters import Filters
 
 LAST = "last"  # stands for the session in which something happened last
 _SHOWN = 5  # ids of an ambiguous prefix
-_OFFERED = 50  # ids to a shell
-_PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 
 class Session(NamedTuple):
@@ -28,20 +23,6 @@ class Session(NamedTuple):
     title: str | None
     project: str | None
     updated: int | None
-
-
-def known_ids(begun: str) -> list[str]:
-    """For the shell: the sessions whose names are `begun` so, the newest first; the database is read as it stands."""
-    from clankers.queries.connect import open_for_reading
-
-    try:
-        db = open_for_reading(paths.database_path())
-    except (ClankersError, apsw.Error):
-        return []
-    with contextlib.closing(db):
-        ids = [str(id) for id in reversed(all_sessions(db)) if str(id).startswith(begun)]
-    # A shell evaluates what it is told, some of them.
-    return [LAST] * LAST.startswith(begun) + [id for id in ids if _PLAIN.fullmatch(id)][:_OFFERED]
 
 
 def named(known: dict[str, Session], names: list[str]) -> list[Session]:
