@@ -158,7 +158,7 @@ def _by_ending(to: str) -> Format:
 
 def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
     """The log's lines of sessions and their subagents, as they stand there."""
-    from clankers.maintenance.scrub import masked
+    from clankers.maintenance.scrub import mask_line
     from clankers.secrets.detect import hints
     from projector.trace.ownership import SessionMatcher
     from projector.trace.provenance import source_lines
@@ -173,7 +173,7 @@ def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
                 continue
             raw = one.line.raw
             if masks and hints(raw):
-                raw, counts = masked(raw)
+                raw, counts = mask_line(raw)
                 masks.counts += counts
             yield raw + b"\n"
     if unusable:
