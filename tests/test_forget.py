@@ -19,12 +19,16 @@ import apsw
 import pytest
 
 from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
-from clankers.log import tombstones
+from clankers.log import envelope, tombstones
 from clankers.log.reader import log_files, read
 from clankers.log.writer import Log, file_name
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.archive import archive
 from clankers.maintenance.gzip_rewrite import rewrite
 from clankers.maintenance.in_place_edit import Replacement
 from projector.store.lock import ProjectorLock
+from projector.trace.erase import blank_owned, find_owned
+from projector.trace.ownership import SessionMatcher
 from tests import feeding
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session
 from tests.feeding import Recording, append, feed_hooks, feed_transcripts, opencode_records, project
@@ -318,6 +322,23 @@ with Log(sys.argv[1]) as log:
     assert [id for id in ids if id.startswith("w-")] == [f"w-{n}" for n in range(last + 1)]
     assert kept <= {one.raw for one in lines}
     assert all(one.event for one in lines)
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_lines_behind_the_offset_of_a_tombstone_stay(root: Path, archived: bool) -> None:
+    """They came after it: the session was recorded again."""
+    sessions = SessionMatcher({PARENT})
+    days = find_owned(str(root), sessions, progress=lambda _: None).days
+    for name in days:
+        later = envelope.line("claude-code", "Stop", b'{"session_id":"%s","hook_event_name":"Stop"}' % PARENT.encode())
+        with (root / name).open("ab") as log:
+            log.write(later)
+        if archived:
+            with in_place_edit.lock(str(root), "test"):
+                archive(str(root), name, progress=lambda _: None)
+    blank_owned(str(root), sessions, days, progress=lambda _: None)
+    left = find_owned(str(root), sessions, progress=lambda _: None)
+    assert left.lines == {PARENT: len(days)}
 
 
 def test_beside_a_watcher_nothing_is_changed(root: Path) -> None:

@@ -234,8 +234,6 @@ def _clock(ms: int) -> str:
 
 def _nobody_reads() -> bool:
     """Whether the pipe that is written to has no reader any more: one that nothing is written to would never tell."""
-    if not hasattr(select, "poll"):  # Windows
-        return False
     try:
         fd = sys.stdout.fileno()
     except (OSError, ValueError):
