@@ -19,8 +19,8 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from rich.console import Console
 
-from clankers.cli import search
 from clankers.errors import EX_FAIL, EX_USAGE, UsageError
+from clankers.queries import search
 from clankers.queries.filters import filters
 from clankers.system.locks import WATCHER
 from projector.replay.rebuild import update
@@ -159,10 +159,10 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
 @given(st.lists(st.text() | st.text('ab "*()^:-+\x00\udc80日\u200b{}'), min_size=1))
 def test_whatever_is_typed_is_searched_for(few: apsw.Connection, words: list[str]) -> None:
     try:
-        query = search.matching(words)
+        query = search.match_expression(words)
     except UsageError:
         return
-    for hit in search.find(few, query, filters(), 20):
+    for hit in search.best_matches(few, query, filters(), 20):
         assert all(0 <= a < b <= len(hit.snippet) for a, b in hit.found)
 
 
