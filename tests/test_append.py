@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clankers import append as append_module
-from clankers.harnesses import classify
+from clankers.harnesses.base import Harness
 from clankers.log import envelope, reader, strict_json
 
 ENDLESS = 20.0  # seconds after which a process that should have ended by itself counts as hanging
@@ -199,7 +199,7 @@ def test_a_document_without_a_name_is_of_type_unknown(root: Path, document: byte
     ],
 )
 def test_the_level_says_what_failed(root: Path, document: bytes, level: str) -> None:
-    append(root, document, source="opencode")
+    append(root, document, source="claude-code" if b"hook_event_name" in document else "opencode")
     assert only(root).level == level
 
 
@@ -655,7 +655,7 @@ def encoded(value: Any, indent: int | None, ascii_only: bool) -> bytes:
 @given(DOCUMENTS, INDENTS, st.booleans())
 def test_any_document_reads_back_as_the_value_it_was(value: Any, indent: int | None, ascii_only: bool) -> None:
     raw = strict_json.trim(encoded(value, indent, ascii_only) + b"\n")
-    kind = classify.kind_of(strict_json.parse(raw))
+    kind = Harness().kind(strict_json.parse(raw))
     text = envelope.line("test", kind, raw)
     assert text.count(b"\n") == 1
     event = reader._event(text[:-1])

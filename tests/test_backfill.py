@@ -20,8 +20,8 @@ import pytest
 
 from clankers.errors import EX_OK
 from clankers.harnesses import load
-from clankers.harnesses.opencode import stores
-from clankers.harnesses.opencode.stores import open_store
+from clankers.harnesses.opencode import database
+from clankers.harnesses.opencode.database import open_store
 from clankers.ingest import batch
 from clankers.ingest.backfill import backfill
 from clankers.log.writer import Log
@@ -62,7 +62,7 @@ def root(home: Path) -> Path:
 def nothing_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detached, "start", mock.Mock())
     monkeypatch.setattr(detached, "be_nice", lambda: None)
-    monkeypatch.setattr(stores, "_BUSY_MS", 50)
+    monkeypatch.setattr(database, "_BUSY_MS", 50)
     monkeypatch.setattr(batch, "_PATIENCE", 0.01)
 
 
@@ -123,7 +123,7 @@ def everything(root: Path) -> list[str]:
 def take_in(root: Path, source: str, home: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with mock.patch.dict(os.environ, environment(home / "data"), clear=True), Log(str(root)) as log:
-        assert not backfill(log, load(source).past(str(root), afresh=False), None).problems
+        assert not backfill(log, load(source, str(root)).sources(), None).problems
 
 
 def rows_of(root: Path, without: dict[str, set[str]] | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -238,7 +238,7 @@ def test_how_far_back_is_a_matter_of_when_a_session_was_created(home: Path, root
     done = clankers(root, "backfill", "--days", "0")
     assert (done.code, "12 sessions older than 0 days left out" in done.out) == (EX_OK, True)
     done = clankers(root, "backfill")
-    assert "; 6 sessions older than 30 days left out (--all takes them in)" in done.out
+    assert "; 6 sessions older than 30 days left out (--all imports them)" in done.out
     assert taken() == {"new", "almost"}
     clankers(root, "backfill", "--days", "31")
     assert taken() == {"new", "almost", "old"}
@@ -523,7 +523,7 @@ def test_a_broken_database_is_named_and_the_rest_is_read(kind: str, home: Path, 
     BROKEN[kind](opencode / "opencode-beta.db")
     done = clankers(root, "backfill", "--all")
     assert done.code == EX_OK
-    assert done.err.startswith("clankers: not taken in: ")
+    assert done.err.startswith("clankers: not imported: ")
     assert not RAW.search(done.err)
     assert set(wanted) <= set(ids(root))
     assert (read_meta(str(root / "clankers.db"), BACKFILL) or "").isdigit()

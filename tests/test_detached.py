@@ -20,8 +20,8 @@ import pytest
 from clankers import paths
 from clankers.append import main as append_main
 from clankers.errors import EX_BUSY, EX_OK
-from clankers.harnesses.claude_code import install
-from clankers.harnesses.claude_code.install import hook_command
+from clankers.harnesses import hook_command as hook_module
+from clankers.harnesses.hook_command import hook_command
 from clankers.system import detached, locks
 from clankers.system.locks import WATCHER, NamedLock
 from projector.store.lock import ProjectorLock
@@ -121,18 +121,18 @@ def test_the_hook_runs_whatever_its_paths_are_called(
     odd.mkdir()
     python, package = odd / "python", odd / "lib"
     python.symlink_to(sys.executable)
-    package.symlink_to(Path(install.__file__).parents[2])
+    package.symlink_to(Path(hook_module.__file__).parents[2])
     monkeypatch.setattr(sys, "executable", str(python))
-    monkeypatch.setattr(install, "__file__", str(package / "clankers" / "harnesses" / "claude_code.py"))
-    done = shell(root, hook_command())
+    monkeypatch.setattr(hook_module, "__file__", str(package / "clankers" / "harnesses" / "hook_command.py"))
+    done = shell(root, hook_command("claude-code"))
     assert (done.returncode, done.stderr) == (0, b"")
     assert len(logged(root)) == 1
 
 
 @POSIX_ONLY
-@pytest.mark.parametrize("gone", [str(Path(install.__file__).parents[2]), sys.executable])
+@pytest.mark.parametrize("gone", [str(Path(hook_module.__file__).parents[2]), sys.executable])
 def test_a_broken_installation_never_blocks_the_client(gone: str, root: Path) -> None:
-    command = hook_command()
+    command = hook_command("claude-code")
     assert gone in command
     done = shell(root, command.replace(gone, "/nowhere"))
     assert done.returncode not in (0, 2)
@@ -142,7 +142,7 @@ def test_a_broken_installation_never_blocks_the_client(gone: str, root: Path) ->
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_a_client_that_ends_does_not_end_the_hook(root: Path) -> None:
     env = {paths.DATA_ENV: str(root), "HOME": str(root.parent)}
-    with subprocess.Popen(["/bin/sh", "-c", hook_command()], stdin=subprocess.PIPE, env=env) as hook:
+    with subprocess.Popen(["/bin/sh", "-c", hook_command("claude-code")], stdin=subprocess.PIPE, env=env) as hook:
         assert hook.stdin
         deadline = time.monotonic() + 10
         while b"-IS" not in Path(f"/proc/{hook.pid}/cmdline").read_bytes().split(b"\0"):  # sh has become Python

@@ -19,7 +19,8 @@ import pytest
 
 from clankers import paths
 from clankers.errors import EX_FAIL, EX_OK, EX_USAGE
-from clankers.harnesses.claude_code.install import EVENTS, hook_command
+from clankers.harnesses.claude_code.install import EVENTS
+from clankers.harnesses.hook_command import hook_command
 from clankers.system import detached, jsonc_edit
 from clankers.system.service_unit import ServiceError, service
 from tests.commands import POSIX_ONLY, Result, call
@@ -165,7 +166,12 @@ def test_uninstalling_gives_the_file_back(kind: str, backup: str, home: Path, se
 
 
 def test_hooks_that_were_there_twice_and_old_ones_written_by_hand_become_one(home: Path, settings: Path) -> None:
-    stop = [group(hook_command()), {"matcher": "", "hooks": [THEIRS]}, group(hook_command()), group(OLD_HOOK)]
+    stop = [
+        group(hook_command("claude-code")),
+        {"matcher": "", "hooks": [THEIRS]},
+        group(hook_command("claude-code")),
+        group(OLD_HOOK),
+    ]
     given(settings, json.dumps({"hooks": {"Stop": stop, "PreToolUse": [group("mine", OLD_HOOK)]}}, indent=2).encode())
     assert clankers(home, "install", "claude-code").code == EX_OK
     assert ours(settings.read_bytes()) == dict.fromkeys(OLDEST, 1)
@@ -175,7 +181,9 @@ def test_hooks_that_were_there_twice_and_old_ones_written_by_hand_become_one(hom
 
 
 def test_uninstalling_gives_back_even_the_hooks_of_ours_that_were_there_before(home: Path, settings: Path) -> None:
-    before = given(settings, json.dumps({"hooks": {"Stop": [group(OLD_HOOK), group(hook_command())]}}).encode())
+    before = given(
+        settings, json.dumps({"hooks": {"Stop": [group(OLD_HOOK), group(hook_command("claude-code"))]}}).encode()
+    )
     clankers(home, "install", "claude-code")
     clankers(home, "uninstall", "claude-code")
     assert tree(settings.parent) == {str(settings): before}

@@ -19,7 +19,7 @@ from zlib import crc32
 import pytest
 
 from clankers import paths
-from clankers.harnesses import classify
+from clankers.harnesses.opencode.harness import HARNESS
 from clankers.log import envelope, strict_json
 from clankers.log.reader import Line, log_files, read
 from clankers.log.writer import Log
@@ -374,7 +374,7 @@ def test_each_event_of_a_real_client_is_a_line(replayed: tuple[str, Path]) -> No
     assert [one["payload"] for one in lines if not streams(one["payload"])] == expected
     for one in lines:
         assert one["type"] == one["payload"]["type"]
-        assert one["level"] == classify.level_of(one["type"], strict_json.parse(json.dumps(one["payload"]).encode()))
+        assert one["level"] == HARNESS.level(one["type"], strict_json.parse(json.dumps(one["payload"]).encode()))
     projects = [one["payload"] for one in logged(root) if one["type"] == "plugin.project"]
     assert projects == ([place] if place else [])
 
@@ -517,7 +517,7 @@ def test_levels_are_those_of_clankers(start: Start, root: Path) -> None:
     client.end()
     lines = logged(root)
     assert [one["payload"] for one in lines] == ODD
-    expected = [classify.level_of(one["type"], strict_json.parse(json.dumps(one).encode())) for one in ODD]
+    expected = [HARNESS.level(one["type"], strict_json.parse(json.dumps(one).encode())) for one in ODD]
     assert list(zip([one["level"] for one in lines], ODD, strict=True)) == list(zip(expected, ODD, strict=True))
 
 

@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from rich.console import Console
 
+from clankers.cli import search as cli_search
 from clankers.errors import EX_FAIL, EX_USAGE, UsageError
 from clankers.queries import search
 from clankers.queries.filters import filters
@@ -435,7 +436,7 @@ def test_several_searches_at_once_make_one_index(root: Path) -> None:
 
 
 def test_nothing_yet_and_nothing_found(root: Path) -> None:
-    for told in ("Nothing to find yet: nothing has been recorded.", "Nothing has all of these words.\n"):
+    for told in ("Nothing is recorded yet;", "Nothing has all of these words.\n"):
         done = run(root, "search", "needle")
         assert (done.code, done.out[: len(told)], done.out.count("\n"), done.err) == (0, told, 1, "")
         append(root, work(0, 1))
@@ -481,7 +482,7 @@ def test_the_sample_is_found_as_before(width: int, root: Path, monkeypatch: pyte
     append(root, said("msg_1", f"hello 🎉 שלום {HOSTILE} " + "日本語 " * 40, of="ses_1"))
     append(root, [session("ses_1", title=f"emoji 🐛, עברית, {HOSTILE}")])
     out = io.StringIO()
-    monkeypatch.setattr(search, "console", lambda: Console(file=out, width=width, highlight=False))
+    monkeypatch.setattr(cli_search, "console", lambda: Console(file=out, width=width, highlight=False))
     for words in (["hello"], ["file", "txt"]):
         done = call(root, "search", *words, "--limit", "6", TZ="UTC")
         assert done.code == 0, done.err

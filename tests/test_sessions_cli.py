@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -372,7 +373,7 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
 ) -> None:
     monkeypatch.setattr(sessions, "width", lambda: width)
     monkeypatch.setattr(output, "width", lambda: width)
-    unset: dict[str, Any] = dict.fromkeys(ListedSession.__struct_fields__)
+    unset: dict[str, Any] = dict.fromkeys(field.name for field in fields(ListedSession))
     counts = dict.fromkeys(("message_count", "tool_call_count", "error_count", "subagent_tools"), 12345)
     tokens = dict.fromkeys(("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"), 10**6)
     values: dict[str, Any] = {

@@ -18,15 +18,16 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from rich.console import Console
 
+from clankers import harnesses
 from clankers.cli import tail
-from clankers.harnesses.claude_code import after_hook
+from clankers.ingest import live
 from clankers.log.follower import Follower
 from clankers.log.writer import Log
 from clankers.maintenance.archive import archive
 from clankers.paths import database_path
-from clankers.queries import live
+from clankers.queries import tail as queries_tail
 from clankers.queries.filters import Filters, filters
-from clankers.queries.live import LiveItem, follow
+from clankers.queries.tail import TailItem, follow
 from clankers.system.locks import WATCHER
 from projector.feed import Feed, FeedItem
 from projector.store.lock import ProjectorLock
@@ -54,7 +55,7 @@ def said(id: str, text: str, *, of: str = "ses_1", role: str = "user", at: int =
     ]
 
 
-def show_once(root: Path, chosen: Filters, count: int, show: Callable[[LiveItem], object]) -> None:
+def show_once(root: Path, chosen: Filters, count: int, show: Callable[[TailItem], object]) -> None:
     for happened in follow(str(root), database_path(), chosen, count, forever=False):
         if happened:
             show(happened)
@@ -63,7 +64,7 @@ def show_once(root: Path, chosen: Filters, count: int, show: Callable[[LiveItem]
 class Shown(list[str]):
     """What was shown: the kind and the text of each thing."""
 
-    def __call__(self, happened: LiveItem) -> None:
+    def __call__(self, happened: TailItem) -> None:
         self.append(f"{happened.item.kind} {happened.item.text}")
 
 
@@ -115,7 +116,7 @@ def test_each_thing_is_told_once_as_it_comes(name: str, root: Path, tmp_path: Pa
             listen()
         recording.grow_all()
         with Log(str(root)) as grown:
-            after_hook.sweep(grown)
+            live.sweep(grown, harnesses.source_of(grown.root))
     else:
         for record in opencode_records(name):
             append(root, [record])
@@ -232,11 +233,11 @@ def test_the_same_words_said_twice_are_told_twice(root: Path) -> None:
 def test_the_last_ones_come_first_and_however_far_back_they_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(root, work(0, 40))
     append(root, [("opencode", "no.news", b'{"type":"no.news","properties":{"pad":"%s"}}' % (b"x" * 5000))] * 20)
-    monkeypatch.setattr(live, "_WINDOW", 1000)
+    monkeypatch.setattr(queries_tail, "_WINDOW", 1000)
     assert last(root, 3) == ["prompt prompt 37", "prompt prompt 38", "prompt prompt 39"]
     assert last(root, 0) == []
     assert len(last(root, 1000)) == 40
-    monkeypatch.setattr(live, "_FAR", 1000)
+    monkeypatch.setattr(queries_tail, "_FAR", 1000)
     assert last(root, 3) == []
 
 

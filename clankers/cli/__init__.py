@@ -7,7 +7,7 @@ from importlib import import_module
 import apsw
 import typer
 
-from clankers import __version__
+from clankers import __version__, harnesses
 from clankers.cli.output import say
 from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
 from projector.store.sqlite_file import UNWRITABLE
@@ -52,7 +52,7 @@ app = typer.Typer(
 
 @app.command("append", add_help_option=True)
 def append_help(
-    source: str = typer.Argument(help="The harness: claude-code, opencode, ..."),
+    source: str = typer.Argument(help=f"The harness: {', '.join(harnesses.BUILT_IN)}, ..."),
     type: str = typer.Option(None, help="The event's type; else the document says it."),
     stream: bool = typer.Option(False, help="One document a line, until the end of input, synced in groups."),
 ) -> None:

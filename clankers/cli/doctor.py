@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +12,14 @@ import apsw
 import msgspec
 import typer
 
-from clankers import paths
+from clankers import harnesses, paths
 from clankers.cli.output import print_json
 from clankers.cli.scrub import unfinished as scrub_unfinished
 from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
 from clankers.formatting import clean, counted, local_time, short_bytes
-from clankers.harnesses import NAMES, load
 from clankers.harnesses.base import Harness
-from clankers.harnesses.claude_code.install import recorder
+from clankers.harnesses.hook_command import recorder
+from clankers.harnesses.installer import Installer, Version, client_version
 from clankers.log import envelope, tombstones
 from clankers.log.reader import LogFile, log_files
 from clankers.log.segments import PACKED, TAKEN, Day, listed, sizes, stored
@@ -29,6 +29,7 @@ from clankers.maintenance.backup_files import copies
 from clankers.queries.connect import open_for_reading
 from clankers.queries.first_backfill import under_way
 from clankers.queries.health import rejects, unpriced
+from clankers.system.extensions import ExtensionError
 from clankers.system.install_manifest import installed
 from clankers.system.locks import watched
 from projector.adapters.wire import millis
@@ -84,9 +85,12 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="An array of th
 def examine(root: str, database: str) -> Iterator[Finding]:
     """Everything that is looked at, in the data root `root` and the database `database`."""
     places = installed(root)
-    for harness in map(load, NAMES):
-        theirs = [path for path, source in places.items() if source == harness.name]
-        yield from _readable(_harness(harness, root, theirs))
+    for name in harnesses.names(root):
+        theirs = [path for path, source in places.items() if source == name]
+        try:
+            yield from _readable(_harness(harnesses.load(name, root), root, theirs))
+        except ExtensionError as e:
+            yield Finding(name, False, e.finding, e.remedy)
     yield from _readable(_log(root))
     yield from _readable(_begun(root))
     yield from _readable(_kept(root, database))
@@ -97,42 +101,50 @@ def _readable(findings: Iterator[Finding]) -> Iterator[Finding]:
     try:
         yield from findings
     except OSError as e:
-        yield Finding("Log", False, f"it cannot be read: {e}", "mend what that is, or move it away")
+        yield Finding("Log", False, f"it cannot be read: {e}", "repair it, or move it away")
 
 
 def _harness(harness: Harness, root: str, places: list[Path]) -> Iterator[Finding]:
-    version = harness.version()
+    version = client_version(harness)
+    installer = harness.installer()
     if version:
         yield Finding(harness.title, True, f"version {'.'.join(map(str, version))} is on the PATH")
     else:
         yield Finding(harness.title, True, f"`{harness.program}` is not on the PATH")
-    any_there = False
-    for path in dict.fromkeys([harness.file(None), harness.file(Path.cwd()), *places]):
-        try:
-            if harness.installed(path):
-                any_there = True
-                yield Finding(harness.title, True, f"is recorded by {path}")
-                for obstacle in harness.obstacles(path, version):
-                    said, _, remedy = obstacle.rpartition("; ")
-                    yield Finding(harness.title, False, said, remedy)
-            elif path in places:
-                remedy = (
-                    f"`clankers install {harness.name}` puts it back, `clankers uninstall {harness.name}` forgets it"
-                )
-                yield Finding(harness.title, False, f"our entry in {path} is gone", remedy)
-        except ClankersError as e:
-            yield Finding(harness.title, False, str(e), "mend the file")
+    there = (yield from _entries(harness, installer, version, places)) if installer else False
     days = log_files(root)
     last = _last_event(root, days[-_LOOK:], harness.name)
     if last:
         yield Finding(harness.title, True, f"the last event came at {local_time(last)}")
-    elif any_there:
+    elif there:
         remedy = "start a session; if nothing comes, look at what the client says about hooks or plugins"
         nothing = "nothing was recorded yet" if len(days) <= _LOOK else f"nothing in the log's last {_LOOK} days"
         yield Finding(harness.title, True, nothing, remedy)
-    if not any_there:
+    if installer and not there:
         text = "has no entry that `clankers install` made" if last else "is not recorded"
         yield Finding(harness.title, not version or bool(last), text, f"clankers install {harness.name}")
+
+
+def _entries(
+    harness: Harness, installer: Installer, version: Version | None, places: list[Path]
+) -> Generator[Finding, None, bool]:
+    """Our entries in the client's configuration; returns whether there is one."""
+    there = False
+    for path in dict.fromkeys([installer.file(None), installer.file(Path.cwd()), *places]):
+        try:
+            if installer.installed(path):
+                there = True
+                yield Finding(harness.title, True, f"is recorded by {path}")
+                for obstacle in installer.obstacles(path, version):
+                    yield Finding(harness.title, False, obstacle.finding, obstacle.remedy)
+            elif path in places:
+                remedy = (
+                    f"`clankers install {harness.name}` restores it, `clankers uninstall {harness.name}` forgets it"
+                )
+                yield Finding(harness.title, False, f"our entry in {path} is gone", remedy)
+        except ClankersError as e:
+            yield Finding(harness.title, False, str(e), "repair the file")
+    return there
 
 
 class _Head(msgspec.Struct):
@@ -272,13 +284,13 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
     yield from _prices(db)
     done = read_meta(path, BACKFILL)
     if under_way():
-        yield Finding(about, True, "the past is being taken in right now")
+        yield Finding(about, True, "older sessions are being imported right now")
     elif done and done.isdigit():
-        yield Finding(about, True, f"the past was taken in at {local_time(int(done))}")
+        yield Finding(about, True, f"older sessions were imported at {local_time(int(done))}")
     else:
-        yield Finding(about, True, "the past was not taken in: `clankers backfill` does it")
+        yield Finding(about, True, "older sessions were not imported; run `clankers backfill`")
     for problem in filter(None, (read_meta(path, PROBLEMS) or "").split("\n")):
-        yield Finding(about, False, f"not taken in: {problem}", "mend or remove it, then run `clankers backfill`")
+        yield Finding(about, False, f"not imported: {problem}", "repair or remove it, then run `clankers backfill`")
 
 
 def _prices(db: apsw.Connection) -> Iterator[Finding]:

@@ -21,14 +21,14 @@ from typing import Annotated
 
 import typer
 
-from clankers import paths
+from clankers import harnesses, paths
 from clankers.cli.database import bring_up_to_date, open_current
 from clankers.cli.options import known_ids
 from clankers.cli.output import print_table, progress_bar, say
 from clankers.errors import EX_FAIL, BusyError, UsageError
 from clankers.formatting import counted, local_time, short_bytes
-from clankers.harnesses.claude_code.after_hook import pass_over
-from clankers.harnesses.claude_code.transcript_files import TranscriptError
+from clankers.ingest.importer import mark_forgotten
+from clankers.ingest.source import SourceError
 from clankers.log import tombstones
 from clankers.log.segments import PACKED
 from clankers.maintenance.backup_files import DAMAGED, copies
@@ -170,9 +170,9 @@ def _pass_over(root: str, sessions: set[str]) -> None:
     """
     for session in _cursors(root):
         try:
-            if not pass_over(root, session, sessions):
+            if not mark_forgotten(root, session, sessions, harnesses.source_of(root)):
                 raise BusyError(f"a hook is taking in session {session}; nothing was removed, try again later")
-        except (OSError, TranscriptError) as e:
+        except (OSError, SourceError) as e:
             say(f"a transcript was not read: {e}")
 
 

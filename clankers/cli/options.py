@@ -7,7 +7,7 @@ from typing import Annotated
 import apsw
 import typer
 
-from clankers import paths
+from clankers import harnesses, paths
 from clankers.errors import ClankersError
 from clankers.queries.connect import open_for_reading
 from clankers.queries.session_select import LAST, all_sessions
@@ -20,9 +20,7 @@ _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 def known_sources(begun: str) -> list[str]:
     """For the shell: how a source goes on that is `begun`."""
-    from clankers.harnesses import NAMES
-
-    return [name for name in NAMES if name.startswith(begun)]
+    return [name for name in harnesses.names(paths.data_root()) if name.startswith(begun)]
 
 
 Sources = Annotated[
@@ -30,7 +28,7 @@ Sources = Annotated[
     typer.Option(
         "--source",
         metavar="NAME",
-        help="Of this harness: claude-code, opencode, ...; also several times.",
+        help=f"Of this harness: {', '.join(harnesses.BUILT_IN)}, ...; also several times.",
         autocompletion=known_sources,
     ),
 ]

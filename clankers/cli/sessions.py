@@ -1,10 +1,10 @@
 """`clankers sessions`: what was worked on, the last that was active first."""
 
+from dataclasses import asdict
 from textwrap import fill
 from typing import Annotated
 
 import typer
-from msgspec import to_builtins
 
 from clankers.cli.database import open_current
 from clankers.cli.options import Model, Project, Since, Sources, Until
@@ -65,7 +65,7 @@ def command(
     finally:
         db.close()
     if as_json:
-        print_json(to_builtins([s for s in found if tree or not s.depth]))
+        print_json([asdict(s) for s in found if tree or not s.depth])
     elif found:
         print_sessions(found, tree=tree)
     elif chosen:

@@ -16,7 +16,7 @@ from clankers.cli.options import Model, Project, Sources
 from clankers.cli.output import console, print_json
 from clankers.formatting import clean, short_duration
 from clankers.queries.filters import filters
-from clankers.queries.live import LiveItem, follow
+from clankers.queries.tail import TailItem, follow
 from projector.feed import FeedItem
 from projector.search.tokenize import readable
 
@@ -44,18 +44,18 @@ def command(
     chosen = filters(source, project, model)
     show = _json if as_json else _line(console())
     try:
-        for live in follow(paths.data_root(), paths.database_path(), chosen, count):
-            if live:
-                show(live)
+        for happened in follow(paths.data_root(), paths.database_path(), chosen, count):
+            if happened:
+                show(happened)
             elif _nobody_reads():
                 raise BrokenPipeError
     except KeyboardInterrupt:
         return
 
 
-def _json(live: LiveItem) -> None:
+def _json(happened: TailItem) -> None:
     """For programs; `clankers/assets/schemas/tail.json` describes it."""
-    item, session, place = live
+    item, session, place = happened
     print_json(
         {
             "at": item.at,
@@ -78,11 +78,11 @@ def _json(live: LiveItem) -> None:
     sys.stdout.flush()
 
 
-def _line(out: Console) -> Callable[[LiveItem], None]:
+def _line(out: Console) -> Callable[[TailItem], None]:
     wide = out.width >= _WIDE
 
-    def show(live: LiveItem) -> None:
-        item, session, _ = live
+    def show(happened: TailItem) -> None:
+        item, session, _ = happened
         short = ("└" if session.parent_id else "") + item.session_id[:12]
         place = session.project_name or "-"
         head = (_clock(item.at), item.source, place, short) if wide else (_clock(item.at), place)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import apsw
 
-from clankers import paths
+from clankers import harnesses, paths
 from clankers.errors import BusyError, ClankersError
-from clankers.harnesses.claude_code import after_hook
-from clankers.harnesses.claude_code.transcript_files import TranscriptError
+from clankers.ingest import live
+from clankers.ingest.source import SourceError
 from clankers.log.segments import sizes
 from clankers.log.writer import Log
 from clankers.queries.dialect import Database
@@ -95,11 +95,11 @@ def bring_up_to_date(
 
 
 def sweep(note: Note = silent) -> None:
-    """Import what Claude Code's open sessions wrote; a transcript that cannot be read does not stop a replay."""
+    """Import what open sessions wrote; a source that cannot be read does not stop a replay."""
     try:
         with Log(paths.data_root()) as log:
-            after_hook.sweep(log)
-    except (OSError, TranscriptError) as e:
+            live.sweep(log, harnesses.source_of(log.root))
+    except (OSError, SourceError) as e:
         note(f"a transcript was not read: {e}")
 
 

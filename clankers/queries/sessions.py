@@ -1,8 +1,7 @@
 """The list of sessions: the last active first, each followed by its subagents."""
 
+from dataclasses import dataclass, fields
 from typing import Any
-
-from msgspec import Struct
 
 from clankers.formatting import sum_of_costs
 from clankers.queries import dialect
@@ -45,7 +44,8 @@ FROM tree {dialect.JOIN_IN_THIS_ORDER} sessions AS s USING (id) ORDER BY path
 """
 
 
-class ListedSession(Struct, kw_only=True):
+@dataclass(kw_only=True)
+class ListedSession:
     """A row of the table `sessions`, and what its messages and subagents come to.
 
     Attributes:
@@ -107,7 +107,7 @@ class ListedSession(Struct, kw_only=True):
         return self.prompt_tokens + self.completion_tokens + self.cache_read_tokens + self.cache_write_tokens
 
 
-_FIELDS = ListedSession.__struct_fields__
+_FIELDS = [field.name for field in fields(ListedSession)]
 _SELECTED = _FIELDS[: _FIELDS.index("subagents")]
 _COLUMNS = _FIELDS[: _FIELDS.index("depth")]
 

@@ -20,7 +20,7 @@ _FAR = 64 << 20  # bytes of it that are read at most
 _FACTS = "SELECT project_path, parent_id, model FROM sessions WHERE id = :id"
 
 
-class LiveItem(NamedTuple):
+class TailItem(NamedTuple):
     """Something that happened, in its session, and the line of the log that says so."""
 
     item: FeedItem
@@ -28,7 +28,7 @@ class LiveItem(NamedTuple):
     place: Place
 
 
-def follow(root: str, database: str, chosen: Filters, count: int, *, forever: bool = True) -> Iterator[LiveItem | None]:
+def follow(root: str, database: str, chosen: Filters, count: int, *, forever: bool = True) -> Iterator[TailItem | None]:
     """The last `count` things that happened, then whatever happens; None after each look at the log.
 
     Args:
@@ -52,11 +52,11 @@ def follow(root: str, database: str, chosen: Filters, count: int, *, forever: bo
         window *= 4
     # Asked for only now: what came later may say more of a session.
     for item, place in items[len(items) - min(count, len(items)) :]:
-        yield LiveItem(item, feed.session(item.session_id), place)
+        yield TailItem(item, feed.session(item.session_id), place)
     while True:
         for place in log.new():
             for item, _ in _matching(feed, chosen, [place]):
-                yield LiveItem(item, feed.session(item.session_id), place)
+                yield TailItem(item, feed.session(item.session_id), place)
         yield None
         if not forever:
             return
