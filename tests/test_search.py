@@ -32,6 +32,7 @@ from projector.store.lock import ProjectorLock
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environment, event, run, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, feed_hooks, opencode_records
 from tests.golden import SCHEMAS, assert_golden
+from tests.patience import DEADLINE
 
 DEMO = Path(__file__).parent.parent / "clankers" / "assets" / "demo" / "log.jsonl"
 VALID = Draft202012Validator(json.loads((SCHEMAS / "search.json").read_text("utf-8")))
@@ -429,7 +430,7 @@ def test_several_searches_at_once_make_one_index(root: Path) -> None:
         for _ in range(4)
     ]
     for process in many:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=DEADLINE)
         assert process.returncode == 0, err
         assert len(json.loads(out)) == 300
     index_of(root)

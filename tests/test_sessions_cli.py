@@ -21,6 +21,7 @@ from clankers.errors import EX_USAGE
 from clankers.queries.sessions import ListedSession, list_sessions
 from tests.commands import HOSTILE, NOW, RAW, call, environment, event, run, session, work
 from tests.feeding import Record, append, feed_transcripts, opencode_records, project
+from tests.patience import DEADLINE
 
 COMMANDS = ("append", "project", "query", "sessions", "demo")
 
@@ -439,6 +440,6 @@ def test_the_shell_function_that_is_installed_works(root: Path) -> None:
         capture_output=True,
         encoding="utf-8",
         check=True,
-        timeout=30,
+        timeout=DEADLINE,
     )
     assert done.stdout == "week\n"

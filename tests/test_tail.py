@@ -34,10 +34,10 @@ from projector.store.lock import ProjectorLock
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environment, event, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records, project
 from tests.golden import SCHEMAS, assert_golden
+from tests.patience import DEADLINE
 
 DEMO = Path(__file__).parent.parent / "clankers" / "assets" / "demo" / "log.jsonl"
 VALID = Draft202012Validator(json.loads((SCHEMAS / "tail.json").read_text("utf-8")))
-PATIENCE = 30.0  # seconds
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def following(root: Path, *args: str) -> Iterator["subprocess.Popen[str]"]:
 def line(process: "subprocess.Popen[str]") -> str:
     """The next line, if it comes in time."""
     assert process.stdout
-    assert select.select([process.stdout], [], [], PATIENCE)[0], "nothing was told"
+    assert select.select([process.stdout], [], [], DEADLINE)[0], "nothing was told"
     return process.stdout.readline()
 
 
@@ -355,7 +355,7 @@ def test_it_goes_on_until_it_is_interrupted(root: Path) -> None:
             append(root, said(f"msg_{i}", f"news {i}"))
             assert re.fullmatch(rf"2023-11-14 \d\d:\d\d:\d\d opencode - ses_1 prompt news {i}\n", line(process))
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=DEADLINE)
         assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -364,7 +364,7 @@ def test_it_ends_when_nobody_reads_it_even_if_nothing_happens(root: Path) -> Non
     with following(root, "--json") as process:
         assert process.stdout
         process.stdout.close()
-        process.wait(timeout=PATIENCE)
+        process.wait(timeout=DEADLINE)
         assert process.stderr
         assert process.stderr.read() == ""
 

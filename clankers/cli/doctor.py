@@ -22,7 +22,7 @@ from clankers.harnesses.hook_command import recorder
 from clankers.harnesses.installer import Installer, Version, client_version
 from clankers.log import envelope, tombstones
 from clankers.log.reader import LogFile, log_files
-from clankers.log.segments import PACKED, TAKEN, Day, listed, sizes, stored
+from clankers.log.segments import ARCHIVING, COMPRESSED, Segment, disk_sizes, list_segments, segment_sizes
 from clankers.log.writer import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.backup_files import copies
@@ -156,7 +156,7 @@ def _last_event(root: str, days: list[LogFile], source: str) -> int | None:
     """When (epoch milliseconds) the last event of `source` was logged on one of `days`; None where there is none."""
     for file in reversed(days):
         last = None
-        with Day(root, file.name) as day:
+        with Segment(root, file.name) as day:
             for lines in day.blocks():
                 last = _last_in(lines, source) or last
         if last:
@@ -191,8 +191,8 @@ def _log(root: str) -> Iterator[Finding]:
     if not os.path.isdir(root):
         yield Finding(about, True, f"{root} is not there yet; the first event makes it")
         return
-    found = stored(root)
-    packed = sum(name.endswith(PACKED) for name, _ in found)
+    found = disk_sizes(root)
+    packed = sum(name.endswith(COMPRESSED) for name, _ in found)
     archived = f", {packed:,} of them archived" if packed else ""
     size = short_bytes(sum(n for _, n in found))
     yield Finding(about, True, f"{size} in {counted(len(found), 'daily file')}{archived} in {root}")
@@ -222,8 +222,8 @@ def _begun(root: str) -> Iterator[Finding]:
         yield Finding(about, False, f"a scrub was not finished, {now}", "clankers scrub")
     if in_place_edit.unfinished(root):
         yield Finding(about, False, f"a change of a daily file was not finished, {now}", "clankers repair")
-    for name, ends in listed(root).items() if days else ():
-        if TAKEN in ends:
+    for name, ends in list_segments(root).items() if days else ():
+        if ARCHIVING in ends:
             text = f"{name} is on its way into its archive, and read like the others"
             yield Finding(about, True, text, "the next `clankers archive` finishes it")
 
@@ -265,7 +265,7 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         made = f"made by {'a newer' if newer else 'another'} clankers (schema {version}, this one's is {VERSION})"
         yield Finding(about, False, made, "update clankers" if newer else "clankers project")
         return
-    now = sizes(root)
+    now = segment_sizes(root)
     behind = sum(now.get(file.name, offset) - offset for file, offset, *_ in pending(db, root))
     watcher = "; a watcher keeps it so" if watched(path) else ""
     if behind:

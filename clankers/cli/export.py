@@ -160,7 +160,7 @@ def _by_ending(to: str) -> Format:
 
 def _lines(db: Database, sessions: list[str], masks: Masks | None) -> Iterator[bytes]:
     """The log's lines of sessions and their subagents, as they stand there."""
-    from clankers.maintenance.scrub import masked
+    from clankers.maintenance.scrub import mask_line
     from clankers.secrets.detect import hints
     from projector.trace.ownership import SessionMatcher
     from projector.trace.provenance import source_lines
@@ -175,7 +175,7 @@ def _lines(db: Database, sessions: list[str], masks: Masks | None) -> Iterator[b
                 continue
             raw = one.line.raw
             if masks and hints(raw):
-                raw, counts = masked(raw)
+                raw, counts = mask_line(raw)
                 masks.counts += counts
             yield raw + b"\n"
     if unusable:

@@ -30,7 +30,7 @@ from clankers.formatting import counted, local_time, short_bytes
 from clankers.ingest.importer import mark_forgotten
 from clankers.ingest.source import SourceError
 from clankers.log import tombstones
-from clankers.log.segments import PACKED
+from clankers.log.segments import COMPRESSED
 from clankers.maintenance.backup_files import DAMAGED, copies
 from clankers.queries.connect import log_bytes, open_for_reading
 from clankers.queries.first_backfill import lock_path
@@ -196,7 +196,7 @@ def _finish(root: str, path: str, stone: tombstones.Tombstone) -> None:
 def _names_one(path: str, sessions: SessionMatcher) -> bool:
     """Whether the copy at `path` names one of `sessions`, or cannot be read to its end."""
     try:
-        with gzip.open(path) if PACKED + DAMAGED in path else open(path, "rb") as f:
+        with gzip.open(path) if COMPRESSED + DAMAGED in path else open(path, "rb") as f:
             return any(sessions.named_in(line) for line in f)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return True

@@ -17,7 +17,7 @@ from clankers import harnesses, paths
 from clankers.errors import BusyError, ClankersError
 from clankers.ingest import live
 from clankers.ingest.source import SourceError
-from clankers.log.segments import sizes
+from clankers.log.segments import segment_sizes
 from clankers.log.writer import Log
 from clankers.queries.dialect import Database
 from clankers.queries.first_backfill import start_first_backfill
@@ -105,7 +105,7 @@ def sweep(note: Note = silent) -> None:
 
 def log_bytes(root: str) -> int:
     """The size of the log in `root`, in bytes to replay: uncompressed."""
-    return sum(sizes(root).values())
+    return sum(segment_sizes(root).values())
 
 
 def open_current(note: Note = silent, progress: Progress = no_progress) -> apsw.Connection:
