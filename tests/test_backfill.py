@@ -39,6 +39,7 @@ from tests.feeding import (
     project,
     rows,
 )
+from tests.patience import DEADLINE
 from tests.test_captures import HOOKS_ONLY
 
 SECRET = b"SECRET-never-to-be-read"
@@ -191,7 +192,7 @@ def test_killed_at_any_moment_it_is_made_whole_by_the_next(home: Path, root: Pat
     env = environment(root, XDG_DATA_HOME="", CLAUDE_CONFIG_DIR="")
     for _ in range(6):
         argv = [sys.executable, "-c", KILLED, str(dice.randrange(len(wanted) // 4)), "backfill", "--all"]
-        done = subprocess.run(argv, env=env, capture_output=True, check=False, timeout=30)
+        done = subprocess.run(argv, env=env, capture_output=True, check=False, timeout=DEADLINE)
         assert done.returncode in (-signal.SIGKILL, EX_OK), done.stderr
     assert 0 < len(ids(root)) <= len(wanted)
     assert clankers(root, "backfill", "--all").code == EX_OK

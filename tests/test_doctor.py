@@ -17,7 +17,7 @@ from clankers.errors import EX_FAIL, EX_OK
 from clankers.formatting import short_bytes
 from clankers.log import tombstones
 from clankers.maintenance import in_place_edit
-from clankers.maintenance.in_place_edit import Span
+from clankers.maintenance.in_place_edit import Replacement
 from clankers.queries.first_backfill import lock_path
 from clankers.system import detached
 from clankers.system.locks import NamedLock
@@ -244,12 +244,12 @@ def test_what_was_begun_and_killed_is_told_with_what_finishes_it(home: Path, roo
 
 def half_changed(root: Path) -> None:
     (log,) = root.glob("clankers-*.jsonl")
-    span = Span(0, b"{", b"{")
+    replacement = Replacement(0, b"{", b"{")
     with (
         mock.patch.object(in_place_edit, "_apply", side_effect=OSError("killed")),
         pytest.raises(OSError, match="killed"),
     ):
-        in_place_edit.patch(str(root), log.name, [span])
+        in_place_edit.patch(str(root), log.name, [replacement])
 
 
 def test_copies_and_days_on_their_way_are_told_and_nothing_to_mend(home: Path, root: Path) -> None:

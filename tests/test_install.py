@@ -24,6 +24,7 @@ from clankers.harnesses.hook_command import hook_command
 from clankers.system import detached, jsonc_edit
 from clankers.system.service_unit import ServiceError, service
 from tests.commands import POSIX_ONLY, Result, call
+from tests.patience import DEADLINE
 
 OLD_HOOK = "trap '' TERM; /old/bin/clankers append claude-code"
 THEIRS = {"type": "command", "command": "/usr/bin/notify 'clankers'"}
@@ -383,7 +384,7 @@ def test_the_plugin_as_installed_is_javascript_and_its_catch_up_runs(home: Path,
     assert found
     (home / "data" / "catch-up.lock").touch()
     env = {paths.DATA_ENV: str(home / "data"), "HOME": str(home), "PYTHONPATH": str(home)}
-    done = subprocess.run(json.loads(found[1]), env=env, cwd="/", capture_output=True, check=False, timeout=30)
+    done = subprocess.run(json.loads(found[1]), env=env, cwd="/", capture_output=True, check=False, timeout=DEADLINE)
     assert (done.returncode, done.stdout) == (0, b"")
     assert (home / "data" / "clankers.db").exists()
     if node := shutil.which("node"):

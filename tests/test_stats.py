@@ -37,6 +37,7 @@ from tests.feeding import (
     project,
 )
 from tests.golden import SCHEMAS, assert_file, assert_golden, schema_of
+from tests.patience import DEADLINE
 from tests.test_captures import TOTALS
 
 KINDS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -409,7 +410,7 @@ def ccusage(config: Path) -> dict[str, int]:
         pytest.skip(f"ccusage is not in {CLIENTS.name}; .ci/run installs it, where npm is")
     env = os.environ | {"HOME": str(config.parent), "CLAUDE_CONFIG_DIR": str(config), "TZ": "UTC"}
     out = subprocess.run(
-        [found[0], "claude", "daily", "--json", "--offline"], env=env, capture_output=True, check=True, timeout=60
+        [found[0], "claude", "daily", "--json", "--offline"], env=env, capture_output=True, check=True, timeout=DEADLINE
     ).stdout
     totals: dict[str, int] = json.loads(out)["totals"]
     return totals

@@ -26,6 +26,7 @@ from clankers.log.reader import Event, log_files, read
 from clankers.log.writer import Log, file_name
 from clankers.maintenance.verify import verify
 from tests.feeding import import_transcripts
+from tests.patience import DEADLINE, NEVER, wait_for
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 OTHER = "66666666-7777-4888-8999-aaaaaaaaaaaa"
@@ -105,7 +106,7 @@ def start_hook(root: Path) -> subprocess.Popen[bytes]:
 def run_hook(root: Path, hook: Json) -> str:
     """A hook as the client runs it: it must succeed whatever the transcript is. Returns its stderr."""
     with start_hook(root) as process:
-        out, err = process.communicate(json.dumps(hook).encode(), timeout=30)
+        out, err = process.communicate(json.dumps(hook).encode(), timeout=DEADLINE)
     assert (process.returncode, out) == (0, b"")
     return err.decode()
 
@@ -699,7 +700,8 @@ def test_a_link_among_subagents_files_keeps_no_other_out(root: Path, home: Path)
 # The answer that the client flushes late
 
 
-def test_a_stop_hook_waits_for_the_answer(root: Path, home: Path) -> None:
+def test_a_stop_hook_waits_for_the_answer(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1), answer(1, "earlier"))
     flush = threading.Timer(0.05, client.say, [answer(2, "the answer\n")])
@@ -709,7 +711,8 @@ def test_a_stop_hook_waits_for_the_answer(root: Path, home: Path) -> None:
     flush.join()
 
 
-def test_a_subagents_stop_hook_waits_for_its_answer(root: Path, home: Path) -> None:
+def test_a_subagents_stop_hook_waits_for_its_answer(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1))
     client.say(user(2), agent="x")
@@ -727,29 +730,28 @@ def test_a_subagents_stop_hook_waits_for_its_answer(root: Path, home: Path) -> N
 def test_a_stop_hook_whose_answer_is_there_does_not_wait(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(after_hook, "_PATIENCE", 30)
+    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1), answer(1, "done"))
-    started = time.monotonic()
     fire(root, client.hook("Stop", last_assistant_message="done"))
-    assert time.monotonic() - started < 10
     assert f"{SESSION}:a-1" in ids(root)
 
 
 def test_a_stop_hook_whose_answer_was_taken_in_by_another_does_not_wait(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(after_hook, "_PATIENCE", 30)
+    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(*(user(n, pad="x" * 900) for n in range(100)), answer(1, "done"), {"type": "cost-state"})
     fire(root, client.hook())
     assert f"{SESSION}:a-1" in ids(root)
-    started = time.monotonic()
     fire(root, client.hook("Stop", last_assistant_message="done"))
-    assert time.monotonic() - started < 10
 
 
-def test_a_stop_hook_waits_for_an_answer_that_was_given_before_to_something_else(root: Path, home: Path) -> None:
+def test_a_stop_hook_waits_for_an_answer_that_was_given_before_to_something_else(
+    root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1), answer(1, "done"), user(2))
     fire(root, client.hook())
@@ -764,9 +766,7 @@ def test_a_stop_hook_waits_for_an_answer_that_was_given_before_to_something_else
 def test_a_stop_hook_whose_answer_never_comes_returns(root: Path, home: Path, event: str) -> None:
     client = Client(home)
     client.say(user(1), b"not json\n", answer(1, "another"), b'{"type":"assistant","message":[]}\n', b'"assistant"\n')
-    started = time.monotonic()
     fire(root, client.hook(event, last_assistant_message="never", agent_id="x", agent_type="t"))
-    assert time.monotonic() - started < 1.5
     assert len(ids(root)) == 5
 
 
@@ -998,7 +998,9 @@ def test_many_open_sessions_all_get_their_turn(root: Path, home: Path, monkeypat
     for client in clients:
         fire(root, client.hook())
         client.say({**user(1), "uuid": f"u-{client.path.stem[:8]}"})
-    deadline = time.monotonic() + 20
-    while len(ids(root)) < len(clients):
-        assert time.monotonic() < deadline, "some sessions never got their turn"
+
+    def all_had_it() -> bool:
         fire(root, Client(home, "99999999-2222-4333-8444-555555555555").hook())
+        return len(ids(root)) == len(clients)
+
+    wait_for(all_had_it, "the turn of some sessions")

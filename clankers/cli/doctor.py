@@ -22,17 +22,17 @@ from clankers.harnesses.hook_command import recorder
 from clankers.harnesses.installer import Installer, Version, client_version
 from clankers.log import envelope, tombstones
 from clankers.log.reader import LogFile, log_files
-from clankers.log.segments import PACKED, TAKEN, Day, listed, sizes, stored
+from clankers.log.segments import ARCHIVING, COMPRESSED, Segment, disk_sizes, list_segments, segment_sizes
 from clankers.log.writer import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.backup_files import copies
 from clankers.queries.connect import open_for_reading
 from clankers.queries.first_backfill import under_way
+from clankers.queries.health import rejects, unpriced
 from clankers.system.extensions import ExtensionError
 from clankers.system.install_manifest import installed
 from clankers.system.locks import watched
 from projector.adapters.wire import millis
-from projector.derived.price_table import VERSION_KEY
 from projector.replay.replay import LogChangedError, pending
 from projector.search.index import index_bytes
 from projector.store.meta import BACKFILL, PROBLEMS, read_meta
@@ -156,7 +156,7 @@ def _last_event(root: str, days: list[LogFile], source: str) -> int | None:
     """When (epoch milliseconds) the last event of `source` was logged on one of `days`; None where there is none."""
     for file in reversed(days):
         last = None
-        with Day(root, file.name) as day:
+        with Segment(root, file.name) as day:
             for lines in day.blocks():
                 last = _last_in(lines, source) or last
         if last:
@@ -191,8 +191,8 @@ def _log(root: str) -> Iterator[Finding]:
     if not os.path.isdir(root):
         yield Finding(about, True, f"{root} is not there yet; the first event makes it")
         return
-    found = stored(root)
-    packed = sum(name.endswith(PACKED) for name, _ in found)
+    found = disk_sizes(root)
+    packed = sum(name.endswith(COMPRESSED) for name, _ in found)
     archived = f", {packed:,} of them archived" if packed else ""
     size = short_bytes(sum(n for _, n in found))
     yield Finding(about, True, f"{size} in {counted(len(found), 'daily file')}{archived} in {root}")
@@ -222,8 +222,8 @@ def _begun(root: str) -> Iterator[Finding]:
         yield Finding(about, False, f"a scrub was not finished, {now}", "clankers scrub")
     if in_place_edit.unfinished(root):
         yield Finding(about, False, f"a change of a daily file was not finished, {now}", "clankers repair")
-    for name, ends in listed(root).items() if days else ():
-        if TAKEN in ends:
+    for name, ends in list_segments(root).items() if days else ():
+        if ARCHIVING in ends:
             text = f"{name} is on its way into its archive, and read like the others"
             yield Finding(about, True, text, "the next `clankers archive` finishes it")
 
@@ -265,23 +265,22 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         made = f"made by {'a newer' if newer else 'another'} clankers (schema {version}, this one's is {VERSION})"
         yield Finding(about, False, made, "update clankers" if newer else "clankers project")
         return
-    now = sizes(root)
+    now = segment_sizes(root)
     behind = sum(now.get(file.name, offset) - offset for file, offset, *_ in pending(db, root))
     watcher = "; a watcher keeps it so" if watched(path) else ""
     if behind:
         yield Finding(about, True, f"{short_bytes(behind)} of the log behind; any command that reads catches up")
     else:
         yield Finding(about, True, f"current{watcher}")
-    count, last = db.execute("SELECT count(*), max(file) FROM rejects").get
+    unusable = rejects(db)
+    last = unusable.last_file
     recent = last is not None and last >= file_name(envelope.day_of(time.time_ns() - _RECENT_NS))
-    yield Finding(
-        about,
-        not recent,
-        f"{counted(count, 'line')} of the log could not be used, the last in {last}"
-        if count
-        else "every line could be used",
-        'clankers query "select * from rejects" names each, with the reason; the raw lines are kept' if count else None,
-    )
+    if unusable.lines:
+        text = f"{counted(unusable.lines, 'line')} of the log could not be used, the last in {last}"
+        remedy = 'clankers query "select * from rejects" lists them with the reasons; the raw lines are kept'
+        yield Finding(about, not recent, text, remedy)
+    else:
+        yield Finding(about, True, "every line could be used")
     yield from _prices(db)
     done = read_meta(path, BACKFILL)
     if under_way():
@@ -296,16 +295,10 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
 
 def _prices(db: apsw.Connection) -> Iterator[Finding]:
     """Which models have no price: nothing is wrong then, but their messages have no cost."""
-    table = db.execute("SELECT value FROM meta WHERE key = ?", (VERSION_KEY,)).get
-    if table is None:
+    found = unpriced(db)
+    if found is None:
         return
-    unknown = db.execute(
-        "SELECT coalesce(model, '(no name)'), sum(messages) FROM v_unpriced GROUP BY 1 ORDER BY 2 DESC"
-    )
-    models, messages = [], 0
-    for model, count in unknown:
-        models.append(str(model))
-        messages += count
+    table, models, messages = found.table, list(found.messages), sum(found.messages.values())
     if not models:
         yield Finding("Database", True, f"every model whose cost is worked out has a price in {table}")
         return

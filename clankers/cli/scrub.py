@@ -15,7 +15,7 @@ from clankers import paths
 from clankers.cli.output import print_json, progress_bar, say
 from clankers.formatting import counted
 from clankers.maintenance import in_place_edit
-from clankers.maintenance.archive import tidy
+from clankers.maintenance.archive import remove_unfinished
 from clankers.maintenance.backup_files import copies
 from clankers.queries.connect import log_bytes
 from clankers.system.durable import sync_directory
@@ -24,7 +24,7 @@ from projector.store.lock import PATIENCE, ProjectorLock
 from projector.trace.erase import empty_wal
 
 if TYPE_CHECKING:
-    from clankers.maintenance.scrub import Found
+    from clankers.maintenance.scrub import CredentialCount
 
 UNFINISHED = "scrub.unfinished"
 
@@ -44,7 +44,7 @@ def command(
     root, path = paths.data_root(), paths.database_path()
     if dry_run:
         with progress_bar("Looking", log_bytes(root)) as step:
-            places = [one for name in scrub.files(root) for one in scrub.look(root, name, step)]
+            places = [one for name in scrub.files(root) for one in scrub.find(root, name, step)]
     elif os.path.exists(root):
         places = _scrub(root, path)
     else:
@@ -86,13 +86,13 @@ def _end(root: str) -> None:
         sync_directory(root)
 
 
-def _scrub(root: str, path: str) -> "list[Found]":
+def _scrub(root: str, path: str) -> "list[CredentialCount]":
     from clankers.maintenance import scrub
 
     with ProjectorLock(path, "scrub", patience=PATIENCE):
         in_place_edit.finish(root)
         with in_place_edit.lock(root, "scrub"):
-            tidy(root)  # what a killed archiver had not finished holds credentials as well
+            remove_unfinished(root)  # what a killed archiver had not finished holds credentials as well
         killed = unfinished(root)
         _begin(root)
         with progress_bar("Scrubbing", log_bytes(root)) as step:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import apsw
 
 from clankers.log.reader import log_files
-from clankers.log.segments import exists, sizes, tail_crc
+from clankers.log.segments import exists, segment_sizes, tail_crc
 from projector.model.batch import Batch
 from projector.replay.fold import FoldedBatch, LogRange, fold
 from projector.replay.workers import fold_in_parallel, worth_starting
@@ -42,7 +42,7 @@ def pending(db: apsw.Connection, root: str) -> list[LogRange]:
     """
     read_so_far = SqliteStore(db).positions()
     found = []
-    now = sizes(root)
+    now = segment_sizes(root)
     days = log_files(root)
     for file in days:
         offset, lines, tail = read_so_far.pop(file.name, (0, 0, None))
