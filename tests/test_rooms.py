@@ -60,13 +60,7 @@ def test_only_the_command_line_prints_and_knows_typer(path: Path) -> None:
     assert not prints(tree) or name in PRINTS
 
 
-ASKING = [
-    path for path in MODULES if module(path).startswith(tuple(f"clankers/{n}/" for n in ("cli", "render", "sync", "serve")))
-]
-    path
-    for path in MODULES
-    if module(path).startswith(tuple(f"clankers/{n}/" for n in ("cli", "render", "sync", "serve")))
-]
+ASKING = [path for path in MODULES if module(path).split("/")[1] in ("cli", "render", "sync", "serve")]
 
 
 @pytest.mark.parametrize("path", ASKING, ids=module)
