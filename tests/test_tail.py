@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,10 @@ from clankers.ingest import live
 from clankers.log.follower import Follower
 from clankers.log.writer import Log
 from clankers.maintenance.archive import archive
-from clankers.queries.filters import filters
+from clankers.paths import database_path
+from clankers.queries import tail as queries_tail
+from clankers.queries.filters import Filters, filters
+from clankers.queries.tail import TailItem, follow
 from clankers.system.locks import WATCHER
 from projector.feed import Feed, FeedItem
 from projector.store.lock import ProjectorLock
@@ -52,16 +55,22 @@ def said(id: str, text: str, *, of: str = "ses_1", role: str = "user", at: int =
     ]
 
 
+def show_once(root: Path, chosen: Filters, count: int, show: Callable[[TailItem], object]) -> None:
+    for happened in follow(str(root), database_path(), chosen, count, forever=False):
+        if happened:
+            show(happened)
+
+
 class Shown(list[str]):
     """What was shown: the kind and the text of each thing."""
 
-    def __call__(self, told: FeedItem, *_: object) -> None:
-        self.append(f"{told.kind} {told.text}")
+    def __call__(self, happened: TailItem) -> None:
+        self.append(f"{happened.item.kind} {happened.item.text}")
 
 
 def last(root: Path, count: int = 10**9, **asked: Any) -> list[str]:
     shown = Shown()
-    tail.follow(str(root), filters(**asked), count, shown, forever=False)
+    show_once(root, filters(**asked), count, shown)
     return shown
 
 
@@ -224,11 +233,11 @@ def test_the_same_words_said_twice_are_told_twice(root: Path) -> None:
 def test_the_last_ones_come_first_and_however_far_back_they_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(root, work(0, 40))
     append(root, [("opencode", "no.news", b'{"type":"no.news","properties":{"pad":"%s"}}' % (b"x" * 5000))] * 20)
-    monkeypatch.setattr(tail, "_WINDOW", 1000)
+    monkeypatch.setattr(queries_tail, "_WINDOW", 1000)
     assert last(root, 3) == ["prompt prompt 37", "prompt prompt 38", "prompt prompt 39"]
     assert last(root, 0) == []
     assert len(last(root, 1000)) == 40
-    monkeypatch.setattr(tail, "_FAR", 1000)
+    monkeypatch.setattr(queries_tail, "_FAR", 1000)
     assert last(root, 3) == []
 
 
@@ -309,7 +318,7 @@ def test_what_the_log_does_not_say_any_more_the_database_knows(root: Path, monke
 def test_json_is_what_the_schema_says(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root.mkdir()
     (root / "clankers-2026-11-20.jsonl").write_bytes(DEMO.read_bytes())
-    tail.follow(str(root), filters(), 1000, tail._json, forever=False)
+    show_once(root, filters(), 1000, tail._json)
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     for one in found:
         VALID.validate(one)
@@ -330,7 +339,7 @@ def test_the_sample_is_told_as_before(width: int, root: Path, monkeypatch: pytes
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     out = Console(file=io.StringIO(), width=width, highlight=False)
-    tail.follow(str(root), filters(), 1000, tail._line(out), forever=False)
+    show_once(root, filters(), 1000, tail._line(out))
     monkeypatch.undo()
     time.tzset()
     shown = out.file.getvalue()  # type: ignore[attr-defined]

@@ -28,11 +28,11 @@ from clankers.maintenance import in_place_edit
 from clankers.maintenance.backup_files import copies
 from clankers.queries.connect import open_for_reading
 from clankers.queries.first_backfill import under_way
+from clankers.queries.health import rejects, unpriced
 from clankers.system.extensions import ExtensionError
 from clankers.system.install_manifest import installed
 from clankers.system.locks import watched
 from projector.adapters.wire import millis
-from projector.derived.price_table import VERSION_KEY
 from projector.replay.replay import LogChangedError, pending
 from projector.search.index import index_bytes
 from projector.store.meta import BACKFILL, PROBLEMS, read_meta
@@ -272,16 +272,15 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, True, f"{short_bytes(behind)} of the log behind; any command that reads catches up")
     else:
         yield Finding(about, True, f"current{watcher}")
-    count, last = db.execute("SELECT count(*), max(file) FROM rejects").get
+    unusable = rejects(db)
+    last = unusable.last_file
     recent = last is not None and last >= file_name(envelope.day_of(time.time_ns() - _RECENT_NS))
-    yield Finding(
-        about,
-        not recent,
-        f"{counted(count, 'line')} of the log could not be used, the last in {last}"
-        if count
-        else "every line could be used",
-        'clankers query "select * from rejects" names each, with the reason; the raw lines are kept' if count else None,
-    )
+    if unusable.lines:
+        text = f"{counted(unusable.lines, 'line')} of the log could not be used, the last in {last}"
+        remedy = 'clankers query "select * from rejects" lists them with the reasons; the raw lines are kept'
+        yield Finding(about, not recent, text, remedy)
+    else:
+        yield Finding(about, True, "every line could be used")
     yield from _prices(db)
     done = read_meta(path, BACKFILL)
     if under_way():
@@ -296,16 +295,10 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
 
 def _prices(db: apsw.Connection) -> Iterator[Finding]:
     """Which models have no price: nothing is wrong then, but their messages have no cost."""
-    table = db.execute("SELECT value FROM meta WHERE key = ?", (VERSION_KEY,)).get
-    if table is None:
+    found = unpriced(db)
+    if found is None:
         return
-    unknown = db.execute(
-        "SELECT coalesce(model, '(no name)'), sum(messages) FROM v_unpriced GROUP BY 1 ORDER BY 2 DESC"
-    )
-    models, messages = [], 0
-    for model, count in unknown:
-        models.append(str(model))
-        messages += count
+    table, models, messages = found.table, list(found.messages), sum(found.messages.values())
     if not models:
         yield Finding("Database", True, f"every model whose cost is worked out has a price in {table}")
         return

@@ -35,7 +35,7 @@ from clankers.maintenance.backup_files import DAMAGED, copies
 from clankers.queries.connect import log_bytes, open_for_reading
 from clankers.queries.first_backfill import lock_path
 from clankers.queries.session_select import (
-    Session,
+    SessionRef,
     active_before,
     all_sessions,
     in_project,
@@ -111,7 +111,7 @@ def command(
             say(f"{left} still holds something of them; remove it by hand")
 
 
-def _known(path: str, *, dry_run: bool) -> dict[str, Session]:
+def _known(path: str, *, dry_run: bool) -> dict[str, SessionRef]:
     """The sessions as of now.
 
     Raises:
@@ -126,13 +126,15 @@ def _known(path: str, *, dry_run: bool) -> dict[str, Session]:
         db.close()
 
 
-def _choose(known: dict[str, Session], sessions: list[str], before: str | None, project: Path | None) -> list[Session]:
+def _choose(
+    known: dict[str, SessionRef], sessions: list[str], before: str | None, project: Path | None
+) -> list[SessionRef]:
     if before is not None:
         return active_before(known, before)
     return with_children(known, named(known, sessions) if project is None else in_project(known, project))
 
 
-def _say(chosen: list[Session], found: OwnedLines) -> None:
+def _say(chosen: list[SessionRef], found: OwnedLines) -> None:
     rows = [
         (
             one.title,

@@ -12,6 +12,8 @@ from clankers.errors import ClankersError
 from clankers.queries.connect import open_for_reading
 from clankers.queries.session_select import LAST, all_sessions
 
+BIGGEST = 2**63 - 1  # that an option may be: SQLite counts no further
+
 _OFFERED = 50  # ids to a shell
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 

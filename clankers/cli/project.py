@@ -18,6 +18,7 @@ from clankers.cli.output import progress_bar, say
 from clankers.errors import ClankersError, UsageError
 from clankers.queries.connect import log_bytes, open_for_reading, sweep
 from clankers.queries.first_backfill import start_first_backfill
+from clankers.queries.health import totals
 from clankers.system.locks import WATCHER
 from projector.replay.follow import follow
 from projector.replay.rebuild import build, rebuild
@@ -95,16 +96,12 @@ def _report_if_there(path: str, begun: float, done: Replayed) -> None:
 
 def _report(path: str, done: Replayed, begun: float) -> None:
     """The one line of totals."""
-    reader = open_for_reading(path)
-    try:
-        counts = [reader.execute(f"SELECT count(*) FROM {t}").get for t in ("sessions", "messages", "tools")]
-        errors = reader.execute("SELECT count(*) FROM session_errors WHERE NOT will_retry").get
-    finally:
-        reader.close()
+    with contextlib.closing(open_for_reading(path)) as db:
+        count = totals(db)
     notes = "".join(
         f", {n:,} {what}" for n, what in ((done.unknown, "of unknown type"), (done.rejected, "rejected")) if n
     )
     typer.echo(
-        f"{counts[0]:,} sessions, {counts[1]:,} messages, {counts[2]:,} tools, {errors:,} errors; "
+        f"{count.sessions:,} sessions, {count.messages:,} messages, {count.tools:,} tools, {count.errors:,} errors; "
         f"{done.events:,} new events{notes} in {time.monotonic() - begun:.2f} s"
     )

@@ -28,7 +28,7 @@ from clankers.queries.conversation import (
     Item,
     Message,
     Part,
-    Tool,
+    ToolCall,
     conversation,
     subagents,
 )
@@ -197,9 +197,9 @@ def _heading(message: Message, speaker: str) -> Text:
 def _item(item: Item, look: Look) -> Iterator[RenderableType]:
     match item:
         case Message():
-            yield from _pieces(item, look)
+            yield from _parts(item, look)
             yield from (_failure(error) for error in item.errors)
-        case Tool():
+        case ToolCall():
             yield from _tool(item, look)
         case Failure():
             yield _failure(item)
@@ -209,10 +209,10 @@ def _item(item: Item, look: Look) -> Iterator[RenderableType]:
             yield from _subagent(item, look)
 
 
-def _pieces(message: Message, look: Look) -> Iterator[RenderableType]:
+def _parts(message: Message, look: Look) -> Iterator[RenderableType]:
     first = True
-    for piece in message.pieces:
-        drawn = list(_tool(piece, look)) if isinstance(piece, Tool) else list(_part(message, piece, look))
+    for part in message.parts:
+        drawn = list(_tool(part, look)) if isinstance(part, ToolCall) else list(_part(message, part, look))
         if drawn and not first:
             yield Text()
         first = first and not drawn
@@ -252,7 +252,7 @@ def _parser() -> tuple["Markdown", "MarkdownIt"]:
     return Markdown("", hyperlinks=False, code_theme="ansi_dark"), parser()  # colours that fit any background
 
 
-def _tool(tool: Tool, look: Look) -> Iterator[RenderableType]:
+def _tool(tool: ToolCall, look: Look) -> Iterator[RenderableType]:
     mark, style = _MARKS[labels.outcome(tool)]
     head = Text(no_wrap=False)
     head.append(f"{mark} ", style=style).append(clean(tool.tool_name or "tool"), style="bold")

@@ -19,6 +19,7 @@ from clankers.ingest import live
 from clankers.ingest.source import SourceError
 from clankers.log.segments import segment_sizes
 from clankers.log.writer import Log
+from clankers.queries.dialect import Database
 from clankers.queries.first_backfill import start_first_backfill
 from projector.derived.price_table import is_newer
 from projector.store.lock import ProjectorLock
@@ -40,6 +41,9 @@ ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from
 _ALLOWED = frozenset(
     {apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE, apsw.SQLITE_PRAGMA}
 )
+
+# Pragmas that do something even without an argument.
+_ACTING = frozenset({"wal_checkpoint", "incremental_vacuum", "optimize", "shrink_memory"})
 
 # Pragmas whose argument names what is asked for; any other with an argument sets something.
 _ASKING = frozenset(
@@ -195,7 +199,15 @@ def open_for_reading(path: str) -> apsw.Connection:
     return db
 
 
+def second_connection(db: Database) -> Database:
+    """Another connection to the database of `db`, for another thread."""
+    assert isinstance(db, apsw.Connection)
+    return open_for_reading(db.filename)
+
+
 def _authorize(action: int, first: str | None, second: str | None, _: str | None, __: str | None) -> int:
-    if action not in _ALLOWED or (action == apsw.SQLITE_PRAGMA and second is not None and first not in _ASKING):
+    if action not in _ALLOWED:
+        return apsw.SQLITE_DENY
+    if action == apsw.SQLITE_PRAGMA and (first in _ACTING or (second is not None and first not in _ASKING)):
         return apsw.SQLITE_DENY
     return apsw.SQLITE_OK
