@@ -187,7 +187,7 @@ def test_only_days_before_the_given_one_are_archived_and_never_today(three_days:
     assert call(three_days, "archive", "--before", "2024-05-03").out == "Nothing to archive.\n"
     assert call(three_days, "archive", "--before", today).out.startswith("1 day archived")
     assert log_names(three_days)[-1] == file_name(today)
-    for wrong in ("2999-01-01", "yesterday", "2024-05-32"):
+    for wrong in ("2999-01-01", "soon", "2024-05-32"):
         done = call(three_days, "archive", "--before", wrong)
         assert (done.code, done.out) == (EX_USAGE, "")
         assert wrong in done.err

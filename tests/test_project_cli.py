@@ -439,7 +439,7 @@ def test_until_without_a_zone_is_local_time(root: Path, tmp_path: Path) -> None:
     append_at(root, "2026-11-20T02:00:00Z", [session("ses_1")])
     for zone, sessions in (("UTC", 0), ("Etc/GMT+5", 1)):  # five hours behind: midnight there is 05:00 in UTC
         path = tmp_path / f"{sessions}.db"
-        assert run(root, "project", "--until", "2026-11-20", "--db", str(path), TZ=zone).code == 0
+        assert run(root, "project", "--until", "2026-11-19", "--db", str(path), TZ=zone).code == 0
         assert count(path) == sessions
 
 
@@ -465,10 +465,10 @@ def test_until_refuses_the_live_database_an_existing_file_and_what_is_no_time(
         assert reason in done.err
         assert str(path) in done.err
     assert theirs.read_text() == "precious"
-    for bad in ("yesterday", "", "2026-13-01", "25:00", "1700000000000000000000"):
+    for bad in ("soon", "", "2026-13-01", "25:00", "1700000000000000000000"):
         done = call(root, "project", "--until", bad, "--db", str(tmp_path / "new.db"))
         assert done.code == EX_USAGE
-        assert "is not a time; write it as" in done.err
+        assert "is not a time; write one like" in done.err
         assert not (tmp_path / "new.db").exists()
     assert database.read_bytes() == live
 
