@@ -24,11 +24,11 @@ from tests.faults.common import (
     keep_from_catching_up,
     meta_rows,
     run,
-    sizes,
     three_a_session,
 )
 from tests.feeding import append
 from tests.patience import DEADLINE, wait_for
+from tests.sizes import sizes
 from tests.test_project_cli import assert_whole, count, fresh_rows, rows, watching
 
 pytestmark = POSIX_ONLY
