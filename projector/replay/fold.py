@@ -98,6 +98,6 @@ def _take(batch: Batch, file: LogFile, line: Line, until: int | None) -> None:
     else:
         kind = (event.source, event.type, known)
         batch.types[kind] = batch.types.get(kind, 0) + 1
-        batch.add(changes, file.position(line.offset))
+        batch.add(changes, line.position)
         return
     batch.rejects.append((file.name, line.number, line.offset, reason))
