@@ -66,7 +66,7 @@ def follow(root: str, asked: Filters, count: int, show: Show, *, forever: bool =
     log = Follower(root)
     window = _WINDOW
     while True:
-        feed = Feed(_of_database(paths.database_path()))
+        feed = Feed(root, _of_database(paths.database_path()))
         places, whole = log.last(window)
         told = _wanted(feed, asked, places)
         if len(told) >= count or whole or window >= _FAR:

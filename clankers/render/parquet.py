@@ -11,7 +11,7 @@ from clankers.errors import ClankersError
 from clankers.system.atomic_write import output_file
 
 # What the rows are worked out from says nothing that they do not say.
-INTERNAL = frozenset({"session_facts", "hook_reports", "part_deltas", "copies", "cost_states", "activity"})
+INTERNAL = frozenset({"session_facts", "hook_reports", "part_deltas", "copies", "bills", "activity"})
 _BY_SESSION = "session_id IN (SELECT value FROM json_each(:sessions))"
 _OF_SESSIONS = {  # how else a row belongs to sessions
     "sessions": "id IN (SELECT value FROM json_each(:sessions))",
