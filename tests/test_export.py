@@ -23,9 +23,9 @@ from markdown_it import MarkdownIt
 from clankers.errors import EX_FAIL, EX_IO, EX_USAGE
 from clankers.log.envelope import crc_holds
 from clankers.queries.conversation import Conversation, conversation
+from clankers.queries.tables import INTERNAL
 from clankers.render.html import html
 from clankers.render.markdown import markdown
-from clankers.render.parquet import INTERNAL
 from clankers.system.atomic_write import TEMPORARY, output_file
 from tests.commands import POSIX_ONLY, RAW, call, event, session
 from tests.feeding import append, opencode_records, project
@@ -133,7 +133,7 @@ class Page(HTMLParser):
 
 
 def page_of(found: Conversation) -> Page:
-    return Page("".join(html([found])))
+    return Page("".join(html([found], 1)))
 
 
 def written(text: str, role: str = "assistant") -> Conversation:
@@ -496,4 +496,4 @@ def test_the_masks_reach_everything(root: Path) -> None:
 def test_the_title_is_not_a_way_out(root: Path) -> None:
     found = conversation(project(talk(root)), "ses_talk")
     assert stat.S_ISREG(root.joinpath("clankers.db").stat().st_mode)
-    assert "<title>Fix the &lt;b&gt;login&lt;/b&gt; 🎉" in "".join(html([found]))
+    assert "<title>Fix the &lt;b&gt;login&lt;/b&gt; 🎉" in "".join(html([found], 1))

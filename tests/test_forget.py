@@ -22,7 +22,8 @@ from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
 from clankers.log import tombstones
 from clankers.log.reader import log_files, read
 from clankers.log.writer import Log, file_name
-from clankers.maintenance.gzip_rewrite import Change, rewrite
+from clankers.maintenance.gzip_rewrite import rewrite
+from clankers.maintenance.in_place_edit import Replacement
 from projector.store.lock import ProjectorLock
 from tests import feeding
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session
@@ -466,8 +467,9 @@ def test_a_change_may_reach_over_the_pieces_that_an_archive_is_read_in(tmp_path:
         log.write("2024-05-01", [b"x\n"])
     plain.write_bytes(data)
     subprocess.run(["gzip", str(plain)], check=True)
-    changes = [Change(5, b" " * 10), Change((4 << 20) - 7, b"a" * (5 << 20)), Change(len(data) - 3, b"end")]
-    rewrite(str(plain), changes)
+    changes = [(5, b" " * 10), ((4 << 20) - 7, b"a" * (5 << 20)), (len(data) - 3, b"end")]
+    replacements = [Replacement(at, data[at : at + len(new)], new) for at, new in changes]
+    rewrite(str(plain), replacements)
     subprocess.run(["gunzip", str(plain) + ".gz"], check=True)
     expected = bytearray(data)
     for offset, new in changes:

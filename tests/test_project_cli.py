@@ -20,21 +20,14 @@ import pytest
 from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
 from clankers.log import envelope
 from clankers.log.writer import Log
+from projector.replay import follow
 from projector.replay import rebuild as rebuilding
 from projector.store import sqlite_file as db_file
 from projector.store.lock import ProjectorLock
 from tests import feeding
 from tests.commands import POSIX_ONLY, Result, call, command, environment, event, run, session, work
 from tests.feeding import Record, append, feed_transcripts, opencode_records
-
-
-def wait_for(condition: Callable[[], object], *, seconds: float = 10.0) -> float:
-    """Seconds until `condition` held; fails when it does not in time."""
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begun < seconds, "it did not happen in time"
-        time.sleep(0.005)  # between two looks, so that the other process gets the processor
-    return time.monotonic() - begun
+from tests.patience import BUSY_MS, DEADLINE, wait_for
 
 
 def append_at(root: Path, stamp: str, records: list[Record]) -> None:
@@ -47,7 +40,7 @@ def append_at(root: Path, stamp: str, records: list[Record]) -> None:
 def reading(path: Path) -> "closing[apsw.Connection]":
     """A patient reader."""
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    db.set_busy_timeout(5000)
+    db.set_busy_timeout(BUSY_MS)
     return closing(db)
 
 
@@ -74,7 +67,7 @@ def fresh_rows(root: Path) -> dict[str, list[dict[str, Any]]]:
 
 def assert_whole(path: Path) -> None:
     with closing(apsw.Connection(str(path))) as db:
-        db.set_busy_timeout(5000)  # behind a kill, a reader may be recovering the WAL
+        db.set_busy_timeout(BUSY_MS)  # behind a kill, a reader may be recovering the WAL
         assert db.pragma("integrity_check") == "ok"
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
@@ -543,18 +536,19 @@ def _has(db: apsw.Connection, sessions: int) -> bool:
     return bool(db.execute("SELECT count(*) FROM sessions").get == sessions)
 
 
-def test_a_watcher_has_a_new_line_in_the_database_within_a_second(root: Path, database: Path) -> None:
+def test_a_watcher_has_each_new_line_in_the_database(root: Path, database: Path) -> None:
+    assert follow.POLL <= 0.2  # so that it is there within a second; benchmarks measure it
     with watching(root), reading(database) as db:
         for expected in (4, 5, 6):
             append(root, [session(f"ses_new_{expected}")])
-            wait_for(partial(_has, db, expected), seconds=1.0)
+            wait_for(partial(_has, db, expected))
     assert "1 new events" in (root.parent / "watcher.out").read_text()
 
 
 def test_a_watcher_starts_before_there_is_anything(root: Path) -> None:
     with watching(root):
         append(root, [session("ses_first")])
-        wait_for(lambda: count(root / "clankers.db") == 1, seconds=1.0)
+        wait_for(lambda: count(root / "clankers.db") == 1)
 
 
 @POSIX_ONLY
@@ -563,7 +557,7 @@ def test_a_watcher_ends_well_on_a_signal(root: Path, database: Path, number: sig
     with watching(root) as process:
         append(root, work(3, 2))
         process.send_signal(number)
-        assert process.wait(timeout=2) == 0
+        assert process.wait(timeout=DEADLINE) == 0
     assert (root.parent / "watcher.err").read_text() == ""
     assert_whole(database)
     assert call(root, "project").code == 0
@@ -633,7 +627,7 @@ def test_a_watcher_makes_a_deleted_database_again(root: Path, database: Path) ->
     with watching(root) as process:
         remove(database, "", "-wal", "-shm")
         append(root, work(3, 1))
-        wait_for(made_again, seconds=3.0)
+        wait_for(made_again)
     assert rows(database) == fresh_rows(root)
 
 
@@ -701,7 +695,7 @@ def test_a_reader_sees_no_error_while_the_log_is_replayed(
                 assert call(root, "project").code == 0
         finally:
             stop.touch()
-        reader.wait(timeout=10)
+        reader.wait(timeout=DEADLINE)
     assert reader.returncode == 0, errors.read_text()
     assert set(errors.read_text().split()) <= allowed
     reads, last = told.read_text().splitlines()[1].split()

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import typer.main
 from rich.cells import cell_len
 
 import clankers
-from clankers import cli, formatting
-from clankers.cli import sessions
+from clankers import cli
+from clankers.cli import output, sessions
 from clankers.errors import EX_USAGE
+from clankers.queries.sessions import ListedSession, list_sessions
 from tests.commands import HOSTILE, NOW, RAW, call, environment, event, run, session, work
 from tests.feeding import Record, append, feed_transcripts, opencode_records, project
+from tests.patience import DEADLINE
 
 COMMANDS = ("append", "project", "query", "sessions", "demo")
 
@@ -93,7 +96,7 @@ def test_sessions_as_json_are_the_tables_rows(root: Path) -> None:
 def test_sessions_without_any_says_so(root: Path) -> None:
     done = run(root, "sessions")
     assert done.code == 0
-    assert done.out.startswith("No sessions yet")
+    assert done.out.startswith("Nothing is recorded yet")
     assert listed(root) == []
 
 
@@ -203,8 +206,8 @@ def test_the_newest_of_very_many_are_found_by_the_index(root: Path) -> None:
         return False
 
     db.set_progress_handler(count_steps, 100)  # of SQLite's virtual machine
-    found = sessions.list_sessions(db, 25)
-    assert [s["id"] for s in found[:3]] == ["ses_000000", "s100000", "s099999"]
+    found = list_sessions(db, 25)
+    assert [s.id for s in found[:3]] == ["ses_000000", "s100000", "s099999"]
     assert len(found) == 25
     assert 0 < steps < 1000
 
@@ -225,9 +228,9 @@ def test_a_filter_finds_a_session_by_its_subagent_too(root: Path) -> None:
     assert listed(root, "--source", "claude-code") == []
     nothing = call(root, "sessions", "--project", "nowhere")
     assert nothing.code == 0
-    assert nothing.out.startswith("No session is like that")
+    assert nothing.out.startswith("No sessions match these filters")
     nothing = call(root, "sessions", "--source", "claude-code", "--source", "codex")
-    assert nothing == (0, "No session is of claude-code or codex: there are sessions of opencode.\n", "")
+    assert nothing == (0, "No sessions from claude-code or codex. Recorded sources: opencode.\n", "")
     assert call(root, "sessions", "--since", "soon").code == EX_USAGE
 
 
@@ -370,10 +373,11 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sessions, "width", lambda: width)
-    monkeypatch.setattr(formatting, "width", lambda: width)
+    monkeypatch.setattr(output, "width", lambda: width)
+    unset: dict[str, Any] = dict.fromkeys(field.name for field in fields(ListedSession))
     counts = dict.fromkeys(("message_count", "tool_call_count", "error_count", "subagent_tools"), 12345)
     tokens = dict.fromkeys(("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"), 10**6)
-    one = {
+    values: dict[str, Any] = {
         "id": "0aee4390-a408-41f0-9070-440cf9a316bf",
         "source": "claude-code",
         "project_name": "app",
@@ -389,10 +393,8 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
         "subagent_tokens": 10**6,
         "subagent_errors": 0,
         "subagent_cost": 0.25,
-        "subagent_cost_source": None,
-        **counts,
-        **tokens,
     }
+    one = ListedSession(**unset | values | counts | tokens)
     sessions.print_sessions([one], tree=False)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
@@ -438,6 +440,6 @@ def test_the_shell_function_that_is_installed_works(root: Path) -> None:
         capture_output=True,
         encoding="utf-8",
         check=True,
-        timeout=30,
+        timeout=DEADLINE,
     )
     assert done.stdout == "week\n"

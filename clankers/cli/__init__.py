@@ -7,9 +7,9 @@ from importlib import import_module
 import apsw
 import typer
 
-from clankers import __version__
+from clankers import __version__, harnesses
+from clankers.cli.output import say
 from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
-from clankers.formatting import clean
 from projector.store.sqlite_file import UNWRITABLE
 
 # In the order of the help; each with its module and function, or Typer where it has commands of its own. Only the one
@@ -36,7 +36,7 @@ COMMANDS = {
     "sync": ("sync", "commands"),
     "config": ("config", "commands"),
     "demo": ("demo", "command"),
-    "catch-up": ("current", "catch_up"),
+    "catch-up": ("database", "catch_up"),
 }
 
 _COMPLETE = "_CLANKERS_COMPLETE"  # set by the shell functions that `clankers --install-completion` writes
@@ -52,7 +52,7 @@ app = typer.Typer(
 
 @app.command("append", add_help_option=True)
 def append_help(
-    source: str = typer.Argument(help="The harness: claude-code, opencode, ..."),
+    source: str = typer.Argument(help=f"The harness: {', '.join(harnesses.BUILT_IN)}, ..."),
     type: str = typer.Option(None, help="The event's type; else the document says it."),
     stream: bool = typer.Option(False, help="One document a line, until the end of input, synced in groups."),
 ) -> None:
@@ -68,11 +68,6 @@ def _root(version: bool = typer.Option(False, "--version", help="Show the versio
     if version:
         typer.echo(f"clankers {__version__}")
         raise typer.Exit
-
-
-def _complain(what: object) -> None:
-    """One line for a person; paths and names in it may be anybody's."""
-    print(f"clankers: {clean(str(what))}", file=sys.stderr)
 
 
 def _words() -> list[str]:
@@ -96,13 +91,13 @@ def main() -> int:
     try:
         app(prog_name="clankers")
     except ClankersError as e:
-        _complain(e)
+        say(e)
         return e.exit_code
     except (apsw.BusyError, apsw.LockedError) as e:
-        _complain(f"another program keeps the database: {e}; close it, or try again later")
+        say(f"another program keeps the database: {e}; close it, or try again later")
         return EX_BUSY
     except UNWRITABLE as e:
-        _complain(
+        say(
             f"the database cannot be written: {e}; check its directory and free space, or set "
             "CLANKERS_DB_PATH to a file elsewhere"
         )
@@ -113,9 +108,7 @@ def main() -> int:
         sys.stderr.close()
         return EX_FAIL
     except OSError as e:
-        _complain(
-            f"{e.filename}: {e.strerror}; check its owner, its directory's, and the free space" if e.filename else e
-        )
+        say(f"{e.filename}: {e.strerror}; check its owner, its directory's, and the free space" if e.filename else e)
         return EX_IO
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else EX_FAIL if e.code else 0

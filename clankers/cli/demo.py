@@ -10,11 +10,13 @@ from pathlib import Path
 
 import typer
 
-from clankers.cli.query import run_query
-from clankers.cli.sessions import list_sessions, print_sessions
-from clankers.formatting import clean, print_table
+from clankers.cli.output import print_table
+from clankers.cli.sessions import print_sessions
+from clankers.formatting import clean
 from clankers.log.writer import file_name
 from clankers.queries.connect import open_for_reading
+from clankers.queries.sessions import list_sessions
+from clankers.queries.statement import run_statement
 from projector.replay.rebuild import update
 
 DAY = "2026-11-20"
@@ -45,7 +47,7 @@ def command() -> None:
             typer.echo()
             for head, sql in (("The tools", _TOOLS), ("The tokens, as the clients count them", _TOKENS)):
                 typer.echo(f"{head} (clankers query ...):")
-                columns, rows = run_query(db, sql)
+                columns, rows, _ = run_statement(db, sql)
                 print_table(columns, rows, right=columns[2:])
                 typer.echo()
         finally:

@@ -13,10 +13,12 @@ import apsw
 import typer
 
 from clankers import paths
+from clankers.cli.database import bring_up_to_date
+from clankers.cli.output import progress_bar, say
 from clankers.errors import ClankersError, UsageError
-from clankers.formatting import progress_bar
-from clankers.queries.connect import bring_up_to_date, log_bytes, open_for_reading, sweep
+from clankers.queries.connect import log_bytes, open_for_reading, sweep
 from clankers.queries.first_backfill import start_first_backfill
+from clankers.queries.health import totals
 from clankers.system.locks import WATCHER
 from projector.replay.follow import follow
 from projector.replay.rebuild import build, rebuild
@@ -44,14 +46,14 @@ def command(
     else:
         begun = time.monotonic()
         _report(paths.database_path(), bring_up_to_date("project", patience=PATIENCE), begun)
-        start_first_backfill()
+        start_first_backfill(say)
 
 
 def _rebuild() -> None:
     begun = time.monotonic()
     root, path = paths.data_root(), paths.database_path()
     with ProjectorLock(path, "project --rebuild", patience=PATIENCE):
-        sweep()
+        sweep(say)
         with progress_bar("Rebuilding", log_bytes(root)) as step:
             done = rebuild(path, root, progress=step)
     _report(path, done, begun)
@@ -82,10 +84,11 @@ def _watch() -> None:
     root, path = paths.data_root(), paths.database_path()
     begun = time.monotonic()
     with ProjectorLock(path, WATCHER, patience=PATIENCE):
-        anyio.run(partial(follow, path, root, sweep=sweep, told=lambda done: _report_if_there(path, done, begun)))
+        report = partial(_report_if_there, path, begun)
+        anyio.run(partial(follow, path, root, sweep=partial(sweep, say), told=report))
 
 
-def _report_if_there(path: str, done: Replayed, begun: float) -> None:
+def _report_if_there(path: str, begun: float, done: Replayed) -> None:
     """`_report`, unless somebody deleted the database meanwhile: the watcher makes it again."""
     with contextlib.suppress(ClankersError, apsw.Error):
         _report(path, done, begun)
@@ -93,16 +96,12 @@ def _report_if_there(path: str, done: Replayed, begun: float) -> None:
 
 def _report(path: str, done: Replayed, begun: float) -> None:
     """The one line of totals."""
-    reader = open_for_reading(path)
-    try:
-        counts = [reader.execute(f"SELECT count(*) FROM {t}").get for t in ("sessions", "messages", "tools")]
-        errors = reader.execute("SELECT count(*) FROM session_errors WHERE NOT will_retry").get
-    finally:
-        reader.close()
+    with contextlib.closing(open_for_reading(path)) as db:
+        count = totals(db)
     notes = "".join(
         f", {n:,} {what}" for n, what in ((done.unknown, "of unknown type"), (done.rejected, "rejected")) if n
     )
     typer.echo(
-        f"{counts[0]:,} sessions, {counts[1]:,} messages, {counts[2]:,} tools, {errors:,} errors; "
+        f"{count.sessions:,} sessions, {count.messages:,} messages, {count.tools:,} tools, {count.errors:,} errors; "
         f"{done.events:,} new events{notes} in {time.monotonic() - begun:.2f} s"
     )

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 import apsw
 
-from clankers.log.segments import stored
+from clankers.log.segments import disk_sizes
 from projector.replay.rebuild import checkpoint, open_live, update
 from projector.replay.replay import LogChangedError, Replayed, replay
 from projector.store.sqlite_writer import SqliteStore
@@ -55,7 +55,7 @@ async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Ca
                 if time.monotonic() - swept > SWEEP:
                     await anyio.to_thread.run_sync(sweep)
                     swept = time.monotonic()
-                if (now := [_identity(path), *stored(root)]) != seen:
+                if (now := [_identity(path), *disk_sizes(root)]) != seen:
                     same, seen = now[0] == seen[0], now
                     # In a thread, so that a signal is heard at once; the replay under way is finished first.
                     done, now_open = await anyio.to_thread.run_sync(_catch_up, path, root, db, same)

@@ -11,7 +11,8 @@ import pytest
 
 from projector.store.meta import BACKFILL, read_meta
 from tests.e2e.conftest import Day
-from tests.e2e.machine import Machine, Rows, until
+from tests.e2e.machine import Machine, Rows
+from tests.patience import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -103,11 +104,11 @@ def test_sqlite_has_the_past_and_is_seconds_behind_the_present(
 
     machine.run("go [[tools]]")
     machine.install()
-    until(past_is_there, "the past is taken in")
+    wait_for(past_is_there, "the past is taken in")
     assert sessions() == [TOOLS[client]]
 
     machine.run("go [[tools]]")
-    until(lambda: sessions() == [TOOLS[client]] * 2, "the database follows")
+    wait_for(lambda: sessions() == [TOOLS[client]] * 2, "the database follows")
 
     machine.wait_for_rest()
     rows = machine.plain_rows()
@@ -115,13 +116,13 @@ def test_sqlite_has_the_past_and_is_seconds_behind_the_present(
     db.execute("DELETE FROM meta WHERE key = ?", (BACKFILL,))
     db.close()
     machine.clankers("project")
-    until(past_is_there, "the past is taken in after its mark was lost")
+    wait_for(past_is_there, "the past is taken in after its mark was lost")
     assert machine.plain_rows() == rows
 
     for file in machine.root.glob("clankers.db*"):
         file.unlink()
     machine.clankers("project")
-    until(past_is_there, "the past is taken in after the database was lost")
+    wait_for(past_is_there, "the past is taken in after the database was lost")
     assert machine.plain_rows() == rows
 
 

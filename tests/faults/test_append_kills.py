@@ -26,7 +26,8 @@ from tests.faults.common import (
     sizes,
     until_killed,
 )
-from tests.test_project_cli import reading, wait_for
+from tests.patience import wait_for
+from tests.test_project_cli import reading
 from tests.test_transcripts import Client, user
 
 pytestmark = POSIX_ONLY

@@ -24,8 +24,9 @@ from tests.faults.common import (
     until_killed,
 )
 from tests.feeding import append
+from tests.patience import DEADLINE, wait_for
 from tests.scripted import Act, Request, plain, raw, serving, taken
-from tests.serving import Server, wait_for
+from tests.serving import Server
 from tests.syncing import assert_the_same, settings
 
 SYNC = clankers("sync")
@@ -92,7 +93,7 @@ def test_a_server_that_is_killed_lost_nothing_that_it_acknowledged(tmp_path: Pat
                 wait_for(partial(_came_or_ended, server, enough, client), "bodies come")
                 server.kill()
                 with Server(tmp_path, "--port", str(port)):
-                    assert client.wait(timeout=60) == 0, said.read_text()
+                    assert client.wait(timeout=DEADLINE) == 0, said.read_text()
     with Server(tmp_path, "--port", str(port)) as server:
         assert machine.sync() == 0
         assert_the_same(machine.root, server.data)

@@ -18,7 +18,8 @@ from projector.store.sqlite_writer import SqliteStore
 from tests.commands import POSIX_ONLY, call
 from tests.faults.common import figures, meta_rows, sizes, three_a_session
 from tests.feeding import append
-from tests.test_project_cli import assert_whole, count, fresh_rows, remove, rows, wait_for, watching
+from tests.patience import wait_for
+from tests.test_project_cli import assert_whole, count, fresh_rows, remove, rows, watching
 
 pytestmark = POSIX_ONLY
 
