@@ -187,7 +187,7 @@ def test_only_days_before_the_given_one_are_archived_and_never_today(three_days:
     assert call(three_days, "archive", "--before", "2024-05-03").out == "Nothing to archive.\n"
     assert call(three_days, "archive", "--before", today).out.startswith("1 day archived")
     assert log_names(three_days)[-1] == file_name(today)
-    for wrong in ("2999-01-01", "yesterday", "2024-05-32"):
+    for wrong in ("2999-01-01", "soon", "2024-05-32"):
         done = call(three_days, "archive", "--before", wrong)
         assert (done.code, done.out) == (EX_USAGE, "")
         assert wrong in done.err
@@ -611,9 +611,10 @@ def test_what_stands_before_a_damage_is_used_and_the_damage_told_once(
     else:
         assert found == []
     with reading(root / "clankers.db") as db:
-        # Where bytes were flipped, what comes out can be garbage long before the damage shows.
         told = db.execute("SELECT file, reason FROM rejects WHERE reason NOT LIKE 'not a line of the log:%'").fetchall()
-    ((file, reason),) = [(file, str(reason)) for file, reason in told if "CRC" not in str(reason)]
+    ((file, reason),) = [(file, str(reason)) for file, reason in told if ".gz is damaged" in str(reason)]
+    # What comes out where bytes were flipped can be garbage long before the damage is noticed. In one of some 500 runs
+    # that garbage is an event whose CRC is gone, and which no adapter can use; the lines' ids make each run another.
     assert len(told) == 1 or damage is flipped
     assert file == NAME
     assert f"{NAME}.gz is damaged" in reason

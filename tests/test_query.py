@@ -4,9 +4,11 @@ import csv
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -398,3 +400,39 @@ def test_no_number_is_cut_and_what_does_not_fit_stands_below_one_another(
     ]
     texts = [line for line in lines if line.startswith("x4")]
     assert all(line.endswith("…") and cell_len(line) == max(columns, 16) for line in texts)
+
+
+ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+
+
+@POSIX_ONLY
+def test_ctrl_c_stops_a_statement_while_sqlite_computes(reader: apsw.Connection) -> None:
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run_statement(reader, ENDLESS)
+    timer.join()
+    assert run_statement(reader, "SELECT 1").rows == [(1,)]  # the connection is as good as before
+
+
+def test_a_statement_is_stopped_after_its_timeout(root: Path) -> None:
+    done = call(root, "query", "--timeout", "0.2", ENDLESS)
+    assert (done.code, done.out) == (EX_FAIL, "")
+    assert done.err == "clankers: stopped after 0.2 s; --timeout gives it longer\n"
+    assert call(root, "query", "--timeout", "60", "SELECT 1").code == 0
+
+
+def test_a_limit_stops_reading_and_says_so(root: Path) -> None:
+    endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n"
+    done = call(root, "query", "--csv", "--limit", "2", endless)
+    assert (done.code, len(done.out.splitlines())) == (0, 3)
+    assert done.err == "clankers: there are more rows than --limit 2\n"
+    assert call(root, "query", "--limit", "4", "SELECT id FROM sessions").err == ""
+    assert call(root, "query", "--json", "--limit", "0", "SELECT id FROM sessions").out == "[]\n"
+
+
+@pytest.mark.parametrize("pragma", ["wal_checkpoint", "wal_checkpoint(truncate)", "optimize", "incremental_vacuum"])
+def test_a_pragma_that_acts_is_refused_as_a_change_is(root: Path, pragma: str) -> None:
+    done = call(root, "query", f"PRAGMA {pragma}")
+    assert (done.code, done.out) == (EX_FAIL, "")
+    assert done.err == "clankers: this would do more than read; `clankers query` only reads\n"

@@ -25,6 +25,7 @@ from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
 from projector.store.sqlite_writer import SqliteStore
 from tests.feeding import CLAUDE_CODE, OPENCODE, feed_hooks, opencode_records, rows
+from tests.sizes import sizes
 
 Lines = list[bytes]
 
@@ -88,36 +89,28 @@ def expected(captures: list[Lines], tmp_path_factory: pytest.TempPathFactory) ->
     return QuietRows(rows(database(tmp_path_factory.mktemp("expected") / "data", everything(captures))))
 
 
-@SLOW
-@given(seed=st.integers(0, 2**32), batch=st.sampled_from([None, 1, 7, 100]), days=st.integers(1, 5))
+@sizes(6, 100)
 def test_captures_in_any_order_and_any_batches_make_the_same_rows(
-    captures: list[Lines],
-    expected: dict[str, Any],
-    tmp_path_factory: pytest.TempPathFactory,
-    seed: int,
-    batch: int | None,
-    days: int,
+    size: int, captures: list[Lines], expected: dict[str, Any], tmp_path: Path
 ) -> None:
-    shuffled = random.Random(seed).sample(captures, len(captures))
-    where = tmp_path_factory.mktemp("shuffled") / "data"
-    assert rows(database(where, everything(shuffled), batch_lines=batch, days=days)) == expected
+    for seed in range(size):
+        chance = random.Random(seed)
+        shuffled = everything(chance.sample(captures, len(captures)))
+        batch, days = chance.choice([None, 1, 7, 100]), chance.randint(1, 5)
+        assert rows(database(tmp_path / f"{seed}", shuffled, batch_lines=batch, days=days)) == expected, seed
 
 
-@SLOW
-@given(seed=st.integers(0, 2**32), batch=st.sampled_from([None, 5]))
+@sizes(6, 100)
 def test_captures_interleaved_as_they_come_live_make_the_same_rows(
-    captures: list[Lines],
-    expected: dict[str, Any],
-    tmp_path_factory: pytest.TempPathFactory,
-    seed: int,
-    batch: int | None,
+    size: int, captures: list[Lines], expected: dict[str, Any], tmp_path: Path
 ) -> None:
-    chance = random.Random(seed)
-    queues = [iter(lines) for lines in captures]
-    order = chance.sample([i for i, lines in enumerate(captures) for _ in lines], sum(map(len, captures)))
-    interleaved = [next(queues[i]) for i in order]
-    where = tmp_path_factory.mktemp("interleaved") / "data"
-    assert rows(database(where, interleaved, batch_lines=batch)) == expected
+    for seed in range(size):
+        chance = random.Random(seed)
+        queues = [iter(lines) for lines in captures]
+        order = chance.sample([i for i, lines in enumerate(captures) for _ in lines], sum(map(len, captures)))
+        interleaved = [next(queues[i]) for i in order]
+        batch = chance.choice([None, 5])
+        assert rows(database(tmp_path / f"{seed}", interleaved, batch_lines=batch)) == expected, seed
 
 
 @SLOW

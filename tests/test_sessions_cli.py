@@ -353,7 +353,7 @@ def test_no_command_shows_the_help(root: Path) -> None:
 def test_an_unknown_command_or_option_is_refused_with_a_hint(root: Path) -> None:
     for args, named in ((("sesions",), "sesions"), (("project", "--rebuildd"), "--rebuildd"), (("query",), "SQL")):
         done = call(root, *args)
-        assert done.code in {2, EX_USAGE}
+        assert done.code == EX_USAGE
         assert done.out == ""
         assert named.lower() in done.err.lower()
     assert not root.exists()
@@ -366,6 +366,38 @@ def test_usage_errors_of_ours_have_their_own_exit_code(root: Path) -> None:
         assert done.out == ""
         assert done.err.startswith("clankers: ")
         assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_wrong_option_is_a_usage_error_of_every_command(root: Path, name: str) -> None:
+    done = call(root, name, "--no-such-option")
+    assert (done.code, done.out) == (EX_USAGE, "")
+    assert "--no-such-option" in done.err
+    assert not root.exists()
+
+
+def number_options(root: Path) -> set[tuple[str, str]]:
+    """The options of all commands that take a whole number."""
+    call(root, "--help")  # which loads every command
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    return {
+        (name, option.opts[0])
+        for name, command in commands.items()
+        for option in command.params
+        if type(option.type).__name__ in {"IntRange", "IntParamType"}
+    }
+
+
+def test_a_number_that_is_too_large_is_a_usage_error_of_every_option(root: Path) -> None:
+    options = number_options(root)
+    assert ("sessions", "--limit") in options
+    assert len(options) >= 8
+    for name, option in sorted(options):
+        more = {"search": ["word"], "query": ["SELECT 1"]}.get(name, [])
+        done = call(root, name, option, "99999999999999999999", *more)
+        assert (done.code, done.out) == (EX_USAGE, ""), name
+        assert option in done.err
+    assert not root.exists()
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 160, 200])

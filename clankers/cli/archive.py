@@ -1,12 +1,13 @@
 """`clankers archive`: closed days of the log, compressed."""
 
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from clankers import paths
+from clankers.cli.options import TIMES
 from clankers.cli.output import progress_bar, say
 from clankers.errors import EX_FAIL, UsageError
 from clankers.formatting import counted, short_bytes
@@ -14,13 +15,15 @@ from clankers.log.segments import COMPRESSED, disk_sizes
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.archive import InUseError, archive, due, remove_unfinished
 from clankers.maintenance.gzip_writer import ArchiveError
+from clankers.queries.dates import span
 
 _GRACE = timedelta(days=1)  # a clock that is set right, or a writer that began before midnight, may append to yesterday
 
 
 def command(
     before: Annotated[
-        str | None, typer.Option(metavar="DATE", help="UTC days before this one; else before yesterday.")
+        str | None,
+        typer.Option(metavar="WHEN", help=f"UTC days before that one; else before yesterday. WHEN is {TIMES}."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which days; change nothing.")] = False,
 ) -> None:
@@ -71,10 +74,8 @@ def _day(text: str | None) -> str:
     today = datetime.now(UTC).date()
     if text is None:
         return (today - _GRACE).isoformat()
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--before {text!r} is not a day; write it as 2026-11-20") from None
+    begin = span(text, "--before", datetime.now(UTC)).begin
+    day = datetime.fromtimestamp(begin / 1000, UTC).date()
     if day > today:
         raise UsageError(f"--before {text}: today's file is being written; {today} is the latest that can be given")
     return day.isoformat()

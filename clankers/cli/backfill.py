@@ -32,7 +32,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    days: Annotated[int, typer.Option(help="Sessions created in the last so many days.", min=0)] = DAYS,
+    days: Annotated[int, typer.Option(help="Sessions created in the last so many days.", min=0, max=36_500)] = DAYS,
     everything: Annotated[bool, typer.Option("--all", help="All sessions, however old.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Read everything from its beginning, as if nothing had been read.")

@@ -16,6 +16,7 @@ import gzip
 import os
 import sys
 import zlib
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ import typer
 
 from clankers import harnesses, paths
 from clankers.cli.database import bring_up_to_date, open_current
-from clankers.cli.options import known_ids
+from clankers.cli.options import TIMES, known_ids
 from clankers.cli.output import print_table, progress_bar, say
 from clankers.errors import EX_FAIL, BusyError, UsageError
 from clankers.formatting import counted, local_time, short_bytes
@@ -33,6 +34,7 @@ from clankers.log import tombstones
 from clankers.log.segments import COMPRESSED
 from clankers.maintenance.backup_files import DAMAGED, copies
 from clankers.queries.connect import log_bytes, open_for_reading
+from clankers.queries.dates import span
 from clankers.queries.first_backfill import lock_path
 from clankers.queries.session_select import (
     SessionRef,
@@ -60,7 +62,7 @@ def command(
         ),
     ] = None,
     before: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Sessions in which nothing happened since.")
+        str | None, typer.Option(metavar="WHEN", help=f"Sessions in which nothing happened since: {TIMES}.")
     ] = None,
     project: Annotated[Path | None, typer.Option(metavar="PATH", help="Sessions in PATH or below.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed; change nothing.")] = False,
@@ -76,7 +78,7 @@ def command(
     root, path = paths.data_root(), paths.database_path()
     pending = [stone for stone in tombstones.tombstones(root) if not stone.done]
     if not ways and not pending:
-        raise UsageError("say what to forget: SESSION..., --before DATE or --project PATH")
+        raise UsageError("say what to forget: SESSION..., --before WHEN or --project PATH")
     if pending and not dry_run:
         with ProjectorLock(path, "forget", patience=PATIENCE):
             for stone in pending:
@@ -130,7 +132,8 @@ def _choose(
     known: dict[str, SessionRef], sessions: list[str], before: str | None, project: Path | None
 ) -> list[SessionRef]:
     if before is not None:
-        return active_before(known, before)
+        now = datetime.now()  # noqa: DTZ005 - local time is what people write
+        return active_before(known, span(before, "--before", now).begin)
     return with_children(known, named(known, sessions) if project is None else in_project(known, project))
 
 

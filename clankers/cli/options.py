@@ -10,7 +10,10 @@ import typer
 from clankers import harnesses, paths
 from clankers.errors import ClankersError
 from clankers.queries.connect import open_for_reading
+from clankers.queries.dates import FORMS
 from clankers.queries.session_select import LAST, all_sessions
+
+TIMES = f"{FORMS}, or RFC 3339"  # for the help of every option that takes a time
 
 BIGGEST = 2**63 - 1  # that an option may be: SQLite counts no further
 
@@ -19,7 +22,7 @@ _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 
 def known_sources(begun: str) -> list[str]:
-    """For the shell: how a source goes on that is `begun`."""
+    """For the shell: the sources that begin with `begun`."""
     return [name for name in harnesses.names(paths.data_root()) if name.startswith(begun)]
 
 
@@ -34,28 +37,28 @@ Sources = Annotated[
 ]
 Project = Annotated[
     str | None,
-    typer.Option("--project", metavar="WHICH", help="'.' for here and below, another path, or a project's name."),
+    typer.Option("--project", metavar="WHICH", help="Only this project: '.' for here and below, a path, or a name."),
 ]
 Model = Annotated[
-    str | None, typer.Option("--model", metavar="TEXT", help="Whose model has TEXT in its name, as opus.")
+    str | None, typer.Option("--model", metavar="TEXT", help="Only models with TEXT in their name, such as opus.")
 ]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="WHEN", help="From then on: yesterday, 12h, 7d, 2w, 2026-11, '2026-11-01 14:00'."),
+    typer.Option("--since", metavar="WHEN", help=f"From then on: {TIMES}."),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="WHEN", help="Until before then; a day, month or year is included whole."),
+    typer.Option("--until", metavar="WHEN", help=f"Up to then; a day, month or year is included: {TIMES}."),
 ]
 
 
 def known_ids(begun: str) -> list[str]:
-    """For the shell: the sessions whose names are `begun` so, the newest first; the database is read as it stands."""
+    """For the shell: the sessions whose ids begin with `begun`, the newest first, as of the last update."""
     try:
         db = open_for_reading(paths.database_path())
     except (ClankersError, apsw.Error):
         return []
     with contextlib.closing(db):
         ids = [str(id) for id in reversed(all_sessions(db)) if str(id).startswith(begun)]
-    # A shell evaluates what it is told, some of them.
+    # A shell evaluates the words it is given: some shells even what stands in quotes.
     return [LAST] * LAST.startswith(begun) + [id for id in ids if _PLAIN.fullmatch(id)][:_OFFERED]

@@ -14,9 +14,11 @@ import typer
 
 from clankers import paths
 from clankers.cli.database import bring_up_to_date
+from clankers.cli.options import TIMES
 from clankers.cli.output import progress_bar, say
 from clankers.errors import ClankersError, UsageError
 from clankers.queries.connect import log_bytes, open_for_reading, sweep
+from clankers.queries.dates import span
 from clankers.queries.first_backfill import start_first_backfill
 from clankers.queries.health import totals
 from clankers.system.locks import WATCHER
@@ -29,12 +31,14 @@ from projector.store.lock import PATIENCE, ProjectorLock
 def command(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the database anew from the whole log.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and follow the log until stopped.")] = False,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="The state as of TIME; needs --db.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help=f"The state as of then, needs --db: {TIMES}.")
+    ] = None,
     db: Annotated[Path | None, typer.Option(metavar="PATH", help="Where --until writes its database.")] = None,
 ) -> None:
     """Replay what is new in the log into the database, and print the totals."""
     if (until is None) != (db is None):
-        raise UsageError("--until TIME and --db PATH go together: the state as of then, in a database of its own")
+        raise UsageError("--until WHEN and --db PATH go together: the state as of then, in a database of its own")
     if sum((rebuild, watch, until is not None)) > 1:
         raise UsageError("--rebuild, --watch and --until are three different things; take one")
     if until is not None and db is not None:
@@ -66,18 +70,16 @@ def _until(until: str, db: Path) -> None:
         raise UsageError(f"{path} is the live database; give --db another file")
     if db.exists():
         raise UsageError(f"{path} exists already; give --db a new file, or remove it")
-    moment = _moment(until)
+    moment = _last_moment(until)
     root = paths.data_root()
     with progress_bar("Replaying the log", log_bytes(root)) as step:
         _report(path, build(path, root, until=moment, progress=step), begun)
 
 
-def _moment(text: str) -> int:
-    """`text` as epoch milliseconds: RFC 3339 or a part of it; without a zone it is local time."""
-    try:
-        return round(datetime.fromisoformat(text).timestamp() * 1000)
-    except ValueError:
-        raise UsageError(f"--until {text!r} is not a time; write it as 2026-11-20T23:45:00Z or 2026-11-20") from None
+def _last_moment(text: str) -> int:
+    """The last epoch millisecond that `--until` includes: of a day, month or year its end."""
+    begin, end = span(text, "--until", datetime.now())  # noqa: DTZ005 - local time is what people write
+    return max(begin, end - 1)
 
 
 def _watch() -> None:

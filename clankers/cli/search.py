@@ -9,7 +9,7 @@ from rich.text import Text
 
 from clankers import paths
 from clankers.cli.database import open_current
-from clankers.cli.options import Model, Project, Since, Sources, Until
+from clankers.cli.options import BIGGEST, Model, Project, Since, Sources, Until
 from clankers.cli.output import console, counting_bar, print_json, say
 from clankers.formatting import clean, local_time
 from clankers.queries.changes import changed_sessions
@@ -25,7 +25,7 @@ def command(
         list[str],
         typer.Argument(metavar="WORDS...", help='All of them are to be there; "quoted", they stand together.'),
     ],
-    limit: Annotated[int, typer.Option(help="How many, at most.", min=1)] = 20,
+    limit: Annotated[int, typer.Option(help="How many, at most.", min=1, max=BIGGEST)] = 20,
     source: Sources = None,
     project: Project = None,
     model: Model = None,

@@ -29,7 +29,7 @@ def command(
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key.")] = None,
     max_body: Annotated[int, typer.Option(metavar="MIB", min=1, max=256, help="MiB of a request, at most.")] = 16,
     max_seconds: Annotated[int, typer.Option(metavar="S", min=1, max=3600, help="Seconds for a request's body.")] = 60,
-    rate: Annotated[int, typer.Option(min=1, help="Requests a second from one address.")] = 1000,
+    rate: Annotated[int, typer.Option(min=1, max=1_000_000, help="Requests a second from one address.")] = 1000,
 ) -> None:
     """Take what other machines send by `clankers sync`, into a log of its own, until stopped."""
     for name in ("starlette", "uvicorn"):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clankers.cli.database import open_current
-from clankers.cli.options import Model, Project, Since, Sources, Until
+from clankers.cli.options import BIGGEST, Model, Project, Since, Sources, Until
 from clankers.cli.output import print_json, print_table, width
 from clankers.formatting import (
     cells,
@@ -46,7 +46,7 @@ def command(
     since: Since = None,
     until: Until = None,
     tree: Annotated[bool, typer.Option("--tree", help="Subagents in lines of their own, below their parent.")] = False,
-    limit: Annotated[int, typer.Option(help="How many, at most; their subagents come with them.", min=1)] = 25,
+    limit: Annotated[int, typer.Option(help="How many, at most; with their subagents.", min=1, max=BIGGEST)] = 25,
     as_json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
 ) -> None:
     """List sessions, the last that was active first.

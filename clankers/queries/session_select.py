@@ -1,8 +1,6 @@
 """Which sessions a person means: by id, by date, by project."""
 
 import os
-from datetime import date as day
-from datetime import datetime, time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,16 +71,8 @@ def in_project(known: dict[str, SessionRef], project: Path) -> list[SessionRef]:
     ]
 
 
-def active_before(known: dict[str, SessionRef], date: str) -> list[SessionRef]:
-    """The sessions, with their children, in all of which nothing happened since the local day `date` began.
-
-    Raises:
-        UsageError: it is not a day.
-    """
-    try:
-        since = datetime.combine(day.fromisoformat(date), time.min).astimezone().timestamp() * 1000
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(f"--before {date!r} is not a day; write it as 2026-11-20") from None
+def active_before(known: dict[str, SessionRef], moment: int) -> list[SessionRef]:
+    """The sessions, with their children, in all of which nothing happened since `moment` (epoch milliseconds)."""
     children = _children(known)
     found = []
     for one in known.values():
@@ -90,7 +80,7 @@ def active_before(known: dict[str, SessionRef], date: str) -> list[SessionRef]:
             continue  # goes with its parent
         family = _family(known, children, one)
         times = [member.updated for member in family if member.updated is not None]
-        if times and max(times) < since:
+        if times and max(times) < moment:
             found += family
     return found
 

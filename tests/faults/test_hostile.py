@@ -26,9 +26,10 @@ from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
 from projector.store.sqlite_writer import SqliteStore
 from tests.commands import POSIX_ONLY, call, session
-from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, run, sizes
+from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, run
 from tests.faults.hostile import ESCAPE, SAMPLES, SQL, STRINGS, encoded, events, values
 from tests.feeding import import_transcripts
+from tests.sizes import sizes
 from tests.test_project_cli import assert_whole
 
 pytestmark = POSIX_ONLY
