@@ -200,8 +200,6 @@ OWN = {"dialect.py", "search.py", "statement.py", "tables.py", "connect.py"}
 WORDS = re.compile(
     r"(?<![.\w])(iif|ifnull|json_each|strftime|printf|total|percentile|instr)\(|\browid\b|\bGLOB\b|->>|\?\d"
 )
-    r"(?<![.\w])(iif|ifnull|json_each|strftime|printf|total|percentile|instr)\(|\browid\b|\bGLOB\b|->>|\?\d"
-)
 
 
 @pytest.mark.parametrize("path", sorted(Path(queries.__file__).parent.glob("*.py")), ids=lambda path: path.name)
