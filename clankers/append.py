@@ -154,10 +154,8 @@ def _read_document(fd: int) -> _Input:
 
 def _readable(fd: int, seconds: float) -> bool:
     """Whether `fd` has bytes, or its end, within `seconds`."""
-    try:
-        from select import POLLIN, poll
-    except ImportError:  # Windows cannot wait for a pipe
-        return True
+    from select import POLLIN, poll
+
     p = poll()
     p.register(fd, POLLIN)  # by default also whether it can be written to, as a socket or a terminal always can
     return bool(p.poll(max(seconds, 0) * 1000))
@@ -208,6 +206,9 @@ class _Recorder:
             if group and (waiting > _STREAM_GROUP or not raw):
                 code = max(code, self.write(group))
                 group, waiting = [], 0
+                if self.turn_ended:
+                    self.turn_ended = False
+                    _catch_up()
         return max(code, self.write(group))
 
     def write(self, group: Iterable[_Input]) -> int:

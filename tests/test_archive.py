@@ -611,9 +611,10 @@ def test_what_stands_before_a_damage_is_used_and_the_damage_told_once(
     else:
         assert found == []
     with reading(root / "clankers.db") as db:
-        # Where bytes were flipped, what comes out can be garbage long before the damage shows.
         told = db.execute("SELECT file, reason FROM rejects WHERE reason NOT LIKE 'not a line of the log:%'").fetchall()
-    ((file, reason),) = [(file, str(reason)) for file, reason in told if "CRC" not in str(reason)]
+    ((file, reason),) = [(file, str(reason)) for file, reason in told if ".gz is damaged" in str(reason)]
+    # What comes out where bytes were flipped can be garbage long before the damage is noticed. In one of some 500 runs
+    # that garbage is an event whose CRC is gone, and which no adapter can use; the lines' ids make each run another.
     assert len(told) == 1 or damage is flipped
     assert file == NAME
     assert f"{NAME}.gz is damaged" in reason

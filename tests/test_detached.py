@@ -185,6 +185,29 @@ def test_only_the_end_of_a_turn_starts_one_however_many_a_stream_tells(
         assert start.call_args_list == [mock.call("catch-up")] * calls
 
 
+def test_a_stream_starts_one_at_each_end_of_a_turn_and_not_only_at_its_own(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(paths.DATA_ENV, str(root))
+    events = [
+        b'{"hook_event_name":"Stop"}\n',
+        b'{"hook_event_name":"PostToolUse"}\n',
+        b'{"hook_event_name":"Stop"}\n',
+        b"",
+    ]
+    started = []
+    with mock.patch.object(detached, "start") as start, mock.patch("clankers.append._readable", return_value=False):
+
+        def read(*_: object) -> bytes:
+            started.append(start.call_count)
+            return events[len(started) - 1]
+
+        with mock.patch("os.read", side_effect=read):
+            assert append_main(["x", "--stream"]) == EX_OK
+    assert started == [0, 1, 1, 2]
+    assert start.call_count == 2
+
+
 def test_beside_a_watcher_there_is_nothing_to_do_but_beside_a_dead_one(
     root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -19,15 +19,20 @@ import apsw
 import pytest
 
 from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
-from clankers.log import tombstones
+from clankers.log import envelope, tombstones
 from clankers.log.reader import log_files, read
 from clankers.log.writer import Log, file_name
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.archive import archive
 from clankers.maintenance.gzip_rewrite import rewrite
 from clankers.maintenance.in_place_edit import Replacement
 from projector.store.lock import ProjectorLock
+from projector.trace.erase import blank_owned, find_owned
+from projector.trace.ownership import SessionMatcher
 from tests import feeding
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session
 from tests.feeding import Recording, append, feed_hooks, feed_transcripts, opencode_records, project
+from tests.sizes import sizes
 
 pytestmark = POSIX_ONLY
 
@@ -320,6 +325,23 @@ with Log(sys.argv[1]) as log:
     assert all(one.event for one in lines)
 
 
+@pytest.mark.parametrize("archived", [False, True])
+def test_lines_behind_the_offset_of_a_tombstone_stay(root: Path, archived: bool) -> None:
+    """They came after it: the session was recorded again."""
+    sessions = SessionMatcher(str(root), {PARENT})
+    days = find_owned(str(root), sessions, progress=lambda _: None).days
+    for name in days:
+        later = envelope.line("claude-code", "Stop", b'{"session_id":"%s","hook_event_name":"Stop"}' % PARENT.encode())
+        with (root / name).open("ab") as log:
+            log.write(later)
+        if archived:
+            with in_place_edit.lock(str(root), "test"):
+                archive(str(root), name, progress=lambda _: None)
+    blank_owned(str(root), sessions, days, progress=lambda _: None)
+    left = find_owned(str(root), sessions, progress=lambda _: None)
+    assert left.lines == {PARENT: len(days)}
+
+
 def test_beside_a_watcher_nothing_is_changed(root: Path) -> None:
     before = log_of(root)
     with ProjectorLock(str(root / "clankers.db"), "project --watch"):
@@ -345,7 +367,9 @@ class Killed(BaseException):
     """As if the process had been killed at this point."""
 
 
-def test_killed_at_every_step_and_run_again_the_end_is_the_same(root: Path, tmp_path: Path) -> None:
+@sizes(7, 1)
+def test_killed_at_every_step_and_run_again_the_end_is_the_same(size: int, root: Path, tmp_path: Path) -> None:
+    """At every `size`-th step, and at none."""
     today = next(root.glob("clankers-*.jsonl"))
     lines = today.read_bytes().splitlines(keepends=True)
     (root / OLD).write_bytes(b"".join(lines[:40]))
@@ -371,7 +395,7 @@ def test_killed_at_every_step_and_run_again_the_end_is_the_same(root: Path, tmp_
         return stack
 
     ends = []
-    for n in range(100):
+    for n in [*range(0, 100, size), 1000]:
         copy = tmp_path / "copies" / "data"
         shutil.rmtree(copy.parent, ignore_errors=True)
         shutil.copytree(root, copy)
@@ -392,7 +416,8 @@ def test_killed_at_every_step_and_run_again_the_end_is_the_same(root: Path, tmp_
         assert PARENT.encode() not in packed, n
         if not finished:
             break
-    assert len(ends) > 20
+    assert not finished
+    assert len(ends) * size > 20
     assert all(end == ends[-1] for end in ends)
 
 

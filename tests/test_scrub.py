@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import random
 import re
 import shutil
@@ -252,6 +253,21 @@ def test_no_byte_of_a_secret_stays_and_all_else_does(root: Path) -> None:
     again = days(root)
     assert json.loads(call(root, "scrub", "--json").out)["counts"] == {}
     assert days(root) == again
+
+
+def test_a_line_in_flight_is_left_until_it_is_at_rest(root: Path) -> None:
+    """Its writer will append the CRC of the bytes that it wrote."""
+    make(root)
+    (today,) = root.glob("*.jsonl")
+    secret = "ghp_" + "a1B2" * 9
+    torn = envelope.line("test", "t", json.dumps({"key": secret}).encode())[:-12]
+    with today.open("ab") as log:
+        log.write(torn)
+    assert call(root, "scrub").code == 0
+    assert today.read_bytes().endswith(torn)
+    os.utime(today, (time.time() - 60,) * 2)
+    assert call(root, "scrub").code == 0
+    assert secret.encode() not in today.read_bytes()
 
 
 def test_an_archived_day(root: Path) -> None:

@@ -227,7 +227,7 @@ def test_a_bill_is_spread_over_what_it_pays_for(root: Path, tmp_path: Path) -> N
     assert parts["other"] == pytest.approx(bill)
     assert parts["claude-opus-5-5"] == 0
     # Where nobody knows the cost, there is none, and that is said.
-    db.execute("DELETE FROM cost_states")
+    db.execute("DELETE FROM bills")
     db.execute("UPDATE messages SET cost = NULL, cost_source = 'unknown' WHERE cost_source IS NOT NULL")
     refresh_sessions(db, sessions)
     _, total = count(db, "model", Filters())

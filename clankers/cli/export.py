@@ -173,7 +173,7 @@ def _lines(db: Database, sessions: list[str], masks: Masks | None) -> Iterator[b
     root = paths.data_root()
     unusable = 0
     with progress_bar("Looking through the log", log_bytes(root)) as step:
-        for one in source_lines(root, SessionMatcher(ids), step):
+        for one in source_lines(root, SessionMatcher(root, ids), step):
             if one.line.event is None:
                 unusable += 1
                 continue

@@ -90,7 +90,7 @@ def command(
     if not chosen:
         typer.echo("Nothing to forget.")
         return
-    theirs = SessionMatcher({one.id for one in chosen})
+    theirs = SessionMatcher(root, {one.id for one in chosen})
     with progress_bar("Looking", log_bytes(root)) as step:
         found = find_owned(root, theirs, progress=step)
     _say(chosen, found)
@@ -189,7 +189,7 @@ def _cursors(root: str) -> list[str]:
 
 def _finish(root: str, path: str, stone: tombstones.Tombstone) -> None:
     with progress_bar("Removing", log_bytes(root)) as step:
-        blank_owned(root, SessionMatcher(set(stone.sessions)), stone.days, progress=step)
+        blank_owned(root, SessionMatcher(root, set(stone.sessions)), stone.days, progress=step)
     with progress_bar("Rebuilding", log_bytes(root)) as step:
         rebuild(path, root, progress=step)
     empty_wal(path, "forget")

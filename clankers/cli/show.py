@@ -302,7 +302,7 @@ def _raw(found: Conversation, *, as_json: bool) -> None:
     ids = {found.session.id, *(inner.session.id for inner in subagents(found))}
     root = paths.data_root()
     with progress_bar("Looking through the log", log_bytes(root)) as step:
-        lines = list(source_lines(root, SessionMatcher(ids), step))
+        lines = list(source_lines(root, SessionMatcher(root, ids), step))
     if as_json:
         print_json(msgspec.to_builtins([_line(one) for one in lines]))
         return

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _POLL = 0.002  # seconds
 _MAX_BYTES = 1 << 20
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Marks:

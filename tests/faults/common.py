@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, Self
 from zlib import crc32
 
 import apsw
-import pytest
 
 from tests.commands import call, environment, event, session
 from tests.feeding import Record
@@ -28,13 +27,6 @@ SEED = 20261121
 INJECTED = Path(__file__).with_name("injected.py")
 FIGURES: list[str] = []  # what the long tests found, printed behind the summary
 CRC_KEY = b',"crc":"'
-
-
-def sizes(short: int, long: int) -> pytest.MarkDecorator:
-    """The same test in two sizes: the short one is in every run, the long one runs by `pytest -m long tests/faults`."""
-    return pytest.mark.parametrize(
-        "size", [pytest.param(short, id="short"), pytest.param(long, id="long", marks=pytest.mark.long)]
-    )
 
 
 def figures(text: str) -> None:

@@ -20,12 +20,12 @@ from tests.faults.common import (
     logged,
     numbered,
     run,
-    sizes,
     three_a_session,
     touches,
 )
 from tests.feeding import append
 from tests.patience import wait_for
+from tests.sizes import sizes
 from tests.test_project_cli import assert_whole, count, fresh_rows, rows, watching
 
 pytestmark = POSIX_ONLY

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from clankers.system.locks import WATCHER
+from clankers.system.locks import WATCHER, NamedLock, try_lock, watched
 from tests.commands import POSIX_ONLY, call, environment, session
 from tests.faults.common import (
     SEED,
@@ -23,11 +24,11 @@ from tests.faults.common import (
     keep_from_catching_up,
     meta_rows,
     run,
-    sizes,
     three_a_session,
 )
 from tests.feeding import append
 from tests.patience import DEADLINE, wait_for
+from tests.sizes import sizes
 from tests.test_project_cli import assert_whole, count, fresh_rows, rows, watching
 
 pytestmark = POSIX_ONLY
@@ -174,3 +175,35 @@ def test_hooks_of_one_session_at_once_all_record_while_another_keeps_its_cursor(
         thread.join()
     os.close(fd)
     assert codes == [0] * 4
+
+
+def test_a_dead_watcher_s_text_in_the_lock_file_does_not_make_others_give_up(root: Path) -> None:
+    """The next holder replaces that text only after it has the lock; whoever looks in between must wait."""
+    path = root / "clankers.db.lock"
+    path.write_text(f"process 4194304, clankers {WATCHER}")
+    with path.open("rb") as held:
+        assert try_lock(held.fileno())
+        assert not watched(str(root / "clankers.db"))
+        threading.Timer(0.3, held.close).start()
+        with NamedLock(str(path), "test", "taken", patience=30):
+            pass
+
+
+def test_a_watcher_waits_for_a_program_that_holds_a_write(root: Path) -> None:
+    program = (
+        "import sys\nfrom projector.store import sqlite_file\nsqlite_file.BUSY_MS = 20\n"
+        "from clankers.__main__ import main\nsys.argv[1:] = ['project', '--watch']\nsys.exit(main())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], env=environment(root)) as watcher:
+        try:
+            wait_for(lambda: watched(str(root / "clankers.db")) and count(root / "clankers.db") == 20)
+            with closing(apsw.Connection(str(root / "clankers.db"))) as writer:
+                writer.execute("BEGIN IMMEDIATE")
+                append(root, [session("ses_new")])
+                with pytest.raises(subprocess.TimeoutExpired):  # it looks five times a second
+                    watcher.wait(timeout=2)
+                writer.execute("ROLLBACK")
+            wait_for(lambda: count(root / "clankers.db") == 21)
+        finally:
+            watcher.terminate()
+        assert watcher.wait(timeout=30) == 0

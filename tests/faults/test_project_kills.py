@@ -17,7 +17,6 @@ from tests.faults.common import (
     figures,
     killed_after,
     run,
-    sizes,
     struck,
     three_a_session,
     touches,
@@ -25,6 +24,7 @@ from tests.faults.common import (
 )
 from tests.feeding import append
 from tests.patience import wait_for
+from tests.sizes import sizes
 from tests.test_project_cli import assert_whole, count, fresh_rows, rows
 
 pytestmark = POSIX_ONLY

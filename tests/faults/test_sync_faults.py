@@ -19,7 +19,6 @@ from tests.faults.common import (
     figures,
     killed_after,
     run,
-    sizes,
     three_a_session,
     until_killed,
 )
@@ -27,6 +26,7 @@ from tests.feeding import append
 from tests.patience import DEADLINE, wait_for
 from tests.scripted import Act, Request, plain, raw, serving, taken
 from tests.serving import Server
+from tests.sizes import sizes
 from tests.syncing import assert_the_same, settings
 
 SYNC = clankers("sync")
@@ -52,7 +52,7 @@ class Machine:
 
 
 @POSIX_ONLY
-@sizes(6, 200)
+@sizes(3, 200)
 def test_a_client_that_is_killed_sends_again_what_was_not_acknowledged(tmp_path: Path, size: int) -> None:
     chance = random.Random(SEED)
     with Server(tmp_path) as server:

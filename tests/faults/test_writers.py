@@ -16,8 +16,9 @@ import pytest
 from clankers.log.reader import log_files, read
 from tests import test_opencode_plugin
 from tests.commands import POSIX_ONLY, environment
-from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, sizes
+from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged
 from tests.patience import DEADLINE, wait_for
+from tests.sizes import sizes
 from tests.test_opencode_plugin import NODE
 
 pytestmark = [POSIX_ONLY, pytest.mark.skipif(not NODE, reason="no node to run the plugin in")]
