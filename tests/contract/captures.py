@@ -22,6 +22,8 @@ from clankers.log.writer import Log
 from tests.commands import environment
 from tests.feeding import CAPTURES, CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records
 
+_NOT_CAPTURED = frozenset({"projects.vcs"})  # of OpenCode: what it tells the plugin when it loads it
+
 
 class Captures(NamedTuple):
     """Captures of one harness, which belong together: what was live is also in the stores.
@@ -31,11 +33,13 @@ class Captures(NamedTuple):
         live: the events of each, in their order. The client's files grow as far as they were at each, at last to their
             end.
         store: puts the client's files below a home directory as they were at the end.
+        lacks: columns, as `table.column`, that live events fill, but not those that were captured.
     """
 
     harness: str
     live: Callable[[Path], list[Iterator[Record]]]
     store: Callable[[Path], object]
+    lacks: frozenset[str] = frozenset()
 
 
 def _claude_code(name: str) -> Captures:
@@ -68,7 +72,7 @@ def _opencode(version: str, store: Callable[[Path], object]) -> Captures:
     def store_below(home: Path) -> object:
         return store(home / ".local" / "share" / "opencode")
 
-    return Captures("opencode", lambda _: [iter(opencode_records(name)) for name in names], store_below)
+    return Captures("opencode", lambda _: [iter(opencode_records(name)) for name in names], store_below, _NOT_CAPTURED)
 
 
 def store_tree(opencode: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from clankers import harnesses
 from clankers.harnesses.opencode import database
 from clankers.ingest import batch
+from projector.adapters import built_in
 from tests.contract.captures import ALL, Captures, feed_live, feed_stores, interleaved
 from tests.feeding import Record, append, project, rows
 
@@ -42,17 +43,11 @@ def rows_of(root: Path, without: frozenset[str] = frozenset()) -> Rows:
         return rows(db, without=columns)
 
 
-def only_past(harness: str) -> frozenset[str]:
-    """The columns that only the harness's own stores fill."""
-    return {"opencode": frozenset({"projects.vcs"})}.get(harness, frozenset())
-
-
-def only_live(harness: str) -> frozenset[str]:
-    """The columns that only live events fill, or fill otherwise."""
-    return {
-        "claude-code": frozenset({"sessions.status", "sessions.ended_at", "tools.duration_ms"}),
-        "opencode": frozenset({"sessions.status", "sessions.error_count", "todos.updated_at"}),
-    }[harness]
+def only_one_way(harness: str) -> frozenset[str]:
+    """The columns that one way of hearing does not know, as the adapter declares them."""
+    adapter = built_in(harness)
+    assert adapter
+    return adapter.only_live | adapter.only_past
 
 
 def ids(found: Rows, table: str) -> set[str]:
@@ -81,8 +76,7 @@ def test_every_event_is_understood(captures: Captures, tmp_path: Path) -> None:
 @EACH
 def test_live_and_stored_make_the_same_rows_in_either_order(captures: Captures, tmp_path: Path) -> None:
     """Either way alone makes the same rows, too, but for the columns that the adapter declares."""
-    past_only = only_past(captures.harness)
-    one_way = past_only | only_live(captures.harness)
+    one_way = captures.lacks | only_one_way(captures.harness)
     live, both, past = (tmp_path / name for name in ("live", "both", "past"))
     feed_live(live, captures.live(tmp_path))
     feed_live(both, captures.live(tmp_path))
@@ -95,7 +89,7 @@ def test_live_and_stored_make_the_same_rows_in_either_order(captures: Captures, 
             assert ids(stored, table) <= ids(heard, table)
     else:
         assert stored == heard
-    assert rows_of(both, past_only) == rows_of(live, past_only)
+    assert rows_of(both, captures.lacks) == rows_of(live, captures.lacks)
     feed_live(past, captures.live(tmp_path))
     assert rows_of(past) == rows_of(both)
 
