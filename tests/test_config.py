@@ -456,7 +456,7 @@ def test_unset(root: Path, file: Path) -> None:
     assert config(root, "unset", "SESSION_API_KEY") == (EX_OK, f"SESSION_API_KEY is not there: {file}\n", "")
     assert not file.exists()
     write(file, f'SESSION_API_KEY = "{KEY}"\n')
-    assert config(root, "unset", "SESSION_API_KEY") == (EX_OK, f"SESSION_API_KEY is taken out: {file}\n", "")
+    assert config(root, "unset", "SESSION_API_KEY") == (EX_OK, f"SESSION_API_KEY is removed: {file}\n", "")
     assert file.read_text("utf-8") == ""
 
 

@@ -29,6 +29,7 @@ from projector.replay.rebuild import build, open_live, update
 from projector.replay.replay import replay
 from projector.store.lock import ProjectorLock
 from projector.store.sqlite_file import open_database
+from projector.store.sqlite_writer import SqliteStore
 from tests.commands import call
 from tests.feeding import CLAUDE_CODE, append, feed_hooks, feed_transcripts, opencode_records, project, rows
 from tests.patience import NEVER
@@ -245,7 +246,7 @@ def test_a_copy_of_a_fork_is_in_no_list(root: Path) -> None:
 
 def test_doctor_says_when_all_models_have_a_price(root: Path) -> None:
     with database(root, answer(1)):
-        assert f"every model whose cost is worked out has a price in {installed()}" in call(root, "doctor").out
+        assert f"every model with an estimated cost has a price in {installed()}" in call(root, "doctor").out
 
 
 @pytest.mark.parametrize("model", ["", "x" * 100_000, "\ud83d\ude00", "'; DROP TABLE messages", "(((((", "gpt-5"])
@@ -291,7 +292,7 @@ def test_a_bill_is_kept_as_it_is_and_pays_for_subagents(root: Path, batch_lines:
     lines = [answer(1), answer(2, agent="a1"), bill(12.5), answer(3, session="t"), answer(4, session="t", agent="a2")]
     write_log(root, *(reversed(lines) if backwards else lines))
     with closing(open_live(str(root / "clankers.db"))) as db:
-        replay(db, str(root), batch_lines=batch_lines)
+        replay(SqliteStore(db), str(root), batch_lines=batch_lines)
         priced = (0.0006, "prices")
         # Of `t` there is no bill: it and its subagent each have what their own messages cost.
         assert costs(db) == {"s": (12.5, "client"), "a1": (None, "parent"), "t": priced, "a2": priced}
@@ -307,7 +308,7 @@ def test_a_bill_that_cannot_be_told_from_its_origin_s_pays_for_nothing(root: Pat
     lines = [answer(1), answer(2, agent="a1"), bill(12.5)]
     write_log(root, *lines, envelope.line("claude-code", "transcript.system", fork.encode(), now_ns=1))
     with closing(open_live(str(root / "clankers.db"))) as db:
-        replay(db, str(root), batch_lines=batch_lines)
+        replay(SqliteStore(db), str(root), batch_lines=batch_lines)
         priced = (0.0006, "prices")
         assert costs(db) == {"o": (None, None), "s": priced, "a1": priced}
 
@@ -369,7 +370,7 @@ def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) ->
     shown = call(root, "sessions").out
     cells = {cell for cell in shown.split() if re.search(r"\$|^\?$", cell)}
     assert cells == {"~$0.0006", "~$0.0012", "$0.0006+", "?", "$1.50"}
-    assert "~ is worked out" in shown
+    assert "~ is estimated" in shown
     assert "? and + stand for" in shown
     tree = call(root, "sessions", "--tree").out
     costs = {line.split()[-1]: re.findall(r"[~$?↑]\S*", line) for line in tree.splitlines() if "(no title)" in line}
@@ -398,17 +399,15 @@ def test_a_conversation_begins_with_what_it_and_its_subagents_came_to(root: Path
         text = re.sub(r"</li>\s*<li>|\n- ", " · ", text).replace("\\", "")
         return text[: text.index(f" · {id}" if args[0] == "export" else f"\n{id}\n")]
 
-    assert facts("alone").endswith("1 message · 110 tokens · ~$0.0006 worked out from prices")
-    whole = "2 messages · 220 tokens · ~$0.0012 worked out from prices"
-    assert facts("with").endswith(
-        f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~$0.0006 worked out from prices"
-    )
+    assert facts("alone").endswith("1 message · 110 tokens · ~$0.0006 estimated")
+    whole = "2 messages · 220 tokens · ~$0.0012 estimated"
+    assert facts("with").endswith(f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~$0.0006 estimated")
     assert facts("part").endswith(
         "$0.0006+ and a cost that is not known · of which 1 subagent: 1 message, 110 tokens, a cost that is not known"
     )
     assert facts("un").endswith("110 tokens · a cost that is not known")
     assert facts("billed").endswith("2 messages · 220 tokens · $1.50 · of which 1 subagent: 1 message, 110 tokens")
-    assert facts("a3").endswith("1 message · 110 tokens · its cost is in that of the session that called it")
+    assert facts("a3").endswith("1 message · 110 tokens · its cost is included in its parent's")
 
 
 # The table's version
@@ -501,9 +500,9 @@ def test_a_new_model_is_not_priced_by_another_table_than_the_others(root: Path) 
     of_another_table(root)
     write_log(root, answer(9, "claude-haiku-4-5"), answer(10))
     with closing(open_live(str(root / "clankers.db"))) as db:
-        replay(db, str(root))
+        replay(SqliteStore(db), str(root))
     with closing(open_database(str(root / "fresh.db"))) as db:
-        replay(db, str(root))
+        replay(SqliteStore(db), str(root))
         assert priced(root)[0] == rows(db)
 
 

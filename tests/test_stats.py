@@ -227,7 +227,7 @@ def test_a_bill_is_spread_over_what_it_pays_for(root: Path, tmp_path: Path) -> N
     assert parts["other"] == pytest.approx(bill)
     assert parts["claude-opus-5-5"] == 0
     # Where nobody knows the cost, there is none, and that is said.
-    db.execute("DELETE FROM cost_states")
+    db.execute("DELETE FROM bills")
     db.execute("UPDATE messages SET cost = NULL, cost_source = 'unknown' WHERE cost_source IS NOT NULL")
     refresh_sessions(db, sessions)
     _, total = count(db, "model", Filters())
@@ -287,10 +287,10 @@ def test_names_are_shown_clean(root: Path) -> None:
 
 
 def test_nothing_recorded_and_nothing_found_are_said(root: Path) -> None:
-    assert call(root, "stats").out.startswith("Nothing to count yet")
+    assert call(root, "stats").out.startswith("Nothing is recorded yet")
     assert counted(root)["groups"] == []
     append(root, [session("a")])
-    assert call(root, "stats", "--model", "none").out.startswith("Nothing is like that")
+    assert call(root, "stats", "--model", "none").out.startswith("No sessions match these filters")
     assert call(root, "stats", "--since", "soon").code == EX_USAGE
     assert call(root, "stats", "--by", "moon").code == 2
 

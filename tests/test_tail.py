@@ -102,7 +102,7 @@ UNFINISHED = {"1.18.33/52-sigkill"}
 @pytest.mark.parametrize("name", [*CLAUDE_CODE, *OPENCODE])
 def test_each_thing_is_told_once_as_it_comes(name: str, root: Path, tmp_path: Path) -> None:
     """What is told while a session is recorded, by hooks and transcripts or by the plugin, is what the rows say."""
-    log, feed = Follower(str(root)), Feed(lambda _: None)
+    log, feed = Follower(str(root)), Feed(str(root), lambda _: None)
     told: list[FeedItem] = []
 
     def listen() -> None:
@@ -264,7 +264,7 @@ def test_a_line_is_told_when_it_is_whole_and_a_torn_one_never(root: Path) -> Non
     append(root, said("msg_1", "one"))
     (log_file,) = root.glob("clankers-*.jsonl")
     whole = log_file.read_bytes()
-    log, feed = Follower(str(root)), Feed(lambda _: None)
+    log, feed = Follower(str(root)), Feed(str(root), lambda _: None)
     read_before: set[tuple[str, int]] = set()
 
     def heard() -> list[str]:

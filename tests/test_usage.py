@@ -22,12 +22,13 @@ from projector.derived.session_totals import refresh_sessions
 from projector.model.changes import Rank
 from projector.replay.rebuild import open_live
 from projector.replay.replay import replay
+from projector.store.sqlite_writer import SqliteStore
 from tests.commands import POSIX_ONLY
 from tests.feeding import feed_transcripts, project
 
 Row = dict[str, Any]
 ZONES = ("UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Chatham", "Pacific/Kiritimati")
-_MORE = "UPDATE cost_states SET cost = cost * 1.25 WHERE session_id = ?"  # than the messages cost by themselves
+_MORE = "UPDATE bills SET cost = cost * 1.25 WHERE session_id = ?"  # than the messages cost by themselves
 SILENT = BEGIN + 12_345_678  # when a session without a message began
 _FORMS = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 
@@ -41,18 +42,18 @@ def db(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     root = tmp_path_factory.mktemp("data")
     make_log(root, 10)
     db = open_live(str(root / "clankers.db"))
-    replay(db, str(root), batch_lines=request.param)
+    replay(SqliteStore(db), str(root), batch_lines=request.param)
     chance = random.Random(3)
-    billed = [id for (id,) in db.execute("SELECT DISTINCT session_id FROM cost_states ORDER BY 1")]
+    billed = [id for (id,) in db.execute("SELECT DISTINCT session_id FROM bills ORDER BY 1")]
     untold = "UPDATE messages SET cost = NULL, cost_source = 'unknown' WHERE cost_source = 'prices' AND session_id = ?"
-    for changed in (untold, _MORE, "DELETE FROM cost_states WHERE session_id = ?"):
+    for changed in (untold, _MORE, "DELETE FROM bills WHERE session_id = ?"):
         db.executemany(changed, [(id,) for id in chance.sample(billed, len(billed) // 2)])
     messages = [id for (id,) in db.execute("SELECT id FROM messages ORDER BY 1")]
     db.executemany("UPDATE messages SET created_at = NULL WHERE id = ?", [(id,) for id in chance.sample(messages, 5)])
     db.executemany("UPDATE messages SET model = 'Other-1' WHERE id = ?", [(id,) for id in chance.sample(messages, 9)])
     db.execute("INSERT INTO sessions (id, source) VALUES ('bare', 'other'), ('silent', 'other')")
     db.execute("INSERT INTO session_facts VALUES ('silent', 'created_at', ?, 0, 0, ?)", (Rank.RECORD, SILENT))
-    db.execute("INSERT INTO cost_states VALUES ('bare', 0.125, 0), ('silent', 0.25, 0)")
+    db.execute("INSERT INTO bills VALUES ('bare', 0.125, 0), ('silent', 0.25, 0)")
     refresh_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions ORDER BY 1")])
     return db
 

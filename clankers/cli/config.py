@@ -28,8 +28,8 @@ commands = typer.Typer(
 
 
 @commands.command("list")
-def list_all(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Every setting, its value, and where that is from. Of the key, only whether there is one."""
+def list_all(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the settings, their values and origins. The key is shown as ***."""
     root = paths.data_root()
     found = entries(root)
     if json:
@@ -46,7 +46,7 @@ def list_all(json: Annotated[bool, typer.Option("--json", help="For programs.")]
 
 @commands.command()
 def get(name: Name) -> None:
-    """Print the value of a setting; exit code 1 where there is none. A key is printed as ***: the file has it."""
+    """Print the value of a setting; exit code 1 if it has none. A key is printed as ***."""
     value = entries(paths.data_root())[_known(name)].value
     if value in ("", Secret("")):
         raise typer.Exit(EX_FAIL)
@@ -58,7 +58,7 @@ def set_one(
     name: Name,
     value: Annotated[str | None, typer.Argument(help="Not of a key, which is asked for, or read from stdin.")] = None,
 ) -> None:
-    """Write a setting into the file. The key is asked for, or read from stdin: others can see a command line."""
+    """Write a setting to the file. The key is asked for or read from stdin, because others can see a command line."""
     _known(name)
     if isinstance(KNOWN[name].default, Secret):
         if value is not None:
@@ -75,7 +75,7 @@ def set_one(
 
 @commands.command()
 def unset(name: Name) -> None:
-    """Take a setting out of the file."""
+    """Remove a setting from the file."""
     _change(_known(name), None)
 
 
@@ -121,7 +121,7 @@ def _change(name: str, value: Any) -> None:
         done = f"{name} is set"
     elif name in document:
         del document[name]
-        done = f"{name} is taken out"
+        done = f"{name} is removed"
     else:
         done = f"{name} is not there"
     if before is not None and (exposed := exposure(path.stat().st_mode)):

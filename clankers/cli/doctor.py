@@ -32,11 +32,13 @@ from clankers.queries.health import rejects, unpriced
 from clankers.system.extensions import ExtensionError
 from clankers.system.install_manifest import installed
 from clankers.system.locks import watched
+from projector.adapters import Adapters, UnusableError
 from projector.adapters.wire import millis
 from projector.replay.replay import LogChangedError, pending
 from projector.search.index import index_bytes
-from projector.store.meta import BACKFILL, PROBLEMS, read_meta
+from projector.store.meta import BACKFILL, PROBLEMS, adapters_noted, read_meta
 from projector.store.sqlite_file import VERSION
+from projector.store.sqlite_writer import SqliteStore
 
 _SPACE = 1 << 30  # bytes that should be free
 _RECENT_NS = 2 * 86400 * 10**9  # lines that cannot be used are a concern for so long
@@ -258,6 +260,19 @@ def _database(root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, False, f"it cannot be read: {e}", rebuild)
 
 
+def _adapters(root: str, path: str) -> Iterator[Finding]:
+    """The adapters that made rows of the database and are not there any more."""
+    adapters = Adapters(root)
+    for source, version in adapters_noted(path).items():
+        try:
+            missing = "" if adapters.of(source) else "no adapter is installed"
+        except UnusableError as e:
+            missing = str(e)
+        if missing:
+            made = f"{source}: version {version or 'unknown'} of its adapter made rows, but {missing}"
+            yield Finding("Adapters", False, made, f"install its package again, then run `clankers install {source}`")
+
+
 def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
     about = "Database"
     if (version := db.pragma("user_version")) != VERSION:
@@ -266,12 +281,13 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, False, made, "update clankers" if newer else "clankers project")
         return
     now = segment_sizes(root)
-    behind = sum(now.get(file.name, offset) - offset for file, offset, *_ in pending(db, root))
+    behind = sum(now.get(file.name, offset) - offset for file, offset, *_ in pending(SqliteStore(db), root))
     watcher = "; a watcher keeps it so" if watched(path) else ""
     if behind:
         yield Finding(about, True, f"{short_bytes(behind)} of the log behind; any command that reads catches up")
     else:
         yield Finding(about, True, f"current{watcher}")
+    yield from _adapters(root, path)
     unusable = rejects(db)
     last = unusable.last_file
     recent = last is not None and last >= file_name(envelope.day_of(time.time_ns() - _RECENT_NS))
@@ -300,8 +316,8 @@ def _prices(db: apsw.Connection) -> Iterator[Finding]:
         return
     table, models, messages = found.table, list(found.messages), sum(found.messages.values())
     if not models:
-        yield Finding("Database", True, f"every model whose cost is worked out has a price in {table}")
+        yield Finding("Database", True, f"every model with an estimated cost has a price in {table}")
         return
     named = ", ".join(models[:_MODELS]) + (f" and {len(models) - _MODELS:,} more" if len(models) > _MODELS else "")
-    text = f"{table} has no price of {named}: {messages:,} messages are without a cost"
+    text = f"{table} has no price for {named}: {messages:,} messages have no cost"
     yield Finding("Database", True, text, 'clankers query "select * from v_unpriced"; a newer clankers may know them')

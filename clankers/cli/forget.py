@@ -1,4 +1,4 @@
-"""`clankers forget`: sessions taken out of the log and the database, for good.
+"""`clankers forget`: removes sessions from the log and the database, for good.
 
 In this order, so that a kill at any point is made good by the next `clankers forget`, whatever it is told to forget
 (without anything to forget, it only finishes what was begun):
@@ -83,14 +83,14 @@ def command(
         with ProjectorLock(path, "forget", patience=PATIENCE):
             for stone in pending:
                 _finish(root, path, stone)
-        typer.echo("What an earlier run had begun to forget is forgotten.")
+        typer.echo("Finished what an interrupted run had begun to remove.")
     if not ways:
         return
     chosen = _choose(_known(path, dry_run=dry_run), sessions or [], before, project)
     if not chosen:
         typer.echo("Nothing to forget.")
         return
-    theirs = SessionMatcher({one.id for one in chosen})
+    theirs = SessionMatcher(root, {one.id for one in chosen})
     with progress_bar("Looking", log_bytes(root)) as step:
         found = find_owned(root, theirs, progress=step)
     _say(chosen, found)
@@ -189,7 +189,7 @@ def _cursors(root: str) -> list[str]:
 
 def _finish(root: str, path: str, stone: tombstones.Tombstone) -> None:
     with progress_bar("Removing", log_bytes(root)) as step:
-        blank_owned(root, SessionMatcher(set(stone.sessions)), stone.days, progress=step)
+        blank_owned(root, SessionMatcher(root, set(stone.sessions)), stone.days, progress=step)
     with progress_bar("Rebuilding", log_bytes(root)) as step:
         rebuild(path, root, progress=step)
     empty_wal(path, "forget")

@@ -1,4 +1,4 @@
-"""`clankers serve`: the receiving end of `clankers sync`; Starlette and uvicorn, on which it runs, are on demand."""
+"""`clankers serve`: the receiving end of `clankers sync`. It needs Starlette and uvicorn, which are optional."""
 
 import os
 from importlib.util import find_spec
@@ -31,7 +31,7 @@ def command(
     max_seconds: Annotated[int, typer.Option(metavar="S", min=1, max=3600, help="Seconds for a request's body.")] = 60,
     rate: Annotated[int, typer.Option(min=1, max=1_000_000, help="Requests a second from one address.")] = 1000,
 ) -> None:
-    """Take what other machines send by `clankers sync`, into a log of its own, until stopped."""
+    """Receive what other machines send with `clankers sync`, into a log of its own, until stopped."""
     for name in ("starlette", "uvicorn"):
         if find_spec(name) is None:
             raise ClankersError(

@@ -65,6 +65,8 @@ class StoredMessage(NamedTuple):
     cost_source: str | None
     synthetic: int
     deleted_at: int | None
+    role_inferred: int
+    session_total: int
 
 
 class StoredPart(NamedTuple):
@@ -81,6 +83,7 @@ class StoredPart(NamedTuple):
     synthetic: int | None
     deleted_at: int | None
     data: str | None
+    source: str
 
 
 class StoredCall(NamedTuple):

@@ -44,7 +44,7 @@ def follow(root: str, database: str, chosen: Filters, count: int, *, forever: bo
     log = Follower(root)
     window = _WINDOW
     while True:
-        feed = Feed(_facts(database))
+        feed = Feed(root, _facts(database))
         places, complete = log.last(window)
         items = list(_matching(feed, chosen, places))
         if len(items) >= count or complete or window >= _FAR:

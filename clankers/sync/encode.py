@@ -23,6 +23,7 @@ from clankers.queries.session_rows import (
 )
 from clankers.render.redact import Masks
 from clankers.secrets.detect import hints
+from projector.adapters import tools_of
 from projector.adapters.session_sync.wire import (
     CompactionMore,
     ErrorData,
@@ -225,6 +226,7 @@ def _message(
     more = MessageMore(
         *(has_role, has_created, has_parent, stored.cache_write_1h_tokens, stored.web_searches, stored.price_context),
         *(stored.cost_source, bool(stored.synthetic), stored.deleted_at),
+        *(bool(stored.role_inferred), bool(stored.session_total)),
     )
     return message, more
 
@@ -256,7 +258,7 @@ def _part(stored: StoredPart, call: StoredCall | None) -> SyncPart:
             tool.title,
             tool.error,
         )
-        if tool.tool_name in _SUBTASKS:
+        if tool.tool_name in tools_of(stored.source).subtask:
             _subtask(part, _object(tool.input))
     elif stored.type == "subtask":
         _subtask(part, _object(stored.data))
@@ -267,9 +269,6 @@ def _part(stored: StoredPart, call: StoredCall | None) -> SyncPart:
         part.step_cost = _number(step.get("cost"))
         part.step_tokens_input, part.step_tokens_output = _count(tokens.get("input")), _count(tokens.get("output"))
     return part
-
-
-_SUBTASKS = ("Agent", "Task", "task")
 
 
 def _subtask(part: SyncPart, given: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from projector.replay.rebuild import build
 from projector.replay.replay import LogChangedError, replay
 from projector.store.read_only import uri
 from projector.store.sqlite_file import BUSY_MS, open_database
+from projector.store.sqlite_writer import SqliteStore
 
 # `changes` follows how the log was cut into batches.
 _NOT_OF_THE_LOG = frozenset({"meta", "prices", "changes"})
@@ -120,7 +121,7 @@ def _at_one_position(
         bring_up_to_date()
         new = open_database(fresh, durable=False)
         try:
-            replay(new, root)
+            replay(SqliteStore(new), root)
         finally:
             new.close()
         with contextlib.closing(_both(path, fresh)) as db:

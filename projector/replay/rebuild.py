@@ -20,6 +20,7 @@ from projector.replay.replay import LogChangedError, Replayed, replay
 from projector.search.index import remove_indexes
 from projector.store.meta import BACKFILL, read_meta, set_meta
 from projector.store.sqlite_file import BUSY_MS, OutdatedError, SchemaError, open_database
+from projector.store.sqlite_writer import SqliteStore
 
 _SWAP_SECONDS = 60.0  # to wait for another writer
 _LONG_WAL = 1000  # pages
@@ -70,7 +71,7 @@ def update(path: str, root: str, *, progress: Callable[[int], object] | None = N
     except OutdatedError:
         return rebuild(path, root, progress=progress)
     try:
-        done = replay(db, root, progress=progress)
+        done = replay(SqliteStore(db), root, progress=progress)
         reprice(db)
         checkpoint(db)
     except LogChangedError:
@@ -135,7 +136,7 @@ def build(
     _make_private_file(path)
     db = open_database(path, durable=False)
     try:
-        done = replay(db, root, until=until, progress=progress)
+        done = replay(SqliteStore(db), root, until=until, progress=progress)
         if (problem := db.pragma("quick_check")) != "ok":
             raise RebuildError(f"the new database is not sound: {problem}; the old one is kept")
         if db.execute("PRAGMA foreign_key_check").fetchone():

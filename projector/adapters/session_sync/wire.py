@@ -1,13 +1,12 @@
-"""The body of `POST /admin/sync`, as session-sync 1.2.0 documents it; assets/schemas/sync.json is made of it.
+"""The body of `POST /admin/sync`, as session-sync 1.2.0 documents it; assets/schemas/sync.json is made from it.
 
-Each body is of one session and tells a part of it; what it tells of a message, a piece, a call stands for the whole row
-and replaces what was told of it before. What the format has no field for stands in a `metadata` of it, under
-`clankers`: other servers need not look there, and of other clients it is absent. Times are epoch milliseconds, costs US
-dollars. None and absent are the same, but for `Unset` fields: there None says that the row has no value, though the
-format asks for one.
+A body holds some rows of one session. A message, part or call in it is the complete row and replaces what was sent of
+it before. Columns that the format lacks are in a `metadata` of it, under `clankers`: other servers can ignore them,
+other clients do not send them. Times are epoch milliseconds, costs are US dollars. None and absent mean the same, but
+for fields that may be UNSET: there None means that the row has no value, though the format requires one.
 
-A body that breaks a bound below is refused by a server of ours. The adapters hold rows to the same ones, but for ids
-that are made of longer texts.
+Our server refuses a body that breaks a bound below. The adapters hold rows to the same bounds, but for ids that are
+made from longer texts.
 """
 
 from typing import Annotated
@@ -21,7 +20,7 @@ PATH = "/admin/sync"
 HEALTH_PATH = "/health"
 
 Id = Annotated[str, Meta(min_length=1, max_length=512)]  # of a session
-RowId = Annotated[str, Meta(min_length=1, max_length=2048)]  # of anything in it; some are made of several
+RowId = Annotated[str, Meta(min_length=1, max_length=2048)]  # of other rows; some are made from several ids
 Harness = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Count = Annotated[int, Meta(ge=0, le=2**40)]  # millions of them add up within 64 bits
 Millis = Annotated[int, Meta(ge=-(2**53), le=2**53)]  # since the epoch
@@ -34,11 +33,11 @@ OptionalTime = Millis | None | UnsetType
 
 
 class _Wire(Struct, omit_defaults=True):
-    """Unknown fields are passed over: other clients may send more."""
+    """Unknown fields are ignored: other clients may send more."""
 
 
 class DeletedRows(_Wire):
-    """Rows that were told and are no more, by id: what only hooks saw, once the client's record says it too."""
+    """Rows that were sent and no longer exist, by id: hook reports, once the client's record holds the same."""
 
     messages: list[RowId] = []
     parts: list[RowId] = []
@@ -62,7 +61,7 @@ class MessageMore(_Wire):
     """Columns of `messages` that the format does not have.
 
     Raises:
-        ValueError: the price context is none.
+        ValueError: the price context is not one.
     """
 
     role: OptionalText = UNSET
@@ -74,22 +73,24 @@ class MessageMore(_Wire):
     cost_source: str | None = None
     synthetic: bool = False
     deleted_at: Millis | None = None
+    role_inferred: bool = False
+    session_total: bool = False
 
     def __post_init__(self) -> None:
         if self.price_context is not None:
             try:
                 decode(self.price_context, type=dict[str, str])
             except (MsgspecError, RecursionError) as e:
-                raise ValueError(f"`price_context` is no JSON object of strings: {e}") from None
+                raise ValueError(f"`price_context` is not a JSON object of strings: {e}") from None
 
 
 class SessionMore(_Wire):
-    """Columns of `sessions` that the format does not have, and what it has no place for.
+    """Columns of `sessions` that the format does not have, and rows that it has no array for.
 
     Attributes:
         source: the harness.
         messages: by id.
-        totals: `prompt_tokens`, ..., `message_count`, ...: sums over the rows, for servers that do not add up.
+        totals: `prompt_tokens`, ..., `message_count`, ...: sums over the rows, for servers that do not compute them.
     """
 
     source: Harness
@@ -121,11 +122,11 @@ class SessionMetadata(_Wire):
 
 
 class SyncSession(_Wire):
-    """A session: every body begins with it.
+    """A session; every body has one.
 
     Attributes:
         version: of the client.
-        project_id: as the harness names it, else the directory.
+        project_id: the harness's id of the project, else the directory.
         directory: the project's.
     """
 
@@ -182,10 +183,10 @@ class PartMetadata(_Wire):
 
 
 class SyncPart(_Wire):
-    """A piece of a message.
+    """A part of a message.
 
     Attributes:
-        sequence_order: orders the pieces of a message; not dense.
+        sequence_order: orders the parts of a message; not dense.
     """
 
     id: RowId
@@ -213,11 +214,11 @@ class SyncPart(_Wire):
 
 
 class SyncTodo(_Wire):
-    """An entry of a session's to-do list; a body that has `todos` has the whole list, in its order.
+    """An entry of a session's to-do list. A body that has `todos` has the complete list, in order.
 
     Attributes:
-        task_id: `#` and the entry's place, from 0, where the harness gives it no id.
-        status: empty where the harness tells none.
+        task_id: `#` and the entry's index, from 0, if the harness gives it no id.
+        status: empty if the harness reports none.
     """
 
     task_id: str
@@ -228,7 +229,7 @@ class SyncTodo(_Wire):
 
 
 class ToolMore(_Wire):
-    """Columns of `tools` that the format does not have; `status` tells more than the format's three."""
+    """Columns of `tools` that the format does not have; `status` has more values than the format's three."""
 
     message_id: RowId | None = None
     tool_name: OptionalText = UNSET
@@ -286,7 +287,7 @@ class SyncProject(_Wire):
     """The project that a session works in.
 
     Attributes:
-        id: the worktree where the harness gives it no id.
+        id: the worktree if the harness gives it no id.
     """
 
     id: str
@@ -314,7 +315,7 @@ class ErrorData(_Wire):
 
 
 class SyncError(_Wire):
-    """A failure that reached the user, or one that the client tried to mend by itself."""
+    """A failure that reached the user, or one after which the client tried again."""
 
     error_name: str
     occurred_at: Millis
@@ -324,10 +325,10 @@ class SyncError(_Wire):
 
 
 class SyncBody(_Wire):
-    """What one POST says, of one session.
+    """Rows of one session, in one POST.
 
     Raises:
-        ValueError: something in it is of another session.
+        ValueError: a row belongs to another session.
     """
 
     session: SyncSession
@@ -348,15 +349,15 @@ class SyncBody(_Wire):
         ]
         for one in rows:
             if one.session_id not in (self.session.id, None):
-                raise ValueError(f"it is of the session {self.session.id}, and something in it of {one.session_id}")
+                raise ValueError(f"it is of session {self.session.id}, but something in it of {one.session_id}")
 
 
 class SyncReply(_Wire):
-    """What `clankers serve` answers with status 200.
+    """The reply of `clankers serve`, with status 200.
 
     Attributes:
-        ok: it is stored and synced.
-        digest: SHA-256 of the body as it was sent, before any compression, in hexadecimal digits.
+        ok: the body is stored and synced.
+        digest: SHA-256 of the body before any compression, in hexadecimal digits.
     """
 
     ok: bool
