@@ -316,8 +316,8 @@ def _prices(db: apsw.Connection) -> Iterator[Finding]:
         return
     table, models, messages = found.table, list(found.messages), sum(found.messages.values())
     if not models:
-        yield Finding("Database", True, f"every model whose cost is worked out has a price in {table}")
+        yield Finding("Database", True, f"every model with an estimated cost has a price in {table}")
         return
     named = ", ".join(models[:_MODELS]) + (f" and {len(models) - _MODELS:,} more" if len(models) > _MODELS else "")
-    text = f"{table} has no price of {named}: {messages:,} messages are without a cost"
+    text = f"{table} has no price for {named}: {messages:,} messages have no cost"
     yield Finding("Database", True, text, 'clankers query "select * from v_unpriced"; a newer clankers may know them')

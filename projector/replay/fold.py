@@ -93,7 +93,7 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
         changes, known = adapters.adapt(event)
         adapter = adapters.of(event.source)
         version = adapter.client_version(event) if adapter and not known else ""
-        batch.add(changes, file.position(line.offset))
+        batch.add(changes, line.position)
     except UnusableError as e:
         reason, field = str(e), e.field
     except ValueError as e:
