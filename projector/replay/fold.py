@@ -94,7 +94,7 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
             return
         changes, known = adapters.adapt(event)
         version = "" if known else adapters.client_version(event)
-        batch.add(changes, file.position(line.offset))
+        batch.add(changes, line.position)
     except UnusableError as e:
         reason, field = str(e), e.field
     except ValueError as e:
