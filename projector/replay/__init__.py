@@ -1,1 +1,1 @@
-"""Replays the log into a database: folding, rebuilding, following, comparing."""
+"""Replays the log into a database: rebuild, follow, compare. May import what is below, but no harness."""
