@@ -1,1 +1,1 @@
-"""Replays the log into a database: rebuild, follow, compare. May import what is below, but no harness."""
+"""Replays the log into a database: fold, rebuild, follow, compare. May import every other room but trace and feed."""

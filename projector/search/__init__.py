@@ -1,1 +1,1 @@
-"""The full-text index. May import `projector.store` and what it may."""
+"""The full-text index. May import `projector.store`."""
