@@ -28,7 +28,7 @@ from clankers.sync import client, responses, transport
 from clankers.sync.client import Sender
 from clankers.sync.errors import DeniedError, RefusedError, SendError, StoppedError, UnavailableError
 from clankers.sync.responses import LONGEST, Reply
-from clankers.sync.settings import KNOWN, MASK, SettingsError, load
+from clankers.sync.settings import MASK, SETTINGS, SettingsError, load
 from tests.patience import DEADLINE
 from tests.scripted import Act, Request, Server, endless, plain, raw, serving, silent, taken
 
@@ -41,7 +41,7 @@ OK = b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"ok":true}'
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quick and talkative; nothing of the machine's own."""
-    for name in (*KNOWN, "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+    for name in (*SETTINGS, "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SESSION_API_KEY", KEY)
     monkeypatch.setenv("SESSION_SYNC_RETRY_DELAY_MS", "2")
@@ -340,7 +340,7 @@ class Early:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_TIMEOUT", {"connect": 5.0, "read": 0.3, "write": 0.3, "pool": 5.0})
-    monkeypatch.setattr(client, "_WHOLE", 0.9)
+    monkeypatch.setattr(client, "_REQUEST", 0.9)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -563,7 +563,7 @@ replies = st.builds(
             ),
         ).map(lambda told: json.dumps(told).encode()),
     ),
-    whole=st.booleans(),
+    complete=st.booleans(),
 )
 
 

@@ -13,12 +13,12 @@ from clankers import paths
 from clankers.cli.output import print_json, print_table, say
 from clankers.errors import EX_FAIL, UsageError
 from clankers.formatting import clean
-from clankers.sync.settings import KNOWN, MASK, Secret, SettingsError, config_path, entries, exposure, read, unknown
+from clankers.sync.settings import MASK, SETTINGS, Secret, SettingsError, config_path, entries, exposure, read, unknown
 from clankers.system.config_files import Edit, apply, content
 
 Name = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="The setting, such as SESSION_API_URL.", autocompletion=lambda: list(KNOWN)),
+    typer.Argument(metavar="NAME", help="The setting, such as SESSION_API_URL.", autocompletion=lambda: list(SETTINGS)),
 ]
 
 commands = typer.Typer(
@@ -37,7 +37,7 @@ def list_all(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
             [{"name": name, "value": _shown(entry.value), "from": entry.origin} for name, entry in found.items()]
         )
     else:
-        rows = [(name, _text(entry.value), entry.origin, KNOWN[name].meaning) for name, entry in found.items()]
+        rows = [(name, _text(entry.value), entry.origin, SETTINGS[name].meaning) for name, entry in found.items()]
         print_table(("setting", "value", "from", "meaning"), rows)
     path = config_path(root)
     if os.path.exists(path) and (exposed := exposure(os.stat(path).st_mode)):
@@ -60,7 +60,7 @@ def set_one(
 ) -> None:
     """Write a setting to the file. The key is asked for or read from stdin, because others can see a command line."""
     _known(name)
-    if isinstance(KNOWN[name].default, Secret):
+    if isinstance(SETTINGS[name].default, Secret):
         if value is not None:
             raise UsageError(
                 f"{name} is a secret, and others can see a command line: `clankers config set {name}` asks for it, or "
@@ -68,7 +68,7 @@ def set_one(
             )
         value = _ask(name)
     if value is None:
-        raise UsageError(f"{name} needs a value: {KNOWN[name].meaning}")
+        raise UsageError(f"{name} needs a value: {SETTINGS[name].meaning}")
     new = read(name, value, name)
     _change(name, new.reveal() if isinstance(new, Secret) else new)
 
@@ -80,7 +80,7 @@ def unset(name: Name) -> None:
 
 
 def _known(name: str) -> str:
-    if name not in KNOWN:
+    if name not in SETTINGS:
         raise UsageError(unknown(name))
     return name
 
@@ -115,7 +115,7 @@ def _change(name: str, value: Any) -> None:
     try:
         document = tomlkit.parse(before or b"")
     except (ParseError, UnicodeDecodeError) as e:
-        raise SettingsError(f"{path} is not TOML: {e}; mend it by hand") from None
+        raise SettingsError(f"{path} is not TOML: {e}; fix it by hand") from None
     if value is not None:
         document[name] = value
         done = f"{name} is set"

@@ -47,18 +47,21 @@ def command(
             f"{_KEY} is not set, and without a key anybody could write here: `openssl rand -hex 32` makes one, "
             "for here and for each machine that sends"
         )
-    from clankers.serve.app import Limits, application
+    from clankers.serve.app import RequestLimits, application
     from clankers.serve.group_commit import Storage
-    from clankers.serve.server import Place, is_loopback, listen, run
+    from clankers.serve.server import Endpoint, is_loopback, listen, run
 
-    place = Place(host, port, str(tls_cert) if tls_cert else None, str(tls_key) if tls_key else None)
+    endpoint = Endpoint(host, port, str(tls_cert) if tls_cert else None, str(tls_key) if tls_key else None)
     root = str(data) if data else os.path.join(paths.data_root(), "served")
-    with listen(place) as listener, NamedLock(os.path.join(root, "serve.lock"), "serve", f"{root} is served already"):
+    with (
+        listen(endpoint) as listener,
+        NamedLock(os.path.join(root, "serve.lock"), "serve", f"{root} is served already"),
+    ):
         if len(key) < _SHORT and not is_loopback(listener):
             raise UsageError(f"{_KEY} has less than {_SHORT} characters: others could guess it; `openssl rand -hex 32`")
         storage = Storage(root, settings.session_sync_max_dedup_entries, say)
-        app = application(key, Limits(max_body << 20, max_seconds, rate), storage)
+        app = application(key, RequestLimits(max_body << 20, max_seconds, rate), storage)
         try:
-            run(app, place, listener, max_seconds + 5, lambda url: say(f"listening on {url}, data in {root}"))
+            run(app, endpoint, listener, max_seconds + 5, lambda url: say(f"listening on {url}, data in {root}"))
         finally:
             storage.close()

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-# The member of the input that says best what a call does, the best first. Paths have the names that harnesses and MCP
-# servers give them.
+from projector.adapters.base import Tools
+
+# The members of an input that may say what the call does, the best first.
 _SUBJECTS = (
-    *("command", "file_path", "filePath", "notebook_path", "path", "pattern", "url", "query", "subject", "description"),
+    *("command", *Tools().path_keys, "path", "pattern", "url", "query", "subject", "description"),
     *("skill", "name", "prompt"),
 )
 

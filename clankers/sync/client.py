@@ -24,13 +24,13 @@ from clankers.sync import responses
 from clankers.sync.errors import RefusedError, SendError, StoppedError, UnavailableError
 from clankers.sync.responses import LATER, Reply
 from clankers.sync.settings import MASK, Settings
-from clankers.sync.transport import Limits, pool
+from clankers.sync.transport import Deadline, pool
 from projector.adapters.session_sync.wire import HEALTH_PATH, PATH
 
 STOPPED = "stopped; what was not acknowledged is sent the next time"
 MAX_BACKOFF = 60.0  # seconds from one retry to the next, at most
 PATIENCE = 300.0  # seconds for which a server may ask by Retry-After; for more, it is left alone at once
-_WHOLE = 120.0  # seconds that a request may take in all
+_REQUEST = 120.0  # seconds that a request may take in all
 _HEALTH = 10.0  # and a health check
 _TIMEOUT = {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 10.0}  # seconds, of each step
 _LEVEL = 3  # of gzip
@@ -67,8 +67,8 @@ class Sender:
         self._settings = settings
         self._stop = stop
         self._tell = say
-        self._limits = Limits(stop)
-        self._pool = pool(settings.session_api_url, self._limits)
+        self._deadline = Deadline(stop)
+        self._pool = pool(settings.session_api_url, self._deadline)
         delay = settings.session_sync_retry_delay_ms / 1000
         self._backoff = wait_exponential(delay, max=max(MAX_BACKOFF, delay)) + wait_random(0, delay)
         self._retrying = Retrying(
@@ -87,7 +87,7 @@ class Sender:
 
         Raises:
             RefusedError: this body will never be taken.
-            DeniedError: nothing will be taken until somebody mends the settings.
+            DeniedError: nothing is accepted until the settings are fixed.
             UnavailableError: retries are used up.
             StoppedError: the event `stop` was set.
         """
@@ -132,7 +132,7 @@ class Sender:
 
     def _post_once(self, data: bytes, digest: str, *, packed: bool = False) -> None:
         url = self._settings.session_api_url + PATH
-        responses.check(self._ask("POST", url, _WHOLE, data, packed=packed), digest, self._clean)
+        responses.check(self._ask("POST", url, _REQUEST, data, packed=packed), digest, self._clean)
 
     def _ask(self, method: str, url: str, seconds: float, data: bytes | None = None, *, packed: bool = False) -> Reply:
         """The server's answer, whatever it is.
@@ -140,7 +140,7 @@ class Sender:
         Raises:
             UnavailableError: there was none.
         """
-        self._limits.begin(seconds)
+        self._deadline.begin(seconds)
         more = {"timeout": _TIMEOUT}
         try:
             with self._pool.stream(method, url, headers=self._head(packed), content=data, extensions=more) as response:
@@ -200,8 +200,8 @@ def _body(response: httpcore2.Response) -> tuple[bytes, bool]:
     """What there is of the body, as far as an answer may be long, and whether that is all of it."""
     body = b""
     try:
-        for piece in response.iter_stream():
-            body += piece
+        for chunk in response.iter_stream():
+            body += chunk
             if len(body) > _LONGEST_ANSWER:
                 return body[:_LONGEST_ANSWER], False
     except _BROKEN:
