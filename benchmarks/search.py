@@ -17,7 +17,7 @@ import apsw
 
 from clankers.cli.search import find, matching
 from clankers.queries.filters import filters
-from projector.search.index import ask, index_bytes
+from projector.search.index import index_bytes, query_index
 from projector.store.sqlite_file import open_database
 
 SESSION = 100  # messages
@@ -93,11 +93,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="clankers-bench-") as folder:
         path = str(Path(folder, "clankers.db"))
         characters = make(path, messages, vocabulary)
-        wall, cpu = timed(lambda: ask(path, lambda _: None, progress=lambda _: None))
+        wall, cpu = timed(lambda: query_index(path, lambda _: None, progress=lambda _: None))
         size = index_bytes(path)
         print(f"{messages:,} messages, {characters / 1e6:.0f} MB of text; its index: {size / 1e6:.0f} MB, ", end="")
         print(f"{size / characters:.2f}x, made in {wall:.1f} s ({characters / 1e6 / cpu:.1f} MB a second of processor)")
-        wall, _ = timed(lambda: ask(path, lambda _: None, progress=lambda _: None))
+        wall, _ = timed(lambda: query_index(path, lambda _: None, progress=lambda _: None))
         print(f"nothing new: {wall * 1000:.1f} ms\n\n| words | found in | search | a look at every text | ratio |")
         print("|---|---|---|---|---|")
         for words, project in (
@@ -113,8 +113,8 @@ def main() -> None:
 def measure(path: str, words: list[str], project: str | None) -> None:
     query, asked = matching(words), filters(project=project)
     count = "SELECT count(*) FROM texts WHERE texts MATCH ?"
-    found = ask(path, lambda db: db.execute(count, (query,)).get, progress=lambda _: None)
-    wall, _ = timed(lambda: ask(path, lambda db: find(db, query, asked, 20), progress=lambda _: None))
+    found = query_index(path, lambda db: db.execute(count, (query,)).get, progress=lambda _: None)
+    wall, _ = timed(lambda: query_index(path, lambda db: find(db, query, asked, 20), progress=lambda _: None))
     db = apsw.Connection(path)
     scan, _ = timed(lambda: [db.execute(sql, (f"%{words[0]}%",)).get for sql in SCAN])
     db.close()

@@ -1,46 +1,45 @@
-"""What happens, as it is told while it happens: of the log's events what a person would want to hear, each thing once.
+"""A live feed of events, without repeats: what a person would follow.
 
-The same thing comes several times: from a hook and in the client's record, or again and again as it grows. It is told
-the first time that it is whole; a text that was cut off as it grew, when its session rests or is asked again. Things
-that happened before the telling began are taken for new.
+The log reports the same thing several times: from a hook and in the client's record, or as a snapshot that grows. The
+feed has it once, when it is first complete. A text that was cut off comes when its session is idle or gets a new
+prompt. Things from before the feed began count as new.
 """
 
 from collections.abc import Callable
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
 from clankers.log.reader import Event
-from projector.adapters import UnusableError, adapt
+from projector.adapters import Adapters, UnusableError
 from projector.adapters.wire import millis
-from projector.derived.session_totals import project_name
 from projector.model.changes import (
     Change,
     CompactionSeen,
     Copied,
     ErrorSeen,
+    HookReport,
     MessageSeen,
     PartDelta,
     PartSeen,
     Rank,
-    Replaced,
+    RowReplaced,
     SessionSeen,
-    Sighting,
     ToolSeen,
 )
+from projector.model.naming import project_name, text_key
 
-_REMEMBERED = 20_000  # things of each kind; what was told that long ago does not come again
+_REMEMBERED = 20_000  # things of each kind; older ones do not come again
 
 
-class Told(msgspec.Struct, frozen=True):
+class FeedItem(msgspec.Struct, frozen=True):
     """One thing that happened.
 
     Attributes:
-        at: epoch milliseconds, as the client says, else when it was logged.
+        at: epoch milliseconds, from the client, else when it was logged.
         kind: `prompt`, `answer`, `tool` (a call begins), `ok` or `failed` (it ended), `error`, `retry`, `compaction`.
-        id: of its row, once it is in the database; what only hooks saw so far may come to stand in another one.
-        text: what was said, a call's input as JSON, its result, or the error's message.
+        id: of its row in the database; a hook's report may later get the id of the client's record.
+        text: the prompt or answer, a call's input as JSON, its result, or the error's message.
     """
 
     at: int
@@ -55,13 +54,17 @@ class Told(msgspec.Struct, frozen=True):
     duration_ms: int | None = None
 
 
-class Session(msgspec.Struct):
-    """A session, as far as it is known; times are epoch milliseconds."""
+class FeedSession(msgspec.Struct):
+    """What is known of a session.
+
+    Attributes:
+        copies_before: epoch milliseconds; older messages were copied from another session.
+    """
 
     project_path: str | None = None
     parent_id: str | None = None
     model: str | None = None
-    created_at: int | None = None
+    copies_before: int | None = None
 
     @property
     def project_name(self) -> str | None:
@@ -70,7 +73,7 @@ class Session(msgspec.Struct):
 
 
 class _Memory(dict[Any, Any]):
-    """A dict that forgets what was put in first."""
+    """A dict of limited size: the oldest entries are dropped."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value)
@@ -78,56 +81,58 @@ class _Memory(dict[Any, Any]):
             del self[next(iter(self))]
 
 
-class Teller:
-    """Tells: give it the events of the log in their order.
+class Feed:
+    """Turns events of the log, in order, into feed items.
 
     Args:
-        known: what is known of a session that is not from the log's end alone; None where nothing is.
+        root: the data root.
+        known: what is known of a session from before the feed began; None for nothing.
     """
 
-    def __init__(self, known: Callable[[str], Session | None]) -> None:
+    def __init__(self, root: str, known: Callable[[str], FeedSession | None]) -> None:
+        self._adapters = Adapters(root)
         self._known = known
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, FeedSession] = {}
         self._messages: dict[str, MessageSeen] = _Memory()
         self._calls: dict[str, str | None] = _Memory()  # their tools' names
-        self._growing: dict[str, PartSeen] = _Memory()  # texts of answers, as far as they have come
-        self._told: dict[tuple[str, str], bool] = _Memory()  # kind and id
-        self._times: dict[tuple[str, ...], list[int]] = _Memory()  # how often hooks, and records, said the same
+        self._growing: dict[str, PartSeen] = _Memory()  # texts of answers that are not complete
+        self._sent: dict[tuple[str, str], bool] = _Memory()  # kind and id
+        self._times: dict[tuple[str, ...], list[int]] = _Memory()  # how often hooks, and records, reported the same
 
-    def session(self, id: str) -> Session:
-        """What is known of a session."""
+    def session(self, id: str) -> FeedSession:
+        """What is known of the session `id`."""
         if id not in self._sessions:
-            self._sessions[id] = self._known(id) or Session()
+            self._sessions[id] = self._known(id) or FeedSession()
         return self._sessions[id]
 
-    def tell(self, event: Event) -> list[Told]:
-        """What `event` tells that was not told before."""
+    def items(self, event: Event) -> list[FeedItem]:
+        """The new items of `event`."""
         try:
-            changes, _ = adapt(event)
+            changes, _ = self._adapters.adapt(event)
             logged = millis(event.ts)
         except (UnusableError, ValueError):
             return []
-        except Exception:  # noqa: BLE001 - a bug of an adapter's: `rejects` names the line
+        except Exception:  # noqa: BLE001 - a bug in an adapter: `rejects` names the line
             return []
         copies = {change.id for change in changes if isinstance(change, Copied)}
         found = []
-        for told in changes:
-            change = told.row if isinstance(told, Replaced) else told
-            tell = self._cases.get(type(change))
-            if tell and getattr(change, "id", None) not in copies:
-                found += tell(self, change, logged)
+        for one in changes:
+            change = one.row if isinstance(one, RowReplaced) else one
+            case = self._cases.get(type(change))
+            if case and getattr(change, "id", None) not in copies:
+                found += case(self, change, logged)
         return found
 
-    def _seen(self, seen: SessionSeen, logged: int) -> list[Told]:
+    def _seen(self, seen: SessionSeen, logged: int) -> list[FeedItem]:
         session = self.session(seen.session_id)
         for name in ("project_path", "parent_id", "model"):
             if value := seen.facts.get(name):
                 setattr(session, name, value)
-        if seen.rank == Rank.RECORD and seen.facts.get("created_at"):
-            session.created_at = seen.facts["created_at"]
+        if seen.facts.get("copies_before"):
+            session.copies_before = seen.facts["copies_before"]
         return self._cut_off(seen.session_id, logged) if seen.facts.get("status") == "idle" else []
 
-    def _message(self, seen: MessageSeen, logged: int) -> list[Told]:
+    def _message(self, seen: MessageSeen, logged: int) -> list[FeedItem]:
         known = self._messages.get(seen.id)
         if known is None:
             self._messages[seen.id] = seen
@@ -136,12 +141,12 @@ class Teller:
         known.synthetic = known.synthetic or seen.synthetic
         return []
 
-    def _delta(self, delta: PartDelta, _: int) -> list[Told]:
-        if known := self._growing.get(delta.part.id):  # else it is no text, as a thought
+    def _delta(self, delta: PartDelta, _: int) -> list[FeedItem]:
+        if known := self._growing.get(delta.part.id):  # otherwise it is not text, but reasoning
             known.text = (known.text or "") + delta.text
         return []
 
-    def _part(self, part: PartSeen, logged: int) -> list[Told]:
+    def _part(self, part: PartSeen, logged: int) -> list[FeedItem]:
         message = self._messages.get(part.message_id)
         if part.type not in (None, "text") or part.synthetic or message is None or message.synthetic:
             return []
@@ -151,102 +156,100 @@ class Teller:
             self._growing[part.id] = part
             return []
         self._growing.pop(part.id, None)
-        return self._said(part, message, logged)
+        return self._text(part, message, logged)
 
-    def _cut_off(self, session: str, logged: int) -> list[Told]:
-        """The texts of a session that do not grow any more."""
+    def _cut_off(self, session: str, logged: int) -> list[FeedItem]:
+        """The texts of a session that will not grow any more."""
         cut = [part for part in self._growing.values() if part.session_id == session]
         found = []
         for part in cut:
             del self._growing[part.id]
             if message := self._messages.get(part.message_id):
-                found += self._said(part, message, logged)
+                found += self._text(part, message, logged)
         return found
 
-    def _said(self, part: PartSeen, message: MessageSeen, logged: int) -> list[Told]:
+    def _text(self, part: PartSeen, message: MessageSeen, logged: int) -> list[FeedItem]:
         kind = "prompt" if message.role == "user" else "answer"
-        if not part.text or not self._first(kind, part.id):
+        if not part.text or not self._is_first(kind, part.id):
             return []
-        if not self._more(1, part.session_id, kind, _digest(part.text)):
+        if not self._is_new_report(1, part.session_id, kind, text_key(part.text)):
             return []
         at = part.completed_at or part.created_at or logged
-        return [Told(at, part.source, part.session_id, kind, part.id, part.text, model=message.model)]
+        return [FeedItem(at, part.source, part.session_id, kind, part.id, part.text, model=message.model)]
 
     def _copied(self, message: MessageSeen) -> bool:
-        """A fork's copies are older than the fork."""
-        born = self.session(message.session_id).created_at
-        return born is not None and message.created_at is not None and message.created_at < born
+        before = self.session(message.session_id).copies_before
+        return before is not None and message.created_at is not None and message.created_at < before
 
-    def _sighting(self, seen: Sighting, _: int) -> list[Told]:
+    def _hook_report(self, seen: HookReport, _: int) -> list[FeedItem]:
         if (
             seen.synthetic
-            or not self._first(seen.kind, seen.id)
-            or not self._more(0, seen.session_id, seen.kind, seen.same)
+            or not self._is_first(seen.kind, seen.id)
+            or not self._is_new_report(0, seen.session_id, seen.kind, seen.match_key)
         ):
             return []
-        return [Told(seen.created_at, seen.source, seen.session_id, seen.kind, seen.id, seen.text)]
+        return [FeedItem(seen.created_at, seen.source, seen.session_id, seen.kind, seen.id, seen.text)]
 
-    def _tool(self, call: ToolSeen, logged: int) -> list[Told]:
+    def _tool(self, call: ToolSeen, logged: int) -> list[FeedItem]:
         message = self._messages.get(call.message_id or "")
         if message and self._copied(message):
             return []
         name = self._calls[call.id] = call.tool_name or self._calls.get(call.id)
         model = message.model if message else None
         found = []
-        ended = call.close_rank > Rank.UNTOLD
-        # What only follows from something else may still lack its input; once the call has ended, it is all there is.
-        if (ended or call.open_rank > Rank.GUESS) and self._first("tool", call.id) and call.open_rank > Rank.UNTOLD:
+        ended = call.close_rank > Rank.UNREPORTED
+        # An inferred call may still lack its input; once it has ended, nothing better comes.
+        if (
+            (ended or call.open_rank > Rank.GUESS)
+            and self._is_first("tool", call.id)
+            and call.open_rank > Rank.UNREPORTED
+        ):
             at, text = call.created_at or logged, call.tool_input or ""
-            found.append(Told(at, call.source, call.session_id, "tool", call.id, text, name, model))
-        if ended and self._first("end", call.id):
+            found.append(FeedItem(at, call.source, call.session_id, "tool", call.id, text, name, model))
+        if ended and self._is_first("end", call.id):
             kind = "ok" if call.success else "failed"
             text = (call.tool_output if call.success else call.error_message or call.tool_output) or ""
             at = call.completed_at or logged
             found.append(
-                Told(
+                FeedItem(
                     at, call.source, call.session_id, kind, call.id, text, name, model, call.exit_code, call.duration_ms
                 )
             )
         return found
 
-    def _error(self, error: ErrorSeen, logged: int) -> list[Told]:
+    def _error(self, error: ErrorSeen, logged: int) -> list[FeedItem]:
         kind = "retry" if error.will_retry else "error"
         type = error.error_type or ""
-        if not self._first(kind, error.id) or not self._more(1, error.session_id, kind, type):
+        if not self._is_first(kind, error.id) or not self._is_new_report(1, error.session_id, kind, type):
             return []
         at = error.created_at or logged
-        return [Told(at, error.source, error.session_id, kind, error.id, error.error_message or type)]
+        return [FeedItem(at, error.source, error.session_id, kind, error.id, error.error_message or type)]
 
-    def _compaction(self, seen: CompactionSeen, logged: int) -> list[Told]:
-        if not self._first("compaction", seen.id):
+    def _compaction(self, seen: CompactionSeen, logged: int) -> list[FeedItem]:
+        if not self._is_first("compaction", seen.id):
             return []
         at = seen.created_at or logged
-        return [Told(at, seen.source, seen.session_id, "compaction", seen.id, seen.trigger or "")]
+        return [FeedItem(at, seen.source, seen.session_id, "compaction", seen.id, seen.trigger or "")]
 
-    def _first(self, kind: str, id: str) -> bool:
-        if (kind, id) in self._told:
+    def _is_first(self, kind: str, id: str) -> bool:
+        if (kind, id) in self._sent:
             return False
-        self._told[kind, id] = True
+        self._sent[kind, id] = True
         return True
 
-    def _more(self, who: int, *what: str) -> bool:
-        """Whether hooks (0) or records (1) have now said something more often than the others did."""
+    def _is_new_report(self, who: int, *what: str) -> bool:
+        """Whether hooks (`who` 0) or records (1) have now reported `what` more often than the other."""
         times = self._times.setdefault(what, [0, 0])
         times[who] += 1
         return times[who] > times[1 - who]
 
-    _cases: dict[type[Change], Callable[[Any, Any, int], list[Told]]] = {  # noqa: RUF012 - never changed
+    _cases: dict[type[Change], Callable[[Any, Any, int], list[FeedItem]]] = {  # noqa: RUF012 - never changed
         SessionSeen: _seen,
         MessageSeen: _message,
         PartSeen: _part,
         PartDelta: _delta,
-        Sighting: _sighting,
+        HookReport: _hook_report,
         ToolSeen: _tool,
         ErrorSeen: _error,
         CompactionSeen: _compaction,
     }
-
-
-def _digest(text: str) -> str:
-    """As `Sighting.same` of Claude Code's hooks."""
-    return f"{crc32(text.strip().encode('utf-8', 'replace')):08x}"

@@ -37,7 +37,7 @@ def traced(root: Path, *args: str, data: bytes = b"", fsync: str | None = None) 
     found = []
     for text in trace.read_text().splitlines():
         name, path, _ = text.split(" ")
-        if name in ("write", "fsync") and (path == str(root) or ".jsonl" in path or path.endswith(".journal.new")):
+        if name in ("write", "fsync") and (path == str(root) or ".jsonl" in path or ".journal." in path):
             found.append((name, "root" if path == str(root) else "log"))
     return found, done.err.decode()
 

@@ -26,7 +26,7 @@ from clankers.queries.conversation import Conversation, conversation
 from clankers.render.html import html
 from clankers.render.markdown import markdown
 from clankers.render.parquet import INTERNAL
-from clankers.system.atomic_write import whole_file
+from clankers.system.atomic_write import TEMPORARY, output_file
 from tests.commands import POSIX_ONLY, RAW, call, event, session
 from tests.feeding import append, opencode_records, project
 from tests.golden import assert_golden
@@ -398,7 +398,7 @@ def test_what_cannot_be_written_is_named_as_it_was_asked_for(sample: Path, tmp_p
     done = call(sample, "export", "last", "--format", form, "-o", within)
     assert done.code in (EX_IO, EX_USAGE)
     assert within in done.err
-    assert "unfinished" not in done.err
+    assert TEMPORARY not in done.err
     told = call(sample, "export", "--format", "parquet", "-o", str(tmp_path / "file"))
     assert (told.code, told.out) == (EX_USAGE, "")
     assert f"{tmp_path / 'file'} is a file" in told.err
@@ -409,7 +409,7 @@ def test_what_cannot_be_written_is_named_as_it_was_asked_for(sample: Path, tmp_p
 @POSIX_ONLY
 def test_a_full_disk_is_told_with_the_file_s_name(tmp_path: Path) -> None:
     path = str(tmp_path / "talk.md")
-    with pytest.raises(OSError, match="No space") as told, whole_file(path):
+    with pytest.raises(OSError, match="No space") as told, output_file(path):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert told.value.filename == path
     assert list(tmp_path.iterdir()) == []

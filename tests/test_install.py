@@ -403,7 +403,7 @@ def test_only_harnesses_that_are_known_can_be_named(args: tuple[str, ...], home:
 def test_the_service_is_a_unit_that_systemd_takes(home: Path) -> None:
     odd = home / '50% "of" it'
     done = call(odd, "install", "--service", XDG_CONFIG_HOME="", HOME=str(home))
-    unit = home / ".config" / "systemd" / "user" / "clankers.system.service_unit"
+    unit = home / ".config" / "systemd" / "user" / "clankers.service"
     assert (done.code, f"The service is written: {unit}" in done.out) == (EX_OK, True)
     escaped = str(odd).replace("%", "%%").replace('"', '\\"')
     assert f'Environment="{paths.DATA_ENV}={escaped}"' in unit.read_text()
@@ -412,6 +412,11 @@ def test_the_service_is_a_unit_that_systemd_takes(home: Path) -> None:
         subprocess.run([analyze, "--user", "verify", str(unit)], env=env, check=True)
     assert call(odd, "uninstall", "--service", XDG_CONFIG_HOME="", HOME=str(home)).code == EX_OK
     assert not unit.exists()
+
+
+def test_the_unit_is_restarted_slower_than_systemd_gives_up() -> None:
+    """systemd.unit(5): by default five starts within ten seconds are the limit."""
+    assert float(re.findall(r"^RestartSec=(\d+)$", service("linux").text.decode(), re.MULTILINE)[0]) > 10 / 5
 
 
 def test_a_dollar_in_the_data_path_is_one_in_the_unit(monkeypatch: pytest.MonkeyPatch) -> None:

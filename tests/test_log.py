@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clankers.log import envelope
-from clankers.log.reader import Event, Line, LogFile, log_files, read
+from clankers.log.reader import Event, Line, LogFile, log_files, place_of, read
 from clankers.log.writer import Log, file_name
 
 NOW = 1_795_218_339_317_000_000  # nanoseconds since the epoch
@@ -94,6 +94,7 @@ def test_each_day_has_a_file_of_its_own_oldest_first(root: Path) -> None:
     assert [one.event.id for f in files for one in read(str(root), f) if one.event] == [f.name[9:19] for f in files]
     assert sorted(f.position(0) for f in files) == [f.position(0) for f in files]
     assert files[0].position(1 << 39) < files[1].position(0)
+    assert all(place_of(f.position(at)) == (f.name, at) for f in files for at in (0, 4711, (1 << 40) - 1))
 
 
 def test_a_root_that_is_not_there_has_no_files(root: Path) -> None:

@@ -25,11 +25,12 @@ from projector.derived import price_table, prices
 from projector.derived.price_table import installed
 from projector.derived.prices import Prices, Rates, look_up
 from projector.model.changes import MessageSeen
-from projector.replay.compare import Fresh
+from projector.replay.compare import FreshReplay
 from projector.replay.rebuild import build, open_live, update
 from projector.replay.replay import replay
 from projector.store.lock import ProjectorLock
 from projector.store.sqlite_file import open_database
+from projector.store.sqlite_writer import SqliteStore
 from tests.commands import call
 from tests.feeding import CLAUDE_CODE, append, feed_hooks, feed_transcripts, opencode_records, project, rows
 
@@ -291,7 +292,7 @@ def test_a_bill_is_kept_as_it_is_and_pays_for_subagents(root: Path, batch_lines:
     lines = [answer(1), answer(2, agent="a1"), bill(12.5), answer(3, session="t"), answer(4, session="t", agent="a2")]
     write_log(root, *(reversed(lines) if backwards else lines))
     with closing(open_live(str(root / "clankers.db"))) as db:
-        replay(db, str(root), batch_lines=batch_lines)
+        replay(SqliteStore(db), str(root), batch_lines=batch_lines)
         priced = (0.0006, "prices")
         # Of `t` there is no bill: it and its subagent each have what their own messages cost.
         assert costs(db) == {"s": (12.5, "client"), "a1": (None, "parent"), "t": priced, "a2": priced}
@@ -307,7 +308,7 @@ def test_a_bill_that_cannot_be_told_from_its_origin_s_pays_for_nothing(root: Pat
     lines = [answer(1), answer(2, agent="a1"), bill(12.5)]
     write_log(root, *lines, envelope.line("claude-code", "transcript.system", fork.encode(), now_ns=1))
     with closing(open_live(str(root / "clankers.db"))) as db:
-        replay(db, str(root), batch_lines=batch_lines)
+        replay(SqliteStore(db), str(root), batch_lines=batch_lines)
         priced = (0.0006, "prices")
         assert costs(db) == {"o": (None, None), "s": priced, "a1": priced}
 
@@ -500,9 +501,9 @@ def test_a_new_model_is_not_priced_by_another_table_than_the_others(root: Path) 
     of_another_table(root)
     write_log(root, answer(9, "claude-haiku-4-5"), answer(10))
     with closing(open_live(str(root / "clankers.db"))) as db:
-        replay(db, str(root))
+        replay(SqliteStore(db), str(root))
     with closing(open_database(str(root / "fresh.db"))) as db:
-        replay(db, str(root))
+        replay(SqliteStore(db), str(root))
         assert priced(root)[0] == rows(db)
 
 
@@ -511,7 +512,7 @@ def test_a_rollback_leaves_the_prices_as_they_were(root: Path, monkeypatch: pyte
         pass
     of_another_table(root)
     before = priced(root)
-    monkeypatch.setattr(prices, "settle_sessions", lambda *_: 1 / 0)
+    monkeypatch.setattr(prices, "refresh_sessions", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         update(str(root / "clankers.db"), str(root))
     assert priced(root) == before
@@ -523,12 +524,12 @@ def test_verify_compares_like_with_like(root: Path) -> None:
         pass
     of_another_table(root)
     path = str(root / "clankers.db")
-    with Fresh(path, str(root)) as fresh:
+    with FreshReplay(path, str(root)) as fresh:
         fresh.build()
         assert fresh.differences(lambda: None) == []
     with closing(apsw.Connection(path)) as db:
         db.execute("UPDATE meta SET value = ? WHERE key = ?", (installed(), price_table.VERSION_KEY))
-    with Fresh(path, str(root)) as fresh:
+    with FreshReplay(path, str(root)) as fresh:
         fresh.build()
         assert {d.table: d.changed for d in fresh.differences(lambda: None)} == {"sessions": 2, "messages": 3}
 

@@ -19,10 +19,11 @@ from benchmarks.data import make_log
 from clankers.log import envelope
 from clankers.log.reader import Event, log_files, read
 from clankers.log.writer import Log
-from projector.adapters import ADAPTERS, UnusableError, adapt
+from projector.adapters import BUILT_IN, Adapters, UnusableError, built_in
 from projector.replay.rebuild import build, open_live, rebuild
 from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
+from projector.store.sqlite_writer import SqliteStore
 from tests.feeding import CLAUDE_CODE, OPENCODE, feed_hooks, opencode_records, rows
 
 Lines = list[bytes]
@@ -78,7 +79,7 @@ def database(where: Path, lines: Lines, *, batch_lines: int | None = None, days:
         text = b"".join(lines[day * share : (day + 1) * share])
         (where / f"clankers-2026-11-{day + 1:02}.jsonl").write_bytes(text)
     db = open_live(str(where / "clankers.db"))
-    replay(db, str(where), batch_lines=batch_lines)
+    replay(SqliteStore(db), str(where), batch_lines=batch_lines)
     return db
 
 
@@ -257,7 +258,7 @@ def test_no_wrong_type_in_any_field_stops_the_replay(captures: list[Lines], tmp_
 
 @settings(max_examples=300, deadline=None)
 @given(
-    source=st.sampled_from(sorted(ADAPTERS)),
+    source=st.sampled_from(sorted(BUILT_IN)),
     payload=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
         lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(), below, max_size=4),
@@ -265,11 +266,13 @@ def test_no_wrong_type_in_any_field_stops_the_replay(captures: list[Lines], tmp_
     data=st.data(),
 )
 def test_no_payload_breaks_an_adapter(source: str, payload: Any, data: st.DataObject) -> None:
-    kind = data.draw(st.sampled_from(sorted(ADAPTERS[source].cases)) | st.text())
+    adapter = built_in(source)
+    assert adapter
+    kind = data.draw(st.sampled_from(sorted(adapter.cases)) | st.text())
     raw = msgspec.Raw(json.dumps(payload).encode("utf-8", "replace"))
     event = Event(1, "x", "2026-11-20T23:45:39.317Z", "info", source, kind, raw)
     with contextlib.suppress(UnusableError):  # anything else is a crash
-        adapt(event)
+        Adapters("").adapt(event)
 
 
 def test_unknown_event_types_are_counted_and_name_their_session(tmp_path: Path) -> None:
@@ -281,7 +284,7 @@ def test_unknown_event_types_are_counted_and_name_their_session(tmp_path: Path) 
         ):
             log.write(DAY, [envelope.line(source, "new", payload)])
     db = open_live(str(tmp_path / "clankers.db"))
-    done = replay(db, str(tmp_path))
+    done = replay(SqliteStore(db), str(tmp_path))
     assert (done.events, done.unknown, done.rejected) == (3, 3, 0)
     assert {s for (s,) in db.execute("SELECT id FROM sessions")} == {"s1", "ses_2"}
 
@@ -291,7 +294,7 @@ def test_a_line_that_cannot_be_used_is_told_with_file_line_and_reason(tmp_path: 
     bad = envelope.line("claude-code", "PreToolUse", b'{"session_id":7}')
     (tmp_path / f"clankers-{DAY}.jsonl").write_bytes(good + b"not json\n" + bad + good)
     db = open_live(str(tmp_path / "clankers.db"))
-    done = replay(db, str(tmp_path))
+    done = replay(SqliteStore(db), str(tmp_path))
     assert (done.events, done.rejected) == (2, 2)
     told = db.execute('SELECT file, line, "offset", reason FROM rejects ORDER BY line').fetchall()
     assert [(f, n, o) for f, n, o, _ in told] == [
@@ -488,7 +491,7 @@ def test_even_what_rows_are_worked_out_from_does_not_depend_on_the_batches(tmp_p
     found = []
     for lines in (None, 101, 7):
         db = open_database(str(tmp_path / f"{lines}.db"))
-        replay(db, str(tmp_path), batch_lines=lines)
+        replay(SqliteStore(db), str(tmp_path), batch_lines=lines)
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         left_out = {"meta", "changes"}
         found.append({name: sorted(map(repr, db.execute(f"SELECT * FROM {name}"))) for name in {*tables} - left_out})

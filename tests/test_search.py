@@ -25,7 +25,7 @@ from clankers.queries.filters import filters
 from clankers.system.locks import WATCHER
 from projector.replay.rebuild import update
 from projector.search import index
-from projector.search.index import ask
+from projector.search.index import query_index
 from projector.search.tokenize import readable
 from projector.store.lock import ProjectorLock
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environment, event, run, session, work
@@ -149,7 +149,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
     append(root, [session("ses_1"), *said("msg_1", "a b c \x02 x\x00y"), *called("prt_1", {"command": "a"}, "b\x03")])
     call(root, "project")
     path = str(root / "clankers.db")
-    ask(path, lambda _: None, progress=lambda _: None)
+    query_index(path, lambda _: None, progress=lambda _: None)
     with closing(apsw.Connection(str(index_of(root)))) as db:
         db.execute("ATTACH ? AS live", (path,))
         yield db
@@ -225,7 +225,7 @@ def state(root: Path) -> tuple[list[Any], dict[str, list[Any]]]:
         rows = {w: db.execute("SELECT rowid FROM texts WHERE texts MATCH ?", (f'"{w}"',)).fetchall() for w in words}
         return docs, {word: sorted(found) for word, found in rows.items() if found}
 
-    return ask(path, question, progress=lambda _: None)
+    return query_index(path, question, progress=lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_the_index_follows_what_grows_changes_and_goes(name: str, root: Path, tm
 
     def follow() -> None:
         update(path, str(root))
-        ask(path, lambda _: None, progress=lambda _: None)
+        query_index(path, lambda _: None, progress=lambda _: None)
 
     if name in CLAUDE_CODE:
         recording = Recording(name, tmp_path / "home")
@@ -381,7 +381,7 @@ def test_what_is_much_is_taken_in_bit_by_bit(root: Path, monkeypatch: pytest.Mon
         assert call(root, "project").code == 0
     monkeypatch.setattr(index, "_AT_ONCE", 10)
     bits: list[int] = []
-    ask(str(root / "clankers.db"), lambda _: None, progress=bits.append)
+    query_index(str(root / "clankers.db"), lambda _: None, progress=bits.append)
     assert bits == [5] * 10
     assert len(found(root, "prompt", "--limit", "1000")) == 50
 
@@ -395,8 +395,8 @@ def killed_at_the_thirteenth(*args):
     if len(calls) == 13:
         os.kill(os.getpid(), signal.SIGKILL)
     return session(*args)
-index._session, search_index._AT_ONCE = killed_at_the_thirteenth, 10
-index.ask(sys.argv[1], lambda _: None, progress=lambda _: None)
+index._session, index._AT_ONCE = killed_at_the_thirteenth, 10
+index.query_index(sys.argv[1], lambda _: None, progress=lambda _: None)
 """
 
 
@@ -409,7 +409,7 @@ def test_who_is_killed_has_not_worked_in_vain(root: Path) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, path], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
     bits: list[int] = []
-    ask(path, lambda _: None, progress=bits.append)
+    query_index(path, lambda _: None, progress=bits.append)
     assert sum(bits) == 40
     assert len(found(root, "prompt", "--limit", "1000")) == 50
 

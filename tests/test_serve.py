@@ -445,7 +445,7 @@ def test_without_the_extra_it_is_said_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_schema_is_published() -> None:
-    assert_file(SCHEMAS / "sync.json", schema_of(wire.Body, "clankers sync"))
+    assert_file(SCHEMAS / "sync.json", schema_of(wire.SyncBody, "clankers sync"))
 
 
 @LINUX_ONLY

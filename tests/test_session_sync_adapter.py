@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from clankers.log import envelope
 from clankers.log.reader import log_files, read
+from projector.adapters import Adapters
 from projector.adapters.session_sync import wire
-from projector.feed import Teller
+from projector.feed import Feed
 from projector.replay.rebuild import open_live
 from projector.replay.replay import replay
-from projector.trace.ownership import Sessions, session_of
-from projector.trace.provenance import evidence
+from projector.store.sqlite_writer import SqliteStore
+from projector.trace.ownership import SessionMatcher, session_of
+from projector.trace.provenance import source_lines
 from tests.feeding import rows
 from tests.test_replay import Lines, mutations
 
@@ -69,7 +71,7 @@ def database(where: Path, lines: Lines, batch_lines: int | None = None) -> apsw.
     where.mkdir(parents=True)
     (where / "clankers-2023-11-14.jsonl").write_bytes(b"".join(lines))
     db = open_live(str(where / "clankers.db"))
-    done = replay(db, str(where), batch_lines=batch_lines)
+    done = replay(SqliteStore(db), str(where), batch_lines=batch_lines)
     assert (done.events, done.unknown) == (len(lines), 0)
     return db
 
@@ -78,10 +80,10 @@ def database(where: Path, lines: Lines, batch_lines: int | None = None) -> apsw.
 def told(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """The rows that bodies make."""
 
-    def tell(*bodies: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    def replayed(*bodies: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         return rows(database(tmp_path / "data", logged(*bodies), request.param))
 
-    return tell
+    return replayed
 
 
 def test_a_body_makes_rows(told: Any) -> None:
@@ -159,6 +161,22 @@ def test_a_row_that_moves_counts_in_its_new_session_alone(told: Any) -> None:
     counted = {s["id"]: (s["message_count"], s["prompt_tokens"], s["tool_call_count"]) for s in found["sessions"]}
     assert counted == {"s1": (0, 0, 0), "s2": (1, 5, 1)}
     assert {s["id"]: s["title"] for s in found["sessions"]} == {"s1": None, "s2": "hello"}
+
+
+def test_a_call_has_the_model_of_a_message_that_another_session_sends_later(told: Any) -> None:
+    found = told(
+        body(tool_executions=[tool(message_id="m1")]), body(id="s2", messages=[message(model_id="m", role="assistant")])
+    )
+    assert found["tools"][0]["model"] == "m"
+
+
+def test_a_call_loses_the_model_of_a_deleted_message_of_another_session(told: Any) -> None:
+    found = told(
+        body(id="s2", messages=[message(model_id="m", role="assistant")]),
+        body(tool_executions=[tool(message_id="m1")]),
+        body({"gone": {"messages": ["m1"]}}, id="s2"),
+    )
+    assert found["tools"][0]["model"] is None
 
 
 def test_a_piece_told_in_another_session_changes_that_of_its_message(told: Any) -> None:
@@ -342,7 +360,7 @@ def test_no_wrong_value_in_any_field_stops_the_replay(tmp_path: Path) -> None:
     where.mkdir()
     (where / "clankers-2023-11-14.jsonl").write_bytes(b"".join(lines))
     db = open_live(str(where / "clankers.db"))
-    done = replay(db, str(where))
+    done = replay(SqliteStore(db), str(where))
     assert 0 < done.rejected < len(spoiled)
     assert db.execute("SELECT count(*) FROM rejects WHERE reason = '' OR reason LIKE '%adapter failed%'").get == 0
     assert db.execute("SELECT prompt_tokens FROM messages WHERE id = 'm1'").get == 3
@@ -362,7 +380,7 @@ def test_no_wrong_value_in_any_field_stops_the_replay(tmp_path: Path) -> None:
 )
 def test_what_breaks_a_bound_is_told_with_its_place(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
-        msgspec.json.decode(json.dumps(wrong), type=wire.Body)
+        msgspec.json.decode(json.dumps(wrong), type=wire.SyncBody)
     assert why in str(caught.value)
 
 
@@ -372,10 +390,10 @@ def test_each_line_is_known_to_be_its_sessions(tmp_path: Path) -> None:
     (file,) = log_files(str(tmp_path / "data"))
     (line,) = read(str(tmp_path / "data"), file)
     assert line.event
-    assert session_of(line.event) == "s1"
-    teller = Teller(lambda _: None)
-    assert [(t.kind, t.text) for t in teller.tell(line.event)] == [("prompt", "hello"), ("tool", "{}"), ("ok", "")]
-    (found,) = evidence(str(tmp_path / "data"), Sessions({"s1"}))
+    assert session_of(Adapters(""), line.event) == "s1"
+    feed = Feed("", lambda _: None)
+    assert [(t.kind, t.text) for t in feed.items(line.event)] == [("prompt", "hello"), ("tool", "{}"), ("ok", "")]
+    (found,) = source_lines(str(tmp_path / "data"), SessionMatcher(str(tmp_path / "data"), {"s1"}))
     assert ("messages", "m1") in found.rows
     assert ("parts", "p1") in found.rows
     assert db.execute("SELECT source FROM sessions WHERE id = 's0'").get == "claude-code", "named by its child"

@@ -23,7 +23,7 @@ from clankers.errors import EX_FAIL, EX_USAGE
 from clankers.queries import usage
 from clankers.queries.filters import Filters, filters
 from clankers.queries.usage import BY, Group, count
-from projector.derived.session_totals import settle_sessions
+from projector.derived.session_totals import refresh_sessions
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, event, session
 from tests.e2e.machine import CLIENTS
 from tests.feeding import (
@@ -211,7 +211,7 @@ def test_a_bill_is_spread_over_what_it_pays_for(root: Path, tmp_path: Path) -> N
     sessions = [id for (id,) in db.execute("SELECT id FROM sessions")]
     db.execute("UPDATE messages SET cost = NULL")
     db.execute("UPDATE messages SET model = 'other' WHERE session_id <> ?", (parent,))
-    settle_sessions(db, sessions)
+    refresh_sessions(db, sessions)
     groups, total = count(db, "model", Filters())
     parts = {one.key: one.cost for one in groups}
     assert parts["other"]
@@ -222,14 +222,14 @@ def test_a_bill_is_spread_over_what_it_pays_for(root: Path, tmp_path: Path) -> N
     db.execute("UPDATE messages SET cost = iif(model = 'other', 3, 0) WHERE completion_tokens > 0")
     used = db.execute("SELECT count(*) FROM messages WHERE model = 'other' AND completion_tokens > 0").get
     assert used
-    settle_sessions(db, sessions[:1])  # one of the family is enough
+    refresh_sessions(db, sessions[:1])  # one of the family is enough
     parts = {one.key: one.cost or 0 for one in count(db, "model", Filters())[0]}
     assert parts["other"] == pytest.approx(bill)
     assert parts["claude-opus-5-5"] == 0
     # Where nobody knows the cost, there is none, and that is said.
-    db.execute("DELETE FROM cost_states")
+    db.execute("DELETE FROM bills")
     db.execute("UPDATE messages SET cost = NULL, cost_source = 'unknown' WHERE cost_source IS NOT NULL")
-    settle_sessions(db, sessions)
+    refresh_sessions(db, sessions)
     _, total = count(db, "model", Filters())
     assert total.cost is None
     assert total.unpriced_messages > 0

@@ -67,15 +67,15 @@ def test_every_array_and_column_of_the_format_is_filled_from_both_harnesses(tmp_
             for one in value if isinstance(value, list) else [value]:
                 fields |= {f"{name}.{column}" for column, value in one.items() if value not in (None, "")}
     structs = {
-        "session": wire.Session,
-        "messages": wire.Message,
-        "parts": wire.Part,
-        "todos": wire.Todo,
+        "session": wire.SyncSession,
+        "messages": wire.SyncMessage,
+        "parts": wire.SyncPart,
+        "todos": wire.SyncTodo,
         "tool_executions": wire.ToolExecution,
         "file_edits": wire.FileEdit,
         "vcs_info": wire.VcsInfo,
-        "project_info": wire.ProjectInfo,
-        "errors": wire.Error,
+        "project_info": wire.SyncProject,
+        "errors": wire.SyncError,
     }
     all_of_them = {f"{name}.{column}" for name, struct in structs.items() for column in struct.__struct_fields__}
     # What a client tells to nobody. Claude Code has no steps, no reasoning apart, no priorities, and does not say what

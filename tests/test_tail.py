@@ -25,7 +25,7 @@ from clankers.log.writer import Log
 from clankers.maintenance.archive import archive
 from clankers.queries.filters import filters
 from clankers.system.locks import WATCHER
-from projector.feed import Teller, Told
+from projector.feed import Feed, FeedItem
 from projector.store.lock import ProjectorLock
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environment, event, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records, project
@@ -54,7 +54,7 @@ def said(id: str, text: str, *, of: str = "ses_1", role: str = "user", at: int =
 class Shown(list[str]):
     """What was shown: the kind and the text of each thing."""
 
-    def __call__(self, told: Told, *_: object) -> None:
+    def __call__(self, told: FeedItem, *_: object) -> None:
         self.append(f"{told.kind} {told.text}")
 
 
@@ -92,12 +92,12 @@ UNFINISHED = {"1.18.33/52-sigkill"}
 @pytest.mark.parametrize("name", [*CLAUDE_CODE, *OPENCODE])
 def test_each_thing_is_told_once_as_it_comes(name: str, root: Path, tmp_path: Path) -> None:
     """What is told while a session is recorded, by hooks and transcripts or by the plugin, is what the rows say."""
-    log, teller = Follower(str(root)), Teller(lambda _: None)
-    told: list[Told] = []
+    log, feed = Follower(str(root)), Feed(str(root), lambda _: None)
+    told: list[FeedItem] = []
 
     def listen() -> None:
         for place in log.new():
-            told.extend(teller.tell(place.event))
+            told.extend(feed.items(place.event))
 
     if name in CLAUDE_CODE:
         recording = Recording(name, tmp_path / "home")
@@ -197,7 +197,7 @@ def test_an_answer_that_was_not_cut_off_is_told_when_it_is_whole(root: Path) -> 
     ],
 )
 def test_a_result_is_what_came_out_and_not_all_that_a_client_says_of_it(output: str, shown: str) -> None:
-    told = Told(NOW, "claude-code", "s", "ok", "t", output, "Agent", duration_ms=3_000)
+    told = FeedItem(NOW, "claude-code", "s", "ok", "t", output, "Agent", duration_ms=3_000)
     assert tail._short(told) == f"Agent 3.0s: {shown}"
 
 
@@ -254,7 +254,7 @@ def test_a_line_is_told_when_it_is_whole_and_a_torn_one_never(root: Path) -> Non
     append(root, said("msg_1", "one"))
     (log_file,) = root.glob("clankers-*.jsonl")
     whole = log_file.read_bytes()
-    log, teller = Follower(str(root)), Teller(lambda _: None)
+    log, feed = Follower(str(root)), Feed(str(root), lambda _: None)
     read_before: set[tuple[str, int]] = set()
 
     def heard() -> list[str]:
@@ -262,7 +262,7 @@ def test_a_line_is_told_when_it_is_whole_and_a_torn_one_never(root: Path) -> Non
         lines = {(place.event.id, place.offset) for place in places}
         assert not read_before & lines, "read twice"
         read_before.update(lines)
-        return [one.text for place in places for one in teller.tell(place.event)]
+        return [one.text for place in places for one in feed.items(place.event)]
 
     append(root, said("msg_2", "two"))
     grown = log_file.read_bytes()

@@ -17,17 +17,18 @@ from hypothesis import strategies as st
 from benchmarks.data import BEGIN, make_log
 from clankers.queries.filters import Filters
 from clankers.queries.usage import BY, TOKENS, Group, count
-from projector.derived.buckets import QUARTER
-from projector.derived.session_totals import settle_sessions
+from projector.derived.buckets import BUCKET_MS
+from projector.derived.session_totals import refresh_sessions
 from projector.model.changes import Rank
 from projector.replay.rebuild import open_live
 from projector.replay.replay import replay
+from projector.store.sqlite_writer import SqliteStore
 from tests.commands import POSIX_ONLY
 from tests.feeding import feed_transcripts, project
 
 Row = dict[str, Any]
 ZONES = ("UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Chatham", "Pacific/Kiritimati")
-_MORE = "UPDATE cost_states SET cost = cost * 1.25 WHERE session_id = ?"  # than the messages cost by themselves
+_MORE = "UPDATE bills SET cost = cost * 1.25 WHERE session_id = ?"  # than the messages cost by themselves
 SILENT = BEGIN + 12_345_678  # when a session without a message began
 _FORMS = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 
@@ -41,19 +42,19 @@ def db(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     root = tmp_path_factory.mktemp("data")
     make_log(root, 10)
     db = open_live(str(root / "clankers.db"))
-    replay(db, str(root), batch_lines=request.param)
+    replay(SqliteStore(db), str(root), batch_lines=request.param)
     chance = random.Random(3)
-    billed = [id for (id,) in db.execute("SELECT DISTINCT session_id FROM cost_states ORDER BY 1")]
+    billed = [id for (id,) in db.execute("SELECT DISTINCT session_id FROM bills ORDER BY 1")]
     untold = "UPDATE messages SET cost = NULL, cost_source = 'unknown' WHERE cost_source = 'prices' AND session_id = ?"
-    for changed in (untold, _MORE, "DELETE FROM cost_states WHERE session_id = ?"):
+    for changed in (untold, _MORE, "DELETE FROM bills WHERE session_id = ?"):
         db.executemany(changed, [(id,) for id in chance.sample(billed, len(billed) // 2)])
     messages = [id for (id,) in db.execute("SELECT id FROM messages ORDER BY 1")]
     db.executemany("UPDATE messages SET created_at = NULL WHERE id = ?", [(id,) for id in chance.sample(messages, 5)])
     db.executemany("UPDATE messages SET model = 'Other-1' WHERE id = ?", [(id,) for id in chance.sample(messages, 9)])
     db.execute("INSERT INTO sessions (id, source) VALUES ('bare', 'other'), ('silent', 'other')")
     db.execute("INSERT INTO session_facts VALUES ('silent', 'created_at', ?, 0, 0, ?)", (Rank.RECORD, SILENT))
-    db.execute("INSERT INTO cost_states VALUES ('bare', 0.125, 0), ('silent', 0.25, 0)")
-    settle_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions ORDER BY 1")])
+    db.execute("INSERT INTO bills VALUES ('bare', 0.125, 0), ('silent', 0.25, 0)")
+    refresh_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions ORDER BY 1")])
     return db
 
 
@@ -181,7 +182,7 @@ def moment(times: list[int], cut: tuple[int, str] | None) -> int | None:
     if cut is None:
         return None
     at = times[cut[0] % len(times)]
-    return {"at": at, "before": at - 40_000, "quarter": at // QUARTER * QUARTER}[cut[1]]
+    return {"at": at, "before": at - 40_000, "quarter": at // BUCKET_MS * BUCKET_MS}[cut[1]]
 
 
 @POSIX_ONLY
@@ -251,10 +252,10 @@ def test_a_session_that_leaves_a_bill_gives_its_part_back(tmp_path: Path) -> Non
     db = project(tmp_path / "data")
     left = db.execute("SELECT id FROM sessions WHERE cost_source = 'parent' ORDER BY id LIMIT 1").get
     db.execute("DELETE FROM session_facts WHERE session_id = ? AND name IN ('parent_id', 'spawned_by')", (left,))
-    settle_sessions(db, [left])
+    refresh_sessions(db, [left])
     found = table(db, "activity")
     assert db.execute("SELECT cost_source FROM sessions WHERE id = ?", (left,)).get == "prices"
-    settle_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions")])
+    refresh_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions")])
     assert found == table(db, "activity")
     bill = db.execute("SELECT sum(cost) FROM sessions").get
     assert sum(row["cost"] for row in found) == pytest.approx(bill)

@@ -16,7 +16,7 @@ from clankers.log import envelope
 from clankers.log.writer import file_name
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.verify import verify
-from projector.replay.compare import Fresh
+from projector.replay.compare import FreshReplay
 from projector.replay.rebuild import update
 from tests import feeding
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, call, run, session, work
@@ -233,7 +233,7 @@ def test_rows_told_bit_by_bit_are_those_of_a_fresh_replay_in_every_table(root: P
     for at in range(0, len(records), 60):
         append(root, records[at : at + 60])
         update(path, str(root))
-    with Fresh(path, str(root)) as fresh:
+    with FreshReplay(path, str(root)) as fresh:
         fresh.build()
         assert fresh.differences(lambda: update(path, str(root))) == []
     assert not list(root.glob("*.verify"))
@@ -307,7 +307,7 @@ def test_a_database_that_does_not_get_to_the_logs_end_is_told(
 ) -> None:
     monkeypatch.setattr("projector.replay.compare._STILL", 0.2)
     append(root, work(3, 1))
-    with Fresh(str(database), str(root)) as fresh:
+    with FreshReplay(str(database), str(root)) as fresh:
         fresh.build()
         found = {one.table for one in fresh.differences(lambda: None)}
     assert found >= {"log_files", "sessions"}

@@ -16,7 +16,7 @@ import pytest
 from clankers.log import envelope
 from clankers.log.reader import log_files
 from projector.replay import workers
-from projector.replay.fold import Stretch
+from projector.replay.fold import LogRange
 from projector.replay.rebuild import build
 from tests.feeding import OPENCODE, opencode_records
 
@@ -66,7 +66,7 @@ def by_one(root: Path, tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def many(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Three processes read every log, in small shares; the list holds their ids."""
+    """Three processes read every log, in small chunks_of_log; the list holds their ids."""
     started: list[int] = []
     begin = workers._Worker.__init__
 
@@ -116,15 +116,15 @@ def test_a_process_that_sends_half_a_message_is_not_believed(
 
 def test_shares_are_whole_lines_and_nothing_is_between_them(root: Path, many: list[int]) -> None:
     for file in log_files(str(root)):
-        shares = list(workers._shares(str(root), Stretch(file, 0, 0), workers._lengths()))
-        assert [share.offset for share in shares[1:]] == [share.end for share in shares[:-1]]
-        assert shares[-1].end is None
+        chunks_of_log = list(workers._chunks(str(root), LogRange(file, 0, 0), workers._lengths()))
+        assert [share.offset for share in chunks_of_log[1:]] == [share.end for share in chunks_of_log[:-1]]
+        assert chunks_of_log[-1].end is None
         if (plain := root / file.name).exists():
             text = plain.read_bytes()
-            assert all(text[share.offset - 1 : share.offset] == b"\n" for share in shares[1:])
-            assert len(shares) > 3
+            assert all(text[share.offset - 1 : share.offset] == b"\n" for share in chunks_of_log[1:])
+            assert len(chunks_of_log) > 3
         else:
-            assert len(shares) == 1  # an archive
+            assert len(chunks_of_log) == 1  # an archive
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
@@ -133,7 +133,7 @@ def test_processes_end_with_the_one_that_started_them(root: Path) -> None:
         "import sys, time\nfrom projector.replay import workers\nfrom clankers.log.reader import log_files\n"
         "workers.BATCH_BYTES, workers._cores = 1000, lambda: 8\n"
         "root = sys.argv[1]\n"
-        "found = workers.gather_ahead(root, [workers.Stretch(file, 0, 0) for file in log_files(root)], None)\n"
+        "found = workers.fold_in_parallel(root, [workers.LogRange(file, 0, 0) for file in log_files(root)], None)\n"
         "begin = workers._Worker.__init__\n"
         "def init(self, work):\n    begin(self, work)\n    print(self.process.pid, flush=True)\n"
         "workers._Worker.__init__ = init\n"

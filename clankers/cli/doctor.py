@@ -29,12 +29,14 @@ from clankers.queries.connect import open_for_reading
 from clankers.queries.first_backfill import under_way
 from clankers.system.install_manifest import installed
 from clankers.system.locks import watched
+from projector.adapters import Adapters, UnusableError
 from projector.adapters.wire import millis
 from projector.derived.price_table import VERSION_KEY
 from projector.replay.replay import LogChangedError, pending
 from projector.search.index import index_bytes
-from projector.store.meta import BACKFILL, PROBLEMS, read_meta
+from projector.store.meta import BACKFILL, PROBLEMS, adapters_noted, read_meta
 from projector.store.sqlite_file import VERSION
+from projector.store.sqlite_writer import SqliteStore
 
 _SPACE = 1 << 30  # bytes that should be free
 _RECENT_NS = 2 * 86400 * 10**9  # lines that cannot be used are a concern for so long
@@ -245,6 +247,19 @@ def _database(root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, False, f"it cannot be read: {e}", rebuild)
 
 
+def _adapters(root: str, path: str) -> Iterator[Finding]:
+    """The adapters that made rows of the database and are not there any more."""
+    adapters = Adapters(root)
+    for source, version in adapters_noted(path).items():
+        try:
+            missing = "" if adapters.of(source) else "no adapter is installed"
+        except UnusableError as e:
+            missing = str(e)
+        if missing:
+            made = f"{source}: version {version or 'unknown'} of its adapter made rows, but {missing}"
+            yield Finding("Adapters", False, made, f"install its package again, then run `clankers install {source}`")
+
+
 def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
     about = "Database"
     if (version := db.pragma("user_version")) != VERSION:
@@ -253,12 +268,13 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, False, made, "update clankers" if newer else "clankers project")
         return
     now = sizes(root)
-    behind = sum(now.get(file.name, offset) - offset for file, offset, *_ in pending(db, root))
+    behind = sum(now.get(file.name, offset) - offset for file, offset, *_ in pending(SqliteStore(db), root))
     watcher = "; a watcher keeps it so" if watched(path) else ""
     if behind:
         yield Finding(about, True, f"{short_bytes(behind)} of the log behind; any command that reads catches up")
     else:
         yield Finding(about, True, f"current{watcher}")
+    yield from _adapters(root, path)
     count, last = db.execute("SELECT count(*), max(file) FROM rejects").get
     recent = last is not None and last >= file_name(envelope.day_of(time.time_ns() - _RECENT_NS))
     yield Finding(

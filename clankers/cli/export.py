@@ -18,7 +18,7 @@ from clankers.queries.filters import Filters, Model, Project, Since, Sources, Un
 from clankers.queries.session_select import all_sessions, known_ids, named, with_children
 from clankers.render.labels import count
 from clankers.render.redact import Masks
-from clankers.system.atomic_write import whole_file
+from clankers.system.atomic_write import output_file
 
 
 class Format(StrEnum):
@@ -145,7 +145,7 @@ def write(to: str, pieces: Iterable[bytes]) -> None:
         return
     if os.path.isdir(to):
         raise UsageError(f"{to} is a directory; name a file in it")
-    with whole_file(to) as f:
+    with output_file(to) as f:
         f.writelines(pieces)
 
 
@@ -160,14 +160,14 @@ def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
     """The log's lines of sessions and their subagents, as they stand there."""
     from clankers.maintenance.scrub import masked
     from clankers.secrets.detect import hints
-    from projector.trace.ownership import Sessions
-    from projector.trace.provenance import evidence
+    from projector.trace.ownership import SessionMatcher
+    from projector.trace.provenance import source_lines
 
     ids = {inner.session.id for one in found for inner in (one, *subagents(one))}
     root = paths.data_root()
     unusable = 0
     with progress_bar("Looking through the log", log_bytes(root)) as step:
-        for one in evidence(root, Sessions(ids), step):
+        for one in source_lines(root, SessionMatcher(root, ids), step):
             if one.line.event is None:
                 unusable += 1
                 continue

@@ -43,8 +43,8 @@ from clankers.queries.session_select import (
 from clankers.system.locks import NamedLock
 from projector.replay.rebuild import rebuild
 from projector.store.lock import PATIENCE, ProjectorLock
-from projector.trace.erase import Found, blank, empty_wal, look
-from projector.trace.ownership import Sessions
+from projector.trace.erase import OwnedLines, blank_owned, empty_wal, find_owned
+from projector.trace.ownership import SessionMatcher
 
 
 def command(
@@ -86,9 +86,9 @@ def command(
     if not chosen:
         typer.echo("Nothing to forget.")
         return
-    theirs = Sessions({one.id for one in chosen})
+    theirs = SessionMatcher(root, {one.id for one in chosen})
     with progress_bar("Looking", log_bytes(root)) as step:
-        found = look(root, theirs, progress=step)
+        found = find_owned(root, theirs, progress=step)
     _say(chosen, found)
     if dry_run:
         return
@@ -100,7 +100,7 @@ def command(
     ):
         _pass_over(root, theirs.ids)
         with progress_bar("Looking", log_bytes(root)) as step:
-            found = look(root, theirs, progress=step)
+            found = find_owned(root, theirs, progress=step)
         _finish(root, path, tombstones.put_up(root, sorted(theirs.ids), found.days))
     lines, size = sum(found.lines.values()), sum(found.size.values())
     typer.echo(f"Forgotten: {counted(len(chosen), 'session')}, {counted(lines, 'line')}, {short_bytes(size)}")
@@ -130,7 +130,7 @@ def _choose(known: dict[str, Session], sessions: list[str], before: str | None, 
     return with_children(known, named(known, sessions) if project is None else in_project(known, project))
 
 
-def _say(chosen: list[Session], found: Found) -> None:
+def _say(chosen: list[Session], found: OwnedLines) -> None:
     rows = [
         (
             one.title,
@@ -182,14 +182,14 @@ def _cursors(root: str) -> list[str]:
 
 def _finish(root: str, path: str, stone: tombstones.Tombstone) -> None:
     with progress_bar("Removing", log_bytes(root)) as step:
-        blank(root, Sessions(set(stone.sessions)), stone.days, progress=step)
+        blank_owned(root, SessionMatcher(root, set(stone.sessions)), stone.days, progress=step)
     with progress_bar("Rebuilding", log_bytes(root)) as step:
         rebuild(path, root, progress=step)
     empty_wal(path, "forget")
     tombstones.close(root, stone)
 
 
-def _names_one(path: str, sessions: Sessions) -> bool:
+def _names_one(path: str, sessions: SessionMatcher) -> bool:
     """Whether the copy at `path` names one of `sessions`, or cannot be read to its end."""
     try:
         with gzip.open(path) if PACKED + DAMAGED in path else open(path, "rb") as f:

@@ -114,7 +114,7 @@ def command(
     db.close()
     notes: list[str] = []
     with counting_bar("Making the search index; sessions", sessions) as step:
-        hits = index.ask(
+        hits = index.query_index(
             paths.database_path(), lambda db: find(db, query, asked, limit), progress=step, note=notes.append
         )
     for note in notes:
@@ -176,7 +176,7 @@ def find(db: apsw.Connection, query: str, asked: Filters, limit: int) -> list[Hi
         row: Any = db.execute(_CALL if doc % 2 else _MESSAGE, (doc // 2,)).fetchone()
         if row:  # else it was removed this very moment
             rows[doc] = (session, score, row)
-            texts = index.Text(doc, None, None, *row[7:]).columns()
+            texts = index.IndexedText(doc, None, None, *row[7:]).columns()
             db.execute(
                 "INSERT INTO temp.shown (rowid, said, input, output) VALUES (?, ?, ?, ?)", (doc, *map(_unmarked, texts))
             )

@@ -32,8 +32,8 @@ from clankers.queries.conversation import (
 from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters
 from clankers.queries.session_select import LAST, all_sessions, known_ids, named
 from clankers.render import labels
-from projector.trace.ownership import Sessions
-from projector.trace.provenance import Evidence, evidence
+from projector.trace.ownership import SessionMatcher
+from projector.trace.provenance import SourceLine, source_lines
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -299,7 +299,7 @@ def _raw(found: Conversation, *, as_json: bool) -> None:
     ids = {found.session.id, *(inner.session.id for inner in subagents(found))}
     root = paths.data_root()
     with progress_bar("Looking through the log", log_bytes(root)) as step:
-        lines = list(evidence(root, Sessions(ids), step))
+        lines = list(source_lines(root, SessionMatcher(root, ids), step))
     if as_json:
         print_json(msgspec.to_builtins([_line(one) for one in lines]))
         return
@@ -309,13 +309,13 @@ def _raw(found: Conversation, *, as_json: bool) -> None:
                 out.print(drawn, soft_wrap=True)
 
 
-def _line(one: Evidence) -> RawLine:
+def _line(one: SourceLine) -> RawLine:
     rows = [Row(table=table, id=id) for table, id in one.rows]
     raw = one.line.raw.decode("utf-8", "replace")
     return RawLine(file=one.file.name, line=one.line.number, offset=one.line.offset, rows=rows, raw=raw)
 
 
-def _draw_line(one: Evidence) -> Iterator[Text]:
+def _draw_line(one: SourceLine) -> Iterator[Text]:
     event = one.line.event
     what = f"{event.ts} {event.source} {event.type}" if event else f"unusable: {one.line.reason}"
     tables: dict[str, list[str]] = {}

@@ -19,7 +19,7 @@ from clankers.formatting import clean, console, print_json, short_duration
 from clankers.log.follower import Follower, Place
 from clankers.queries.connect import open_for_reading
 from clankers.queries.filters import Filters, Model, Project, Sources, filters
-from projector.feed import Session, Teller, Told
+from projector.feed import Feed, FeedItem, FeedSession
 from projector.search.tokenize import readable
 
 _POLL = 0.2  # seconds between two looks at the log
@@ -53,7 +53,7 @@ def command(
         return
 
 
-Show = Callable[[Told, Session, Place], object]
+Show = Callable[[FeedItem, FeedSession, Place], object]
 
 
 def follow(root: str, asked: Filters, count: int, show: Show, *, forever: bool = True) -> None:
@@ -66,18 +66,18 @@ def follow(root: str, asked: Filters, count: int, show: Show, *, forever: bool =
     log = Follower(root)
     window = _WINDOW
     while True:
-        teller = Teller(_of_database(paths.database_path()))
+        feed = Feed(root, _of_database(paths.database_path()))
         places, whole = log.last(window)
-        told = _wanted(teller, asked, places)
+        told = _wanted(feed, asked, places)
         if len(told) >= count or whole or window >= _FAR:
             break
         window *= 4
     for one, place in told[len(told) - min(count, len(told)) :]:
-        show(one, teller.session(one.session_id), place)
+        show(one, feed.session(one.session_id), place)
     while True:
         for place in log.new():
-            for one, _ in _wanted(teller, asked, [place]):
-                show(one, teller.session(one.session_id), place)
+            for one, _ in _wanted(feed, asked, [place]):
+                show(one, feed.session(one.session_id), place)
         if not forever:
             return
         if _nobody_reads():
@@ -85,16 +85,16 @@ def follow(root: str, asked: Filters, count: int, show: Show, *, forever: bool =
         time.sleep(_POLL)
 
 
-def _wanted(teller: Teller, asked: Filters, places: list[Place]) -> list[tuple[Told, Place]]:
+def _wanted(feed: Feed, asked: Filters, places: list[Place]) -> list[tuple[FeedItem, Place]]:
     return [
         (one, place)
         for place in places
-        for one in teller.tell(place.event)
-        if _asked_for(asked, one, teller.session(one.session_id))
+        for one in feed.items(place.event)
+        if _asked_for(asked, one, feed.session(one.session_id))
     ]
 
 
-def _asked_for(asked: Filters, told: Told, session: Session) -> bool:
+def _asked_for(asked: Filters, told: FeedItem, session: FeedSession) -> bool:
     path, model = session.project_path, (told.model or session.model or "").lower()
     return (
         (not asked.sources or told.source in asked.sources)
@@ -107,14 +107,14 @@ def _asked_for(asked: Filters, told: Told, session: Session) -> bool:
     )
 
 
-def _of_database(path: str) -> Callable[[str], Session | None]:
+def _of_database(path: str) -> Callable[[str], FeedSession | None]:
     """What the database at `path` knows of sessions, as far as it goes: nothing waits for it."""
     try:
         db = open_for_reading(path) if os.path.exists(path) else None
     except ClankersError:
         db = None
 
-    def known(id: str) -> Session | None:
+    def known(id: str) -> FeedSession | None:
         try:
             row: Any = (
                 db
@@ -125,12 +125,12 @@ def _of_database(path: str) -> Callable[[str], Session | None]:
         except apsw.Error:
             return None
         # A hook's guess when a session began makes no copy of an earlier prompt: the log itself tells of forks.
-        return Session(*row[:3]) if row else None
+        return FeedSession(*row[:3]) if row else None
 
     return known
 
 
-def _json(told: Told, session: Session, place: Place) -> None:
+def _json(told: FeedItem, session: FeedSession, place: Place) -> None:
     """For programs; `clankers/assets/schemas/tail.json` describes it."""
     print_json(
         {
@@ -157,7 +157,7 @@ def _json(told: Told, session: Session, place: Place) -> None:
 def _line(out: Console) -> Show:
     wide = out.width >= _WIDE
 
-    def show(told: Told, session: Session, _: Place) -> None:
+    def show(told: FeedItem, session: FeedSession, _: Place) -> None:
         short = ("└" if session.parent_id else "") + told.session_id[:12]
         place = session.project_name or "-"
         head = (_clock(told.at), told.source, place, short) if wide else (_clock(told.at), place)
@@ -170,7 +170,7 @@ def _line(out: Console) -> Show:
     return show
 
 
-def _short(told: Told) -> str:
+def _short(told: FeedItem) -> str:
     call = told.kind in ("tool", "ok", "failed")
     text = _doing(told.text) if told.kind == "tool" else _result(told.text) if call else told.text
     text = " ".join(text[: 4 * _LONG].split())

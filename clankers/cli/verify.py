@@ -12,7 +12,7 @@ from clankers.formatting import clean, counted, counting_bar, print_json, progre
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.verify import Bad, Verified, verify
 from clankers.queries.connect import bring_up_to_date, log_bytes
-from projector.replay.compare import Difference, Fresh
+from projector.replay.compare import Difference, FreshReplay
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
@@ -79,7 +79,7 @@ def _examine_database(path: str, root: str) -> list[Difference]:
             pass  # it cannot be written, as in a backup that is mounted: it is compared as it stands
 
     try:
-        with Fresh(path, root) as fresh:
+        with FreshReplay(path, root) as fresh:
             with progress_bar("Replaying the log", log_bytes(root)) as step:
                 fresh.build(progress=step)
             with counting_bar("Comparing the tables") as step:

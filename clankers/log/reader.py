@@ -14,10 +14,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from clankers.log.base import Position
 from clankers.log.envelope import HEAD, VERSION, crc_holds
+from clankers.log.lines import LineBuffer
 from clankers.log.segments import Damage, Day, listed
+from clankers.log.writer import file_name
 
 _FILE_NAME = re.compile(r"clankers-(\d{4}-\d{2}-\d{2})\.jsonl", re.ASCII)
+_EPOCH = date(1970, 1, 1).toordinal()
+_OFFSET_BITS = 40  # of a position; above them stands the day
 _MAX_LOOKS = 16  # places in a torn line where a whole one may begin
 # `\ud800` and its like in a string: half of a character, which JSON allows and UTF-8 cannot hold. JavaScript writes
 # them when it cuts a string in the middle of an emoji.
@@ -37,9 +42,15 @@ class LogFile(NamedTuple):
     name: str
     day: int
 
-    def position(self, offset: int) -> int:
-        """The event at `offset`, as one number that grows along the log (up to 1 TiB a day)."""
-        return self.day << 40 | offset
+    def position(self, offset: int) -> Position:
+        """The position of the line at `offset` (bytes, below 1 TiB)."""
+        return Position(self.day << _OFFSET_BITS | offset)
+
+
+def place_of(position: Position) -> tuple[str, int]:
+    """The name of the file that holds the line at `position`, and the line's offset in it (uncompressed bytes)."""
+    day = date.fromordinal((position >> _OFFSET_BITS) + _EPOCH)
+    return file_name(day.isoformat()), position & ((1 << _OFFSET_BITS) - 1)
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -88,7 +99,7 @@ def log_files(root: str) -> list[LogFile]:
     for name in names:
         if m := _FILE_NAME.fullmatch(name):
             try:
-                found.append(LogFile(name, date.fromisoformat(m[1]).toordinal() - 719163))  # of 1970-01-01
+                found.append(LogFile(name, date.fromisoformat(m[1]).toordinal() - _EPOCH))
             except ValueError:
                 continue  # not a day: not ours
     return sorted(found, key=lambda f: f.day)
@@ -101,24 +112,16 @@ def read(root: str, file: LogFile, offset: int = 0, number: int = 0, end: int | 
         OSError: the file cannot be read.
     """
     with Day(root, file.name) as day:
-        pieces: list[bytes] = []
+        buffer = LineBuffer()
         for chunk in day.chunks(offset, end):
             if isinstance(chunk, Damage):
-                torn = b"".join(pieces)
+                torn = buffer.rest()
                 size = len(torn) + chunk.size
                 yield Line(number + 1, offset, size, None, chunk.reason, torn)
-                pieces = []
                 number += size > 0
                 offset += size
                 continue
-            *lines, last = chunk.split(b"\n")
-            if lines:
-                pieces.append(lines[0])
-                lines[0] = b"".join(pieces)
-                pieces = []
-            if last:
-                pieces.append(last)
-            for raw in lines:
+            for raw in buffer.lines(chunk):
                 number += 1
                 size = len(raw) + 1
                 try:

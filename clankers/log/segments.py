@@ -19,6 +19,7 @@ from __future__ import annotations  # typing is a third of what a hook would imp
 import os
 from zlib import crc32
 
+from clankers.log.lines import LineBuffer
 from clankers.log.segment_file import DamagedError, Piece, is_copy, known_size
 
 TYPE_CHECKING = False
@@ -188,18 +189,13 @@ class Day:
             start = behind
 
     def blocks(self) -> Iterator[bytes]:
-        """The day's whole lines, many at a time, without what is damaged."""
-        rest = b""
+        """The day's complete lines, many at a time, without what is damaged."""
+        buffer = LineBuffer()
         for chunk in self.chunks():
             if isinstance(chunk, Damage):
-                rest = b""
-                continue
-            cut = chunk.rfind(b"\n") + 1
-            if cut:
-                yield rest + chunk[:cut]
-                rest = chunk[cut:]
-            else:
-                rest += chunk
+                buffer.rest()
+            elif block := buffer.block(chunk):
+                yield block
 
 
 def _open(path: str) -> list[Piece]:

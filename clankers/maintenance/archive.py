@@ -25,7 +25,8 @@ from clankers.log.reader import log_files
 from clankers.log.segment_file import DamagedError, Piece, is_copy
 from clankers.log.segments import PACKED, TAKEN, listed
 from clankers.log.writer import file_name
-from clankers.maintenance.gzip_writer import NEW, ArchiveError, compress, damaged, join
+from clankers.maintenance.gzip_writer import ArchiveError, compress, damaged, join
+from clankers.system.atomic_write import TEMPORARY
 from clankers.system.durable import sync_directory
 
 _TRIES = 4  # compressions of a day, each after a late line or with a failing disk
@@ -57,7 +58,7 @@ def due(root: str, before: str) -> list[str]:
 def tidy(root: str) -> None:
     """Remove what an archiver that was killed had not finished. `in_place_edit.lock` must be held."""
     for entry in os.listdir(root):
-        if entry.startswith("clankers-") and entry.endswith(".jsonl" + NEW):
+        if entry.startswith("clankers-") and ".jsonl" in entry and entry.endswith(TEMPORARY):
             os.unlink(os.path.join(root, entry))
 
 

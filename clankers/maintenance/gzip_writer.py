@@ -5,14 +5,13 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from io import BufferedWriter
+from typing import BinaryIO
 
 from clankers.errors import ClankersError
 from clankers.log.segment_file import EXTRA, DamagedError, Piece
 from clankers.log.segments import PACKED, TAKEN
-from clankers.system.durable import sync_directory, sync_file
+from clankers.system.atomic_write import atomic_write
 
-NEW = ".tmp"  # behind a day's name: what is being written
 _LEVEL = 6
 
 
@@ -36,7 +35,7 @@ def compress(path: str, end: str, progress: Callable[[int], object]) -> None:
 
 
 def pack(
-    out: BufferedWriter, chunks: Iterable[bytes], modified: int, progress: Callable[[int], object] = lambda _: None
+    out: BinaryIO, chunks: Iterable[bytes], modified: int, progress: Callable[[int], object] = lambda _: None
 ) -> int:
     """Write `chunks` into the empty file `out` as a gzip file of one member; returns their bytes."""
     stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -89,18 +88,9 @@ def join(path: str) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: str, end: str, status: os.stat_result) -> Iterator[BufferedWriter]:
-    """A new file, which takes the name `path` with `end` when all is on the disk; as old as `status` says."""
-    made = path + NEW
-    try:
-        with open(made, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
-            yield out
-            out.flush()
-            sync_file(out.fileno())
-        os.utime(made, ns=(status.st_atime_ns, status.st_mtime_ns))
-        os.replace(made, path + end)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(made)
-        raise
-    sync_directory(os.path.dirname(path))
+def replacing(path: str, end: str, status: os.stat_result) -> Iterator[BinaryIO]:
+    """A new file for the day at `path`, which takes that name with `end` behind it; as old as `status` says."""
+    with atomic_write(path + end) as out:
+        yield out
+        out.flush()
+        os.utime(out.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -19,6 +19,7 @@ from zlib import crc32
 import msgspec
 
 from clankers.errors import ClankersError
+from clankers.system.atomic_write import atomic_write, remove_leftovers
 from clankers.system.durable import sync_directory, sync_file
 from clankers.system.locks import NamedLock
 
@@ -28,8 +29,7 @@ LOCK = "patch.lock"  # held by whoever changes files of the log otherwise than b
 _PATIENCE = 30.0  # seconds to wait for another patcher
 _BLOCK = 512  # bytes that a disk writes whole or not at all
 _AROUND = 64  # bytes on either side of a change by which the file is known to be the same
-_READ = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)  # O_APPEND would turn pwrite into append
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_READ = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW  # O_APPEND would turn pwrite into append
 
 
 class PatchError(ClankersError):
@@ -193,12 +193,9 @@ def _around(fd: int, size: int, places: list[tuple[int, int]]) -> list[int]:
 def _save(root: str, journal: _Journal) -> None:
     path = os.path.join(root, JOURNAL)
     body = msgspec.json.encode(journal)
-    with open(os.open(path + ".new", _NEW, 0o600), "wb") as f:
+    remove_leftovers(path)
+    with atomic_write(path) as f:
         f.write(b"%08x" % crc32(body) + body)
-        f.flush()
-        sync_file(f.fileno())
-    os.replace(path + ".new", path)
-    sync_directory(root)
 
 
 def _apply(fd: int, journal: _Journal) -> None:

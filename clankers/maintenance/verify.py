@@ -15,8 +15,10 @@ from typing import IO, NamedTuple, Self
 import msgspec
 
 from clankers.log import envelope
+from clankers.log.base import Position
 from clankers.log.envelope import CRC_TAIL, crc_holds
-from clankers.log.reader import LogFile, log_files
+from clankers.log.lines import LineBuffer
+from clankers.log.reader import LogFile, log_files, place_of
 from clankers.log.segments import Damage, Day
 from clankers.maintenance.line_validation import BEFORE_PAYLOAD, rest_is_right, why
 
@@ -84,23 +86,20 @@ def verify(root: str, *, progress: Callable[[int], object] | None = None) -> Ver
     """
     found = Verified()
     with _Ids() as ids:
-        files = log_files(root)
-        for file in files:
+        for file in log_files(root):
             found.files += 1
             _verify_day(root, file, found, ids, progress or (lambda _: None))
-        names = {file.day: file.name for file in files}
-        for first, second in ids.clashes():
-            at, line = first
-            reason = f"the id of line {line} of {names[at >> 40]}, and other content"
-            at, line = second
-            found.same_id.append(Bad(names[at >> 40], line, at & (1 << 40) - 1, reason))
+        for (earlier, earlier_line), (position, line) in ids.clashes():
+            name, offset = place_of(position)
+            reason = f"the id of line {earlier_line} of {place_of(earlier)[0]}, and other content"
+            found.same_id.append(Bad(name, line, offset, reason))
     found.bad.sort()
     found.same_id.sort()
     return found
 
 
 def _verify_day(root: str, file: LogFile, found: Verified, ids: "_Ids", progress: Callable[[int], object]) -> None:
-    add, day = ids.add, file.position(0)
+    add, position = ids.add, file.position
     for number, offset, raw, closed in lines(root, file.name, progress):
         if isinstance(raw, Damage):
             found.bad.append(Bad(file.name, number, offset, raw.reason))
@@ -117,7 +116,7 @@ def _verify_day(root: str, file: LogFile, found: Verified, ids: "_Ids", progress
         if sound is not False and head and rest_is_right(raw, head.end(), has_crc=sound is True):
             id, end = head.span("id")
             tail = -CRC_TAIL if sound else -1
-            add(hash(raw[id:end]), hash(raw[end + _TS : tail]), day | offset, number)
+            add(hash(raw[id:end]), hash(raw[end + _TS : tail]), position(offset), number)
             found.without_crc += not sound
         elif not raw or raw.isspace():
             continue
@@ -134,30 +133,22 @@ def lines(
     A place that cannot be read is told as what it is, and counts as a line where bytes are missing.
     """
     number, offset = 0, 0
-    pieces: list[bytes] = []
+    buffer = LineBuffer()
     with Day(root, name) as day:
         for chunk in day.chunks():
             if isinstance(chunk, Damage):
                 yield number + 1, offset, chunk, True
                 if chunk.size:
                     number += 1
-                    offset += sum(map(len, pieces)) + chunk.size
-                    pieces = []
+                    offset += len(buffer.rest()) + chunk.size
                 continue
             progress(len(chunk))
-            *whole, last = chunk.split(b"\n")
-            if whole:
-                pieces.append(whole[0])
-                whole[0] = b"".join(pieces)
-                pieces = []
-            if last:
-                pieces.append(last)
-            for raw in whole:
+            for raw in buffer.lines(chunk):
                 number += 1
                 yield number, offset, raw, True
                 offset += len(raw) + 1
-    if pieces:
-        yield number + 1, offset, b"".join(pieces), False
+    if rest := buffer.rest():
+        yield number + 1, offset, rest, False
 
 
 def _in_flight(root: str, name: str) -> bool:
@@ -185,7 +176,7 @@ class _Ids:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def add(self, id: int, content: int, position: int, number: int) -> None:
+    def add(self, id: int, content: int, position: Position, number: int) -> None:
         """A line: the hashes of its id and of its content, where it stands, and its number."""
         at = id % _BUCKETS
         bucket = self._buckets[at]
@@ -196,17 +187,18 @@ class _Ids:
             bucket.tofile(self._files[at])
             del bucket[:]
 
-    def clashes(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    def clashes(self) -> Iterator[tuple[tuple[Position, int], tuple[Position, int]]]:
         """Lines with the id of an earlier one and other content: position and number of the earlier one and theirs."""
-        for at, kept in enumerate(self._buckets):
+        for name, kept in enumerate(self._buckets):
             bucket = array("q")
-            if file := self._files.get(at):
+            if file := self._files.get(name):
                 file.seek(0)
                 bucket.frombytes(file.read())
             bucket.extend(kept)
-            first: dict[int, tuple[int, int, int]] = {}
+            first: dict[int, tuple[int, Position, int]] = {}
             numbers = iter(bucket)
-            for id, content, position, number in zip(numbers, numbers, numbers, numbers, strict=True):
+            for id, content, at, number in zip(numbers, numbers, numbers, numbers, strict=True):
+                position = Position(at)
                 earlier = first.setdefault(id, (content, position, number))
                 if earlier[0] != content:
                     yield earlier[1:], (position, number)

@@ -156,9 +156,10 @@ def _whole_lines(db: apsw.Connection, root: str) -> bool:
     """Whether the log holds lines that `db` does not; a last one without its newline, which may never come, is none."""
     from clankers.log.reader import read
     from projector.replay.replay import LogChangedError, pending
+    from projector.store.sqlite_writer import SqliteStore
 
     try:
-        return any(next(read(root, *at), None) for at in pending(db, root))
+        return any(next(read(root, *at), None) for at in pending(SqliteStore(db), root))
     except LogChangedError:
         return True
 

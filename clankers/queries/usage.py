@@ -18,7 +18,7 @@ import apsw
 from clankers.queries.connect import open_for_reading
 from clankers.queries.filters import Filters
 from clankers.queries.local_time_sql import local, ordinal
-from projector.derived.buckets import quarter, weight
+from projector.derived.buckets import bucket_start, token_weight
 
 TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
 
@@ -61,18 +61,19 @@ _CALLERS = {
 }
 
 # The rows of `activity` that lie in a span, and what is left of the quarters that it cuts.
-_CUT = f"({quarter(':f_since')}, {quarter(':f_until')})"
-_PART = f"(ifnull(m.cost, 0) * a.cost_rate + {weight('m')} * a.token_rate)"  # what a message bears of the cost
+_CUT = f"({bucket_start(':f_since')}, {bucket_start(':f_until')})"
+_PART = f"(ifnull(m.cost, 0) * a.cost_rate + {token_weight('m')} * a.token_rate)"  # what a message bears of the cost
 _OF_SPAN = f"""(
   SELECT session_id, begin, model, subagent, {", ".join(_NUMBERS)} FROM activity
-  WHERE begin > {quarter(":f_since")} AND begin < {quarter(":f_until")}
+  WHERE begin > {bucket_start(":f_since")} AND begin < {bucket_start(":f_until")}
   UNION ALL
   SELECT m.session_id, m.created_at, ifnull(m.model, s.model), a.subagent,
     NOT a.subagent AND m.role IS 'user' AND NOT m.synthetic, 1, {", ".join(f"ifnull(m.{kind}, 0)" for kind in TOKENS)},
-    {_PART}, iif(a.cost_rate = 1, 0, {_PART}), a.cost_rate IS NULL AND {weight("m")} > 0
+    {_PART}, iif(a.cost_rate = 1, 0, {_PART}), a.cost_rate IS NULL AND {token_weight("m")} > 0
   FROM activity AS a JOIN sessions AS s ON s.id = a.session_id JOIN messages AS m ON m.session_id = a.session_id
   WHERE a.position = 0 AND a.session_id IN (SELECT session_id FROM activity WHERE begin IN {_CUT})
-    AND m.created_at >= :f_since AND m.created_at < :f_until AND {quarter("m.created_at")} IN {_CUT} AND NOT m.copied
+    AND m.created_at >= :f_since AND m.created_at < :f_until AND NOT m.copied
+    AND {bucket_start("m.created_at")} IN {_CUT}
   UNION ALL
   SELECT a.session_id, s.created_at, a.model, a.subagent, {", ".join(f"a.{name}" for name in _NUMBERS)}
   FROM activity AS a JOIN sessions AS s ON s.id = a.session_id

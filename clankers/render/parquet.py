@@ -8,10 +8,10 @@ from typing import Any
 import apsw
 
 from clankers.errors import ClankersError
-from clankers.system.atomic_write import whole_file
+from clankers.system.atomic_write import output_file
 
 # What the rows are worked out from says nothing that they do not say.
-INTERNAL = frozenset({"session_facts", "sightings", "part_deltas", "copies", "cost_states", "activity"})
+INTERNAL = frozenset({"session_facts", "hook_reports", "part_deltas", "copies", "bills", "activity"})
 _BY_SESSION = "session_id IN (SELECT value FROM json_each(:sessions))"
 _OF_SESSIONS = {  # how else a row belongs to sessions
     "sessions": "id IN (SELECT value FROM json_each(:sessions))",
@@ -62,7 +62,7 @@ def write_tables(
         found = db.execute(f'SELECT {", ".join(map(_quoted, names))} FROM "{table}" WHERE {condition}', values)
         done[table] = 0
         with (
-            whole_file(os.path.join(folder, f"{table}.parquet")) as file,
+            output_file(os.path.join(folder, f"{table}.parquet")) as file,
             ParquetWriter(file, pa.schema(columns), compression="zstd") as writer,
         ):
             for rows in _groups(found, text):

@@ -18,7 +18,7 @@ from clankers.serve.error_responses import RefusedError, refusal
 from clankers.serve.group_commit import Storage
 from clankers.serve.rate_limit import Rate
 from clankers.serve.request_body import checked, read
-from projector.adapters.session_sync.wire import HEALTH_PATH, PATH, Answer
+from projector.adapters.session_sync.wire import HEALTH_PATH, PATH, SyncReply
 
 _BODIES = 8  # held in memory at once; others wait in their connections
 _RETRY = "10"  # seconds after which a disk may have room again
@@ -68,7 +68,7 @@ class Receiver:
                 raise RefusedError(
                     503, "the server cannot write its log; nothing was taken", {"retry-after": _RETRY}, read=True
                 ) from None
-        return _json(Answer(True, body.digest))
+        return _json(SyncReply(True, body.digest))
 
     async def health(self, _: Request) -> Response:
         """Whether the server is there."""

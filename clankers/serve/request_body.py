@@ -15,7 +15,7 @@ from clankers.serve.error_responses import RefusedError
 from projector.adapters.session_sync import wire
 
 _GZIP = 31  # zlib's word for: a gzip header and trailer
-_decode = Decoder(wire.Body).decode
+_decode = Decoder(wire.SyncBody).decode
 
 
 class Received(NamedTuple):
@@ -106,7 +106,7 @@ def checked(raw: bytes) -> Received:
     return Received(body.session.id, _level(body), payload, digest)
 
 
-def _body(payload: bytes) -> wire.Body:
+def _body(payload: bytes) -> wire.SyncBody:
     try:
         return _decode(payload)
     except DecodeError:
@@ -116,7 +116,7 @@ def _body(payload: bytes) -> wire.Body:
         return _decode(whole)
 
 
-def _level(body: wire.Body) -> str:
+def _level(body: wire.SyncBody) -> str:
     """How bad it is what a body tells."""
     more = [one.error_data and one.error_data.clankers for one in body.errors or ()]
     if not all(one and one.will_retry for one in more):

@@ -15,22 +15,22 @@ from clankers.render.redact import Masks
 from clankers.secrets.detect import hints
 from projector.adapters.session_sync.wire import (
     CompactionMore,
-    Error,
     ErrorData,
     ErrorMore,
     FileEdit,
-    Message,
     MessageMore,
-    Part,
+    OptionalText,
+    OptionalTime,
     PartMetadata,
     PartMore,
-    ProjectInfo,
-    Session,
     SessionMetadata,
     SessionMore,
-    Text,
-    Time,
-    Todo,
+    SyncError,
+    SyncMessage,
+    SyncPart,
+    SyncProject,
+    SyncSession,
+    SyncTodo,
     ToolExecution,
     ToolMetadata,
     ToolMore,
@@ -78,7 +78,7 @@ class Head(Struct):
     """What every body of a session begins with.
 
     Attributes:
-        session: as `wire.Session`, without what it tells of rows.
+        session: as `wire.SyncSession`, without what it tells of rows.
     """
 
     session: dict[str, Any]
@@ -111,7 +111,7 @@ class Rows:
         updated = session.updated_at or session.created_at
         branch = VcsInfo(updated, more.git_branch) if more.git_branch else None
         project = (
-            ProjectInfo(session.project_id, session.directory, updated, name, vcs)
+            SyncProject(session.project_id, session.directory, updated, name, vcs)
             if more.project_path is UNSET
             else None
         )
@@ -225,17 +225,17 @@ FROM compaction_events WHERE session_id = ? ORDER BY created_at, id
 _TODOS = "SELECT id, content, status, priority, updated_at FROM todos WHERE session_id = ? ORDER BY position"
 
 
-def _text(value: str | None) -> tuple[str, Text]:
+def _text(value: str | None) -> tuple[str, OptionalText]:
     """For a field that must be there, and what says that it has no value."""
     return ("", None) if value is None else (value, UNSET)
 
 
-def _time(value: int | None) -> tuple[int, Time]:
+def _time(value: int | None) -> tuple[int, OptionalTime]:
     """The same for a time."""
     return (0, None) if value is None else (value, UNSET)
 
 
-def _session(*row: Any) -> tuple[Session, SessionMore, str | None, str | None]:
+def _session(*row: Any) -> tuple[SyncSession, SessionMore, str | None, str | None]:
     """A row of `_SESSION`; its project's name and version control come last."""
     id, version, project, path, created, title, updated, source, *columns = row
     told_version, has_version = _text(version)
@@ -245,10 +245,10 @@ def _session(*row: Any) -> tuple[Session, SessionMore, str | None, str | None]:
     totals = dict(zip(_TOTALS, row[-len(_TOTALS) :], strict=True))
     more = SessionMore(source, has_created, has_directory, has_version, *others)
     more.totals = totals
-    return Session(id, told_version, project or directory, directory, created, title, updated), more, name, vcs
+    return SyncSession(id, told_version, project or directory, directory, created, title, updated), more, name, vcs
 
 
-def _said(row: Any, prompt: str | None, failure: Any) -> tuple[Message, MessageMore]:
+def _said(row: Any, prompt: str | None, failure: Any) -> tuple[SyncMessage, MessageMore]:
     """A row of `_MESSAGE`. An answer of which the client does not say what it answers, answers the `prompt` before."""
     id, role, created, parent, agent, provider, model, completed, cost, *counts = row[:14]
     told_role, has_role = _text(role)
@@ -256,7 +256,7 @@ def _said(row: Any, prompt: str | None, failure: Any) -> tuple[Message, MessageM
     has_parent = UNSET if told_parent == parent else None
     told_created, has_created = _time(created)
     said: list[Any] = [id, told_role, told_created, told_parent, agent, agent, provider, model, completed, cost]
-    message = Message(*said, *counts)
+    message = SyncMessage(*said, *counts)
     message.finish_reason = row[14]
     message.error_name, message.error_message = failure
     hour, searches, context, source, synthetic, deleted = row[15:]
@@ -272,12 +272,12 @@ def _called(part: str, data: str | None) -> str:
     return str(named.get("id", part)) if isinstance(named, dict) else part
 
 
-def _part(row: Any, call: Any) -> Part:
+def _part(row: Any, call: Any) -> SyncPart:
     """A row of `_PARTS`, and of `_TOOL` where it stands for a call."""
     id, message, _, type, seq, text, start, end, synthetic, deleted, data = row
     told_type, has_type = _text(type)
     more = PartMore(has_type, data, synthetic, deleted)
-    part = Part(id, message, told_type, seq, text, time_start=start, time_end=end, metadata=PartMetadata(more))
+    part = SyncPart(id, message, told_type, seq, text, time_start=start, time_end=end, metadata=PartMetadata(more))
     if call:
         tool, _ = _tool(*call)[1:]
         part.tool_name, part.tool_call_id, part.tool_status = tool.tool_name, tool.call_id, tool.status
@@ -303,7 +303,7 @@ def _part(row: Any, call: Any) -> Part:
 _SUBTASKS = ("Agent", "Task", "task")
 
 
-def _subtask(part: Part, given: dict[str, Any]) -> None:
+def _subtask(part: SyncPart, given: dict[str, Any]) -> None:
     part.subtask_prompt = _string(given.get("prompt"))
     part.subtask_description = _string(given.get("description"))
     part.subtask_agent = _string(given.get("agent") or given.get("subagent_type"))
@@ -350,19 +350,19 @@ def _tool(*row: Any) -> tuple[str, ToolExecution, FileEdit | None]:
     return id, tool, edit
 
 
-def _error(*row: Any) -> tuple[str, Error]:
+def _error(*row: Any) -> tuple[str, SyncError]:
     id, session, type, message, created, in_message, status, will_retry = row
     name, has_type = _text(type)
     at, has_time = _time(created)
     more = ErrorMore(id, has_type, has_time, in_message, status, bool(will_retry))
-    return id, Error(name, at, session, message, ErrorData(more))
+    return id, SyncError(name, at, session, message, ErrorData(more))
 
 
 def _compaction(*row: Any) -> tuple[str, CompactionMore]:
     return row[0], CompactionMore(*row)
 
 
-def _todo(position: int, *row: Any) -> Todo:
+def _todo(position: int, *row: Any) -> SyncTodo:
     id, content, status, priority, updated = row
     told_status, _ = _text(status)
-    return Todo(id or f"#{position}", content, told_status, priority, updated)
+    return SyncTodo(id or f"#{position}", content, told_status, priority, updated)

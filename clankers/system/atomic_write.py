@@ -1,31 +1,76 @@
-"""Files that are written whole or not at all."""
+"""Files that are complete or not there, under temporary names that no two writers share."""
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from clankers.system.durable import sync_directory, sync_file
+
+TEMPORARY = ".tmp"  # at the end of a file's name while it is written: PATH.<16 hex digits>.tmp
+
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 @contextmanager
-def whole_file(path: str) -> Iterator[BinaryIO]:
-    """A file to write, which is put to `path` once all is in it. What is no plain file, as a pipe, is written itself.
+def atomic_write(path: str, *, mode: int | None = 0o600, durable: bool = True) -> Iterator[BinaryIO]:
+    """A file to write, which replaces `path` when the block ends, and is removed when it raises.
+
+    Args:
+        path: of the file. A symbolic link is replaced, not followed.
+        mode: the permissions, whatever the umask; None: those that the umask leaves of 0666.
+        durable: sync the file before it takes its name, and the name after that.
 
     Raises:
         OSError: it cannot be written; names `path`.
     """
-    plain = os.path.isfile(path) or not os.path.exists(path)
-    target = os.path.realpath(path)
-    unfinished = f"{target}.unfinished" if plain else path
+    temporary = temporary_path(path)
     try:
-        with open(unfinished, "wb") as f:
+        with open(temporary, "wb", opener=lambda name, _: os.open(name, _FLAGS, 0o666 if mode is None else 0o600)) as f:
+            if mode is not None:
+                os.fchmod(f.fileno(), mode)
             yield f
-        if plain:
-            os.replace(unfinished, target)
+            f.flush()
+            if durable:
+                sync_file(f.fileno())
+        os.replace(temporary, path)
     except BaseException as e:
-        if plain:
-            with contextlib.suppress(OSError):
-                os.unlink(unfinished)
-        if isinstance(e, OSError) and e.filename in (None, unfinished) and e.errno:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(e, OSError) and e.errno and e.filename in (None, temporary):
             raise OSError(e.errno, os.strerror(e.errno), path) from e
         raise
+    if durable:
+        sync_directory(os.path.dirname(path) or os.curdir)
+
+
+@contextmanager
+def output_file(path: str) -> Iterator[BinaryIO]:
+    """A file for a person: written atomically, or directly where `path` is no regular file, as a pipe.
+
+    Raises:
+        OSError: it cannot be written; names `path`.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as f:
+            yield f
+    else:
+        with atomic_write(os.path.realpath(path), mode=None, durable=False) as f:
+            yield f
+
+
+def temporary_path(path: str) -> str:
+    """A name beside `path` that nobody else uses, for what will replace it."""
+    return f"{path}.{os.urandom(8).hex()}{TEMPORARY}"
+
+
+def remove_leftovers(path: str) -> None:
+    """Remove what killed writers of `path` left. Hold its lock: a live writer would lose its file."""
+    folder, name = os.path.split(path)
+    ours = re.compile(re.escape(name) + r"\.[0-9a-f]{16}" + re.escape(TEMPORARY) + r"(-wal|-shm|-journal)?")
+    for entry in os.listdir(folder or os.curdir):
+        if ours.fullmatch(entry):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, entry))

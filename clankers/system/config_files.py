@@ -4,12 +4,11 @@ import contextlib
 import difflib
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 from clankers.errors import ClankersError
-from clankers.system.durable import sync_file
+from clankers.system.atomic_write import atomic_write
 
 BACKUP = ".before-clankers"  # behind the name of a file that we changed: what it was before
 
@@ -52,7 +51,7 @@ def content(path: Path) -> bytes | None:
         FileError: it is there, and cannot be read.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with open(fd, "rb") as f:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise FileError(f"{path} is not a regular file; move it away first")
@@ -123,25 +122,14 @@ def drop_backup(edit: Edit) -> None:
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
-    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with open(fd, "wb") as f:
-            f.write(data)
-            f.flush()
-            sync_file(f.fileno())
-        os.chmod(temporary, mode)
-        _give(temporary, path)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with atomic_write(str(path), mode=mode) as f:
+        f.write(data)
+        _keep_owner(f.fileno(), path)
 
 
-def _give(temporary: str, path: Path) -> None:
-    """Let the new file be whose the old one is: root, too, installs for others."""
-    if hasattr(os, "chown"):
-        with contextlib.suppress(FileNotFoundError):
-            old, new = path.stat(), os.stat(temporary)
-            if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-                os.chown(temporary, old.st_uid, old.st_gid)
+def _keep_owner(fd: int, path: Path) -> None:
+    """Give the file behind `fd` the owner of the one at `path`, which it replaces: root, too, installs for others."""
+    with contextlib.suppress(FileNotFoundError):
+        old, new = path.stat(), os.fstat(fd)
+        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+            os.fchown(fd, old.st_uid, old.st_gid)

@@ -1,4 +1,4 @@
-"""`clankers project --watch` as a service of the user's: a systemd unit, or on macOS a launchd agent."""
+"""`clankers project --watch` as a user service: a systemd unit, or a launchd agent on macOS."""
 
 import os
 import plistlib
@@ -12,14 +12,16 @@ from clankers.system import detached
 from clankers.system.config_files import Edit, content
 
 _LABEL = "clankers.project"
+# Between two starts: five failures within ten seconds, the default, and systemd gives up.
+_RESTART_SECONDS = 10
 
 
 class ServiceError(ClankersError):
-    """This platform has no service manager that we know."""
+    """This platform has no supported service manager."""
 
 
 class Service(NamedTuple):
-    """A service file, and the commands of the user's that start and end what it describes."""
+    """A service file, and the commands with which the user starts and stops the service."""
 
     path: Path
     text: bytes
@@ -27,11 +29,11 @@ class Service(NamedTuple):
     stop: str
 
     def install(self) -> Edit:
-        """The change that puts it in place."""
+        """The edit that writes the service file."""
         return Edit(self.path, content(self.path), self.text)
 
     def uninstall(self) -> Edit:
-        """The change that takes it away."""
+        """The edit that removes the service file."""
         return Edit(self.path, content(self.path), None)
 
 
@@ -39,7 +41,7 @@ def service(platform: str = sys.platform) -> Service:
     """The service of `platform`.
 
     Raises:
-        ServiceError: it has none that we know.
+        ServiceError: the platform has no supported service manager.
     """
     if platform == "darwin":
         path = Path.home() / "Library" / "LaunchAgents" / f"{_LABEL}.plist"
@@ -48,24 +50,24 @@ def service(platform: str = sys.platform) -> Service:
     if platform.startswith("linux"):
         base = os.environ.get("XDG_CONFIG_HOME", "")
         config = Path(base) if os.path.isabs(base) else Path.home() / ".config"
-        name = "clankers.system.service_unit"
+        name = "clankers.service"
         return Service(
             config / "systemd" / "user" / name,
             _unit(),
             f"systemctl --user daemon-reload && systemctl --user enable --now {name}",
             f"systemctl --user disable --now {name}",
         )
-    raise ServiceError(f"no service manager is known on {platform}; run `clankers project --watch` by your own means")
+    raise ServiceError(f"services are not supported on {platform}; start `clankers project --watch` yourself")
 
 
 def _settings() -> dict[str, str]:
-    """Where the data is, if it is not in its usual place: a service has an environment of its own."""
+    """The variables that say where the data is: a service does not inherit the environment of the shell."""
     return {name: os.path.abspath(os.environ[name]) for name in (paths.DATA_ENV, paths.DB_ENV) if os.environ.get(name)}
 
 
 def _unit() -> bytes:
     settings = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in _settings().items())
-    # In a command, and only there, $ begins what systemd replaces.
+    # systemd expands $ in commands only.
     command = " ".join(_quoted(word).replace("$", "$$") for word in detached.command("project", "--watch"))
     return f"""\
 [Unit]
@@ -74,6 +76,7 @@ Description=clankers: keeps the database of recorded agent sessions current
 [Service]
 {settings}ExecStart={command}
 Restart=on-failure
+RestartSec={_RESTART_SECONDS}
 Nice=10
 
 [Install]
@@ -82,7 +85,7 @@ WantedBy=default.target
 
 
 def _quoted(text: str) -> str:
-    """`text` as one word in a unit file: systemd.syntax(7); % begins what systemd replaces."""
+    """`text` as one quoted word of a unit file (systemd.syntax(7)); systemd expands %."""
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"'
 

@@ -1,60 +1,95 @@
-"""One adapter a harness: a pure function from an event of the log to changes. No IO, no clock."""
+"""The registry of adapters: what each harness's events mean. May import `projector.model` and `clankers.log`."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import re
+from importlib import import_module
 
 import msgspec
 
 from clankers.log.envelope import INVALID
 from clankers.log.reader import Event
-from projector.adapters import claude_code, opencode
-from projector.adapters.session_sync import body
+from clankers.system import extensions
+from projector.adapters.base import Adapter, Tools, UnusableError
 from projector.model.changes import Change
 
-_Case = Callable[[Event], list[Change]]
+__all__ = ["BUILT_IN", "Adapter", "Adapters", "UnusableError", "built_in", "tools_of"]
 
-
-class Adapter(NamedTuple):
-    """What one harness's events mean.
-
-    Attributes:
-        cases: by event type.
-        fallback: for a type that no case knows.
-    """
-
-    cases: dict[str, _Case]
-    fallback: _Case
-
-
-ADAPTERS: dict[str, Adapter] = {
-    claude_code.SOURCE: Adapter(claude_code.CASES, claude_code.fallback),
-    opencode.SOURCE: Adapter(opencode.CASES, opencode.fallback),
-    body.SOURCE: Adapter(body.CASES, body.fallback),
+# By source, the module whose ADAPTER it is. Loaded when an event of the source comes.
+BUILT_IN = {
+    "claude-code": "projector.adapters.claude_code",
+    "opencode": "projector.adapters.opencode",
+    "session-sync": "projector.adapters.session_sync",
 }
+_OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows
+_FIELD = re.compile(r" - at `(?:key in )?(\$.*)`$", re.DOTALL)  # where msgspec found a wrong value
 
 
-class UnusableError(Exception):
-    """An event that its adapter cannot read; the message says which field is wrong."""
+def built_in(source: str) -> Adapter | None:
+    """The built-in adapter of `source`; None if there is none."""
+    module = BUILT_IN.get(source)
+    adapter: Adapter | None = import_module(module).ADAPTER if module else None
+    return adapter
 
 
-def adapt(event: Event) -> tuple[list[Change], bool]:
-    """The changes that `event` makes, and whether its type is known.
+def tools_of(source: str) -> Tools:
+    """What tool calls of `source` mean, as far as a built-in adapter knows."""
+    adapter = built_in(source)
+    return adapter.tools if adapter else Tools()
 
-    Raises:
-        UnusableError: the payload is not what its type promises.
+
+class Adapters:
+    """The adapters for a log: the built-in ones, and the extensions that the data root lists.
+
+    Args:
+        root: the data root.
     """
-    adapter = ADAPTERS.get(event.source)
-    if adapter is None:
-        return [], event.source == "clankers"
-    if event.type == INVALID:
-        raise UnusableError("input that was not one JSON document; its payload says why")
-    case = adapter.cases.get(event.type)
-    if case is None:
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._loaded: dict[str, Adapter | str | None] = {}  # a text says why there is none
+
+    def of(self, source: str) -> Adapter | None:
+        """The adapter of `source`; None if there is none.
+
+        Raises:
+            UnusableError: it is listed as an extension, and cannot be loaded.
+        """
+        if source not in self._loaded:
+            self._loaded[source] = self._load(source)
+        found = self._loaded[source]
+        if isinstance(found, str):
+            raise UnusableError(found)
+        return found
+
+    def _load(self, source: str) -> Adapter | str | None:
+        if adapter := built_in(source):
+            return adapter
         try:
-            return adapter.fallback(event), False
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return [], False
-    try:
-        return case(event), True
-    except (msgspec.MsgspecError, ValueError, RecursionError) as e:
-        raise UnusableError(f"{event.source} {event.type}: {e}") from None
+            adapter = extensions.load(self._root, extensions.ADAPTERS, source)
+        except extensions.ExtensionError as e:
+            return str(e)
+        if adapter is not None and not isinstance(adapter, Adapter):
+            return f"the extension {source} is not an adapter but a {type(adapter).__name__}; update its package"
+        return adapter
+
+    def adapt(self, event: Event) -> tuple[list[Change], bool]:
+        """The changes that `event` makes, and whether its type is known.
+
+        Raises:
+            UnusableError: the adapter cannot read the event, or cannot be loaded.
+        """
+        adapter = self.of(event.source)
+        if adapter is None:
+            return [], event.source == _OWN
+        if event.type == INVALID:
+            raise UnusableError("input that was not one JSON document; its payload says why")
+        case = adapter.cases.get(event.type)
+        if case is None:
+            try:
+                return adapter.fallback(event), False
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                return [], False
+        try:
+            return case(event), True
+        except (msgspec.MsgspecError, ValueError, RecursionError) as e:
+            found = _FIELD.search(str(e))
+            raise UnusableError(f"{event.source} {event.type}: {e}", found[1] if found else "") from None

@@ -1,1 +1,1 @@
-"""What follows from the rows of a batch: totals, activity, forks, prices."""
+"""Derived rows: totals, activity, forks, hook reports, text, prices. May import `projector.model`."""

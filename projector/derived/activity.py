@@ -1,10 +1,10 @@
-"""What happened in each quarter of an hour of a session, by model, and what of a bill that bears: `stats` adds it up.
+"""The rows of `activity`, which `stats` adds up: a session's messages by quarter of an hour and model, with their cost.
 
-What a session cost is spread over its messages and those of the subagents it pays for, in proportion to what each of
-them cost by itself. Where every message tells its own cost (OpenCode), each has exactly that. Where the client only
-says what a session cost as a whole (Claude Code), the parts are an estimate, and their sum is what the client says;
-such parts are told apart as `cost_split`. Where it is not known of all messages what they cost by themselves, their
-tokens stand in, an output token for five of input, one read from the cache for a tenth, as most prices relate.
+The cost of a session is divided among its messages and those of the subagents that its bill includes, in proportion to
+their own costs. If the client reports the cost of every message, each message has exactly that. If the client reports
+only a bill for the session, the shares are estimates that add up to the bill; `cost_split` holds them. If the cost of
+some message is not known, the bill is divided by token weight instead: an output token weighs five input tokens, a
+token read from the cache a tenth.
 """
 
 from collections import defaultdict
@@ -15,22 +15,22 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
-from projector.derived.buckets import WEIGHTS, quarter
+from projector.derived.buckets import WEIGHTS, bucket_start
 
 
-class Stretch(msgspec.Struct):
-    """The messages of a session in a quarter of an hour that name one model, or none; counts, and epoch milliseconds.
+class ActivityBucket(msgspec.Struct):
+    """The messages of a session in one quarter of an hour with one model, or none. Counts, and epoch milliseconds.
 
     Attributes:
-        begin: of the quarter; None for messages without a time.
-        turns: prompts that were typed.
-        cache_write_1h_tokens: of `cache_write_tokens` those that are kept for an hour.
+        begin: of the quarter of an hour; None for messages without a time.
+        turns: prompts that a person typed.
+        cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour.
         used: messages that used tokens.
-        told: what messages cost by themselves, in US dollars; None where none says so.
-        untold: messages that used tokens and do not say what they cost.
-        worst: of the messages' `cost_source`: 0 for `client`, 1 for `prices`, 2 for `unknown`; None for none of them.
-        first: when the first was made.
-        last: when the last thing happened.
+        cost: the sum of the messages' own costs, in US dollars; None if none has one.
+        costless: messages that used tokens and have no cost.
+        worst: the least certain `cost_source`: 0 for `client`, 1 for `prices`, 2 for `unknown`; None for none.
+        first: when the first message was created.
+        last: when the last one was completed.
     """
 
     begin: int | None
@@ -44,14 +44,14 @@ class Stretch(msgspec.Struct):
     cache_write_tokens: int
     cache_write_1h_tokens: int
     used: int
-    told: float | None
-    untold: int
+    cost: float | None
+    costless: int
     worst: int | None
     first: int | None
     last: int | None
 
-    def add(self, other: "Stretch") -> None:
-        """Count `other` in."""
+    def add(self, other: "ActivityBucket") -> None:
+        """Add the counts of `other`."""
         self.messages += other.messages
         self.turns += other.turns
         self.prompt_tokens += other.prompt_tokens
@@ -60,18 +60,18 @@ class Stretch(msgspec.Struct):
         self.cache_read_tokens += other.cache_read_tokens
         self.cache_write_tokens += other.cache_write_tokens
         self.used += other.used
-        self.told = (self.told or 0.0) + (other.told or 0.0)
-        self.untold += other.untold
+        self.cost = (self.cost or 0.0) + (other.cost or 0.0)
+        self.costless += other.costless
 
     @property
     def weight(self) -> int:
-        """What its tokens weigh together."""
+        """The total weight of its tokens."""
         return sum(each * int(getattr(self, kind)) for kind, each in WEIGHTS.items())
 
 
 _USED = "(prompt_tokens > 0 OR completion_tokens > 0 OR cache_read_tokens > 0 OR cache_write_tokens > 0)"
-_STRETCHES = f"""
-SELECT ?1, {quarter("created_at")}, model, count(*), count(*) FILTER (WHERE role = 'user' AND NOT synthetic),
+_BUCKETS = f"""
+SELECT ?1, {bucket_start("created_at")}, model, count(*), count(*) FILTER (WHERE role = 'user' AND NOT synthetic),
   ifnull(sum(prompt_tokens), 0), ifnull(sum(completion_tokens), 0), ifnull(sum(reasoning_tokens), 0),
   ifnull(sum(cache_read_tokens), 0), ifnull(sum(cache_write_tokens), 0), ifnull(sum(cache_write_1h_tokens), 0),
   count(*) FILTER (WHERE {_USED}), sum(cost), count(*) FILTER (WHERE cost IS NULL AND {_USED}),
@@ -79,7 +79,7 @@ SELECT ?1, {quarter("created_at")}, model, count(*), count(*) FILTER (WHERE role
   min(created_at), max(max(created_at, ifnull(completed_at, created_at)))
 FROM messages WHERE session_id = ?1 AND NOT copied GROUP BY 2, 3
 """
-# A session with those whose bill it is in, and whose are in its own.
+# A session with those that share a bill with it: parents whose bill includes it, subagents that its bill includes.
 _RELATED = """
 WITH RECURSIVE related (id) AS (
   VALUES (?)
@@ -90,14 +90,14 @@ WITH RECURSIVE related (id) AS (
 SELECT id FROM related JOIN sessions USING (id)
 """
 _ABOUT = f"""
-SELECT id, parent_id, cost, cost_source = 'parent', model, {quarter("created_at")}
+SELECT id, parent_id, cost, cost_source = 'parent', model, {bucket_start("created_at")}
 FROM sessions WHERE id = ?
 """
 _INSERT = f"INSERT INTO activity VALUES (?{', ?' * 16})"
 
 
 class _About(NamedTuple):
-    """What matters of a session's row."""
+    """The columns of a session that matter here."""
 
     parent: str | None
     cost: float | None
@@ -106,25 +106,25 @@ class _About(NamedTuple):
     begin: int | None
 
 
-def stretches(db: apsw.Connection, sessions: Iterable[str]) -> dict[str, list[Stretch]]:
-    """What happened in each of `sessions`, in the order of time; what a fork copied is left out."""
-    found: dict[str, list[Stretch]] = {session: [] for session in sessions}
-    for session, *rest in db.executemany(_STRETCHES, [(session,) for session in found]):
-        found[session].append(Stretch(*rest))
+def activity_buckets(db: apsw.Connection, sessions: Iterable[str]) -> dict[str, list[ActivityBucket]]:
+    """The buckets of each of `sessions`, by time, without what a fork copied."""
+    found: dict[str, list[ActivityBucket]] = {session: [] for session in sessions}
+    for session, *rest in db.executemany(_BUCKETS, [(session,) for session in found]):
+        found[session].append(ActivityBucket(*rest))
     return found
 
 
 def related(db: apsw.Connection, sessions: Iterable[str]) -> set[str]:
-    """All sessions over which a bill is spread together with one of `sessions`, these included."""
+    """All sessions that share a bill with one of `sessions`, including these."""
     return {id for (id,) in db.executemany(_RELATED, [(session,) for session in sessions])}
 
 
-def settle_activity(db: apsw.Connection, found: dict[str, list[Stretch]]) -> None:
-    """Bring the rows of `activity` up to date, behind those of `sessions`.
+def refresh_activity(db: apsw.Connection, found: dict[str, list[ActivityBucket]]) -> None:
+    """Replace the rows of `activity`, after those of `sessions` are up to date.
 
     Args:
         db: the database.
-        found: what happened in each session; all that are related to one of them are among them.
+        found: the buckets of each session, including all `related` sessions.
     """
     about = {id: _About(*rest) for id, *rest in db.executemany(_ABOUT, [(session,) for session in found])}
     families = defaultdict(list)
@@ -138,26 +138,26 @@ def settle_activity(db: apsw.Connection, found: dict[str, list[Stretch]]) -> Non
         for session in members:
             of_session = [_row(about[session], one, *rates) for one in found[session]]
             unspread = bill if bill and session == payer and rates == _NOTHING else None
-            if unspread is not None or not of_session:  # where it stands that there was something, if not in a message
+            if unspread is not None or not of_session:  # the session is counted even if no message holds anything
                 of_session.append(_bare(about[session], unspread))
             rows += [(session, i, *row) for i, row in enumerate(of_session)]
     db.executemany("DELETE FROM activity WHERE session_id = ?", [(session,) for session in about])
     db.executemany(_INSERT, rows)
 
 
-def _name_model(happened: list[Stretch], model: str | None) -> None:
-    """Let messages without a model of their own, as prompts are, have `model`, their session's."""
-    kept: dict[tuple[int | None, str | None], Stretch] = {}
-    for one in happened:
+def _name_model(buckets: list[ActivityBucket], model: str | None) -> None:
+    """Give messages without a model, such as prompts, that of their session."""
+    kept: dict[tuple[int | None, str | None], ActivityBucket] = {}
+    for one in buckets:
         one.model = model if one.model is None else one.model
         same = kept.setdefault((one.begin, one.model), one)
         if same is not one:
             same.add(one)
-    happened[:] = kept.values()
+    buckets[:] = kept.values()
 
 
 def _payer(session: str, about: dict[str, _About]) -> str:
-    """The session that pays for `session`: itself, or the one above whose bill holds its cost."""
+    """The session whose bill includes `session`: itself, or an ancestor."""
     seen = set()
     at: str | None = session
     while at in about and at not in seen:
@@ -171,23 +171,23 @@ def _payer(session: str, about: dict[str, _About]) -> str:
 _NOTHING = (0.0, 0.0)
 
 
-def _rates(bill: float | None, parts: list[Stretch]) -> tuple[float | None, float | None]:
-    """What of `bill` (US dollars) a message bears: for a dollar that it costs itself, and for a unit of its weight."""
+def _rates(bill: float | None, parts: list[ActivityBucket]) -> tuple[float | None, float | None]:
+    """The share of `bill` (US dollars) per dollar of a message's own cost, and per unit of its token weight."""
     if bill is None:
         return None, None
-    told = fsum(one.told for one in parts if one.told)
-    if told > 0 and not any(one.untold for one in parts):
-        # Equal but for the order in which they were added up: that is no estimate.
-        return (1.0 if abs(bill - told) <= 1e-9 * told else bill / told), 0.0
-    whole = sum(one.weight for one in parts)
-    return (0.0, bill / whole) if whole else _NOTHING
+    own = fsum(one.cost for one in parts if one.cost)
+    if own > 0 and not any(one.costless for one in parts):
+        # A difference that comes from the order of the additions alone makes no estimate.
+        return (1.0 if abs(bill - own) <= 1e-9 * own else bill / own), 0.0
+    weight = sum(one.weight for one in parts)
+    return (0.0, bill / weight) if weight else _NOTHING
 
 
-def _row(about: _About, one: Stretch, cost_rate: float | None, token_rate: float | None) -> tuple[Any, ...]:
-    """What `_INSERT` takes behind the key."""
+def _row(about: _About, one: ActivityBucket, cost_rate: float | None, token_rate: float | None) -> tuple[Any, ...]:
+    """The values for `_INSERT` after the key."""
     cost = None
     if cost_rate is not None and token_rate is not None:
-        cost = (one.told or 0.0) * cost_rate + one.weight * token_rate
+        cost = (one.cost or 0.0) * cost_rate + one.weight * token_rate
     return (
         one.begin,
         one.model,
@@ -208,5 +208,5 @@ def _row(about: _About, one: Stretch, cost_rate: float | None, token_rate: float
 
 
 def _bare(about: _About, cost: float | None) -> tuple[Any, ...]:
-    """The row of a session without messages, or of a bill without tokens to spread it over; see `_row`."""
+    """The row, like `_row`, for a session without messages or for a bill without tokens to divide it by."""
     return (about.begin, about.model, about.parent is not None, *(0,) * 7, cost, 0.0, 0, 1.0, 0.0)

@@ -1,16 +1,16 @@
-"""What those who write `activity` and who add it up have in common: its quarters of an hour, and what tokens weigh."""
+"""What the writer and the readers of `activity` share: its buckets of a quarter of an hour, and token weights."""
 
-QUARTER = 900_000  # milliseconds: the days of every time zone begin on one
+BUCKET_MS = 900_000  # a quarter of an hour: in every time zone, days begin with a bucket
 
-# By which a bill is spread where messages do not tell what they cost: as most prices relate.
+# By which a bill is divided among messages without costs of their own, in proportion to most prices.
 WEIGHTS = {"prompt_tokens": 20, "completion_tokens": 100, "cache_read_tokens": 2, "cache_write_tokens": 25}
 
 
-def quarter(at: str) -> str:
-    """When the quarter of an hour began in which the expression `at` (epoch milliseconds) lies."""
-    return f"{at} / {QUARTER} * {QUARTER}"
+def bucket_start(at: str) -> str:
+    """SQL for the start of the bucket that holds the SQL expression `at`, both in epoch milliseconds."""
+    return f"{at} / {BUCKET_MS} * {BUCKET_MS}"
 
 
-def weight(of: str) -> str:
-    """What the tokens of the message `of` weigh together."""
-    return "(" + " + ".join(f"{each} * ifnull({of}.{kind}, 0)" for kind, each in WEIGHTS.items()) + ")"
+def token_weight(message: str) -> str:
+    """SQL for the total weight of the tokens of the row `message`."""
+    return "(" + " + ".join(f"{each} * ifnull({message}.{kind}, 0)" for kind, each in WEIGHTS.items()) + ")"

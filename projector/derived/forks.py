@@ -1,14 +1,16 @@
-"""Whose line is it? A fork of Claude Code copies its origin's lines, with their ids, into a record of its own.
+"""Finds the owners of rows that stand in the records of several sessions: a fork copies its origin's lines and ids.
 
-Assistant lines bear the session they were made in; prompts and system lines of a fork bear no mark. But the copies
-stand in the order of their times, so an unmarked line belongs to the session of the first marked copy that follows it.
-What no mark follows is told by standing in two records: then it belongs to the one that the other was forked from.
+Some copies are marked with the session they come from (`Copied`), others are not. Copies keep the order of their times,
+so an unmarked row belongs to the session of the first marked copy that is not earlier. A row that no marked copy
+follows but that two records hold belongs to the session that the other one was forked from.
 """
 
 from bisect import bisect_left
 from typing import Any
 
 import apsw
+
+from projector.model.naming import scoped_id
 
 _TABLES = ("messages", "session_errors", "compaction_events")
 
@@ -19,8 +21,8 @@ ON CONFLICT (session_id, id) DO UPDATE SET origin = excluded.origin WHERE origin
 """
 
 
-def settle_forks(db: apsw.Connection, forks: set[str]) -> set[str]:
-    """Give what the records of `forks` copied to the sessions it belongs to; returns all sessions this concerns."""
+def assign_copied_rows(db: apsw.Connection, forks: set[str]) -> set[str]:
+    """Give each row that the records of `forks` copied to the session that owns it; returns all sessions concerned."""
     concerned: set[str] = set()
     for fork in sorted(forks):
         _find_unmarked(db, fork)
@@ -43,7 +45,7 @@ def settle_forks(db: apsw.Connection, forks: set[str]) -> set[str]:
 
 
 def _find_unmarked(db: apsw.Connection, fork: str) -> None:
-    """Note the unmarked copies in the record of `fork` beside the marked ones."""
+    """Note in `copies` the unmarked copies in the record of `fork`."""
     marked: list[Any] = db.execute(
         "SELECT at, origin FROM copies WHERE session_id = ?1 AND origin <> ?1 AND at > 0 ORDER BY at", (fork,)
     ).fetchall()
@@ -51,7 +53,7 @@ def _find_unmarked(db: apsw.Connection, fork: str) -> None:
         return
     times = [at for at, _ in marked]
     for table in _TABLES:
-        # Also those that its origin holds by now, as when both were told in one batch.
+        # Including those that the origin owns by now, as when one batch held both records.
         for id, at in db.execute(
             f"SELECT id, created_at FROM {table} WHERE session_id = ?1 AND created_at <= ?2 "
             f"UNION SELECT id, created_at FROM {table} JOIN copies AS c USING (id) "
@@ -60,16 +62,16 @@ def _find_unmarked(db: apsw.Connection, fork: str) -> None:
         ).fetchall():
             origin = marked[bisect_left(times, at)][1]
             db.execute(_NOTE_COPY, (id, fork, origin))
-    # A copied result bears no mark either. Where the call's id is only good within its session, it looks like the
-    # result of a call of the fork's own, which never was.
+    # A copied result is not marked either. If the call's id is scoped to the session, the copy looks like the result of
+    # a call of the fork's own that was never made.
     db.execute(
-        "DELETE FROM tools WHERE session_id = ?1 AND open_rank < 0 AND completed_at <= ?2 AND instr(id, ?1 || '/') = 1",
-        (fork, times[-1]),
+        "DELETE FROM tools WHERE session_id = ?1 AND open_rank < 0 AND completed_at <= ?2 AND instr(id, ?3) = 1",
+        (fork, times[-1], scoped_id("", fork)),
     )
 
 
 def _root(db: apsw.Connection, claims: set[str]) -> str:
-    """Of sessions that hold the same line the one that the others were forked from."""
+    """Of the sessions `claims` that hold the same row, the one that the others were forked from."""
     roots = set()
     for claim in claims:
         root, seen = claim, {claim}

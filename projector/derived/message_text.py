@@ -1,4 +1,4 @@
-"""What follows from a message's parts: its text, and whether the client made it up."""
+"""What follows from a message's parts: its text, and whether the client wrote it."""
 
 from collections import defaultdict
 from operator import attrgetter
@@ -8,17 +8,17 @@ import apsw
 
 from projector.model.batch import Batch
 
-_Part = tuple[bool, str | None, int | None]  # whether it is a text, the text, and whether the client made it up
+_Part = tuple[bool, str | None, int | None]  # is it text, the text, did the client write it
 
 
-def word_new(batch: Batch, known: set[str]) -> set[str]:
-    """Word the messages of `batch`, all of whose parts stand in it; returns the others.
+def fill_text(batch: Batch, stored: set[str]) -> set[str]:
+    """Set the text of the messages of `batch` whose parts are all in it; returns the other messages.
 
     Args:
         batch: about to be written.
-        known: those of its messages of which the database has a row, and may have parts.
+        stored: its messages that the database has already, perhaps with parts.
     """
-    others = known | {batch.parts[part].message_id for _, part, _, _ in batch.deltas}
+    others = stored | {batch.parts[delta.part_id].message_id for delta in batch.deltas}
     parts = defaultdict(list)
     for part in batch.parts.values():
         parts[part.message_id].append(part)
@@ -28,7 +28,7 @@ def word_new(batch: Batch, known: set[str]) -> set[str]:
         own = parts.get(id, [])
         if len(own) > 1:
             own.sort(key=attrgetter("seq", "id"))
-        message.text_content, synthetic = _worded([(p.type in (None, "text"), p.text, p.synthetic) for p in own])
+        message.text_content, synthetic = _join([(p.type in (None, "text"), p.text, p.synthetic) for p in own])
         if message.role == "user" and synthetic is not None:
             message.synthetic = synthetic
         if message.role == "assistant" and message.completed_at is not None and message.created_at is not None:
@@ -36,27 +36,24 @@ def word_new(batch: Batch, known: set[str]) -> set[str]:
     return others
 
 
-def word_known(db: apsw.Connection, messages: set[str], retold: set[str]) -> None:
-    """Word `messages` by their parts in `db`. A part of which only deltas came is a text.
+def refresh_text(db: apsw.Connection, messages: set[str]) -> None:
+    """Set the text of `messages` from their parts in `db`. A part of which only deltas came is text.
 
-    Of those that are `retold` by another database of ours it is told already what is synthetic.
+    In a session that another database of ours sent, that database has decided whether a message is synthetic.
     """
     parts: dict[str, list[Any]] = {message: [] for message in messages}
-    told = "SELECT message_id, ifnull(type, 'text') = 'text', text, synthetic FROM parts WHERE message_id = ? "
-    for message, *part in db.executemany(told + "ORDER BY seq, id", [(message,) for message in messages]):
+    select = "SELECT message_id, ifnull(type, 'text') = 'text', text, synthetic FROM parts WHERE message_id = ? "
+    for message, *part in db.executemany(select + "ORDER BY seq, id", [(message,) for message in messages]):
         parts[message].append(part)
     db.executemany(
-        "UPDATE messages SET text_content = ?, synthetic = ifnull(iif(role = 'user', ?, NULL), synthetic), "
-        "duration_ms = iif(role = 'assistant', completed_at - created_at, NULL) WHERE id = ?",
-        (
-            (text, None if message in retold else synthetic, message)
-            for message, found in parts.items()
-            for text, synthetic in (_worded(found),)
-        ),
+        "UPDATE messages SET text_content = ?, duration_ms = iif(role = 'assistant', completed_at - created_at, NULL), "
+        "synthetic = ifnull(iif(role = 'user' AND NOT EXISTS (SELECT 1 FROM session_facts AS f "
+        "WHERE f.session_id = messages.session_id AND f.name = 'synced'), ?, NULL), synthetic) WHERE id = ?",
+        ((*_join(found), message) for message, found in parts.items()),
     )
 
 
-def _worded(parts: list[_Part]) -> tuple[str | None, int | None]:
-    """A message's text, and whether the client made it up, which is not told of every part; `parts` in their order."""
+def _join(parts: list[_Part]) -> tuple[str | None, int | None]:
+    """A message's text from its ordered `parts`, and 1 if the client wrote all that say so; None if none says."""
     text = "\n".join(text for is_text, text, _ in parts if is_text and text) or None
     return text, min((synthetic for *_, synthetic in parts if synthetic is not None), default=None)

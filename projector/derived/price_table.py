@@ -1,4 +1,4 @@
-"""Which version of genai-prices is installed, and by which a database was priced; the library is not imported."""
+"""The installed version of genai-prices, and the one that a database was priced with, without importing the library."""
 
 import os
 import re
@@ -14,10 +14,10 @@ _DIST_INFO = re.compile(r"genai_prices-(.+)\.dist-info")
 
 
 def installed() -> str:
-    """The table that this process prices with: its library and version."""
-    if library := sys.modules.get("genai_prices"):  # it may have been updated since
+    """The price table of this process: the library and its version."""
+    if library := sys.modules.get("genai_prices"):  # the installed one may be newer by now
         return f"{_LIBRARY} {library.__version__}"
-    # Asked at every call: the name of the directory that says so, as importlib.metadata takes 20 ms.
+    # Every command asks. The directory's name has the version; importing importlib.metadata would take 20 ms.
     spec = find_spec("genai_prices")
     site = os.path.dirname(os.path.dirname(spec.origin)) if spec and spec.origin else ""
     found = [m for name in os.listdir(site or ".") if (m := _DIST_INFO.fullmatch(name))]
@@ -27,7 +27,7 @@ def installed() -> str:
 
 
 def stored(db: apsw.Connection) -> str | None:
-    """The table that `db` was priced with; None where nothing was."""
+    """The price table that `db` was priced with; None if nothing was priced."""
     found: str | None = db.execute("SELECT value FROM meta WHERE key = ?", (VERSION_KEY,)).get
     return found
 

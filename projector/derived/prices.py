@@ -1,8 +1,8 @@
-"""What a message cost, where its client does not tell: worked out from the price table of genai-prices.
+"""The cost of messages whose client reports none, from the price table of the library genai-prices.
 
-That library brings its table along and asks nobody. It is slow to import, so it is asked only about a model that the
-database has not met; what it says is kept in the table `prices`. All of `prices` is of the one version that stands in
-`meta`: who finds another one installed prices every message anew.
+The library brings its table along and needs no network. It is slow to import, so it is imported only for a model that
+is new to the database; the table `prices` keeps its answers. All of `prices` comes from the version noted in `meta`. If
+another version is installed, every message is priced again.
 """
 
 from collections.abc import Iterable
@@ -14,20 +14,21 @@ import apsw
 import msgspec
 
 from projector.derived.price_table import VERSION_KEY, installed, stored
-from projector.derived.session_totals import settle_sessions
+from projector.derived.session_totals import refresh_sessions
 from projector.model.changes import MessageSeen
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice
 
-CLIENT = "client"  # what `cost_source` may be: the client told it
-PRICES = "prices"  # it is worked out from the table
-UNKNOWN = "unknown"  # the table does not know the model: it is NULL
+# Values of `cost_source`.
+CLIENT = "client"  # reported by the client
+PRICES = "prices"  # computed from the table
+UNKNOWN = "unknown"  # the table does not know the model, and cost is NULL
 
-# Claude Code's own bill is by so much higher where a response says `inference_geo: us` (measured on 2.1.329, on each
-# of the models there; not on web searches). The library does not know of it.
+# The factor by which Anthropic's prices are higher for `inference_geo: us`, but for web searches. Measured on the bill
+# of Claude Code 2.1.329 for each of its models. The library does not have it.
 _US = Decimal("1.1")
-_CHUNK = 10_000  # messages in memory while all are priced anew
+_CHUNK = 10_000  # messages in memory while all are priced again
 _COLUMNS = """id, session_id, source, model, provider, prompt_tokens, completion_tokens, cache_read_tokens,
 cache_write_tokens, cache_write_1h_tokens, web_searches, price_context, created_at"""
 
@@ -35,11 +36,11 @@ _Key = tuple[str, str, str]  # provider, model, price context
 
 
 class Rates(NamedTuple):
-    """A row of `prices` without its key: US dollars per million tokens, for a web search US dollars. None is unknown.
+    """A row of `prices` without its key: US dollars per million tokens, and per web search. None is unknown.
 
     Attributes:
-        since: epoch milliseconds from which they hold.
-        above: input tokens of a request, the cache's included, above which they hold; for all of its tokens.
+        since: epoch milliseconds from which the rates apply.
+        above: they apply to all tokens of a request with more input tokens than this, including the cache's.
     """
 
     since: int = 0
@@ -60,21 +61,21 @@ class Prices:
         self._known: dict[_Key, list[Rates]] = {}
 
     def fill_in(self, messages: Iterable[MessageSeen]) -> None:
-        """Say of `messages` what they cost, and who says so; where `cost` is set, the client told it."""
-        open_ones = []
+        """Set `cost` and `cost_source` of `messages`. A cost that is set already was reported by the client."""
+        unpriced = []
         for message in messages:
             message.cost_source = None if message.cost is None else CLIENT
             if message.cost is None and _spent(message):
-                open_ones.append(message)
-        if open_ones:
-            self._meet({key for message in open_ones if (key := _key(message))})
-            for message in open_ones:
+                unpriced.append(message)
+        if unpriced:
+            self._load({key for message in unpriced if (key := _key(message))})
+            for message in unpriced:
                 key = _key(message)
                 message.cost = _cost(message, self._known[key]) if key else None
                 message.cost_source = UNKNOWN if message.cost is None else PRICES
 
-    def _meet(self, keys: set[_Key]) -> None:
-        """Know the rates of `keys`."""
+    def _load(self, keys: set[_Key]) -> None:
+        """Load the rates of `keys`, from the library if the database does not have them."""
         for key in keys:
             found = self._db.execute(
                 "SELECT since, above, input, output, cache_read, cache_write, cache_write_1h, web_search FROM prices "
@@ -84,8 +85,8 @@ class Prices:
             self._known[key] = [Rates(*row) for row in found]
         new = sorted(key for key in keys if not self._known[key])
         if new and stored(self._db) != (now := installed()):
-            _renew(self._db, now)
-            self._meet(keys)
+            _reprice_all(self._db, now)
+            self._load(keys)
             return
         for key in new:
             self._known[key] = rates = look_up(*key)
@@ -95,12 +96,12 @@ class Prices:
 
 
 def reprice(db: apsw.Connection) -> None:
-    """Price every message of `db` anew, if that was done by another table than the installed one; one transaction."""
+    """Price every message of `db` again, in one transaction, if it was priced with another table than is installed."""
     if stored(db) in (None, now := installed()):
         return
     db.execute("BEGIN IMMEDIATE")
     try:
-        _renew(db, now)
+        _reprice_all(db, now)
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
@@ -108,7 +109,7 @@ def reprice(db: apsw.Connection) -> None:
         raise
 
 
-def _renew(db: apsw.Connection, version: str) -> None:
+def _reprice_all(db: apsw.Connection, version: str) -> None:
     db.execute("DELETE FROM prices")
     db.execute("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2", (VERSION_KEY, version))
     prices, sessions, last = Prices(db), set(), 0
@@ -130,7 +131,7 @@ def _renew(db: apsw.Connection, version: str) -> None:
         ]
         db.executemany("UPDATE messages SET cost = ?, cost_source = ? WHERE id = ?", [row[:3] for row in changed])
         sessions |= {session for *_, session in changed}
-    settle_sessions(db, sorted(sessions))
+    refresh_sessions(db, sorted(sessions))
 
 
 def _message(*columns: Any) -> MessageSeen:
@@ -155,13 +156,13 @@ def _key(message: MessageSeen) -> _Key | None:
 
 
 def _cost(message: MessageSeen, rates: list[Rates]) -> float | None:
-    """US dollars; None where something was spent whose price is not known."""
+    """US dollars; None if something was spent that has no known price."""
     read, write = message.cache_read_tokens or 0, message.cache_write_tokens or 0
     for_an_hour = message.cache_write_1h_tokens or 0
     prompt, at = message.prompt_tokens or 0, message.created_at or 0
     input = prompt + read + write
     now = rates[0]
-    for one in rates:  # ordered by `since`, then by `above`: the last that holds counts
+    for one in rates:  # ordered by `since`, then by `above`: the last that applies counts
         if one.since <= at and (one.above < input or not one.above):
             now = one
     cost = 0.0
@@ -181,9 +182,9 @@ def _cost(message: MessageSeen, rates: list[Rates]) -> float | None:
 
 
 def look_up(provider: str, model: str, context: str) -> list[Rates]:
-    """What the library says of a model: its rates, ordered; all None where it does not know it.
+    """A model's rates from the library, ordered by `since` and `above`; all None if it does not know the model.
 
-    Prices that depend on more than what is recorded, as on the time of day, are not known.
+    Prices that depend on something that is not recorded, such as the time of day, count as unknown.
 
     Args:
         provider: as the client names it.
@@ -218,13 +219,13 @@ def look_up(provider: str, model: str, context: str) -> list[Rates]:
     last: list[Any] = []
     for start in sorted(starts):
         rates = _rates(start, at(start)[1], us)
-        if (now := [one[1:] for one in rates]) != last:  # a day may change another context's prices alone
+        if (now := [one[1:] for one in rates]) != last:  # a date may change the prices of other contexts only
             found += rates
         last = now
     return found
 
 
-_KINDS = (  # of tokens, each by the first price that there is; the order of `Rates`
+_KINDS = (  # of tokens, in the order of `Rates`; the first price that exists counts
     ("input_mtok",),
     ("output_mtok",),
     ("cache_read_mtok", "input_mtok"),
@@ -250,7 +251,7 @@ def _rates(start: datetime, price: "ModelPrice", us: Decimal) -> list[Rates]:
 
 
 def _in_tier(price: Any, above: int) -> Any:
-    """A price for more than so many input tokens."""
+    """The price for requests of more than `above` input tokens."""
     tiers = getattr(price, "tiers", None)
     if tiers is None:
         return price

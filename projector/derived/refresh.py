@@ -1,109 +1,100 @@
-"""What follows from a batch's rows: worked out anew for each session that it touched, from all that is known of it.
+"""Refreshes the derived rows of every session that a batch touched, from all that is known of the session.
 
-Nothing here depends on the order in which things were told, so a replay in one go and one line by line end alike.
+Nothing here depends on the order of events, so one large batch and one batch per line end with the same rows.
 """
-
-from dataclasses import dataclass
-from typing import Any
 
 import apsw
 
-from projector.derived.forks import settle_forks
-from projector.derived.hook_reports import settle_sightings
-from projector.derived.message_text import word_known
-from projector.derived.session_totals import settle_sessions
-from projector.model.changes import Rank
+from projector.derived.forks import assign_copied_rows
+from projector.derived.hook_reports import refresh_hook_reports
+from projector.derived.message_text import refresh_text
+from projector.derived.session_totals import refresh_sessions
+from projector.model.batch import Batch
 
 
-@dataclass
-class Touched:
-    """Whose rows a batch wrote, by id.
+def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set[str]) -> None:
+    """Refresh all derived rows, inside the transaction that wrote `batch`.
 
-    Attributes:
-        messages: those that are to be worded anew.
-        parts: those that got a bit more text, or became final.
-        edits: of the tools those that edited a file.
-        copies: sessions of which a copy was found.
-        billed: sessions whose bill grew.
-        retold: messages of which another database of ours tells: there it is worked out already what is synthetic.
+    Everything is derived per session but for three things, which would read too much: the text of a message needs all
+    its parts, the owner of a copied row all rows of both records, and a session that depends on another one is
+    refreshed only for a row of that one which matters to it.
+
+    Args:
+        db: the database.
+        batch: the rows just written.
+        sessions: that own a row of it.
+        messages: whose text must be put together again.
     """
-
-    sessions: set[str]
-    messages: set[str]
-    parts: set[str]
-    tools: set[str]
-    edits: set[str]
-    copies: set[str]
-    billed: set[str]
-    retold: set[str]
-
-
-def settle(db: apsw.Connection, touched: Touched) -> None:
-    """Bring everything up to date that is worked out from the rows of `touched`; inside the batch's transaction."""
-    _streamed_text(db, touched.parts)
-    word_known(db, touched.messages, touched.retold)
-    forked = settle_forks(db, touched.copies)
-    sessions = touched.sessions | forked
-    sessions |= _linked(db, sessions, touched)
-    _copied(db, sessions)
+    _streamed_text(db, sessions)
+    refresh_text(db, messages)
+    moved = assign_copied_rows(db, {copy.session_id for copy in batch.copies.values()})
+    sessions = sessions | moved
+    sessions |= _dependents(db, batch, sessions, messages)
+    _mark_copies(db, sessions)
     ordered = sorted(sessions)
-    settle_sightings(db, ordered, forked)
-    _file_edits(db, touched.tools, touched.edits)
-    settle_sessions(db, ordered)
+    refresh_hook_reports(db, ordered, moved)
+    _file_edits(db, ordered)
+    refresh_sessions(db, ordered)
 
 
-def _linked(db: apsw.Connection, sessions: set[str], touched: Touched) -> set[str]:
-    """Sessions whose rows follow from the touched ones: subagents of a tool call, forks of a bill, forked parents."""
-    found: set[str] = set()
-    # The partial index is found only by its own condition.
-    links = "SELECT session_id FROM session_facts WHERE value = ? AND name = ? AND name IN "
-    links += "('parent_id', 'forked_from', 'spawned_by')"
-    for name, values in (("spawned_by", touched.tools), ("forked_from", touched.billed)):
-        found |= {s for (s,) in db.executemany(links, [(value, name) for value in values])}
-    found |= {p for (p,) in db.executemany(_FORKED_PARENT, [(session,) for session in sessions])}
-    payers = [(session, session in touched.billed) for session in sessions | found]
-    found |= {s for (s,) in db.executemany(_PAID_FOR, payers)}
-    return found
-
-
+# The partial index of these facts is used only with its own condition.
+_LINKS = "name IN ('parent_id', 'forked_from', 'spawned_by')"
+_LINKED = f"SELECT session_id FROM session_facts WHERE value = ? AND name = ? AND {_LINKS}"
+_CALLED_BY = "SELECT DISTINCT session_id FROM tools WHERE message_id = ?"
 _FORKED_PARENT = """
 SELECT fork.session_id FROM session_facts AS child
 JOIN session_facts AS fork ON fork.session_id = child.value AND fork.name = 'forked_from'
 WHERE child.session_id = ? AND child.name = 'parent_id'
 """
-
-
-# Subagents, when it may be new whether their session's bill is known: it came, or tells from where it was forked.
-_PAID_FOR = """
+# Subagents whose cost may now be in a bill of their parent: it has one, and is new or a fork.
+_IN_BILL = f"""
 SELECT child.session_id FROM session_facts AS child
-WHERE child.value = ?1 AND child.name = 'parent_id' AND child.name IN ('parent_id', 'forked_from', 'spawned_by')
+WHERE child.value = ?1 AND child.name = 'parent_id' AND child.{_LINKS}
 AND (?2 OR EXISTS (SELECT 1 FROM session_facts WHERE session_id = ?1 AND name = 'forked_from'))
-AND EXISTS (SELECT 1 FROM cost_states WHERE session_id = ?1)
+AND EXISTS (SELECT 1 FROM bills WHERE session_id = ?1)
 """
 
 
-def _streamed_text(db: apsw.Connection, parts: set[str]) -> None:
-    """A part's text from its deltas, as long as no final text has come."""
-    ids = [(part,) for part in parts]
+def _dependents(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set[str]) -> set[str]:
+    """Other sessions whose rows depend on what `batch` wrote.
+
+    They are: those with a tool call of a written message, whose model the call takes; subagents that a written call
+    spawned; forks of a session with a new bill; and subagents and parents that share a bill with one of `sessions`.
+    """
+    billed = {session for session, _, _ in batch.bills}
+    links = [(id, "spawned_by") for id in batch.tools] + [(id, "forked_from") for id in billed]
+    written = messages | batch.messages.keys() | {id for table, id in batch.deleted if table == "messages"}
+    found: set[str] = {s for (s,) in db.executemany(_CALLED_BY, [(id,) for id in written])}
+    found |= {s for (s,) in db.executemany(_LINKED, links)}
+    found |= {s for (s,) in db.executemany(_FORKED_PARENT, [(session,) for session in sessions])}
+    bills = [(session, session in billed) for session in sessions | found]
+    return found | {s for (s,) in db.executemany(_IN_BILL, bills)}
+
+
+def _streamed_text(db: apsw.Connection, sessions: set[str]) -> None:
+    """Give parts the text of their deltas until the complete text comes; then the deltas are not needed any more."""
+    ids = [(session,) for session in sessions]
     db.executemany(
-        "DELETE FROM part_deltas WHERE part_id = ?1 AND (SELECT completed_at FROM parts WHERE id = ?1) IS NOT NULL", ids
+        "DELETE FROM part_deltas WHERE session_id = ?1 "
+        "AND (SELECT completed_at FROM parts WHERE id = part_id) IS NOT NULL",
+        ids,
     )
     db.executemany(
-        "UPDATE parts SET text = d.text "
-        "FROM (SELECT group_concat(text, '' ORDER BY position, id) AS text FROM part_deltas WHERE part_id = ?1) AS d "
-        "WHERE id = ?1 AND length(d.text) > length(ifnull(parts.text, ''))",
+        "UPDATE parts SET text = d.text FROM (SELECT part_id, group_concat(text, '' ORDER BY position, id) AS text "
+        "FROM part_deltas WHERE session_id = ?1 GROUP BY part_id) AS d "
+        "WHERE parts.id = d.part_id AND length(d.text) > length(ifnull(parts.text, ''))",
         ids,
     )
 
 
-def _copied(db: apsw.Connection, sessions: set[str]) -> None:
-    """OpenCode's fork gives copies new ids and their old times: a message older than its session is a copy.
+def _mark_copies(db: apsw.Connection, sessions: set[str]) -> None:
+    """Mark the messages that a fork copied under new ids: those older than its fact `copies_before`.
 
-    What the copies hold happened once, in the original: their tool calls, failures and compactions make no rows. Of a
-    session that another database of ours tells, that one has done it.
+    What the copies hold happened once, in the original: their tool calls, failures and compactions make no rows. For a
+    session that another database of ours sent, that database has already removed them.
     """
-    born = "SELECT value, session_id FROM session_facts WHERE session_id = ? AND name = 'created_at' AND rank = ?"
-    known: list[Any] = db.executemany(born, [(session, Rank.RECORD) for session in sessions]).fetchall()
+    before = "SELECT value, session_id FROM session_facts WHERE session_id = ? AND name = 'copies_before'"
+    known = db.executemany(before, [(session,) for session in sessions]).fetchall()
     db.executemany(
         "UPDATE messages SET copied = ifnull(created_at < ?1, 0) "
         "WHERE session_id = ?2 AND copied <> ifnull(created_at < ?1, 0)",
@@ -111,7 +102,7 @@ def _copied(db: apsw.Connection, sessions: set[str]) -> None:
     )
     some = (
         "SELECT DISTINCT session_id FROM messages WHERE session_id = ?2 AND copied AND ?1 IS NOT NULL "
-        "AND NOT EXISTS (SELECT 1 FROM session_facts WHERE session_id = ?2 AND name = 'retold')"
+        "AND NOT EXISTS (SELECT 1 FROM session_facts WHERE session_id = ?2 AND name = 'synced')"
     )
     forks = [(session,) for (session,) in db.executemany(some, known)]
     copies = "SELECT id FROM messages WHERE session_id = ? AND copied"
@@ -122,11 +113,13 @@ def _copied(db: apsw.Connection, sessions: set[str]) -> None:
     )
 
 
-def _file_edits(db: apsw.Connection, tools: set[str], edits: set[str]) -> None:
-    """An edit is a successful call of a tool that edits the file it names."""
-    db.executemany("DELETE FROM file_edits WHERE id = ?", [(tool,) for tool in tools])
-    db.executemany(
-        "INSERT INTO file_edits SELECT id, session_id, message_id, tool_name, file_path, completed_at, source "
-        "FROM tools WHERE id = ?",  # a fork's copy has no row any more
-        [(tool,) for tool in edits],
-    )
+_EDITS = "SELECT id, session_id, message_id, tool_name, file_path, completed_at, source FROM tools"
+
+
+def _file_edits(db: apsw.Connection, sessions: list[str]) -> None:
+    """One row for each successful call of a tool that edits the file it names. Rows that are right stay."""
+    ids = [(session,) for session in sessions]
+    edits = f"{_EDITS} WHERE session_id = ?1 AND edits_file AND success AND file_path IS NOT NULL"
+    old = "FROM file_edits WHERE session_id = ?1"
+    db.executemany(f"DELETE FROM file_edits WHERE id IN (SELECT id FROM (SELECT * {old} EXCEPT {edits}))", ids)
+    db.executemany(f"INSERT OR REPLACE INTO file_edits {edits} AND id NOT IN (SELECT id {old})", ids)

@@ -1,4 +1,4 @@
-"""A session's row, worked out anew from its facts and from all that happened in it."""
+"""A session's row, from its facts and from all its messages, tool calls and errors."""
 
 from collections import defaultdict
 from math import fsum
@@ -8,10 +8,11 @@ import apsw
 import msgspec
 from msgspec import UNSET
 
-from projector.derived.activity import Stretch, related, settle_activity, stretches
+from projector.derived.activity import ActivityBucket, activity_buckets, refresh_activity, related
 from projector.model.changes import Rank, Todo
+from projector.model.naming import project_name
 
-TITLE_LENGTH = 100  # characters of a first prompt that stand for a title
+TITLE_LENGTH = 100  # characters of the first prompt that replace a missing title
 
 _Facts = dict[str, tuple[int, Any]]  # rank and value, by name
 
@@ -45,27 +46,27 @@ INSERT INTO projects (path, name) VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE S
 """
 
 
-def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
-    """Bring the rows of `sessions`, their projects and their to-dos up to date, and what `stats` adds up.
+def refresh_sessions(db: apsw.Connection, sessions: list[str]) -> None:
+    """Refresh the rows of `sessions`, with their projects, to-dos and activity.
 
-    That they, or rows of theirs, may have changed is noted in `changes`.
+    The table `changes` notes that the sessions, or rows in them, may have changed.
     """
     ids = [(session,) for session in sessions]
     facts: dict[str, _Facts] = defaultdict(dict)
     for session, name, rank, value in db.executemany(_FACTS, ids):
         facts[session][name] = (rank, value)
     models = {session: rest for session, *rest in db.executemany(_LAST_MODEL, ids)}
-    untitled = [(session,) for session in sessions if facts[session].get("title", _UNSAID)[1] is None]
+    untitled = [(session,) for session in sessions if facts[session].get("title", _UNREPORTED)[1] is None]
     prompts: dict[str, str] = dict(db.executemany(_FIRST_PROMPT, untitled))
     counts: dict[str, list[int]] = {session: rest for session, *rest in db.executemany(_COUNTS, ids)}
-    touched = related(db, sessions)  # also by what stood there
-    happened = stretches(db, sessions)
+    sharing = related(db, sessions)  # before and after the update: either may share a bill
+    buckets = activity_buckets(db, sessions)
     rows = []
     projects = {}
     for session in sessions:
         path, name = _project(facts[session])
         projects[path] = name
-        totals = _totals(happened[session])
+        totals = _totals(buckets[session])
         model = models.get(session, _NO_MODEL)
         rows.append(_row(db, session, facts[session], totals, counts[session], model, prompts.get(session)))
     db.executemany(_UPDATE, rows)
@@ -73,18 +74,18 @@ def settle_sessions(db: apsw.Connection, sessions: list[str]) -> None:
     db.executemany(_TOOLS_MODEL, ids)
     for session in sessions:
         _todos(db, session, {name: value for name, (_, value) in facts[session].items() if name.startswith("todo")})
-    touched |= related(db, sessions)
-    settle_activity(db, happened | stretches(db, touched - happened.keys()))
+    sharing |= related(db, sessions)
+    refresh_activity(db, buckets | activity_buckets(db, sharing - buckets.keys()))
     batch = db.execute("SELECT ifnull(max(batch), 0) + 1 FROM changes").get
     db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?)", [(session, batch) for session in sessions])
 
 
-_UNSAID = (Rank.GUESS, None)
+_UNREPORTED = (Rank.GUESS, None)
 _NO_MODEL = (None, None, None)
 
 
 def _short(text: str) -> str:
-    """`text` cut between two words: the beginning of a credential would be found by nothing that masks whole ones."""
+    """`text` cut between two words: a credential cut in half would not be recognised and masked."""
     if len(text) <= TITLE_LENGTH:
         return text
     return text[: TITLE_LENGTH + 1].rpartition(" ")[0] or text[:TITLE_LENGTH]
@@ -92,17 +93,12 @@ def _short(text: str) -> str:
 
 def _project(facts: _Facts) -> tuple[str | None, str | None]:
     """A session's project: its path and its name."""
-    path = facts.get("project_path", _UNSAID)[1]
+    path = facts.get("project_path", _UNREPORTED)[1]
     return (path, project_name(str(path))) if path else (path, None)
 
 
-def project_name(path: str) -> str:
-    """What a project is called that has no other name: the last part of its path."""
-    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-
-
 class _Totals(NamedTuple):
-    """What the messages of a session add up to; the names are those of `Stretch`."""
+    """The sums over the messages of a session; names as in `ActivityBucket`."""
 
     messages: int
     prompt_tokens: int
@@ -111,25 +107,25 @@ class _Totals(NamedTuple):
     cache_read_tokens: int
     cache_write_tokens: int
     cache_write_1h_tokens: int
-    told: float | None
+    cost: float | None
     worst: int | None
     first: int | None
     last: int | None
 
 
-def _totals(happened: list[Stretch]) -> _Totals:
+def _totals(buckets: list[ActivityBucket]) -> _Totals:
     costs, worsts, firsts, lasts = (
-        [value for one in happened if (value := getattr(one, name)) is not None]
-        for name in ("told", "worst", "first", "last")
+        [value for one in buckets if (value := getattr(one, name)) is not None]
+        for name in ("cost", "worst", "first", "last")
     )
     return _Totals(
-        sum(one.messages for one in happened),
-        sum(one.prompt_tokens for one in happened),
-        sum(one.completion_tokens for one in happened),
-        sum(one.reasoning_tokens for one in happened),
-        sum(one.cache_read_tokens for one in happened),
-        sum(one.cache_write_tokens for one in happened),
-        sum(one.cache_write_1h_tokens for one in happened),
+        sum(one.messages for one in buckets),
+        sum(one.prompt_tokens for one in buckets),
+        sum(one.completion_tokens for one in buckets),
+        sum(one.reasoning_tokens for one in buckets),
+        sum(one.cache_read_tokens for one in buckets),
+        sum(one.cache_write_tokens for one in buckets),
+        sum(one.cache_write_1h_tokens for one in buckets),
         fsum(costs) if costs else None,
         max(worsts, default=None),
         min(firsts, default=None),
@@ -146,23 +142,23 @@ def _row(
     model_used: tuple[Any, ...],
     prompt: str | None,
 ) -> tuple[Any, ...]:
-    """What `_UPDATE` takes."""
+    """The values for `_UPDATE`."""
 
     def fact(name: str) -> Any:
-        return facts.get(name, _UNSAID)[1]
+        return facts.get(name, _UNREPORTED)[1]
 
     model, provider, agent = model_used
-    # A fork's record starts with its origin's lines: its own first message tells when it began. A client that says
-    # when a session was created (OpenCode) is believed, a hook's time only where there is nothing else.
-    rank, created = facts.get("created_at", _UNSAID)
+    # A client's own record of when the session was created counts most. Otherwise the first message does: a fork's
+    # record starts with older lines of its origin. A hook's time is the last resort.
+    rank, created = facts.get("created_at", _UNREPORTED)
     created = created if rank == Rank.RECORD or totals.first is None else totals.first
     title = fact("title")
     if title is None and prompt:
         title = _short(" ".join(prompt.split()))
     parent = fact("parent_id")
-    if spawned_by := fact("spawned_by"):  # a subagent of a subagent: the call stands in its parent's own record
+    if spawned_by := fact("spawned_by"):  # a subagent of a subagent: its parent is the one that made the call
         parent = db.execute("SELECT session_id FROM tools WHERE id = ?", (spawned_by,)).get or parent
-    cost, cost_source = _cost(db, session, facts, totals.told, totals.worst)
+    cost, cost_source = _cost(db, session, facts, totals.cost, totals.worst)
     return (
         title,
         *_project(facts),
@@ -196,52 +192,50 @@ def _row(
 def _cost(
     db: apsw.Connection, session: str, facts: _Facts, spent: float | None, worst: int | None
 ) -> tuple[float | None, str | None]:
-    """What a session cost, and who says so. The sum over all sessions counts everything once.
+    """A session's cost and its `cost_source`. The sum over all sessions counts everything once.
 
     Args:
         db: the database.
         session: its id.
-        facts: what is told of it.
-        spent: what its messages cost; None where none of them costs anything.
-        worst: of the messages' `cost_source`: 0 for `client`, 1 for `prices`, 2 for `unknown`; None for none of them.
+        facts: of the session.
+        spent: the sum of its messages' costs; None if none has one.
+        worst: the least certain `cost_source` of its messages: 0 `client`, 1 `prices`, 2 `unknown`; None for none.
     """
-    if told := facts.get("cost_source", _UNSAID)[1]:
-        return facts["cost"][1], told
+    if synced := facts.get("cost_source", _UNREPORTED)[1]:
+        return facts["cost"][1], synced
     if worst == 0:
         return spent, "client"
-    bill = _bill(db, session, facts.get("forked_from", _UNSAID)[1])
+    bill = _bill(db, session, facts.get("forked_from", _UNREPORTED)[1])
     if bill is not None:
         return bill, "client"
-    if parent := facts.get("parent_id", _UNSAID)[1]:  # whose lines it stands among, even if another subagent called it
+    if parent := facts.get("parent_id", _UNREPORTED)[1]:  # the session whose record it is in, whoever called it
         origin = "SELECT value FROM session_facts WHERE session_id = ? AND name = 'forked_from'"
         if _bill(db, parent, db.execute(origin, (parent,)).get) is not None:
             return None, "parent"
-    if worst == 2:  # a part of a sum would pass for the whole
+    if worst == 2:  # the sum of the known costs would look like the total
         return None, "unknown"
     if worst == 1:
         return spent, "prices"
-    return (0.0, "client") if facts.get("billed", _UNSAID)[1] else (None, None)
+    return (0.0, "client") if facts.get("billed", _UNREPORTED)[1] else (None, None)
 
 
 def _bill(db: apsw.Connection, session: str, origin: str | None) -> float | None:
-    """What Claude Code says a session cost, its subagents included.
+    """The session's bill in US dollars, subagents included; None if the client reported none.
 
-    The client adds up over resumes, so the highest sum is the last. A fork goes on from its origin's sum: that is found
-    among the sums that the origin wrote down by the output tokens that came before the fork's own.
+    Bills grow over resumes, so the highest is the latest. A fork's bill starts with its origin's at the time of the
+    fork. That one is found among the origin's bills by the output tokens that were not the fork's own.
     """
-    total, output = db.execute(
-        "SELECT max(cost), max(output_tokens) FROM cost_states WHERE session_id = ?", (session,)
-    ).get
+    total, output = db.execute("SELECT max(cost), max(output_tokens) FROM bills WHERE session_id = ?", (session,)).get
     if total is None or origin is None:
         return total  # type: ignore[no-any-return]
     own = db.execute(
         "SELECT ifnull(sum(completion_tokens), 0) FROM messages WHERE session_id = ?1 OR session_id IN "
         "(SELECT session_id FROM session_facts WHERE value = ?1 AND name = 'parent_id' "
-        "AND name IN ('parent_id', 'forked_from', 'spawned_by'))",  # else the partial index is not found
+        "AND name IN ('parent_id', 'forked_from', 'spawned_by'))",  # the condition of the partial index
         (session,),
     ).get
     before = db.execute(
-        "SELECT cost FROM cost_states WHERE session_id = ? ORDER BY abs(output_tokens - ?), cost LIMIT 1",
+        "SELECT cost FROM bills WHERE session_id = ? ORDER BY abs(output_tokens - ?), cost LIMIT 1",
         (origin, output - own),
     ).get
     return None if before is None else max(0.0, total - before)

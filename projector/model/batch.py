@@ -1,34 +1,77 @@
-"""A batch: what a stretch of the log says, each row merged from all that tells of it; no database behind it."""
+"""A batch: a range of the log as rows, each merged from all changes to it. No database is involved."""
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
+from clankers.log.base import Position
 from projector.model.changes import (
+    BillSeen,
     Change,
     CompactionSeen,
     Copied,
-    CostSeen,
     ErrorSeen,
-    Gone,
+    HookReport,
     MessageSeen,
     PartDelta,
     PartSeen,
     ProjectSeen,
-    Replaced,
+    RowDeleted,
+    RowReplaced,
     SessionSeen,
-    Sighting,
     TodosSeen,
     ToolSeen,
 )
 from projector.model.merge import EARLIEST, KINDS, MERGE, TABLES, Row
 
-# A property of a session: its claim (rank, time and position) and its value. The rank says how good its source is, the
-# time (epoch milliseconds) when it held, the position in the log which of two equally good ones was told later. The
-# greatest claim is the best; where the first counts, time and position are negative. None as value clears.
+# A property of a session: its claim (rank, time, position) and its value; None clears. The rank says how good the
+# source is, the time (epoch milliseconds) when the value held, the position which of two equal claims is later in the
+# log. The greatest claim wins; where the earliest counts, time and position are negated.
 Fact = tuple[tuple[int, int, int], Any]
+
+
+class EventType(NamedTuple):
+    """What events are counted by.
+
+    Attributes:
+        known: an adapter has a case for the type.
+        client_version: of the client that sent it, if the type is not known and the version is; else empty.
+    """
+
+    source: str
+    type: str
+    known: bool
+    client_version: str = ""
+
+
+class Delta(NamedTuple):
+    """More text of a part, by `position` in the log."""
+
+    id: str
+    session_id: str
+    part_id: str
+    position: int
+    text: str
+
+
+class Reject(NamedTuple):
+    """A line that could not be used.
+
+    Attributes:
+        file: of the log.
+        line: its number, counted from 1.
+        offset: bytes before it.
+        field: the JSON path of the value that is wrong, as `$.message.usage`; empty for the complete line.
+        reason: what is wrong.
+    """
+
+    file: str
+    line: int
+    offset: int
+    field: str
+    reason: str
 
 
 _ROWS: dict[type[Row], Callable[[Any], dict[str, Any]]] = {
@@ -41,21 +84,21 @@ _ROWS: dict[type[Row], Callable[[Any], dict[str, Any]]] = {
 
 
 class Batch(msgspec.Struct):
-    """Gathers changes: `add` those of any number of events; then `Store.write` it.
+    """Merges changes: `add` those of any number of events, then `Store.write` the batch.
 
     Attributes:
         messages: by id, like all rows.
-        sessions: the facts of every session that is named, by id and the fact's name.
+        sessions: the facts of every session that a change names, by id and the fact's name.
         sources: of the sessions.
-        deltas: id, part, position and text of each.
         copies: by id and session.
-        costs: session, US dollars and output tokens of each bill.
+        bills: session, US dollars and output tokens of each.
         projects: by path.
-        whole: rows that replace what stands of them, by table and id: the position at which that was told.
-        gone: rows that go before any is written, with all that stands of them, in the same way.
-        hosts: messages that must be there for their pieces, by id: their session and source.
-        types: how many events there were, by source, type, and whether the type is known.
-        rejects: file, line, offset and reason of the lines that could not be used.
+        replaced: rows that replace those in the database, by table and id: the position of the replacement.
+        deleted: rows to delete before any is written, with everything in the database about them, likewise.
+        parents: messages that must exist because a replaced part names them, by id: their session and source.
+        types: the number of events.
+        rejects: lines that could not be used.
+        adapters: by source, the name and version of the adapter that made the rows.
     """
 
     messages: dict[str, MessageSeen] = {}
@@ -65,40 +108,41 @@ class Batch(msgspec.Struct):
     compactions: dict[str, CompactionSeen] = {}
     sessions: dict[str, dict[str, Fact]] = {}
     sources: dict[str, str] = {}
-    deltas: list[tuple[str, str, int, str]] = []
-    sightings: dict[str, Sighting] = {}
+    deltas: list[Delta] = []
+    hook_reports: dict[str, HookReport] = {}
     copies: dict[tuple[str, str], Copied] = {}
-    costs: set[tuple[str, float, int]] = set()
+    bills: set[tuple[str, float, int]] = set()
     projects: dict[str, ProjectSeen] = {}
-    whole: dict[tuple[str, str], int] = {}
-    gone: dict[tuple[str, str], int] = {}
-    hosts: dict[str, tuple[str, str]] = {}
-    types: dict[tuple[str, str, bool], int] = {}
-    rejects: list[tuple[str, int, int, str]] = []
+    replaced: dict[tuple[str, str], int] = {}
+    deleted: dict[tuple[str, str], int] = {}
+    parents: dict[str, tuple[str, str]] = {}
+    types: dict[EventType, int] = {}
+    rejects: list[Reject] = []
+    adapters: dict[str, str] = {}
 
     def rows(self, kind: type[Row]) -> dict[str, Any]:
         """The rows of a kind, by id."""
         return _ROWS[kind](self)
 
-    def add(self, changes: list[Change], position: int) -> None:
-        """Merge what the event at `position` in the log tells."""
+    def add(self, changes: list[Change], position: Position) -> None:
+        """Merge the changes of the event at `position` in the log."""
         adders = self._adders
         for change in changes:
             adders[type(change)](self, change, position)
 
     def merge(self, row: Row, seen: Row) -> None:
-        """Merge into `row` what `seen` says of it, and note where two sessions' records hold it."""
+        """Merge `seen` into `row`. If two sessions' records hold the row, note that one of them is a copy."""
         kind = type(row)
         if row.session_id != seen.session_id:
             for session in (row.session_id, seen.session_id):
-                self.name(session, seen.source)  # a better source says whose call it was: both's counts change
+                self.touch(session, seen.source)  # a better source decides whose call it was: both totals change
                 if kind is not ToolSeen and kind is not PartSeen:
-                    # A fork copied it. Whose it is, is settled when both are known.
+                    # A fork copied it. `derived.forks` finds the owner once both records are known.
                     self.copies.setdefault((row.id, session), Copied(row.id, session, session, 0))
         MERGE[kind](row, seen)
 
-    def name(self, session_id: str, source: str) -> dict[str, Fact]:
-        """Note that there is a session, whose row is to be worked out anew; returns its facts."""
+    def touch(self, session_id: str, source: str) -> dict[str, Fact]:
+        """Note that the session exists and that its row must be refreshed; returns its facts."""
         facts = self.sessions.get(session_id)
         if facts is None:
             facts = self.sessions[session_id] = {}
@@ -106,7 +150,7 @@ class Batch(msgspec.Struct):
         return facts
 
     def _session(self, change: SessionSeen, position: int) -> None:
-        facts = self.name(change.session_id, change.source)
+        facts = self.touch(change.session_id, change.source)
         first, last = (change.rank, -change.at, -position), (change.rank, change.at, position)
         for name, value in change.facts.items():
             claim = first if name in EARLIEST and not change.latest else last
@@ -121,7 +165,7 @@ class Batch(msgspec.Struct):
             self.merge(row, change)
         else:
             rows[change.id] = change
-            self.name(change.session_id, change.source)
+            self.touch(change.session_id, change.source)
 
     def _part(self, change: PartSeen, position: int) -> None:
         self._row(change, position)
@@ -130,28 +174,28 @@ class Batch(msgspec.Struct):
 
     def _delta(self, change: PartDelta, position: int) -> None:
         self._part(change.part, position)
-        self.deltas.append((change.id, change.part.id, position, change.text))
+        self.deltas.append(Delta(change.id, change.part.session_id, change.part.id, position, change.text))
 
-    def _sighting(self, change: Sighting, _: int) -> None:
-        self.name(change.session_id, change.source)
-        old = self.sightings.get(change.id)
+    def _hook_report(self, change: HookReport, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        old = self.hook_reports.get(change.id)
         if old is None or change.created_at < old.created_at:
-            self.sightings[change.id] = change
+            self.hook_reports[change.id] = change
 
     def _todos(self, change: TodosSeen, position: int) -> None:
-        one_by_one = {f"todo:{todo.id}": [todo] for todo in change.todos} if change.one else {"todos": change.todos}
-        facts = {name: msgspec.json.encode(todos).decode() for name, todos in one_by_one.items()}
+        lists = {f"todo:{todo.id}": [todo] for todo in change.todos} if change.one else {"todos": change.todos}
+        facts = {name: msgspec.json.encode(todos).decode() for name, todos in lists.items()}
         self._session(SessionSeen(change.session_id, change.source, change.at, change.rank, facts), position)
 
-    def _cost(self, change: CostSeen, _: int) -> None:
-        self.name(change.session_id, change.source)
-        self.costs.add((change.session_id, change.cost, change.output_tokens))
+    def _bill(self, change: BillSeen, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        self.bills.add((change.session_id, change.cost, change.output_tokens))
 
     def _copied(self, change: Copied, _: int) -> None:
         self.copies[change.id, change.session_id] = change
 
     def _project(self, seen: ProjectSeen, _: int) -> None:
-        """Of each property the last that was told."""
+        """The latest reported value of each property wins."""
         old = self.projects.get(seen.path)
         if old == seen:
             return
@@ -166,21 +210,21 @@ class Batch(msgspec.Struct):
             )
         self.projects[seen.path] = seen
 
-    def _replaced(self, change: Replaced, position: int) -> None:
+    def _row_replaced(self, change: RowReplaced, position: int) -> None:
         row = change.row
         self.rows(type(row))[row.id] = row
-        self.whole[TABLES[type(row)], row.id] = position
-        self.name(row.session_id, row.source)
+        self.replaced[TABLES[type(row)], row.id] = position
+        self.touch(row.session_id, row.source)
         if isinstance(row, PartSeen):
-            self.hosts.setdefault(row.message_id, (row.session_id, row.source))
+            self.parents.setdefault(row.message_id, (row.session_id, row.source))
 
-    def _gone(self, change: Gone, position: int) -> None:
+    def _row_deleted(self, change: RowDeleted, position: int) -> None:
         self.rows(KINDS[change.table]).pop(change.id, None)
-        self.whole.pop((change.table, change.id), None)
-        self.gone[change.table, change.id] = position
-        self.name(change.session_id, change.source)
+        self.replaced.pop((change.table, change.id), None)
+        self.deleted[change.table, change.id] = position
+        self.touch(change.session_id, change.source)
         if change.table == "messages":
-            self.hosts.pop(change.id, None)
+            self.parents.pop(change.id, None)
 
     _adders: ClassVar[dict[type[Change], Callable[[Any, Any, int], None]]] = {
         SessionSeen: _session,
@@ -190,11 +234,11 @@ class Batch(msgspec.Struct):
         ToolSeen: _row,
         ErrorSeen: _row,
         CompactionSeen: _row,
-        Sighting: _sighting,
+        HookReport: _hook_report,
         TodosSeen: _todos,
-        CostSeen: _cost,
+        BillSeen: _bill,
         Copied: _copied,
         ProjectSeen: _project,
-        Replaced: _replaced,
-        Gone: _gone,
+        RowReplaced: _row_replaced,
+        RowDeleted: _row_deleted,
     }

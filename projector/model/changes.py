@@ -1,10 +1,10 @@
-"""What an event means, as plain data: adapters make these, a batch gathers them, the store writes them.
+"""What an event means, as plain data: adapters make changes, a batch merges them, the store writes them.
 
-A message, part, tool call, error or compaction as an event tells it is a row of which some values are known, and two of
-one id are merged (`projector.model.merge`). Every change may come twice, and in any order, with the same rows in the
-end: values that say the same thing from several sources carry a rank, and the best is kept. Times are epoch
-milliseconds; None means "not said", which changes nothing. What stands in batches goes between processes as arrays: the
-names of fields would be a third of it.
+A message, part, tool call, error or compaction is a row of which an event reports some values. Two reports of one id
+are merged (`projector.model.merge`). Changes may repeat and come in any order, and the rows end up the same: values
+that several sources report carry a rank, and the best is kept. Times are epoch milliseconds. None means that the event
+does not report the value, and changes nothing. Rows go between processes as arrays, because field names would be a
+third of their size.
 """
 
 from typing import Any
@@ -13,22 +13,25 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class Rank:
-    """How good a source is. A better one wins whenever it comes. Plain numbers: they are columns, too."""
+    """How good a source is. A better one wins, whenever it comes. Plain numbers, because they are columns too."""
 
-    UNTOLD = -1  # no source has said it
-    GUESS = 0  # follows from something else
-    HOOK = 1  # a hook's report: early, but timed by us and sometimes not final
+    UNREPORTED = -1  # no source has reported it
+    GUESS = 0  # inferred from something else
+    HOOK = 1  # a hook's report: early, timed by clankers, not always final
     REPORT = 2  # a hook's report of how something ended
-    RECORD = 3  # the client's own record of it
+    RECORD = 3  # the client's own record
 
 
 class SessionSeen(Struct, frozen=True, gc=False):
-    """A session is named; some of its properties are told.
+    """An event names a session, and may report some of its properties.
 
     Attributes:
-        facts: by column. A value of None clears: only for harnesses that send whole snapshots.
-        at: when the facts held; the latest wins, of a fact in `rows.EARLIEST` the earliest.
-        latest: the latest wins of these too.
+        facts: by name, most of them columns of `sessions`. None clears; only for harnesses that send whole snapshots.
+            The others: `spawned_by` (the tool call that started it), `copies_before` (messages created before this
+            time were copied from another session), `billed` (the client reports costs), `synced` (another database of
+            ours sent it), `todos` and `todo:<id>`.
+        at: when the facts held. The latest wins; of a fact in `merge.EARLIEST` the earliest.
+        latest: the latest wins for those too.
     """
 
     session_id: str
@@ -40,14 +43,16 @@ class SessionSeen(Struct, frozen=True, gc=False):
 
 
 class MessageSeen(Struct, gc=False, array_like=True):
-    """A prompt or a model's response. Told again and again as it grows; token counts never shrink.
+    """A prompt or a model's response. Reported many times while it grows; token counts never shrink.
 
     Attributes:
-        cache_write_1h_tokens: of `cache_write_tokens` those that are kept for an hour.
+        role_inferred: the client reports no role; the adapter inferred `role`.
+        cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour.
         price_context: JSON text: what else the price depends on.
-        cost: US dollars, as the client tells it.
-        cost_source: left to `projector.derived.prices`.
-        duration_ms: left to `projector.derived.message_text`, like the text.
+        cost: US dollars, as the client reports it.
+        cost_source: set by `projector.derived.prices`.
+        session_total: the row holds what the client reports only for the whole session (synthetic, without text).
+        duration_ms: set by `projector.derived.message_text`, like `text_content`.
     """
 
     id: str
@@ -72,19 +77,21 @@ class MessageSeen(Struct, gc=False, array_like=True):
     created_at: int | None = None
     completed_at: int | None = None
     synthetic: bool | int = False
+    role_inferred: bool | int = False
+    session_total: bool | int = False
     deleted_at: int | None = None
     duration_ms: int | None = None
     text_content: str | None = None
 
 
 class PartSeen(Struct, gc=False, array_like=True):
-    """A piece of a message.
+    """A part of a message.
 
     Attributes:
-        seq: orders the pieces of a message; not dense.
+        seq: orders the parts of a message; not dense.
         data: JSON text, for what `text` does not hold.
-        synthetic: 1 for text that the client made up in a user's message; a message of nothing else is itself so.
-        completed_at: when the piece was final; a text without it may still grow.
+        synthetic: 1 for text that the client wrote in a user's message; a message of nothing else is synthetic.
+        completed_at: when the part was final; a text without it may still grow.
     """
 
     id: str
@@ -102,7 +109,12 @@ class PartSeen(Struct, gc=False, array_like=True):
 
 
 class PartDelta(Struct, frozen=True):
-    """A bit more of a piece's text: used only where no whole text ever comes, as after a kill."""
+    """More text of a part. Used only until the complete text comes, which after a kill it never does.
+
+    Attributes:
+        id: of the delta.
+        part: the part, without its text.
+    """
 
     id: str
     part: PartSeen
@@ -110,14 +122,15 @@ class PartDelta(Struct, frozen=True):
 
 
 class ToolSeen(Struct, gc=False, array_like=True):
-    """A tool was called, or its call ended, or both: an event tells of one side or of the other.
+    """A tool call began, or ended, or both: an event may report one side only.
 
     Attributes:
-        open_rank: how good the source is of what was called; `Rank.UNTOLD` where that is not told.
-        call_id: by which the client calls it, where that is not its id: OpenCode's repeat from server to server.
+        open_rank: how good the source of the call's arguments is; `Rank.UNREPORTED` if the event has none.
+        call_id: the client's own id of the call, if that is not `id`: OpenCode's repeats across servers.
         title: of the call, as the client shows it.
+        edits_file: the tool edits the file at `file_path` if it succeeds.
         created_at: when it was called.
-        close_rank: how good the source is of how it ended; `Rank.UNTOLD` where that is not told.
+        close_rank: how good the source of the result is; `Rank.UNREPORTED` if the event has none.
         success: 0 for a failure, a non-zero exit, a denial or an interruption.
         completed_at: when it ended.
     """
@@ -125,15 +138,16 @@ class ToolSeen(Struct, gc=False, array_like=True):
     id: str
     session_id: str
     source: str
-    open_rank: int = Rank.UNTOLD
+    open_rank: int = Rank.UNREPORTED
     message_id: str | None = None
     tool_name: str | None = None
     call_id: str | None = None
     title: str | None = None
     tool_input: str | None = None
     file_path: str | None = None
+    edits_file: bool | int = False
     created_at: int | None = None
-    close_rank: int = Rank.UNTOLD
+    close_rank: int = Rank.UNREPORTED
     status: str | None = None
     success: bool | int | None = None
     tool_output: str | None = None
@@ -144,7 +158,7 @@ class ToolSeen(Struct, gc=False, array_like=True):
 
 
 class ErrorSeen(Struct, gc=False, array_like=True):
-    """A failure that reached the user, or (`will_retry`) one that the client tried to mend by itself."""
+    """A failure that reached the user, or (`will_retry`) one after which the client tried again."""
 
     id: str
     session_id: str
@@ -157,20 +171,20 @@ class ErrorSeen(Struct, gc=False, array_like=True):
     will_retry: bool | int = False
 
 
-class Sighting(Struct, frozen=True, array_like=True):
-    """Something that a hook saw and the client's own record should hold too. It makes a row only while it does not.
+class HookReport(Struct, frozen=True, array_like=True):
+    """Something a hook reports that the client's own record should hold too. It is a row only until that does.
 
     Attributes:
         kind: `prompt`, `answer` or `error`.
-        same: what the record is found by: a digest of the text, of an error its type.
-        text: of the prompt or answer; for an error its message.
+        match_key: equal for a report and the record of the same thing: `naming.text_key` of the text, an error's type.
+        text: the prompt, the answer, or the error's message.
     """
 
     id: str
     session_id: str
     source: str
     kind: str
-    same: str
+    match_key: str
     text: str
     created_at: int
     synthetic: bool = False
@@ -193,7 +207,7 @@ class Todo(Struct, frozen=True):
     """One entry of a to-do list.
 
     Attributes:
-        updated_at: where it is another time than that at which the list was seen.
+        updated_at: UNSET for the time at which the list was reported.
     """
 
     content: str
@@ -204,7 +218,7 @@ class Todo(Struct, frozen=True):
 
 
 class TodosSeen(Struct, frozen=True):
-    """A session's to-do list, whole; with `one`, a single entry of it."""
+    """A session's complete to-do list; with `one`, a single entry of it."""
 
     session_id: str
     source: str
@@ -214,12 +228,12 @@ class TodosSeen(Struct, frozen=True):
     one: bool = False
 
 
-class CostSeen(Struct, frozen=True):
-    """A session's bill so far, as the client adds it up: over resumes, subagents, and into a fork what came before it.
+class BillSeen(Struct, frozen=True):
+    """What a session has cost so far, as the client adds it up: subagents, resumes, and what a fork copied included.
 
     Attributes:
         cost: US dollars.
-        output_tokens: of all models; tells a fork's bill from its origin's.
+        output_tokens: of all models; the fork's own distinguish its bill from its origin's.
     """
 
     session_id: str
@@ -229,7 +243,13 @@ class CostSeen(Struct, frozen=True):
 
 
 class Copied(Struct, frozen=True, array_like=True):
-    """A session's record holds a copy of something that belongs to another session, its origin."""
+    """A session's record holds a copy of a row that belongs to another session, its origin.
+
+    Attributes:
+        id: of the row, the same in both records.
+        at: the row's time. A client may mark only some copies: rows of the record that are not later than a marked
+            one were copied too. 0 if nothing follows for other rows.
+    """
 
     id: str
     session_id: str
@@ -241,7 +261,7 @@ class ProjectSeen(Struct, frozen=True, array_like=True):
     """A directory that sessions work in, as its client describes it.
 
     Attributes:
-        fallback: its name as long as nobody tells one.
+        fallback: the name until a client reports one.
     """
 
     path: str
@@ -252,8 +272,8 @@ class ProjectSeen(Struct, frozen=True, array_like=True):
     fallback: str | None = None
 
 
-class Replaced(Struct, frozen=True):
-    """A row as another database of ours has it: it takes the place of all that was told of it before."""
+class RowReplaced(Struct, frozen=True):
+    """A row that another database of ours sends: it replaces everything reported of that row before."""
 
     row: MessageSeen | PartSeen | ToolSeen | ErrorSeen | CompactionSeen
 
@@ -263,11 +283,11 @@ class Replaced(Struct, frozen=True):
         return self.row.session_id
 
 
-class Gone(Struct, frozen=True):
-    """A row that the other database has no more; with a message its pieces go.
+class RowDeleted(Struct, frozen=True):
+    """A row that the other database no longer has. A message's parts are deleted with it.
 
     Attributes:
-        table: as in `rows.TABLES`.
+        table: as in `merge.TABLES`.
     """
 
     table: str
@@ -283,12 +303,12 @@ Change = (
     | PartDelta
     | ToolSeen
     | ErrorSeen
-    | Sighting
+    | HookReport
     | CompactionSeen
     | TodosSeen
-    | CostSeen
+    | BillSeen
     | Copied
     | ProjectSeen
-    | Replaced
-    | Gone
+    | RowReplaced
+    | RowDeleted
 )

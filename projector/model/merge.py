@@ -1,6 +1,6 @@
-"""How two tellings of one row are merged, and where rows of a kind stand.
+"""How two reports of one row are merged, and which table holds which kind of row.
 
-Merging is what makes replays safe: it does not matter in which order, or how often, a change is merged.
+Merging makes replays safe: order and repetition of changes do not matter.
 """
 
 from collections.abc import Callable
@@ -8,16 +8,12 @@ from typing import Any
 
 from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
 
-# Facts of which the first counts; of all others the last.
-EARLIEST = frozenset({"created_at", "project_path", "deleted_at"})
-
-EDITING_TOOLS = frozenset(
-    {"Write", "Edit", "MultiEdit", "NotebookEdit", "write", "edit", "multiedit", "patch", "apply_patch"}
-)
+# Facts of which the earliest counts; of all others the latest.
+EARLIEST = frozenset({"created_at", "copies_before", "project_path", "deleted_at"})
 
 Row = MessageSeen | PartSeen | ToolSeen | ErrorSeen | CompactionSeen
 
-# A row's fields are columns of its table. What columns there are besides is worked out by `projector.derived.refresh`.
+# A row's fields are columns of its table. `projector.derived.refresh` sets the table's other columns.
 TABLES: dict[type[Row], str] = {
     MessageSeen: "messages",
     PartSeen: "parts",
@@ -39,8 +35,12 @@ def _last(a: Any, b: Any) -> Any:
 
 
 def _message(row: MessageSeen, seen: MessageSeen) -> None:
-    """Counts grow while a response streams, so the largest is the last; words that can differ never do."""
-    row.role = _last(row.role, seen.role)
+    """Counts grow while a response streams, so the largest is the last. Texts do not change once reported."""
+    if seen.role is not None:
+        if row.role is None or (row.role_inferred and not seen.role_inferred):
+            row.role, row.role_inferred = seen.role, seen.role_inferred
+        elif bool(row.role_inferred) == bool(seen.role_inferred):
+            row.role = _last(row.role, seen.role)
     row.parent_id = _last(row.parent_id, seen.parent_id)
     row.model = _last(row.model, seen.model)
     row.provider = _last(row.provider, seen.provider)
@@ -59,10 +59,11 @@ def _message(row: MessageSeen, seen: MessageSeen) -> None:
     row.completed_at = _last(row.completed_at, seen.completed_at)
     row.deleted_at = _first(row.deleted_at, seen.deleted_at)
     row.synthetic |= seen.synthetic
+    row.session_total |= seen.session_total
 
 
 def _part(row: PartSeen, seen: PartSeen) -> None:
-    """A text grows until it is final (`completed_at`); the final one may be shorter: clients trim it."""
+    """A text grows until it is final (`completed_at`). The final one may be shorter, because clients trim it."""
     final, was_final = seen.completed_at is not None, row.completed_at is not None
     if (
         seen.text is not None
@@ -90,9 +91,9 @@ def _better(rank: int, at: int | None, old_rank: int, old_at: int | None) -> boo
 
 
 def _tool(row: ToolSeen, seen: ToolSeen) -> None:
-    """The best source's words about the call, and about its result; only hooks know how long a call took."""
+    """The call as its best source reports it, and the result likewise; only hooks know how long a call took."""
     row.duration_ms = _last(row.duration_ms, seen.duration_ms)
-    if seen.open_rank != Rank.UNTOLD and _better(seen.open_rank, seen.created_at, row.open_rank, row.created_at):
+    if seen.open_rank != Rank.UNREPORTED and _better(seen.open_rank, seen.created_at, row.open_rank, row.created_at):
         row.session_id = seen.session_id
         row.message_id = seen.message_id
         row.tool_name = seen.tool_name
@@ -100,11 +101,14 @@ def _tool(row: ToolSeen, seen: ToolSeen) -> None:
         row.title = seen.title
         row.tool_input = seen.tool_input
         row.file_path = seen.file_path
+        row.edits_file = seen.edits_file
         row.created_at = seen.created_at
         row.open_rank = seen.open_rank
-        if row.close_rank == Rank.UNTOLD:
+        if row.close_rank == Rank.UNREPORTED:
             row.status = seen.status
-    if seen.close_rank != Rank.UNTOLD and _better(seen.close_rank, seen.completed_at, row.close_rank, row.completed_at):
+    if seen.close_rank != Rank.UNREPORTED and _better(
+        seen.close_rank, seen.completed_at, row.close_rank, row.completed_at
+    ):
         row.status = seen.status
         row.success = seen.success
         row.tool_output = seen.tool_output
@@ -115,7 +119,7 @@ def _tool(row: ToolSeen, seen: ToolSeen) -> None:
 
 
 def _error(row: ErrorSeen, seen: ErrorSeen) -> None:
-    """The same failure, told again: only its time may still change."""
+    """The same failure again: only its time may still change."""
     row.message_id = _last(row.message_id, seen.message_id)
     row.error_type = _last(row.error_type, seen.error_type)
     row.error_message = _last(row.error_message, seen.error_message)
@@ -125,7 +129,7 @@ def _error(row: ErrorSeen, seen: ErrorSeen) -> None:
 
 
 def _compaction(row: CompactionSeen, seen: CompactionSeen) -> None:
-    """The same compaction, told again."""
+    """The same compaction again."""
     row.trigger = _last(row.trigger, seen.trigger)
     row.pre_tokens = _last(row.pre_tokens, seen.pre_tokens)
     row.post_tokens = _last(row.post_tokens, seen.post_tokens)
@@ -133,12 +137,7 @@ def _compaction(row: CompactionSeen, seen: CompactionSeen) -> None:
     row.created_at = _first(row.created_at, seen.created_at)
 
 
-def edits(tool: ToolSeen) -> bool:
-    """Whether a call edited the file it names."""
-    return bool(tool.success) and tool.file_path is not None and tool.tool_name in EDITING_TOOLS
-
-
-# By kind: merges what the second says into the first.
+# By kind: merges the second row into the first.
 MERGE: dict[type[Row], Callable[[Any, Any], None]] = {
     MessageSeen: _message,
     PartSeen: _part,

@@ -17,6 +17,7 @@ from projector.replay.rebuild import build
 from projector.replay.replay import LogChangedError, replay
 from projector.store.read_only import uri
 from projector.store.sqlite_file import BUSY_MS, open_database
+from projector.store.sqlite_writer import SqliteStore
 
 # `changes` follows how the log was cut into batches.
 _NOT_OF_THE_LOG = frozenset({"meta", "prices", "changes"})
@@ -49,8 +50,8 @@ class Difference(msgspec.Struct):
     problem: str | None = None
 
 
-class Fresh:
-    """A fresh replay, to compare with: `with Fresh(path, root) as fresh: fresh.build(); fresh.differences(...)`.
+class FreshReplay:
+    """A fresh replay, to compare with: `with FreshReplay(path, root) as fresh: fresh.build(); fresh.differences(...)`.
 
     It stands beside the live database, where there is room for a rebuild too, until it was compared; where nothing can
     be written there, as in a backup that is mounted, among the temporary files.
@@ -120,7 +121,7 @@ def _at_one_position(
         bring_up_to_date()
         new = open_database(fresh, durable=False)
         try:
-            replay(new, root)
+            replay(SqliteStore(new), root)
         finally:
             new.close()
         with contextlib.closing(_both(path, fresh)) as db:

@@ -1,4 +1,4 @@
-"""The log in batches: a stretch of it is read, its events adapted, and what they say gathered. No database here."""
+"""Folds the log into batches: reads a range of it, adapts its events, and merges their changes. No database here."""
 
 import time
 from collections.abc import Iterator
@@ -7,22 +7,22 @@ from typing import NamedTuple
 import msgspec
 
 from clankers.log.reader import Line, LogFile, read
-from projector.adapters import UnusableError, adapt
+from projector.adapters import Adapters, UnusableError
 from projector.adapters.wire import millis
-from projector.model.batch import Batch
+from projector.model.batch import Batch, EventType, Reject
 
 BATCH_BYTES = 8 << 20  # of log in one transaction
-BATCH_SECONDS = 0.5  # after which a transaction is committed, so that readers see a long replay grow
+BATCH_SECONDS = 0.5  # then the transaction is committed, so that readers see progress during a long replay
 
 
-class Stretch(NamedTuple):
-    """Lines of one day that are still to be read; what `read` takes.
+class LogRange(NamedTuple):
+    """Lines of one log file that are still to be read.
 
     Attributes:
-        file: the day.
-        offset: bytes before the first of them.
+        file: of the log.
+        offset: bytes before the range.
         number: lines before it.
-        end: bytes to the end of the last of them; None for whatever is there.
+        end: bytes to the end of its last line; None for the end of the file.
     """
 
     file: LogFile
@@ -31,12 +31,12 @@ class Stretch(NamedTuple):
     end: int | None = None
 
 
-class Gathered(msgspec.Struct):
-    """A batch, and the stretch of the log that it stands for.
+class FoldedBatch(msgspec.Struct):
+    """A batch, and the range of the log that it holds.
 
     Attributes:
-        file: the day's name.
-        start: bytes of the day before it.
+        file: the log file's name.
+        start: bytes of the file before the range.
         offset: bytes to its end.
         number: lines to its end.
         size: bytes in it that were read.
@@ -50,54 +50,61 @@ class Gathered(msgspec.Struct):
     size: int
 
 
-def gather(
-    root: str, stretch: Stretch, *, until: int | None = None, batch_lines: int | None = None
-) -> Iterator[Gathered]:
-    """The batches of `stretch` of the log in `root`: none where there is nothing in it.
+def fold(
+    root: str, span: LogRange, *, until: int | None = None, batch_lines: int | None = None
+) -> Iterator[FoldedBatch]:
+    """The batches of the range `span` of the log in `root`; none if it is empty.
 
     Args:
         root: the data root.
-        stretch: what to read.
+        span: what to read.
         until: epoch milliseconds; later lines are left out.
-        batch_lines: lines in one batch, at most; else by size and time.
+        batch_lines: the most lines in a batch; by default, size and time limit it.
 
     Raises:
-        OSError: the day cannot be read.
+        OSError: the file cannot be read.
     """
-    file = stretch.file
-    start, offset, number = stretch.offset, stretch.offset, stretch.number
+    adapters = Adapters(root)
+    file = span.file
+    start, offset, number = span.offset, span.offset, span.number
     batch, lines, since, full = Batch(), 0, time.monotonic(), False
-    for line in read(root, file, offset, number, stretch.end):
+    for line in read(root, file, offset, number, span.end):
         if full:
-            yield Gathered(batch, file.name, start, offset, number, offset - start)
+            yield FoldedBatch(batch, file.name, start, offset, number, offset - start)
             start, batch, lines, since, full = offset, Batch(), 0, time.monotonic(), False
-        _take(batch, file, line, until)
-        if line.size:  # else another stands before the newline: no batch ends here
+        _fold_line(batch, adapters, file, line, until)
+        if line.size:  # otherwise another one follows before the newline, and no batch can end here
             offset, number = line.offset + line.size, line.number
             lines += 1
             late = not lines % 256 and time.monotonic() - since > BATCH_SECONDS
             full = late or offset - start >= BATCH_BYTES or lines == batch_lines
     if lines:
-        yield Gathered(batch, file.name, start, offset, number, offset - start)
+        yield FoldedBatch(batch, file.name, start, offset, number, offset - start)
 
 
-def _take(batch: Batch, file: LogFile, line: Line, until: int | None) -> None:
-    """One line of the log into the batch."""
-    event = line.event
+def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, until: int | None) -> None:
+    """Add one line of the log to the batch."""
+    event, field = line.event, ""
     try:
         if event is None:
-            raise UnusableError(line.reason)  # noqa: TRY301 (one way out for all that cannot be used)
+            raise UnusableError(line.reason)  # noqa: TRY301 (one way out for every line that cannot be used)
         if until is not None and millis(event.ts) > until:
             return
-        changes, known = adapt(event)
-    except (UnusableError, ValueError) as e:
+        changes, known = adapters.adapt(event)
+        adapter = adapters.of(event.source)
+        version = adapter.client_version(event) if adapter and not known else ""
+        batch.add(changes, file.position(line.offset))
+    except UnusableError as e:
+        reason, field = str(e), e.field
+    except ValueError as e:
         reason = str(e)
-    except Exception as e:  # noqa: BLE001 (a bug of the adapter's; mended, a rebuild takes the line in)
+    except Exception as e:  # noqa: BLE001 (a bug in an adapter: once it is fixed, a rebuild uses the line)
         what = f"{event.source} {event.type}" if event else ""
         reason = f"{what}: the adapter failed: {type(e).__name__}: {e}; please report this"
     else:
-        kind = (event.source, event.type, known)
+        kind = EventType(event.source, event.type, known, version)
         batch.types[kind] = batch.types.get(kind, 0) + 1
-        batch.add(changes, file.position(line.offset))
+        if adapter:
+            batch.adapters[event.source] = adapter.version
         return
-    batch.rejects.append((file.name, line.number, line.offset, reason))
+    batch.rejects.append(Reject(file.name, line.number, line.offset, field, reason))

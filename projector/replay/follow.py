@@ -14,6 +14,7 @@ import apsw
 from clankers.log.segments import stored
 from projector.replay.rebuild import checkpoint, open_live, update
 from projector.replay.replay import LogChangedError, Replayed, replay
+from projector.store.sqlite_writer import SqliteStore
 
 POLL = 0.2  # seconds between two looks at the log: a new line is in the database within one second
 SWEEP = 5.0  # seconds between two calls of `sweep`
@@ -72,7 +73,7 @@ def _catch_up(path: str, root: str, db: apsw.Connection, same: bool) -> tuple[Re
     """What is new in the log, into `db`, if it is the `same` that stands at `path`; else, or after a cut, into that."""
     with contextlib.suppress(LogChangedError):
         if same:
-            done = replay(db, root)
+            done = replay(SqliteStore(db), root)
             checkpoint(db)
             return done, db
     db.close()

@@ -14,11 +14,13 @@ import apsw
 
 from clankers.errors import BusyError, ClankersError
 from clankers.paths import make_private
+from clankers.system.atomic_write import remove_leftovers, temporary_path
 from projector.derived.prices import reprice
 from projector.replay.replay import LogChangedError, Replayed, replay
 from projector.search.index import remove_indexes
 from projector.store.meta import BACKFILL, read_meta, set_meta
 from projector.store.sqlite_file import BUSY_MS, OutdatedError, SchemaError, open_database
+from projector.store.sqlite_writer import SqliteStore
 
 _SWAP_SECONDS = 60.0  # to wait for another writer
 _LONG_WAL = 1000  # pages
@@ -42,9 +44,9 @@ def open_live(path: str) -> apsw.Connection:
 
 
 def _create(path: str) -> None:
-    """An empty database at `path`, put there whole: nobody ever sees one without its tables."""
-    fresh = path + ".new"
-    _remove(fresh)
+    """An empty database at `path`, put there complete: nobody ever sees one without its tables."""
+    remove_leftovers(path)
+    fresh = temporary_path(path)
     _make_private_file(fresh)
     open_database(fresh, durable=False).close()
     for suffix in ("-journal", "-wal", "-shm"):  # left of a database that was deleted; SQLite would mix them in
@@ -69,7 +71,7 @@ def update(path: str, root: str, *, progress: Callable[[int], object] | None = N
     except OutdatedError:
         return rebuild(path, root, progress=progress)
     try:
-        done = replay(db, root, progress=progress)
+        done = replay(SqliteStore(db), root, progress=progress)
         reprice(db)
         checkpoint(db)
     except LogChangedError:
@@ -134,7 +136,7 @@ def build(
     _make_private_file(path)
     db = open_database(path, durable=False)
     try:
-        done = replay(db, root, until=until, progress=progress)
+        done = replay(SqliteStore(db), root, until=until, progress=progress)
         if (problem := db.pragma("quick_check")) != "ok":
             raise RebuildError(f"the new database is not sound: {problem}; the old one is kept")
         if db.execute("PRAGMA foreign_key_check").fetchone():

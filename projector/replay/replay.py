@@ -1,107 +1,106 @@
-"""Read, adapt, write: the log's new lines into the database."""
+"""Replays new lines of the log into a store: read, adapt, merge, write."""
 
 import contextlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-import apsw
-
 from clankers.log.reader import log_files
 from clankers.log.segments import exists, sizes, tail_crc
 from projector.model.batch import Batch
-from projector.replay.fold import Gathered, Stretch, gather
-from projector.replay.workers import gather_ahead, worth_it
+from projector.replay.fold import FoldedBatch, LogRange, fold
+from projector.replay.workers import fold_in_parallel, worth_starting
+from projector.store.base import ReadPosition, ReadRange, StalePositionError, Store
 from projector.store.sqlite_file import YOUNG
-from projector.store.sqlite_writer import OvertakenError, Store
 
 
 @dataclass
 class Replayed:
-    """What a replay did: counts of lines."""
+    """The number of lines that a replay read."""
 
     events: int = 0
     unknown: int = 0
     rejected: int = 0
 
     def add(self, batch: Batch) -> None:
-        """Count what `batch` gathered."""
+        """Count the lines of `batch`."""
         self.events += sum(batch.types.values())
-        self.unknown += sum(n for (_, _, known), n in batch.types.items() if not known)
+        self.unknown += sum(n for kind, n in batch.types.items() if not kind.known)
         self.rejected += len(batch.rejects)
 
 
 class LogChangedError(Exception):
-    """A day of the log is shorter than what was already read of it: the database is to be rebuilt."""
+    """A file of the log lost bytes that were already read, or is gone: the database must be rebuilt."""
 
 
-def pending(db: apsw.Connection, root: str) -> list[Stretch]:
-    """What is new in the log: of each day at most one stretch, open to its end.
+def pending(store: Store, root: str) -> list[LogRange]:
+    """What is new in the log: at most one range per file, to its end.
 
     Raises:
-        LogChangedError: a day was cut, replaced, or is gone.
+        LogChangedError: a file was truncated, replaced or removed.
     """
-    read_so_far = Store(db).positions()
+    read_so_far = store.positions()
     found = []
     now = sizes(root)
     days = log_files(root)
     for file in days:
-        offset, lines, tail = read_so_far.pop(file.name, (0, 0, None))
+        offset, lines, tail = read_so_far.pop(file.name, ReadPosition(0, 0, None))
         size = now.get(file.name, offset)
         if size < offset:
             raise LogChangedError(f"{file.name} has {size} bytes, of which {offset} were read")
-        # A power loss takes the end of the youngest; of the others only what has news is worth opening.
-        looked_at = size > offset or file in days[-YOUNG:]
-        if tail is not None and looked_at and tail_crc(root, file.name, offset) not in (tail, None):
-            raise LogChangedError(f"{file.name} is not what was read of it")
+        # A power loss may truncate the youngest files. Others are opened only if they have grown.
+        checked = size > offset or file in days[-YOUNG:]
+        if tail is not None and checked and tail_crc(root, file.name, offset) not in (tail, None):
+            raise LogChangedError(f"{file.name} no longer holds what was read of it")
         if size > offset:
-            found.append(Stretch(file, offset, lines))
+            found.append(LogRange(file, offset, lines))
     if gone := [name for name in read_so_far if not exists(root, name)]:
         raise LogChangedError(f"{', '.join(gone)}: gone from the log")
     return found
 
 
 def replay(
-    db: apsw.Connection,
+    store: Store,
     root: str,
     *,
     until: int | None = None,
     progress: Callable[[int], object] | None = None,
     batch_lines: int | None = None,
 ) -> Replayed:
-    """Bring `db` up to date with the log in `root`.
+    """Bring `store` up to date with the log in `root`.
 
-    Where another projector writes to it all the same, its lock file having been deleted, nothing is counted twice: who
-    comes second with a transaction reads on from what the first one stored.
+    If another projector writes to it too, because its lock file was deleted, nothing is counted twice: the second one
+    to commit a range reads on from where the first one stopped.
 
     Args:
-        db: open for writing, with the projector's lock held.
+        store: open for writing, with the projector's lock held.
         root: the data root.
         until: epoch milliseconds; later lines are left out.
-        progress: told of the bytes read, now and then.
-        batch_lines: lines in one transaction, at most; else by size and time.
+        progress: called with the number of bytes read since the last call.
+        batch_lines: the most lines in a transaction; by default, size and time limit it.
 
     Raises:
-        LogChangedError: a file of the log was cut or is gone.
+        LogChangedError: a file of the log was truncated, replaced or removed.
     """
     done = Replayed()
     while True:
-        with contextlib.suppress(OvertakenError), contextlib.closing(_batches(db, root, until, batch_lines)) as batches:
-            for got in batches:
-                tail = tail_crc(root, got.file, got.offset)
-                Store(db).write(got.batch, got.file, got.start, got.offset, got.number, tail)
-                done.add(got.batch)
+        with (
+            contextlib.suppress(StalePositionError),
+            contextlib.closing(_batches(store, root, until, batch_lines)) as batches,
+        ):
+            for one in batches:
+                end = ReadPosition(one.offset, one.number, tail_crc(root, one.file, one.offset))
+                store.write(one.batch, ReadRange(one.file, one.start, end))
+                done.add(one.batch)
                 if progress:
-                    progress(got.size)
+                    progress(one.size)
             return done
 
 
-def _batches(
-    db: apsw.Connection, root: str, until: int | None, batch_lines: int | None
-) -> Generator[Gathered, None, None]:
+def _batches(store: Store, root: str, until: int | None, batch_lines: int | None) -> Generator[FoldedBatch, None, None]:
     """What is new in the log, in its order."""
-    todo = pending(db, root)
-    if batch_lines is None and worth_it(root, todo):
-        yield from gather_ahead(root, todo, until)
+    todo = pending(store, root)
+    if batch_lines is None and worth_starting(root, todo):
+        yield from fold_in_parallel(root, todo, until)
     else:
-        for stretch in todo:
-            yield from gather(root, stretch, until=until, batch_lines=batch_lines)
+        for span in todo:
+            yield from fold(root, span, until=until, batch_lines=batch_lines)

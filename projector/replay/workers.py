@@ -1,7 +1,7 @@
-"""Reading ahead: several processes gather shares of the log, this one takes their batches in the log's order.
+"""Folds a long log in several processes; this process receives the batches in the order of the log and writes them.
 
-Where there is much to read, most of the time goes into adapting it, and a process does one thing at a time. One that
-ends early is no loss: what it did not send is gathered here. One that nobody listens to any more ends at its next word.
+Most of the time of a long replay goes into adapting events. If a worker dies, this process folds the rest of its chunks
+itself. If this process dies, a worker ends at its next message.
 """
 
 import contextlib
@@ -17,75 +17,75 @@ import msgspec
 
 from clankers.log.segments import Damage, Day, listed, sizes
 from clankers.system.detached import command
-from projector.replay.fold import BATCH_BYTES, Gathered, Stretch, gather
+from projector.replay.fold import BATCH_BYTES, FoldedBatch, LogRange, fold
 
-ENOUGH = 8 * BATCH_BYTES  # bytes of log for which processes are worth being started
-_MOST = 3  # processes: the one that writes has no time to listen to more
-_LENGTH = 8  # bytes that tell how long a message is
+ENOUGH = 8 * BATCH_BYTES  # bytes of log for which starting processes pays off
+_MOST = 3  # processes: more than the writing one can keep up with
+_LENGTH = 8  # bytes that hold a message's length
 
 
-class _Work(msgspec.Struct):
-    """What a process is to do: gather `shares`, one after the other."""
+class _Task(msgspec.Struct):
+    """The chunks of the log that a worker folds, in order."""
 
     root: str
     until: int | None
-    shares: list[Stretch]
+    chunks: list[LogRange]
 
 
-class _Batch(msgspec.Struct, tag=True):
-    """A batch of a share."""
+class _BatchMessage(msgspec.Struct, tag=True):
+    """A batch of a chunk."""
 
-    gathered: Gathered
+    folded: FoldedBatch
 
 
-class _End(msgspec.Struct, tag=True):
-    """Behind the last batch of a share: how many lines there are to the share's end."""
+class _EndMessage(msgspec.Struct, tag=True):
+    """The end of a chunk, with the number of lines in it."""
 
     lines: int
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Batch | _End).decode
-_decode_work = msgspec.msgpack.Decoder(_Work).decode
+_decode = msgspec.msgpack.Decoder(_BatchMessage | _EndMessage).decode
+_decode_task = msgspec.msgpack.Decoder(_Task).decode
 
 
-def worth_it(root: str, stretches: list[Stretch]) -> bool:
-    """Whether several processes read `stretches` in less time than this one alone."""
+def worth_starting(root: str, ranges: list[LogRange]) -> bool:
+    """Whether several processes fold `ranges` faster than this one alone."""
     now = sizes(root)
-    return _cores() > 1 and sum(now.get(s.file.name, 0) - s.offset for s in stretches) > ENOUGH
+    return _cores() > 1 and sum(now.get(s.file.name, 0) - s.offset for s in ranges) > ENOUGH
 
 
-def gather_ahead(root: str, stretches: list[Stretch], until: int | None) -> Iterator[Gathered]:
-    """What `gather` makes of `stretches`, one after the other.
+def fold_in_parallel(root: str, ranges: list[LogRange], until: int | None) -> Iterator[FoldedBatch]:
+    """The batches that `fold` makes of `ranges`, in order.
 
     Args:
         root: the data root.
-        stretches: of different days.
+        ranges: of different files.
         until: epoch milliseconds; later lines are left out.
 
     Raises:
-        OSError: a day cannot be read.
+        OSError: a file cannot be read.
     """
     lengths = _lengths()
-    cuts = [list(_shares(root, stretch, lengths)) for stretch in stretches]
-    shares = [share for cut in cuts for share in cut]
-    count = min(_cores(), _MOST, len(shares))
+    cuts = [list(_chunks(root, span, lengths)) for span in ranges]
+    chunks = [chunk for cut in cuts for chunk in cut]
+    count = min(_cores(), _MOST, len(chunks))
     with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(_Worker(_Work(root, until, shares[i::count]))) for i in range(count)]
+        workers = [stack.enter_context(_Worker(_Task(root, until, chunks[i::count]))) for i in range(count)]
         turn = cycle(workers)
-        for stretch, cut in zip(stretches, cuts, strict=True):
-            start, number, lines = stretch.offset, stretch.number, 0
-            for share in cut:
-                for message in next(turn).messages(share):
-                    if isinstance(message, _End):
+        for span, cut in zip(ranges, cuts, strict=True):
+            start, number, lines = span.offset, span.number, 0
+            for chunk in cut:
+                for message in next(turn).messages(chunk):
+                    if isinstance(message, _EndMessage):
                         lines = message.lines
                         continue
-                    # A share counts its lines from its own beginning, and does not know what batch is before it.
-                    got = message.gathered
-                    got.start, start = start, got.offset
-                    got.number += number
-                    got.batch.rejects = [(f, number + line, at, why) for f, line, at, why in got.batch.rejects]
-                    yield got
+                    # A chunk counts its lines from its own start, and does not know which batch precedes it.
+                    one = message.folded
+                    one.start, start = start, one.offset
+                    one.number += number
+                    one.batch.rejects = [r._replace(line=number + r.line) for r in one.batch.rejects]
+                    yield one
                 number += lines
 
 
@@ -94,47 +94,47 @@ def _cores() -> int:
 
 
 def _lengths() -> Iterator[int]:
-    """How many bytes of log each share has: little the first ones, so that who writes does not wait for long."""
+    """The bytes of each chunk. The first ones are small, so that the writer need not wait long."""
     return chain((BATCH_BYTES >> 3, BATCH_BYTES >> 2, BATCH_BYTES >> 1), repeat(BATCH_BYTES))
 
 
-def _shares(root: str, stretch: Stretch, lengths: Iterator[int]) -> Iterator[Stretch]:
-    """`stretch` cut at ends of lines. Not that of an archived day, which is read from its beginning anyway."""
-    file, start, length = stretch.file, stretch.offset, next(lengths)
+def _chunks(root: str, span: LogRange, lengths: Iterator[int]) -> Iterator[LogRange]:
+    """`span` cut at ends of lines. An archived file is not cut, because it is read from its start anyway."""
+    file, start, length = span.file, span.offset, next(lengths)
     if listed(root).get(file.name) == [""]:
         with Day(root, file.name) as day:
             while day.size - start > length:
                 end = start + length
-                for chunk in day.chunks(end, day.size):
-                    found = b"" if isinstance(chunk, Damage) else chunk
+                for data in day.chunks(end, day.size):
+                    found = b"" if isinstance(data, Damage) else data
                     end += found.find(b"\n") + 1 or len(found)
                     if b"\n" in found:
                         break
-                yield Stretch(file, start, 0, end)
+                yield LogRange(file, start, 0, end)
                 start, length = end, next(lengths)
-    yield Stretch(file, start, 0)
+    yield LogRange(file, start, 0)
 
 
-def _read(root: str, share: Stretch, until: int | None) -> Iterator[_Batch | _End]:
-    """The batches of `share`, and its end."""
-    offset, lines = share.offset, share.number
-    for gathered in gather(root, share, until=until):
-        offset, lines = gathered.offset, gathered.number
-        yield _Batch(gathered)
-    with Day(root, share.file.name) as day:
-        chunks = day.chunks(offset, share.end)  # nothing, or blank lines
-        yield _End(lines + sum(chunk.count(b"\n") for chunk in chunks if not isinstance(chunk, Damage)))
+def _fold_chunk(root: str, chunk: LogRange, until: int | None) -> Iterator[_BatchMessage | _EndMessage]:
+    """The batches of `chunk`, and its end."""
+    offset, lines = chunk.offset, chunk.number
+    for folded in fold(root, chunk, until=until):
+        offset, lines = folded.offset, folded.number
+        yield _BatchMessage(folded)
+    with Day(root, chunk.file.name) as day:
+        rest = day.chunks(offset, chunk.end)  # nothing, or blank lines
+        yield _EndMessage(lines + sum(data.count(b"\n") for data in rest if not isinstance(data, Damage)))
 
 
 class _Worker:
-    """A process that reads ahead; it waits while its last words are not heard."""
+    """A worker process. It waits while its last message has not been read."""
 
-    def __init__(self, work: _Work) -> None:
-        self.work = work
+    def __init__(self, task: _Task) -> None:
+        self.task = task
         self.process = subprocess.Popen(command(module=__name__), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.process.stdin
-        with contextlib.suppress(BrokenPipeError), self.process.stdin as words:
-            words.write(_encode(work))
+        with contextlib.suppress(BrokenPipeError), self.process.stdin as pipe:
+            pipe.write(_encode(task))
 
     def __enter__(self) -> Self:
         return self
@@ -145,18 +145,18 @@ class _Worker:
         assert self.process.stdout
         self.process.stdout.close()
 
-    def messages(self, share: Stretch) -> Iterator[_Batch | _End]:
-        """What `_read` gives for `share`, the next one of this process; where it is silent, what this one finds."""
-        at = share
+    def messages(self, chunk: LogRange) -> Iterator[_BatchMessage | _EndMessage]:
+        """The messages for `chunk`, the next one of this worker; if the worker is gone, this process makes them."""
+        at = chunk
         while message := self._next():
-            if isinstance(message, _Batch):
-                at = at._replace(offset=message.gathered.offset, number=message.gathered.number)
+            if isinstance(message, _BatchMessage):
+                at = at._replace(offset=message.folded.offset, number=message.folded.number)
             yield message
-            if isinstance(message, _End):
+            if isinstance(message, _EndMessage):
                 return
-        yield from _read(self.work.root, at, self.work.until)
+        yield from _fold_chunk(self.task.root, at, self.task.until)
 
-    def _next(self) -> _Batch | _End | None:
+    def _next(self) -> _BatchMessage | _EndMessage | None:
         assert self.process.stdout
         size = self.process.stdout.read(_LENGTH)
         message = self.process.stdout.read(int.from_bytes(size, "big"))
@@ -164,12 +164,12 @@ class _Worker:
 
 
 def main() -> None:
-    """Do what is told on standard input, and tell on standard output what comes of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for who started us, who ends us
-    work = _decode_work(sys.stdin.buffer.read())
+    """Fold the chunks that standard input names; write messages to standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and ends its workers
+    task = _decode_task(sys.stdin.buffer.read())
     with contextlib.suppress(BrokenPipeError), sys.stdout.buffer as out, contextlib.suppress(OSError):
-        for share in work.shares:
-            for message in _read(work.root, share, work.until):
+        for chunk in task.chunks:
+            for message in _fold_chunk(task.root, chunk, task.until):
                 encoded = _encode(message)
                 out.write(len(encoded).to_bytes(_LENGTH, "big"))
                 out.write(encoded)

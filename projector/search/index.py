@@ -50,11 +50,11 @@ _AT_ONCE = 16 << 20  # characters of text in a transaction, about: who empties t
 _PATIENCE = 600_000  # milliseconds to wait for another who makes the index: it is then made
 _TRIES = 5  # databases that are put in each other's place while the index is made
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 _Texts = dict[int, tuple[str, str, str] | None]  # by their numbers in the index; None for one that is gone
 
 
-class Text(NamedTuple):
+class IndexedText(NamedTuple):
     """A row of the database as it is searched.
 
     Attributes:
@@ -106,21 +106,21 @@ def index_bytes(path: str) -> int:
     return sum(os.stat(found).st_size for found in glob.glob(glob.escape(path) + ".search-*"))
 
 
-def ask(
+def query_index(
     path: str,
-    question: Callable[[apsw.Connection], Answer],
+    query: Callable[[apsw.Connection], T],
     *,
     progress: Callable[[int], object],
     note: Callable[[str], object] = lambda _: None,
-) -> Answer:
-    """What `question` finds in the index of the database at `path`, brought up to date.
+) -> T:
+    """What `query` finds in the index of the database at `path`, brought up to date.
 
     Where the index cannot be written, as on a read-only disk, one that is there is asked as it stands, and else one
     that is made for this once.
 
     Args:
         path: of the database, which must exist.
-        question: asked of the index, in which the database is `live`; again, where the index turns out to be damaged.
+        query: asked of the index, in which the database is `live`; again, where the index turns out to be damaged.
         progress: told how many more sessions were taken in.
         note: told that the index could not be written, and what was asked instead.
 
@@ -135,11 +135,11 @@ def ask(
             remove_indexes(path, but=file)
             with contextlib.closing(_open(path, file)) as db:
                 _bring_up_to_date(db, path, file, progress)
-                return question(db)
+                return query(db)
         except _MovedError:
             pass
         except (OSError, apsw.ReadOnlyError, apsw.CantOpenError) as e:
-            return _ask_unwritable(path, file, question, progress, note, why=e)
+            return _query_read_only(path, file, query, progress, note, why=e)
         except (apsw.CorruptError, apsw.NotADBError) as e:
             if tried:  # the index was new
                 raise SchemaError(f"{path} is damaged: {e}; `clankers project --rebuild` makes it anew") from e
@@ -168,16 +168,16 @@ def _beside(
     return db
 
 
-def _ask_unwritable(
+def _query_read_only(
     path: str,
     file: str,
-    question: Callable[[apsw.Connection], Answer],
+    query: Callable[[apsw.Connection], T],
     progress: Callable[[int], object],
     note: Callable[[str], object],
     *,
     why: Exception,
-) -> Answer:
-    """What `question` finds in the index `file`, which cannot be written, as it stands; or in one that is not kept."""
+) -> T:
+    """What `query` finds in the index `file`, which cannot be written, as it stands; or in one that is not kept."""
     # One that somebody was writing when he was killed is mended by who may write; until then it is half of two states.
     if os.path.exists(file) and not os.path.exists(file + "-journal"):
         with contextlib.closing(_beside(path, uri(file), apsw.SQLITE_OPEN_READONLY)) as db:
@@ -187,11 +187,11 @@ def _ask_unwritable(
                 ).get
                 if behind:
                     note(f"the search index is used as it stands, without what is new in {behind:,} sessions: {why}")
-                return question(db)
+                return query(db)
     note(f"the search index is made for this once, and not kept: {why}")
     with contextlib.closing(_beside(path, "")) as db:  # a file of SQLite's own, that nobody else sees
         _bring_up_to_date(db, path, file, progress)
-        return question(db)
+        return query(db)
 
 
 def _file(path: str) -> str:
@@ -254,7 +254,7 @@ def _session(db: apsw.Connection, session: int, id: str, texts: _Texts) -> int:
     }
     characters = 0
     for query in (_MESSAGES, _CALLS):
-        for text in map(Text._make, db.execute(query, (id,))):
+        for text in map(IndexedText._make, db.execute(query, (id,))):
             crc = text.crc()
             old = known.pop(text.doc, None)
             if old == [text.at, text.model, crc]:

@@ -1,7 +1,7 @@
-"""Rows as another database of ours has them (`Replaced`, `Gone`): they take the place of what stands, here and there.
+"""Rows that another database of ours sends (`RowReplaced`, `RowDeleted`).
 
-Line by line that is: a row told takes the place of the one with its id; a piece makes its message where there is none;
-a row that is gone is deleted, a message with its pieces. A batch ends with the same rows.
+A sent row replaces the row with its id; a part creates its message if that is missing; deleting a message deletes its
+parts. A batch of several lines ends with the same rows as line by line.
 """
 
 from typing import Any
@@ -12,44 +12,44 @@ from projector.model.batch import Batch
 from projector.model.merge import TABLES
 
 
-def make_way(db: apsw.Connection, batch: Batch) -> set[str]:
-    """Delete what is gone, and note of whom the rows were that `batch` replaces; before any row is written.
+def delete_replaced(db: apsw.Connection, batch: Batch) -> set[str]:
+    """Delete the rows that `batch` deletes, and touch the sessions that own rows it replaces, before any is written.
 
-    Returns the messages of which a row, or a piece, is told whole or is gone.
+    Returns the messages that are replaced or deleted, or of which a part is.
     """
-    if not batch.whole and not batch.gone:
+    if not batch.replaced and not batch.deleted:
         return set()
-    _lose_pieces(batch)
-    messages = set(batch.hosts)
+    _drop_orphaned_parts(batch)
+    messages = set(batch.parents)
     for table in TABLES.values():
-        ids = [(id,) for place in (batch.whole, batch.gone) for of, id in place if of == table]
+        ids = [(id,) for rows in (batch.replaced, batch.deleted) for of, id in rows if of == table]
         message = {"messages": "id", "parts": "message_id"}.get(table, "NULL")
-        stands = f"SELECT session_id, source, {message} FROM {table} WHERE id = ?"
-        found: list[Any] = db.executemany(stands, ids).fetchall()
+        select = f"SELECT session_id, source, {message} FROM {table} WHERE id = ?"
+        found: list[Any] = db.executemany(select, ids).fetchall()
         for session, source, in_message in found:
-            batch.name(session, source)
+            batch.touch(session, source)
             if in_message is not None:
                 messages.add(in_message)
-    gone = {table: [(id,) for of, id in batch.gone if of == table] for table in TABLES.values()}
-    db.executemany("DELETE FROM parts WHERE message_id = ?", gone["messages"])
-    db.executemany("DELETE FROM parts WHERE id = ?", gone.pop("parts"))
-    for table, ids in gone.items():
+    deleted = {table: [(id,) for of, id in batch.deleted if of == table] for table in TABLES.values()}
+    db.executemany("DELETE FROM parts WHERE message_id = ?", deleted["messages"])
+    db.executemany("DELETE FROM parts WHERE id = ?", deleted.pop("parts"))
+    for table, ids in deleted.items():
         db.executemany(f"DELETE FROM {table} WHERE id = ?", ids)
-    return messages.union(id for of, id in batch.whole if of == "messages")
+    return messages.union(id for of, id in batch.replaced if of == "messages")
 
 
-def sessions_of(db: apsw.Connection, messages: set[str]) -> set[str]:
-    """The sessions whose the messages are."""
+def owners_of(db: apsw.Connection, messages: set[str]) -> set[str]:
+    """The sessions that own `messages`."""
     return {s for (s,) in db.executemany("SELECT session_id FROM messages WHERE id = ?", [(id,) for id in messages])}
 
 
-def _lose_pieces(batch: Batch) -> None:
-    """Of a message that went with its pieces only those are left that were told after that."""
-    if not any(table == "messages" for table, _ in batch.gone):
+def _drop_orphaned_parts(batch: Batch) -> None:
+    """Drop the parts of a deleted message, but for those sent after the deletion."""
+    if not any(table == "messages" for table, _ in batch.deleted):
         return
     for id, part in list(batch.parts.items()):
-        gone = batch.gone.get(("messages", part.message_id))
-        if gone is not None and batch.whole.get(("parts", id), -1) < gone:
+        deleted_at = batch.deleted.get(("messages", part.message_id))
+        if deleted_at is not None and batch.replaced.get(("parts", id), -1) < deleted_at:
             del batch.parts[id]
-            batch.whole.pop(("parts", id), None)
-            batch.gone["parts", id] = gone
+            batch.replaced.pop(("parts", id), None)
+            batch.deleted["parts", id] = deleted_at

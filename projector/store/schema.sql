@@ -1,5 +1,5 @@
--- The tables people ask. What a row means: README, "The tables". Times are epoch milliseconds, costs US dollars.
--- Texts stand last in their rows: SQLite reads a row from its beginning, and a total then needs no more of it.
+-- The tables that people query; README, "The tables", says what a row means. Times are epoch milliseconds, costs are
+-- US dollars. Texts are the last columns: SQLite reads a row from its beginning, so that totals need not read them.
 
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY,
@@ -24,7 +24,7 @@ CREATE TABLE sessions (
   reasoning_tokens INTEGER NOT NULL DEFAULT 0,
   cache_read_tokens INTEGER NOT NULL DEFAULT 0,
   cache_write_tokens INTEGER NOT NULL DEFAULT 0,
-  cache_write_1h_tokens INTEGER NOT NULL DEFAULT 0,  -- of cache_write_tokens those that are kept for an hour
+  cache_write_1h_tokens INTEGER NOT NULL DEFAULT 0,  -- the part of cache_write_tokens that is kept for an hour
   cost_source TEXT,  -- 'client', 'prices', 'unknown', 'parent'
   message_count INTEGER NOT NULL DEFAULT 0,
   tool_call_count INTEGER NOT NULL DEFAULT 0,
@@ -56,12 +56,14 @@ CREATE TABLE messages (
   cache_write_tokens INTEGER,
   cache_write_1h_tokens INTEGER,
   web_searches INTEGER,
-  price_context TEXT,  -- JSON: what else the price depends on, where it is not the usual
+  price_context TEXT,  -- JSON: what else the price depends on; NULL for the usual price
   cost REAL,
   cost_source TEXT,  -- 'client', 'prices', 'unknown'
   finish_reason TEXT,
   synthetic INTEGER NOT NULL DEFAULT 0,
-  copied INTEGER NOT NULL DEFAULT 0,
+  role_inferred INTEGER NOT NULL DEFAULT 0,  -- the client reports no role
+  session_total INTEGER NOT NULL DEFAULT 0,  -- what the client reports only for the whole session, in one row
+  copied INTEGER NOT NULL DEFAULT 0,  -- copied from another session: in no total
   deleted_at INTEGER,
   text_content TEXT
 );
@@ -90,9 +92,10 @@ CREATE TABLE tools (
   session_id TEXT NOT NULL REFERENCES sessions (id),
   message_id TEXT,
   tool_name TEXT,
-  call_id TEXT,  -- by which the client calls it, where that is not its id
+  call_id TEXT,  -- the client's own id of the call, if that is not `id`
   title TEXT,  -- as the client shows it
   file_path TEXT,
+  edits_file INTEGER NOT NULL DEFAULT 0,  -- a successful call edits file_path
   status TEXT,
   success INTEGER,
   exit_code INTEGER,
@@ -100,16 +103,17 @@ CREATE TABLE tools (
   created_at INTEGER,
   completed_at INTEGER,
   source TEXT NOT NULL,
-  model TEXT,  -- its message's, else the session's
-  open_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the call's values is, and of its result's:
-  close_rank INTEGER NOT NULL DEFAULT -1,  -- projector.model.changes.Rank, -1 for none yet
+  model TEXT,  -- the message's, else the session's
+  open_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the call is (projector.model.changes.Rank)
+  close_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the result is
   error_message TEXT,
   tool_input TEXT,
   tool_output TEXT
 );
--- All that `stats` asks of a call.
+-- Covers all that `stats` reads of a call.
 CREATE INDEX tools_by_session ON tools (session_id, tool_name, created_at, model, success, duration_ms);
 CREATE INDEX tools_by_message ON tools (message_id);
+CREATE INDEX tools_edits ON tools (session_id) WHERE edits_file;
 
 CREATE TABLE session_errors (
   id TEXT PRIMARY KEY,
@@ -169,24 +173,24 @@ CREATE TABLE projects (
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
 
--- What is asked of the price table that `meta` names, in US dollars per million tokens; NULL where it does not know.
--- Of the rows of a model and context the last holds, by `since` and then `above`.
+-- Prices looked up in the table that meta names, in US dollars per million tokens; NULL for unknown. Of the rows of a
+-- model and context that apply, the last one counts, by `since`, then by `above`.
 CREATE TABLE prices (
   provider TEXT NOT NULL,
   model TEXT NOT NULL,
   context TEXT NOT NULL,  -- messages.price_context; empty for none
-  since INTEGER NOT NULL,  -- holds from then on
-  above INTEGER NOT NULL,  -- holds for requests of more input tokens, the cache's included; 0: for all
+  since INTEGER NOT NULL,  -- applies from this time on
+  above INTEGER NOT NULL,  -- applies to requests of more input tokens, including the cache's; 0: to all
   input REAL,
   output REAL,
   cache_read REAL,
   cache_write REAL,
   cache_write_1h REAL,
-  web_search REAL,  -- US dollars each
+  web_search REAL,  -- US dollars per search
   PRIMARY KEY (provider, model, context, since, above)
 ) WITHOUT ROWID;
 
-CREATE VIEW v_unpriced AS  -- models whose price is not known, and what was spent on them; DuckDB asks for the types
+CREATE VIEW v_unpriced AS  -- models without a known price, and what was spent on them; CASTs for DuckDB, as below
 SELECT
   source,
   provider,
@@ -201,40 +205,42 @@ SELECT
   CAST(max(created_at) AS INTEGER) AS last_at
 FROM messages WHERE cost_source = 'unknown' AND NOT copied GROUP BY provider, model, source;
 
--- How far the log was read, and what was found on the way.
+-- How far the log was read, and what could not be used.
 
 CREATE TABLE log_files (
   name TEXT PRIMARY KEY,
   "offset" INTEGER NOT NULL,  -- bytes read
   lines INTEGER NOT NULL,  -- lines read
-  tail INTEGER  -- CRC of the last bytes read: another file, or one that lost its end, is known by it; NULL: not noted
+  tail INTEGER  -- CRC of the last bytes read, to notice a replaced or truncated file; NULL: not noted
 );
 
 CREATE TABLE rejects (
   file TEXT NOT NULL,
   line INTEGER NOT NULL,
   "offset" INTEGER NOT NULL,
+  field TEXT NOT NULL,  -- JSON path of the wrong value; empty for the complete line
   reason TEXT NOT NULL,
-  PRIMARY KEY (file, "offset")
+  PRIMARY KEY (file, "offset", field)
 ) WITHOUT ROWID;
 
 CREATE TABLE event_types (
   source TEXT NOT NULL,
   type TEXT NOT NULL,
-  known INTEGER NOT NULL,
+  known INTEGER NOT NULL,  -- whether the adapter of the source knows the type
   events INTEGER NOT NULL,
-  PRIMARY KEY (source, type)
+  client_version TEXT NOT NULL,  -- that sent an unknown type; empty for known types, or where the event has none
+  PRIMARY KEY (source, type, client_version)
 ) WITHOUT ROWID;
 
-CREATE TABLE changes (  -- the batch that touched a session last: what is made from its rows follows by it
+CREATE TABLE changes (  -- the last batch that touched a session; the search index and sync follow by it
   session_id TEXT PRIMARY KEY,
   batch INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX changes_by_batch ON changes (batch);
 
--- What the rows above are worked out from, so that the order in which it is told does not matter.
+-- What the rows above are derived from. It is stored so that the order of events does not matter.
 
-CREATE TABLE session_facts (  -- for each property of a session the best that was told so far
+CREATE TABLE session_facts (  -- the best value so far of each property of a session: projector.model.batch.Fact
   session_id TEXT NOT NULL,
   name TEXT NOT NULL,
   rank INTEGER NOT NULL,
@@ -245,29 +251,30 @@ CREATE TABLE session_facts (  -- for each property of a session the best that wa
 ) WITHOUT ROWID;
 CREATE INDEX session_links ON session_facts (value, name) WHERE name IN ('parent_id', 'forked_from', 'spawned_by');
 
-CREATE TABLE sightings (  -- what hooks saw; shown in the tables above while the client's own record lacks it
+CREATE TABLE hook_reports (  -- what hooks reported; a row in the tables above while the client's record lacks it
   id TEXT PRIMARY KEY,
   session_id TEXT NOT NULL,
   source TEXT NOT NULL,
   kind TEXT NOT NULL,
-  same TEXT NOT NULL,  -- what tells those apart that stand for different things: a digest of the text, an error's type
+  match_key TEXT NOT NULL,  -- equal for reports of the same thing: a digest of the text, or an error's type
   text TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   synthetic INTEGER NOT NULL,
-  shown INTEGER  -- whether there is a row for it; NULL while that is to be found out
+  shown INTEGER  -- whether there is a row for it; NULL until that is decided
 ) WITHOUT ROWID;
-CREATE INDEX sightings_by_session ON sightings (session_id, kind, same);
-CREATE INDEX sightings_open ON sightings (session_id) WHERE shown IS NOT 0;
+CREATE INDEX hook_reports_by_session ON hook_reports (session_id, kind, match_key);
+CREATE INDEX hook_reports_open ON hook_reports (session_id) WHERE shown IS NOT 0;
 
-CREATE TABLE part_deltas (  -- bits of text of parts that are not whole yet
+CREATE TABLE part_deltas (  -- streamed text of parts whose complete text has not come yet
   id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
   part_id TEXT NOT NULL,
   position INTEGER NOT NULL,
   text TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX part_deltas_by_part ON part_deltas (part_id, position);
+CREATE INDEX part_deltas_by_session ON part_deltas (session_id, part_id, position);
 
-CREATE TABLE copies (  -- which sessions' records hold a copy of a message, error or compaction that is not theirs
+CREATE TABLE copies (  -- sessions whose records hold a copy of another session's message, error or compaction
   id TEXT NOT NULL,
   session_id TEXT NOT NULL,
   origin TEXT,
@@ -276,19 +283,19 @@ CREATE TABLE copies (  -- which sessions' records hold a copy of a message, erro
 ) WITHOUT ROWID;
 CREATE INDEX copies_by_id ON copies (id);
 
-CREATE TABLE cost_states (  -- a session's bill, each time the client wrote it down
+CREATE TABLE bills (  -- what a session has cost so far, each time the client reported it
   session_id TEXT NOT NULL,
   cost REAL NOT NULL,
   output_tokens INTEGER NOT NULL,
   PRIMARY KEY (session_id, cost, output_tokens)
 ) WITHOUT ROWID;
 
-CREATE TABLE activity (  -- what `stats` adds up: a session's messages by the quarter of an hour and the model
+CREATE TABLE activity (  -- what `stats` adds up: a session's messages by quarter of an hour and model
   session_id TEXT NOT NULL REFERENCES sessions (id),
-  position INTEGER NOT NULL,  -- by time; last what stands in no message, as a session without any
-  begin INTEGER,  -- of the quarter
+  position INTEGER NOT NULL,  -- by time; last, what no message holds
+  begin INTEGER,  -- of the quarter of an hour
   model TEXT,  -- the messages', else the session's
-  subagent INTEGER NOT NULL,  -- whether another session called it
+  subagent INTEGER NOT NULL,  -- the session has a parent
   messages INTEGER NOT NULL,
   turns INTEGER NOT NULL,  -- prompts that a person typed
   prompt_tokens INTEGER NOT NULL,
@@ -296,18 +303,18 @@ CREATE TABLE activity (  -- what `stats` adds up: a session's messages by the qu
   reasoning_tokens INTEGER NOT NULL,
   cache_read_tokens INTEGER NOT NULL,
   cache_write_tokens INTEGER NOT NULL,
-  cost REAL,  -- what it bears of the session's or its parent's, NULL where that is not known
-  cost_split REAL,  -- what of it is an estimate
-  unpriced_messages INTEGER NOT NULL,  -- that used tokens, and whose cost is not known
-  cost_rate REAL,  -- a message bears so much of each dollar that it costs by itself,
-  token_rate REAL,  -- and so many dollars for each unit of its weight: projector.derived.activity
+  cost REAL,  -- its share of the session's or the parent's cost; NULL if that is not known
+  cost_split REAL,  -- the part of it that is an estimate
+  unpriced_messages INTEGER NOT NULL,  -- that used tokens and have no known cost
+  cost_rate REAL,  -- share per dollar of a message's own cost,
+  token_rate REAL,  -- plus dollars per unit of its token weight: projector.derived.activity
   PRIMARY KEY (session_id, position)
 ) WITHOUT ROWID;
 
--- For people with sqlite3, DuckDB or Datasette: README, "Ask it yourself". Days and times of day are local.
--- CAST gives a column its type, which DuckDB asks for.
+-- Views for sqlite3, DuckDB and Datasette: README, "Ask it yourself". Days and times of day are local. CAST gives a
+-- column its type, which DuckDB needs.
 
-CREATE VIEW v_daily AS  -- a row a day and harness
+CREATE VIEW v_daily AS  -- one row per day and harness
 WITH happened (at, session_id, prompts, answers, tool_calls, failed_calls, errors, prompt_tokens, completion_tokens,
   reasoning_tokens, cache_read_tokens, cache_write_tokens, cost) AS (
   SELECT created_at, session_id, role = 'user' AND NOT synthetic, role = 'assistant' AND NOT synthetic, 0, 0, 0,
@@ -320,7 +327,7 @@ WITH happened (at, session_id, prompts, answers, tool_calls, failed_calls, error
 SELECT
   CAST(date(h.at / 1000, 'unixepoch', 'localtime') AS TEXT) AS day,
   s.source,
-  CAST(count(DISTINCT iif(s.parent_id IS NULL, s.id, NULL)) AS INTEGER) AS sessions,  -- in which something happened that day
+  CAST(count(DISTINCT iif(s.parent_id IS NULL, s.id, NULL)) AS INTEGER) AS sessions,  -- with activity that day
   CAST(count(DISTINCT iif(s.parent_id IS NULL, NULL, s.id)) AS INTEGER) AS subagents,
   CAST(sum(h.prompts AND s.parent_id IS NULL) AS INTEGER) AS prompts,  -- that a person typed
   CAST(sum(h.answers) AS INTEGER) AS answers,
@@ -336,7 +343,7 @@ SELECT
 FROM happened AS h JOIN sessions AS s ON s.id = h.session_id
 GROUP BY 1, 2;
 
-CREATE VIEW v_sessions AS  -- a row a session, a subagent's with parent_id
+CREATE VIEW v_sessions AS  -- one row per session; subagents have a parent_id
 SELECT
   s.id,
   s.source,
@@ -365,7 +372,7 @@ SELECT
   s.cost
 FROM sessions AS s;
 
-CREATE VIEW v_tools AS  -- a row a day, harness, project and tool
+CREATE VIEW v_tools AS  -- one row per day, harness, project and tool
 SELECT
   CAST(date(t.created_at / 1000, 'unixepoch', 'localtime') AS TEXT) AS day,
   s.source,
@@ -379,7 +386,7 @@ SELECT
 FROM tools AS t JOIN sessions AS s ON s.id = t.session_id
 GROUP BY 1, 2, 3, 4;
 
-CREATE VIEW v_files AS  -- a row a file that was edited, and project
+CREATE VIEW v_files AS  -- one row per edited file and project
 SELECT
   e.file_path,
   s.project_name,

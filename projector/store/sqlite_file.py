@@ -20,7 +20,7 @@ from clankers.errors import ClankersError
 from clankers.log.segments import sizes, tail_crc
 
 # Of the tables and of what the adapters make of the log. An older database is rebuilt. Raise it with either.
-VERSION = 8
+VERSION = 9
 APPLICATION_ID = 0x636C_6B72  # "clkr", so that file(1) and we know the file for ours
 BUSY_MS = 5000
 UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)  # what SQLite says of such a file

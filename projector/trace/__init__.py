@@ -1,1 +1,1 @@
-"""Which row comes from which line, and back."""
+"""Which line makes which row, and erasing. May import adapters, model, store, `clankers.maintenance` and below."""

@@ -1,8 +1,7 @@
-"""Taking sessions out of the log: which lines are theirs, and their bytes made blanks.
+"""Erases sessions from the log: finds their lines and overwrites them with spaces.
 
-Nothing moves: a line's bytes become spaces and its newline stays, so that who appends at the moment loses nothing and
-every position stays what it was; readers skip blank lines. In a plain day that is `clankers.maintenance.in_place_edit`,
-of an archived one a new archive takes the place of the old.
+Nothing moves: newlines stay, so concurrent writers lose nothing and positions stay valid. Readers skip blank lines. A
+plain file is edited in place (`clankers.maintenance.in_place_edit`); an archived one is replaced by a new archive.
 """
 
 import os
@@ -22,22 +21,22 @@ from clankers.maintenance.archive import archive, tidy
 from clankers.maintenance.gzip_rewrite import Change, rewrite
 from clankers.maintenance.in_place_edit import PatchError, Span
 from projector.store.sqlite_file import BUSY_MS
-from projector.trace.ownership import Sessions
+from projector.trace.ownership import SessionMatcher
 
-_GROUP = 16 << 20  # bytes that one patch makes blank
-_PATIENCE = 30.0  # seconds to wait for readers who keep an old state of the database
+_GROUP = 16 << 20  # bytes that one patch overwrites
+_PATIENCE = 30.0  # seconds to wait for readers of an old state of the database
 _POLL = 0.05  # seconds
-_TRIES = 4  # looks at a day that an archiver takes away just then
+_TRIES = 4  # if an archiver replaces the file meanwhile
 
 
-class Theirs(NamedTuple):
-    """A line of a session: where it stands in its day, and what will stand there.
+class OwnedLine(NamedTuple):
+    """A line of a session, and what will replace it.
 
     Attributes:
-        offset: bytes from the day's start, uncompressed.
+        offset: bytes from the file's start, uncompressed.
         raw: the line without its newline.
-        blank: what takes its place, as long.
-        session: whose it is.
+        blank: the replacement, of the same length.
+        session: that owns it.
         readable: whether an adapter can read it.
     """
 
@@ -49,14 +48,14 @@ class Theirs(NamedTuple):
 
 
 @dataclass
-class Found:
-    """What the log holds of some sessions.
+class OwnedLines:
+    """The lines of some sessions in the log.
 
     Attributes:
-        lines: their count, by session.
+        lines: their number, by session.
         size: their bytes, by session, newlines included.
-        unreadable: the lines among them that no adapter can read, and in which the session's id stands.
-        days: by name, the offset behind the last of these lines.
+        unreadable: how many of them no adapter can read, but hold the session's id.
+        days: by file name, the offset after the last of these lines.
     """
 
     lines: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -65,15 +64,15 @@ class Found:
     days: dict[str, int] = field(default_factory=dict)
 
 
-def look(root: str, sessions: Sessions, *, progress: Callable[[int], object]) -> Found:
-    """What the log in `root` holds of `sessions`; `progress` is told of the bytes read, now and then.
+def find_owned(root: str, sessions: SessionMatcher, *, progress: Callable[[int], object]) -> OwnedLines:
+    """The lines of `sessions` in the log in `root`; `progress` is called with the number of bytes read.
 
     Raises:
         OSError: a file cannot be read.
     """
-    found = Found()
+    found = OwnedLines()
     for file in log_files(root):
-        for one in _theirs(root, file, sessions, progress):
+        for one in _owned(root, file, sessions, progress):
             found.lines[one.session] += 1
             found.size[one.session] += len(one.raw) + 1
             found.unreadable += not one.readable
@@ -81,40 +80,42 @@ def look(root: str, sessions: Sessions, *, progress: Callable[[int], object]) ->
     return found
 
 
-def blank(root: str, sessions: Sessions, days: dict[str, int], *, progress: Callable[[int], object]) -> None:
-    """Make the lines of `sessions` blank, in each of `days` those up to its offset. Twice is once.
+def blank_owned(
+    root: str, sessions: SessionMatcher, days: dict[str, int], *, progress: Callable[[int], object]
+) -> None:
+    """Overwrite the lines of `sessions` with spaces, in each file of `days` up to its offset. Safe to repeat.
 
     Raises:
-        PatchError, ArchiveError: a day cannot be changed; the message says why.
+        PatchError, ArchiveError: a file cannot be changed; the message says why.
         BusyError: another process changes files of the log.
         OSError: a file cannot be read or written.
     """
     in_place_edit.finish(root)
     with in_place_edit.lock(root, "forget"):
-        tidy(root)  # what a killed archiver had not finished holds lines as well
+        tidy(root)  # unfinished files of a killed archiver hold lines too
     for file in log_files(root):
         if file.name in days:
             _blank_day(root, file, sessions, days[file.name], progress)
 
 
 def empty_wal(path: str, command: str) -> None:
-    """Move what is in the WAL of the database at `path` into it, and cut it: its old frames hold what the rows were.
+    """Move the WAL of the database at `path` into it and truncate it: its old frames hold erased rows.
 
     Raises:
-        BusyError: a reader keeps an old state; `command` is to be run again.
+        BusyError: a reader keeps an old state; the message says to run `command` again.
     """
     deadline = time.monotonic() + _PATIENCE
     db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         db.set_busy_timeout(BUSY_MS)
-        db.pragma("schema_version")  # until something was read, SQLite does not know of the WAL, and cuts nothing
+        db.pragma("schema_version")  # SQLite notices the WAL only once something was read
         while True:
             try:
                 db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             except (apsw.BusyError, apsw.LockedError):
                 if time.monotonic() > deadline:
                     raise BusyError(
-                        f"the log is done, but another program reads {path}, whose WAL still holds what was there; "
+                        f"the log is done, but another program reads {path}, whose WAL still holds the old rows; "
                         f"close it, then run `clankers {command}` again"
                     ) from None
                 time.sleep(_POLL)
@@ -124,24 +125,26 @@ def empty_wal(path: str, command: str) -> None:
         db.close()
 
 
-def _blank_day(root: str, file: LogFile, sessions: Sessions, end: int, progress: Callable[[int], object]) -> None:
+def _blank_day(root: str, file: LogFile, sessions: SessionMatcher, end: int, progress: Callable[[int], object]) -> None:
     for left in reversed(range(_TRIES)):
         if listed(root).get(file.name, [""]) != [""]:
             _blank_packed(root, file, sessions, end, progress)
             return
         try:
             _blank_plain(root, file, sessions, end, progress)
-        except (FileNotFoundError, PatchError):  # archived while it was read
+        except (FileNotFoundError, PatchError):  # archived meanwhile
             if not left:
                 raise
         else:
             return
 
 
-def _blank_plain(root: str, file: LogFile, sessions: Sessions, end: int, progress: Callable[[int], object]) -> None:
+def _blank_plain(
+    root: str, file: LogFile, sessions: SessionMatcher, end: int, progress: Callable[[int], object]
+) -> None:
     spans: list[Span] = []
     size = 0
-    for one in _theirs(root, file, sessions, progress, end):
+    for one in _owned(root, file, sessions, progress, end):
         spans.append(Span(one.offset, one.raw, one.blank))
         size += len(one.raw)
         if size >= _GROUP:
@@ -151,42 +154,44 @@ def _blank_plain(root: str, file: LogFile, sessions: Sessions, end: int, progres
         in_place_edit.patch(root, file.name, spans)
 
 
-def _blank_packed(root: str, file: LogFile, sessions: Sessions, end: int, progress: Callable[[int], object]) -> None:
+def _blank_packed(
+    root: str, file: LogFile, sessions: SessionMatcher, end: int, progress: Callable[[int], object]
+) -> None:
     with in_place_edit.lock(root, "forget"):
-        if listed(root)[file.name] != [PACKED]:  # several files, of which some may be copies: the archiver makes one
+        if listed(root)[file.name] != [PACKED]:  # several files, some of them copies: the archiver makes one of them
             archive(root, file.name, progress=lambda _: None)
-        changes = [Change(one.offset, one.blank) for one in _theirs(root, file, sessions, progress, end)]
+        changes = [Change(one.offset, one.blank) for one in _owned(root, file, sessions, progress, end)]
         if changes:
             rewrite(os.path.join(root, file.name), changes)
 
 
-def _theirs(
-    root: str, file: LogFile, sessions: Sessions, progress: Callable[[int], object], end: int | None = None
-) -> Iterator[Theirs]:
-    """The lines of `sessions` in a day, up to the offset `end`."""
+def _owned(
+    root: str, file: LogFile, sessions: SessionMatcher, progress: Callable[[int], object], end: int | None = None
+) -> Iterator[OwnedLine]:
+    """The lines of `sessions` in a file, up to the offset `end`."""
     behind = 0  # of the last line and its newline
-    joined = False  # to the piece before it, without a newline between them
+    joined = False  # to what is before it, without a newline between them
     for line in read(root, file):
         if end is not None and line.offset >= end:
             return
         session, readable = sessions.owner(line)
         if session is not None and line.raw.strip():
-            # What shares a line with something else gets a newline of its own: that something is then read as before.
+            # A record that shares its line with something else leaves a newline, so that this is still read.
             first = b"\n" if joined else b" "
             last = b"\n" if not line.size else b" "
             spaces = b" " * (len(line.raw) - 2)
-            yield Theirs(line.offset, line.raw, (first + spaces + last)[: len(line.raw)], session, readable)
+            yield OwnedLine(line.offset, line.raw, (first + spaces + last)[: len(line.raw)], session, readable)
         joined = not line.size
         behind = line.offset + line.size if line.size else behind
         progress(line.size)
     at, tail = _tail(root, file, behind)
     session = sessions.named_in(tail)
     if session is not None and (end is None or at < end):
-        yield Theirs(at, tail, b" " * (len(tail) - 1) + b"\n", session, readable=False)
+        yield OwnedLine(at, tail, b" " * (len(tail) - 1) + b"\n", session, readable=False)
 
 
 def _tail(root: str, file: LogFile, behind: int) -> tuple[int, bytes]:
-    """The last line, where it lacks its newline, and its offset; of the youngest day nothing: it may be in flight."""
+    """The last line, if it has no newline, and its offset. Nothing of the youngest file: it may be in flight."""
     if file == log_files(root)[-1]:
         return behind, b""
     with Day(root, file.name) as day:

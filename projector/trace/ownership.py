@@ -1,34 +1,28 @@
-"""Whose line of the log is it? The session that its adapter's changes are about."""
+"""Which session a line of the log belongs to: the one that its adapter's changes are about."""
 
 import re
 
 from clankers.log.reader import Event, Line
-from projector.adapters import UnusableError, adapt
+from projector.adapters import Adapters, UnusableError
 from projector.model.changes import PartDelta, SessionSeen
 
-_IMPORTED = "transcript."
-# How the id of a transcript's line begins (`clankers.harnesses.claude_code.transcript_files`): the session, and the
-# subagent whose file it is.
-_FILE = re.compile(r"([^/:@#]+)(?:/([^/:@#]+))?[:@#]")
 
+def session_of(adapters: Adapters, event: Event) -> str | None:
+    """The session that `event` is about; None if it is about none.
 
-def session_of(event: Event) -> str | None:
-    """The session that `event` is about; None where it is about none.
-
-    A subagent's line names its parent too, and a copied line its origin: those are named without facts. A line of a
-    transcript that names no session is that of the file it stands in.
+    A subagent's line also names its parent, and a copied line its origin, but without facts of theirs.
 
     Raises:
-        UnusableError: no adapter can read it.
+        UnusableError: no adapter can read the event.
     """
     try:
-        changes, _ = adapt(event)
+        changes, _ = adapters.adapt(event)
     except ValueError as e:
         raise UnusableError(str(e)) from None
     except UnusableError:
         raise
     except Exception as e:
-        raise UnusableError(f"the adapter failed: {e}") from e  # as in a replay: one line stops nothing
+        raise UnusableError(f"the adapter failed: {e}") from e  # as in a replay, one line stops nothing
     seen = [change for change in changes if isinstance(change, SessionSeen)]
     for change in seen:
         if change.facts:
@@ -40,36 +34,37 @@ def session_of(event: Event) -> str | None:
         id: str | None = getattr(named, "session_id", None)
         if id is not None:
             return id
-    if event.type.startswith(_IMPORTED) and (file := _FILE.match(event.id)):
-        return file[2] or file[1]
-    return None
+    adapter = adapters.of(event.source)
+    return adapter.owner(event) if adapter else None
 
 
-class Sessions:
-    """Some sessions, to ask of each line whether it is one of theirs.
+class SessionMatcher:
+    """Tells for each line of the log whether it belongs to one of some sessions.
 
     Args:
+        root: the data root.
         ids: of the sessions.
     """
 
-    _FEW = 32  # ids that are looked for in a line's bytes before it is decoded
+    _FEW = 32  # ids that are searched for in a line's bytes before the line is decoded
 
-    def __init__(self, ids: set[str]) -> None:
+    def __init__(self, root: str, ids: set[str]) -> None:
         self.ids = ids
+        self.adapters = Adapters(root)
         self._bytes = {id: id.encode("utf-8", "replace") for id in sorted(ids)}
-        # Whoever writes JSON writes these characters as they are; others may stand escaped.
+        # JSON may escape any other character.
         self._plain = len(ids) <= self._FEW and all(re.fullmatch(r"[\w.-]+", id, re.ASCII) for id in ids)
 
     def owner(self, line: Line) -> tuple[str | None, bool]:
-        """Which of the sessions `line` belongs to, and whether it could be read; None: to none of them.
+        """The session that `line` belongs to, None if it is none of these; and whether the line could be read.
 
-        A line that cannot be read is theirs where the id of one stands in it as it is.
+        A line that cannot be read belongs to the session whose id is in its bytes.
         """
         if not self.may_name(line.raw):
             return None, True
         if line.event is not None:
             try:
-                id = session_of(line.event)
+                id = session_of(self.adapters, line.event)
             except UnusableError:
                 pass
             else:
@@ -77,11 +72,11 @@ class Sessions:
         return self.named_in(line.raw), False
 
     def may_name(self, raw: bytes) -> bool:
-        """Whether the id of one may stand in `raw`; cheap, and never wrong where it says no."""
+        """Whether `raw` may hold one of the ids. Cheap; False is always right."""
         return not self._plain or any(one in raw for one in self._bytes.values())
 
     def named_in(self, raw: bytes) -> str | None:
-        """The session whose id stands in `raw` first; None: none does."""
+        """The session whose id comes first in `raw`; None if no id is there."""
         found = [
             (m.start(), id)
             for id, one in self._bytes.items()

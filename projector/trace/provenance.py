@@ -1,33 +1,32 @@
-"""The lines of the log that a session's rows come from, found by adapting each line again."""
+"""The lines of the log that a session's rows come from. Each line is adapted again to find them."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from clankers.log.reader import Line, LogFile, log_files, read
-from projector.adapters import adapt
 from projector.model.changes import (
+    BillSeen,
     Change,
     Copied,
-    CostSeen,
-    Gone,
+    HookReport,
     PartDelta,
     ProjectSeen,
-    Replaced,
+    RowDeleted,
+    RowReplaced,
     SessionSeen,
-    Sighting,
     TodosSeen,
 )
 from projector.model.merge import TABLES
-from projector.trace.ownership import Sessions
+from projector.trace.ownership import SessionMatcher
 
 
-class Evidence(NamedTuple):
-    """A line of the log that tells something of some sessions.
+class SourceLine(NamedTuple):
+    """A line of the log that is about some sessions.
 
     Attributes:
-        file: the day.
-        line: where it stands in it, and what it is.
-        rows: what it tells of, as table and id; none where it only names a session, or cannot be read.
+        file: of the log.
+        line: in that file.
+        rows: that it makes or changes, as table and id; none if it only names a session or cannot be read.
     """
 
     file: LogFile
@@ -35,13 +34,15 @@ class Evidence(NamedTuple):
     rows: list[tuple[str, str]]
 
 
-def evidence(root: str, sessions: Sessions, progress: Callable[[int], object] = lambda _: None) -> Iterator[Evidence]:
-    """The lines of the log in `root` that tell of `sessions`, in the order of the log.
+def source_lines(
+    root: str, sessions: SessionMatcher, progress: Callable[[int], object] = lambda _: None
+) -> Iterator[SourceLine]:
+    """The lines of the log in `root` about `sessions`, in the order of the log.
 
     Args:
         root: the data root.
-        sessions: whose.
-        progress: called with each line's bytes.
+        sessions: matches their lines.
+        progress: called with the size of each line in bytes.
 
     Raises:
         OSError: the log cannot be read.
@@ -50,17 +51,17 @@ def evidence(root: str, sessions: Sessions, progress: Callable[[int], object] = 
         for line in read(root, file):
             progress(line.size)
             if (rows := _rows(line, sessions)) is not None:
-                yield Evidence(file, line, rows)
+                yield SourceLine(file, line, rows)
 
 
-def _rows(line: Line, sessions: Sessions) -> list[tuple[str, str]] | None:
-    """The rows of `sessions` that `line` tells of; None where it is not about them."""
+def _rows(line: Line, sessions: SessionMatcher) -> list[tuple[str, str]] | None:
+    """The rows of `sessions` that `line` makes or changes; None if it is not about them."""
     if not sessions.may_name(line.raw):
         return None
     owner, readable = sessions.owner(line)
     if line.event is None or not readable:
         return [] if owner else None
-    changes, _ = adapt(line.event)
+    changes, _ = sessions.adapters.adapt(line.event)
     found = dict.fromkeys(row for change in changes if (row := _row(change)) and _session(change) in sessions.ids)
     return list(found) if found or owner else None
 
@@ -71,23 +72,23 @@ def _session(change: Change) -> str | None:
 
 
 def _row(change: Change) -> tuple[str, str] | None:
-    """The table and id of what a change tells of; None where it only names a session."""
+    """The table and id of the row that a change makes or changes; None if it only names a session."""
     match change:
         case SessionSeen():
             return ("sessions", change.session_id) if change.facts else None
-        case CostSeen():
+        case BillSeen():
             return "sessions", change.session_id
         case TodosSeen():
             return "todos", change.session_id
-        case Sighting():
+        case HookReport():
             return ("session_errors" if change.kind == "error" else "messages"), change.id
         case PartDelta():
             return "parts", change.part.id
         case ProjectSeen() | Copied():
             return None
-        case Replaced():
+        case RowReplaced():
             return _row(change.row)
-        case Gone():
+        case RowDeleted():
             return change.table, change.id
         case _:
             return TABLES[type(change)], change.id

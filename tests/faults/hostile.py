@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from projector.adapters import ADAPTERS
+from projector.adapters import BUILT_IN, built_in
 from tests.feeding import CLAUDE_CODE, OPENCODE, Recording, opencode_records
 
 SQL = "'); DROP TABLE sessions; --"
@@ -64,8 +64,9 @@ def samples() -> list[tuple[str, str, Any]]:
                 line = json.loads(text)
                 if isinstance(line, dict):
                     found.setdefault(("claude-code", f"transcript.{line.get('type')}"), line)
-    for source, adapter in ADAPTERS.items():
-        for kind in adapter.cases:
+    for source in BUILT_IN:
+        adapter = built_in(source)
+        for kind in adapter.cases if adapter else ():
             found.setdefault((source, kind), {})
     return [(source, kind, payload) for (source, kind), payload in sorted(found.items())]
 

@@ -13,6 +13,7 @@ from clankers.log import envelope
 from clankers.log.writer import Log, file_name
 from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
+from projector.store.sqlite_writer import SqliteStore
 from tests.commands import call, event
 from tests.faults.common import SEED, figures, sizes
 from tests.test_project_cli import assert_whole, fresh_rows, rows
@@ -62,16 +63,16 @@ def test_a_log_cut_at_any_byte_and_appended_to_loses_only_what_was_cut_and_tells
         expected, torn = cut_at(at)
         log.write_bytes(WHOLE[:at])
         with closing(open_database(":memory:")) as db:
-            before = replay(db, str(tmp_path))  # it leaves a tail that may be in flight
+            before = replay(SqliteStore(db), str(tmp_path))  # it leaves a tail that may be in flight
             assert before.rejected == 0, at
             assert ids(db) == expected[: before.events], at
             with Log(str(tmp_path)) as writer:
                 writer.write(DAY, [NEXT])
-            after = replay(db, str(tmp_path))
+            after = replay(SqliteStore(db), str(tmp_path))
             assert ids(db) == [*expected, f"s{EVENTS}"], at
             assert after.rejected == torn, at
             assert before.events + after.events == len(expected) + 1, at
-            again = replay(db, str(tmp_path))
+            again = replay(SqliteStore(db), str(tmp_path))
             assert (again.events, again.rejected) == (0, 0), at
             told = db.execute('SELECT file, line, "offset" FROM rejects').fetchall()
             assert told == ([(log.name, len(expected) + 1, len(b"".join(LINES[: len(expected)])))] if torn else []), at

@@ -19,9 +19,10 @@ from clankers.harnesses.opencode.stores import StoreError, db_sessions, open_sto
 from clankers.log import envelope
 from clankers.log.reader import Event
 from clankers.log.writer import Log
-from projector.adapters import UnusableError, adapt
+from projector.adapters import Adapters, UnusableError
 from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
+from projector.store.sqlite_writer import SqliteStore
 from tests.commands import POSIX_ONLY, call, session
 from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, run, sizes
 from tests.faults.hostile import ESCAPE, SAMPLES, SQL, STRINGS, encoded, events, values
@@ -57,7 +58,7 @@ def test_an_adapter_raises_nothing_but_unusable_whatever_a_known_event_holds(siz
         source, kind, payload = one
         event = Event(1, "x", "2026-11-20T23:45:39.317Z", "info", source, kind, msgspec.Raw(as_read(payload)))
         try:
-            adapt(event)
+            Adapters("").adapt(event)
         except UnusableError:
             rejected += 1
 
@@ -86,7 +87,7 @@ def test_a_replay_of_hostile_lines_never_stops_and_takes_no_good_line_along(size
         good = envelope.line(*session("ses_good"), now_ns=NOW)
         (tmp_path / f"clankers-{envelope.day_of(NOW)}.jsonl").write_bytes(b"".join([*lines, good]))
         with closing(open_database(":memory:")) as db:
-            done = replay(db, str(tmp_path))
+            done = replay(SqliteStore(db), str(tmp_path))
             assert done.events + done.rejected == len(lines) + 1
             assert db.execute("SELECT count(*) FROM rejects WHERE reason LIKE '%adapter failed%'").get == 0
             assert db.execute("SELECT count(*) FROM sessions WHERE id = 'ses_good'").get == 1

@@ -8,11 +8,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from projector.model.batch import Batch
+from clankers.log.base import Position
+from projector.model.batch import Batch, EventType
 from projector.model.changes import Rank, SessionSeen
 from projector.replay.rebuild import open_live
 from projector.replay.replay import Replayed, replay
-from projector.store.sqlite_writer import OvertakenError, Store
+from projector.store.base import ReadPosition, ReadRange, StalePositionError
+from projector.store.sqlite_writer import SqliteStore
 from tests.commands import POSIX_ONLY, call
 from tests.faults.common import figures, meta_rows, sizes, three_a_session
 from tests.feeding import append
@@ -47,12 +49,12 @@ def assert_each_line_counted_once(root: Path) -> None:
 
 def test_the_second_to_commit_what_both_read_writes_nothing(two: tuple[apsw.Connection, apsw.Connection]) -> None:
     def write(db: apsw.Connection, title: str) -> None:
-        batch = Batch(types={("opencode", "session.created", True): 1})
-        batch.add([SessionSeen("ses_1", "opencode", 1, Rank.RECORD, {"title": title})], 1)
-        Store(db).write(batch, "clankers-2026-11-20.jsonl", 0, 100, 1, None)
+        batch = Batch(types={EventType("opencode", "session.created", True): 1})
+        batch.add([SessionSeen("ses_1", "opencode", 1, Rank.RECORD, {"title": title})], Position(1))
+        SqliteStore(db).write(batch, ReadRange("clankers-2026-11-20.jsonl", 0, ReadPosition(100, 1, None)))
 
     write(two[0], "first")
-    with pytest.raises(OvertakenError):
+    with pytest.raises(StalePositionError):
         write(two[1], "second")
     assert not two[1].in_transaction
     assert two[1].execute("SELECT events FROM event_types").fetchall() == [(1,)]
@@ -82,10 +84,10 @@ def test_a_replay_into_which_another_breaks_reads_on_from_where_that_one_stopped
         ours += 1
         if ours % 3 == 1 and (before := lines()) < 60:
             with pytest.raises(EnoughError):
-                replay(two[1], str(root), batch_lines=others, progress=enough)
+                replay(SqliteStore(two[1]), str(root), batch_lines=others, progress=enough)
             theirs += lines() - before
 
-    done = replay(two[0], str(root), batch_lines=batch, progress=break_in)
+    done = replay(SqliteStore(two[0]), str(root), batch_lines=batch, progress=break_in)
     assert theirs >= min(others, 30)
     assert done == Replayed(events=60 - theirs)
     assert_each_line_counted_once(root)

@@ -1,22 +1,25 @@
-"""What Claude Code's hooks and transcripts share."""
+"""What the adapters of Claude Code's hooks and transcripts share."""
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 from msgspec import Raw
-from msgspec.json import Decoder, decode
+from msgspec.json import decode
 
-from clankers.log.reader import Event
+from projector.adapters.base import Tools
 from projector.adapters.wire import json_text
 from projector.model.changes import Change, Todo, TodosSeen
+from projector.model.naming import scoped_id
 
 SOURCE = "claude-code"
-# Ids that the Anthropic API gives, and uuids that the client gives, are unique everywhere. Other servers count, or give
-# all responses the same id: theirs are taken to be unique within a request or session.
+TOOLS = Tools(
+    editing=frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit"}),
+    subtask=frozenset({"Agent", "Task"}),
+)
+# Ids of the Anthropic API and uuids of the client are unique everywhere. Other servers count, or give all responses the
+# same id: their ids are treated as unique within a request or session only.
 _UNIQUE = re.compile(r"(?:msg|toolu|srvtoolu)_(?:bdrk_|vrtx_)?01\w{10,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EXIT_CODE = re.compile(r"Exit code (\d{1,10})\b")
-# How text begins that the client made up, in the user's place.
+# How text begins that the client puts in the user's place.
 SYNTHETIC = (
     "<command-name>",
     "<command-message>",
@@ -30,13 +33,13 @@ SYNTHETIC = (
 )
 
 
-def unique(id: str, within: str) -> str:
-    """A row's id: the server's own where it is unique everywhere, else with what it is unique `within`."""
-    return id if _UNIQUE.fullmatch(id) else f"{within}/{id}"
+def row_id(id: str, within: str) -> str:
+    """The row id for the server's `id`: itself if it is unique everywhere, else scoped to `within`."""
+    return id if _UNIQUE.fullmatch(id) else scoped_id(id, within)
 
 
 def todos_in(session: str, at: int, rank: int, response: dict[str, object]) -> list[Change]:
-    """TodoWrite answers with the list as it now stands."""
+    """The to-do list in the response of TodoWrite."""
     todos = response.get("newTodos")
     if not isinstance(todos, list):
         return []
@@ -49,21 +52,15 @@ def _text(value: object) -> str | None:
 
 
 def exit_code_in(error: str | None) -> int | None:
-    """The exit code that the report of a failed command begins with."""
+    """The exit code at the start of a failed command's report; None if there is none."""
     m = _EXIT_CODE.match(error or "")
     return int(m[1]) if m else None
 
 
 def text_of(raw: Raw) -> str | None:
-    """What a tool's result says to the model: a string, or the texts of its blocks."""
+    """The text that a tool's result gives to the model: a string, or the texts of its blocks."""
     value = decode(raw)
     if isinstance(value, list):
         texts = [b["text"] for b in value if isinstance(b, dict) and isinstance(b.get("text"), str)]
         return "\n".join(texts)
     return value if isinstance(value, str) or value is None else json_text(raw)
-
-
-def case(wire: type[Any], adapt: Callable[[Event, Any], list[Change]]) -> Callable[[Event], list[Change]]:
-    """What an event type means: its payload decoded as `wire`, then adapted."""
-    decoder = Decoder(wire)
-    return lambda event: adapt(event, decoder.decode(event.payload))

@@ -1,77 +1,35 @@
-"""Claude Code's hooks: they come as events happen, timed by us, and name the session and its state."""
+"""Claude Code's hooks: they come as events happen, timed by clankers, and name the session and its state."""
 
 import re
-from binascii import crc32
-from collections.abc import Callable
 from typing import Any
 
-from msgspec import Raw, field
+from msgspec import Raw
 
 from clankers.log.reader import Event
-from projector.adapters.claude_code.common import SOURCE, SYNTHETIC, case, exit_code_in, text_of, todos_in, unique
-from projector.adapters.wire import NOTHING, Count, Id, Wire, as_object, file_path, json_text, millis
-from projector.model.changes import Change, Rank, SessionSeen, Sighting, Todo, TodosSeen, ToolSeen
+from projector.adapters.base import Case, case
+from projector.adapters.claude_code.common import SOURCE, SYNTHETIC, TOOLS, exit_code_in, row_id, text_of, todos_in
+from projector.adapters.claude_code.hook_wire import (
+    BatchCall,
+    BatchHook,
+    DeniedHook,
+    Hook,
+    PromptHook,
+    StopHook,
+    TaskHook,
+    ToolHook,
+)
+from projector.adapters.wire import as_object, json_text, millis
+from projector.model.changes import Change, HookReport, Rank, SessionSeen, Todo, TodosSeen, ToolSeen
+from projector.model.naming import HOOK_PREFIX, text_key
 
-# How the text begins by which the model is told that a call failed or was denied.
+# How the text begins by which the model learns that a call failed or was denied.
 _FAILURE = re.compile(
     r"<tool_use_error>|Exit code \d|Error\b|Permission to use |Claude requested permissions|The user doesn't want"
 )
 
 
-class Hook(Wire):
-    """What every hook's payload holds."""
-
-    session_id: Id
-    cwd: str | None = None
-    permission_mode: str | None = None
-    session_title: str | None = None
-    prompt_id: Id | None = None
-    agent_id: Id | None = None
-    agent_type: str | None = None
-
-
-class PromptHook(Hook, kw_only=True):
-    prompt: str
-
-
-class ToolHook(Hook, kw_only=True):
-    tool_use_id: Id
-    tool_name: str | None = None
-    tool_input: Raw = NOTHING
-    tool_response: Raw = NOTHING
-    error: str | None = None
-    is_interrupt: bool | None = None
-    duration_ms: Count | None = None
-
-
-class BatchCall(Wire):
-    tool_use_id: Id
-    tool_name: str | None = None
-    tool_input: Raw = NOTHING
-    tool_response: Raw = NOTHING
-
-
-class BatchHook(Hook, kw_only=True):
-    tool_calls: list[BatchCall] = field(default_factory=list)
-
-
-class DeniedHook(Hook, kw_only=True):
-    tool_use_id: Id | None = None
-    reason: str | None = None
-
-
-class StopHook(Hook, kw_only=True):
-    last_assistant_message: str | None = None
-    error: str | None = None
-
-
-class TaskHook(Hook, kw_only=True):
-    task_id: Id
-    task_subject: str = ""
-
-
 def _session_of(hook: Hook) -> str:
-    """The session that a hook speaks of: a subagent is one of its own. A compaction's has no type and no record."""
+    """The session of a hook. A subagent is a session of its own; a compaction's agent has no type and no record."""
     return hook.agent_id if hook.agent_id and hook.agent_type else hook.session_id
 
 
@@ -88,7 +46,7 @@ def _hook_session(event: Event, hook: Hook, **more: Any) -> list[Change]:
     if session == hook.session_id:
         return [SessionSeen(session, SOURCE, at, Rank.HOOK, facts)]
     facts |= {"parent_id": hook.session_id, "agent": hook.agent_type}
-    for name in ("title", "permission_mode"):  # those are its parent's
+    for name in ("title", "permission_mode"):  # these are the parent's
         facts.pop(name, None)
     return [SessionSeen(hook.session_id, SOURCE), SessionSeen(session, SOURCE, at, Rank.HOOK, facts)]
 
@@ -105,33 +63,36 @@ def _session_end(event: Event, hook: Hook) -> list[Change]:
     return _hook_session(event, hook, status="ended", ended_at=millis(event.ts))
 
 
-def _sighting(event: Event, hook: Hook, kind: str, text: str, error_type: str | None = None) -> Sighting:
+def _hook_report(event: Event, hook: Hook, kind: str, text: str, error_type: str | None = None) -> HookReport:
     session = _session_of(hook)
-    digest = f"{crc32(text.strip().encode('utf-8', 'replace')):08x}"
-    id = f"hook:{kind}:{session}:{hook.prompt_id or ''}:{digest}"
+    digest = text_key(text)
+    id = f"{HOOK_PREFIX}{kind}:{session}:{hook.prompt_id or ''}:{digest}"
     synthetic = kind == "prompt" and text.startswith(SYNTHETIC)
-    return Sighting(id, session, SOURCE, kind, error_type or digest, text, millis(event.ts), synthetic)
+    return HookReport(id, session, SOURCE, kind, error_type or digest, text, millis(event.ts), synthetic)
 
 
 def _prompt(event: Event, hook: PromptHook) -> list[Change]:
-    return [*_hook_session(event, hook, status="busy"), _sighting(event, hook, "prompt", hook.prompt)]
+    return [*_hook_session(event, hook, status="busy"), _hook_report(event, hook, "prompt", hook.prompt)]
 
 
 def _stop(event: Event, hook: StopHook) -> list[Change]:
     if event.type == "SubagentStop":
         if not (hook.agent_id and hook.agent_type):
-            return _plain(event, hook)  # a compaction's: no session of its own, and its parent goes on
+            return _plain(event, hook)  # a compaction's: it has no session, and its parent continues
         changes = _hook_session(event, hook, status="ended", ended_at=millis(event.ts))
     else:
         changes = _hook_session(event, hook, status="idle")
     if hook.last_assistant_message:
-        changes.append(_sighting(event, hook, "answer", hook.last_assistant_message))
+        changes.append(_hook_report(event, hook, "answer", hook.last_assistant_message))
     return changes
 
 
 def _stop_failure(event: Event, hook: StopHook) -> list[Change]:
     text = hook.last_assistant_message or hook.error or "the turn failed"
-    return [*_hook_session(event, hook, status="error"), _sighting(event, hook, "error", text, hook.error or "unknown")]
+    return [
+        *_hook_session(event, hook, status="error"),
+        _hook_report(event, hook, "error", text, hook.error or "unknown"),
+    ]
 
 
 def _pre_tool(event: Event, hook: ToolHook) -> list[Change]:
@@ -140,13 +101,14 @@ def _pre_tool(event: Event, hook: ToolHook) -> list[Change]:
 
 def _opened_by_hook(event: Event, hook: Hook, call: ToolHook | BatchCall) -> ToolSeen:
     return ToolSeen(
-        unique(call.tool_use_id, _session_of(hook)),
+        row_id(call.tool_use_id, _session_of(hook)),
         _session_of(hook),
         SOURCE,
         open_rank=Rank.HOOK if event.type == "PreToolUse" else Rank.GUESS,
         tool_name=call.tool_name,
         tool_input=json_text(call.tool_input),
-        file_path=file_path(call.tool_input),
+        file_path=TOOLS.file_path(call.tool_input),
+        edits_file=call.tool_name in TOOLS.editing,
         created_at=millis(event.ts),
         status="running",
     )
@@ -172,15 +134,16 @@ def _post_tool(event: Event, hook: ToolHook) -> list[Change]:
 
 
 def _post_batch(event: Event, hook: BatchHook) -> list[Change]:
-    """The batch closes what no hook of its own closed: a call that was denied, unknown or ill-formed.
+    """The batch closes calls without a hook of their own: those that were denied, unknown or malformed.
 
-    It does not say so in a field; the text that the model gets does. A success whose own hook was lost closes too.
+    No field says how a call ended, but the text for the model does. It also closes successful calls whose own hook was
+    lost.
     """
     changes = _hook_session(event, hook)
-    for told in hook.tool_calls:
-        text = text_of(told.tool_response)
+    for ended in hook.tool_calls:
+        text = text_of(ended.tool_response)
         failed = _FAILURE.match(text or "") is not None
-        call = _opened_by_hook(event, hook, told)
+        call = _opened_by_hook(event, hook, ended)
         call.close_rank = Rank.HOOK
         call.status = "error" if failed else "completed"
         call.success = not failed
@@ -197,7 +160,7 @@ def _denied(event: Event, hook: DeniedHook) -> list[Change]:
     if hook.tool_use_id:
         changes.append(
             ToolSeen(
-                unique(hook.tool_use_id, _session_of(hook)),
+                row_id(hook.tool_use_id, _session_of(hook)),
                 _session_of(hook),
                 SOURCE,
                 close_rank=Rank.REPORT,
@@ -218,7 +181,7 @@ def _task(event: Event, hook: TaskHook) -> list[Change]:
 
 
 def _response_text(raw: Raw, response: dict[str, object]) -> str | None:
-    """A hook's structured response as text: what a command printed, else the JSON as it came."""
+    """A hook's structured response as text: the output of a command, else the JSON as sent."""
     out, err = response.get("stdout"), response.get("stderr")
     if isinstance(out, str) and isinstance(err, str):
         return "\n".join(filter(None, (out, err)))
@@ -227,7 +190,7 @@ def _response_text(raw: Raw, response: dict[str, object]) -> str | None:
 
 plain = case(Hook, _plain)
 
-CASES: dict[str, Callable[[Event], list[Change]]] = {
+CASES: dict[str, Case] = {
     "SessionStart": case(Hook, _session_start),
     "SessionEnd": case(Hook, _session_end),
     "UserPromptSubmit": case(PromptHook, _prompt),
@@ -241,7 +204,7 @@ CASES: dict[str, Callable[[Event], list[Change]]] = {
     "StopFailure": case(StopHook, _stop_failure),
     "TaskCreated": case(TaskHook, _task),
     "TaskCompleted": case(TaskHook, _task),
-    # Known, and told better elsewhere, or not told in any table: they still name a session.
+    # Other events report the same better, or no table holds it. They still name a session.
     **dict.fromkeys(
         (
             "InstructionsLoaded",

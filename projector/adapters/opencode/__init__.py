@@ -1,8 +1,14 @@
-"""OpenCode: what its plugin's events and its own stores mean."""
+"""OpenCode: events of its plugin, and records of its stores, into changes."""
 
+from projector.adapters.base import Adapter, merge_cases
 from projector.adapters.opencode import events, store
-from projector.adapters.opencode.events import SOURCE, fallback
+from projector.adapters.opencode.common import SOURCE, TOOLS
 
-CASES = events.CASES | store.CASES
-
-__all__ = ["CASES", "SOURCE", "fallback"]
+ADAPTER = Adapter(
+    SOURCE,
+    merge_cases(events.CASES, store.CASES),
+    events.fallback,
+    TOOLS,
+    # A failure without a message, a status and the time of a to-do list are in no store.
+    only_live=frozenset({"sessions.status", "sessions.error_count", "todos.updated_at"}),
+)

@@ -1,9 +1,9 @@
-"""What OpenCode's events hold, as far as it is read."""
+"""OpenCode's JSON as its events and stores hold it, as far as it is read."""
 
 import msgspec
 from msgspec import Raw, Struct
 
-from projector.adapters.wire import NOTHING, Count, Dollars, Id, Int, Millis, Wire
+from projector.adapters.wire import ABSENT, Count, Dollars, Id, Int, Millis, Wire
 
 
 class Time(Struct, frozen=True):
@@ -14,7 +14,7 @@ class Time(Struct, frozen=True):
     end: Millis | None = None
 
 
-class Model(Wire):
+class ModelInfo(Wire):
     id: str | None = None
     modelID: str | None = None
     providerID: str | None = None
@@ -28,7 +28,7 @@ class SessionInfo(Wire):
     title: str | None = None
     version: str | None = None
     agent: str | None = None
-    model: Model | None = None
+    model: ModelInfo | None = None
     cost: Dollars | None = None
     time: Time = Time()
 
@@ -54,7 +54,7 @@ class ErrorData(Struct, frozen=True):
     statusCode: Int | None = None
 
 
-class Error(Wire):
+class ErrorInfo(Wire):
     name: str = "unknown"
     data: ErrorData = ErrorData()
 
@@ -68,13 +68,13 @@ class MessageInfo(Wire):
     mode: str | None = None
     modelID: str | None = None
     providerID: str | None = None
-    model: Model | None = None
+    model: ModelInfo | None = None
     cost: Dollars | None = None
     tokens: Tokens | None = None
     time: Time = Time()
     finish: str | None = None
-    error: Error | None = None
-    summary: Raw = NOTHING
+    error: ErrorInfo | None = None
+    summary: Raw = ABSENT
 
 
 class MessageProperties(Wire):
@@ -83,15 +83,15 @@ class MessageProperties(Wire):
 
 class ToolState(Wire):
     status: str
-    input: Raw = NOTHING
+    input: Raw = ABSENT
     output: str | None = None
     error: str | None = None
     title: str | None = None
-    metadata: Raw = NOTHING
+    metadata: Raw = ABSENT
     time: Time = Time()
 
 
-class Part(Wire):
+class PartInfo(Wire):
     id: Id
     messageID: Id
     sessionID: Id
@@ -137,7 +137,7 @@ class StatusProperties(Wire):
 
 class ErrorProperties(Wire):
     sessionID: Id | None = None
-    error: Error | None = None
+    error: ErrorInfo | None = None
 
 
 class TodoInfo(Wire):
@@ -160,8 +160,8 @@ class ProjectInfo(Wire):
 
 
 class NamedProperties(Wire):
-    """What any event may hold that names a session."""
+    """Where events of different types name their session."""
 
     sessionID: Id | None = None
-    info: Raw = NOTHING
-    part: Raw = NOTHING
+    info: Raw = ABSENT
+    part: Raw = ABSENT

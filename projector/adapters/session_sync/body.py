@@ -1,11 +1,10 @@
-"""Bodies of `POST /admin/sync` (see `wire`), as a server logged them: rows of another machine's database.
+"""What bodies of `POST /admin/sync` (see `wire`) mean: rows of another machine's database, as a server logged them.
 
-They are whole, and the last telling of each counts. What follows from the rows is worked out here as it was there. A
-client that is not ours has no `metadata.clankers`: what it sends is taken as far as the format goes, which is
-OpenCode's. Left without a row, as it is told elsewhere too: `file_edits` (the tools'), a message's error (`errors`).
+Rows are complete, and the last one sent counts. Derived rows are derived here again. A client that is not ours sends no
+`metadata.clankers`; its rows are used as far as the format goes, which is OpenCode's. Two values make no row because
+others repeat them: `file_edits` (from tool executions) and a message's error (from `errors`).
 """
 
-from collections.abc import Callable
 from typing import Any, TypeVar
 from zlib import crc32
 
@@ -13,30 +12,31 @@ from msgspec import UNSET, MsgspecError, Raw, UnsetType
 from msgspec.json import Decoder
 
 from clankers.log.reader import Event
-from projector.adapters import wire as foreign
+from projector.adapters import tools_of
+from projector.adapters.base import Case
 from projector.adapters.session_sync import wire
-from projector.adapters.session_sync.wire import SOURCE, TYPE
+from projector.adapters.session_sync.wire import TYPE
 from projector.adapters.wire import millis
-from projector.derived.session_totals import project_name
 from projector.model.changes import (
     Change,
     CompactionSeen,
     ErrorSeen,
-    Gone,
     MessageSeen,
     PartSeen,
     ProjectSeen,
     Rank,
-    Replaced,
+    RowDeleted,
+    RowReplaced,
     SessionSeen,
     Todo,
     TodosSeen,
     ToolSeen,
 )
+from projector.model.naming import project_name
 
-_HARNESS = "opencode"  # of a client that does not say: the format is that of a plugin for it
-_TOLD_COSTS = ("client", "parent")  # a session's `cost_source`, where it is not worked out from prices
-_GONE = {  # of `wire.Gone` each field's table
+_HARNESS = "opencode"  # of a client that sends none: the format is that of a plugin for OpenCode
+_BILLED = ("client", "parent")  # a session's `cost_source` that this database cannot derive
+_DELETED = {  # the table of each field of `wire.DeletedRows`
     "messages": "messages",
     "parts": "parts",
     "tools": "tools",
@@ -45,40 +45,40 @@ _GONE = {  # of `wire.Gone` each field's table
 }
 
 _T = TypeVar("_T")
-_body = Decoder(wire.Body).decode
+_body = Decoder(wire.SyncBody).decode
 
 
 def _or(value: _T | UnsetType, format_has: _T) -> _T:
-    """`value`, unless it is left to the format's own field."""
+    """`value`; if it is not sent, the value of the format's own field."""
     return format_has if value is UNSET else value
 
 
 def body(event: Event) -> list[Change]:
-    """What a body tells.
+    """The changes of a body.
 
     Raises:
-        msgspec.ValidationError: it is none; the server lets none such in.
+        msgspec.ValidationError: it breaks the format; our server accepts no such body.
     """
-    told = _body(event.payload)
-    session = told.session
+    sent = _body(event.payload)
+    session = sent.session
     more = session.metadata.clankers if session.metadata else None
     source = more.source if more else _HARNESS
     at = millis(event.ts)
-    facts = _facts(told, more)
+    facts = _facts(sent, more)
     changes: list[Change] = [SessionSeen(session.id, source, at, Rank.RECORD, facts, latest=True)]
     if parent := facts.get("parent_id"):
         changes.append(SessionSeen(parent, source))
-    changes += _projects(told, facts["project_path"], source)
+    changes += _projects(sent, facts["project_path"], source)
     if more and more.gone:
-        for field, table in _GONE.items():
-            changes += [Gone(table, id, session.id, source) for id in getattr(more.gone, field)]
-    changes += [Replaced(_message(one, more, session.id, source)) for one in told.messages or ()]
-    changes += [Replaced(_part(one, session.id, source)) for one in told.parts or ()]
-    changes += [Replaced(_tool(one, session.id, source)) for one in told.tool_executions or ()]
-    changes += [Replaced(_error(one, session.id, source)) for one in told.errors or ()]
+        for field, table in _DELETED.items():
+            changes += [RowDeleted(table, id, session.id, source) for id in getattr(more.gone, field)]
+    changes += [RowReplaced(_message(one, more, session.id, source)) for one in sent.messages or ()]
+    changes += [RowReplaced(_part(one, session.id, source)) for one in sent.parts or ()]
+    changes += [RowReplaced(_tool(one, session.id, source)) for one in sent.tool_executions or ()]
+    changes += [RowReplaced(_error(one, session.id, source)) for one in sent.errors or ()]
     if more:
         changes += [
-            Replaced(
+            RowReplaced(
                 CompactionSeen(
                     one.id,
                     session.id,
@@ -92,28 +92,31 @@ def body(event: Event) -> list[Change]:
             )
             for one in more.compactions
         ]
-    if told.todos is not None:
-        todos = [_todo(place, one) for place, one in enumerate(told.todos)]
+    if sent.todos is not None:
+        todos = [_todo(place, one) for place, one in enumerate(sent.todos)]
         changes.append(TodosSeen(session.id, source, at, Rank.RECORD, todos))
     return changes
 
 
-def _facts(told: wire.Body, more: wire.SessionMore | None) -> dict[str, Any]:
-    """The columns of a session; what is None has no value, whatever was told before."""
-    session = told.session
+def _facts(sent: wire.SyncBody, more: wire.SessionMore | None) -> dict[str, Any]:
+    """The facts of a session; None clears."""
+    session = sent.session
     facts: dict[str, Any] = {
-        "retold": True,
+        "synced": True,
         "title": session.title,
         "created_at": session.created_at,
+        "copies_before": session.created_at,
         "updated_at": session.updated_at,
         "project_path": session.directory or None,
         "client_version": session.version or None,
     }
     if not more:
-        return facts | ({"git_branch": told.vcs_info.branch} if told.vcs_info else {})
-    billed = more.cost_source in _TOLD_COSTS
+        return facts | ({"git_branch": sent.vcs_info.branch} if sent.vcs_info else {})
+    created_at = _or(more.created_at, session.created_at)
+    billed = more.cost_source in _BILLED
     return facts | {
-        "created_at": _or(more.created_at, session.created_at),
+        "created_at": created_at,
+        "copies_before": created_at,
         "project_path": _or(more.project_path, session.directory),
         "client_version": _or(more.client_version, session.version),
         "model": more.model,
@@ -131,19 +134,19 @@ def _facts(told: wire.Body, more: wire.SessionMore | None) -> dict[str, Any]:
     }
 
 
-def _projects(told: wire.Body, path: str | None, source: str) -> list[ProjectSeen]:
+def _projects(sent: wire.SyncBody, path: str | None, source: str) -> list[ProjectSeen]:
     found = []
     if path:
-        id = told.session.project_id
-        own = None if id in ("", path, told.session.directory) else id
+        id = sent.session.project_id
+        own = None if id in ("", path, sent.session.directory) else id
         found.append(ProjectSeen(path, source, own, fallback=project_name(path)))
-    if (info := told.project_info) and info.worktree:
+    if (info := sent.project_info) and info.worktree:
         own = None if info.id in ("", info.worktree) else info.id
         found.append(ProjectSeen(info.worktree, source, own, info.name or None, info.vcs or None))
     return found
 
 
-def _message(one: wire.Message, more: wire.SessionMore | None, session: str, source: str) -> MessageSeen:
+def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str, source: str) -> MessageSeen:
     extra = (more and more.messages.get(one.id)) or wire.MessageMore()
     return MessageSeen(
         one.id,
@@ -162,17 +165,19 @@ def _message(one: wire.Message, more: wire.SessionMore | None, session: str, sou
         extra.cache_write_1h_tokens,
         extra.web_searches,
         extra.price_context,
-        # What was worked out there is worked out here, by the prices of here.
+        # A computed cost is computed here again, with the prices of this machine.
         cost=one.cost if not more or extra.cost_source == "client" else None,
         finish_reason=one.finish_reason,
         created_at=_or(extra.created_at, one.created_at),
         completed_at=one.completed_at,
         synthetic=extra.synthetic,
+        role_inferred=extra.role_inferred,
+        session_total=extra.session_total,
         deleted_at=extra.deleted_at,
     )
 
 
-def _part(one: wire.Part, session: str, source: str) -> PartSeen:
+def _part(one: wire.SyncPart, session: str, source: str) -> PartSeen:
     extra = (one.metadata and one.metadata.clankers) or wire.PartMore()
     return PartSeen(
         one.id,
@@ -191,18 +196,20 @@ def _part(one: wire.Part, session: str, source: str) -> PartSeen:
 
 
 def _tool(one: wire.ToolExecution, session: str, source: str) -> ToolSeen:
-    extra = (one.metadata and one.metadata.clankers) or _by_the_format(one)
+    extra = (one.metadata and one.metadata.clankers) or _by_the_format(one, source)
+    name = _or(extra.tool_name, one.tool_name)
     return ToolSeen(
         one.id,
         session,
         source,
         extra.open_rank,
         extra.message_id,
-        _or(extra.tool_name, one.tool_name),
+        name,
         extra.call_id,
         extra.title,
         _or(extra.tool_input, one.input),
         extra.file_path,
+        name in tools_of(source).editing,
         one.time_start,
         extra.close_rank,
         extra.status,
@@ -215,12 +222,12 @@ def _tool(one: wire.ToolExecution, session: str, source: str) -> ToolSeen:
     )
 
 
-def _by_the_format(one: wire.ToolExecution) -> wire.ToolMore:
-    """What our own client would have said of a call."""
+def _by_the_format(one: wire.ToolExecution, source: str) -> wire.ToolMore:
+    """What our own client would have sent of a call."""
     try:
-        path = foreign.file_path(Raw(one.input.encode()))
+        path = tools_of(source).file_path(Raw(one.input.encode()))
     except (MsgspecError, RecursionError):
-        path = None  # the input is no JSON
+        path = None  # the input is not JSON
     ended = one.status in ("completed", "error")
     return wire.ToolMore(
         call_id=one.call_id if one.call_id != one.id else None,
@@ -229,15 +236,15 @@ def _by_the_format(one: wire.ToolExecution) -> wire.ToolMore:
         status=one.status,
         success=one.status == "completed" if ended else None,
         open_rank=Rank.RECORD,
-        close_rank=Rank.RECORD if ended else Rank.UNTOLD,
+        close_rank=Rank.RECORD if ended else Rank.UNREPORTED,
     )
 
 
-def _error(one: wire.Error, session: str, source: str) -> ErrorSeen:
+def _error(one: wire.SyncError, session: str, source: str) -> ErrorSeen:
     extra = one.error_data and one.error_data.clankers
     if not extra:
-        said = crc32(f"{one.error_name} {one.error_message}".encode())
-        extra = wire.ErrorMore(f"error:{session}:{one.occurred_at}:{said:08x}")
+        digest = crc32(f"{one.error_name} {one.error_message}".encode())
+        extra = wire.ErrorMore(f"error:{session}:{one.occurred_at}:{digest:08x}")
     return ErrorSeen(
         extra.id,
         session,
@@ -251,17 +258,15 @@ def _error(one: wire.Error, session: str, source: str) -> ErrorSeen:
     )
 
 
-def _todo(place: int, one: wire.Todo) -> Todo:
+def _todo(place: int, one: wire.SyncTodo) -> Todo:
     id = None if one.task_id == f"#{place}" else one.task_id
     at = UNSET if one.updated_at is None else one.updated_at
     return Todo(one.content, one.status or None, one.priority, id, at)
 
 
 def fallback(_: Event) -> list[Change]:
-    """Nothing: servers log one type alone."""
+    """Nothing: servers log one type only."""
     return []
 
 
-CASES: dict[str, Callable[[Event], list[Change]]] = {TYPE: body}
-
-__all__ = ["CASES", "SOURCE", "fallback"]
+CASES: dict[str, Case] = {TYPE: body}

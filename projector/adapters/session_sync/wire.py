@@ -1,13 +1,12 @@
-"""The body of `POST /admin/sync`, as session-sync 1.2.0 documents it; assets/schemas/sync.json is made of it.
+"""The body of `POST /admin/sync`, as session-sync 1.2.0 documents it; assets/schemas/sync.json is made from it.
 
-Each body is of one session and tells a part of it; what it tells of a message, a piece, a call stands for the whole row
-and replaces what was told of it before. What the format has no field for stands in a `metadata` of it, under
-`clankers`: other servers need not look there, and of other clients it is absent. Times are epoch milliseconds, costs US
-dollars. None and absent are the same, but for `Unset` fields: there None says that the row has no value, though the
-format asks for one.
+A body holds some rows of one session. A message, part or call in it is the complete row and replaces what was sent of
+it before. Columns that the format lacks are in a `metadata` of it, under `clankers`: other servers can ignore them,
+other clients do not send them. Times are epoch milliseconds, costs are US dollars. None and absent mean the same, but
+for fields that may be UNSET: there None means that the row has no value, though the format requires one.
 
-A body that breaks a bound below is refused by a server of ours. The adapters hold rows to the same ones, but for ids
-that are made of longer texts.
+Our server refuses a body that breaks a bound below. The adapters hold rows to the same bounds, but for ids that are
+made from longer texts.
 """
 
 from typing import Annotated
@@ -21,7 +20,7 @@ PATH = "/admin/sync"
 HEALTH_PATH = "/health"
 
 Id = Annotated[str, Meta(min_length=1, max_length=512)]  # of a session
-RowId = Annotated[str, Meta(min_length=1, max_length=2048)]  # of anything in it; some are made of several
+RowId = Annotated[str, Meta(min_length=1, max_length=2048)]  # of other rows; some are made from several ids
 Harness = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Count = Annotated[int, Meta(ge=0, le=2**40)]  # millions of them add up within 64 bits
 Millis = Annotated[int, Meta(ge=-(2**53), le=2**53)]  # since the epoch
@@ -29,16 +28,16 @@ Dollars = Annotated[float, Meta(ge=0, le=1e12)]
 Int = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Rank = Annotated[int, Meta(ge=-1, le=3)]  # projector.model.changes.Rank
 
-Text = str | None | UnsetType
-Time = Millis | None | UnsetType
+OptionalText = str | None | UnsetType
+OptionalTime = Millis | None | UnsetType
 
 
 class _Wire(Struct, omit_defaults=True):
-    """Unknown fields are passed over: other clients may send more."""
+    """Unknown fields are ignored: other clients may send more."""
 
 
-class Gone(_Wire):
-    """Rows that were told and are no more, by id: what only hooks saw, once the client's record says it too."""
+class DeletedRows(_Wire):
+    """Rows that were sent and no longer exist, by id: hook reports, once the client's record holds the same."""
 
     messages: list[RowId] = []
     parts: list[RowId] = []
@@ -62,17 +61,19 @@ class MessageMore(_Wire):
     """Columns of `messages` that the format does not have.
 
     Raises:
-        ValueError: the price context is none.
+        ValueError: the price context is not one.
     """
 
-    role: Text = UNSET
-    created_at: Time = UNSET
-    parent_id: Text = UNSET
+    role: OptionalText = UNSET
+    created_at: OptionalTime = UNSET
+    parent_id: OptionalText = UNSET
     cache_write_1h_tokens: Count | None = None
     web_searches: Count | None = None
     price_context: str | None = None
     cost_source: str | None = None
     synthetic: bool = False
+    role_inferred: bool = False
+    session_total: bool = False
     deleted_at: Millis | None = None
 
     def __post_init__(self) -> None:
@@ -80,22 +81,22 @@ class MessageMore(_Wire):
             try:
                 decode(self.price_context, type=dict[str, str])
             except (MsgspecError, RecursionError) as e:
-                raise ValueError(f"`price_context` is no JSON object of strings: {e}") from None
+                raise ValueError(f"`price_context` is not a JSON object of strings: {e}") from None
 
 
 class SessionMore(_Wire):
-    """Columns of `sessions` that the format does not have, and what it has no place for.
+    """Columns of `sessions` that the format does not have, and rows that it has no array for.
 
     Attributes:
         source: the harness.
         messages: by id.
-        totals: `prompt_tokens`, ..., `message_count`, ...: sums over the rows, for servers that do not add up.
+        totals: `prompt_tokens`, ..., `message_count`, ...: sums over the rows, for servers that do not compute them.
     """
 
     source: Harness
-    created_at: Time = UNSET
-    project_path: Text = UNSET
-    client_version: Text = UNSET
+    created_at: OptionalTime = UNSET
+    project_path: OptionalText = UNSET
+    client_version: OptionalText = UNSET
     model: str | None = None
     provider: str | None = None
     status: str | None = None
@@ -111,7 +112,7 @@ class SessionMore(_Wire):
     totals: dict[str, int] = {}
     messages: dict[str, MessageMore] = {}
     compactions: list[CompactionMore] = []
-    gone: Gone | None = None
+    gone: DeletedRows | None = None
 
 
 class SessionMetadata(_Wire):
@@ -120,12 +121,12 @@ class SessionMetadata(_Wire):
     clankers: SessionMore | None = None
 
 
-class Session(_Wire):
-    """A session: every body begins with it.
+class SyncSession(_Wire):
+    """A session; every body has one.
 
     Attributes:
         version: of the client.
-        project_id: as the harness names it, else the directory.
+        project_id: the harness's id of the project, else the directory.
         directory: the project's.
     """
 
@@ -139,7 +140,7 @@ class Session(_Wire):
     metadata: SessionMetadata | None = None
 
 
-class Message(_Wire):
+class SyncMessage(_Wire):
     """A prompt, or a model's response."""
 
     id: RowId
@@ -169,7 +170,7 @@ class PartMore(_Wire):
         data: JSON text.
     """
 
-    type: Text = UNSET
+    type: OptionalText = UNSET
     data: str | None = None
     synthetic: Annotated[int, Meta(ge=0, le=1)] | None = None
     deleted_at: Millis | None = None
@@ -181,11 +182,11 @@ class PartMetadata(_Wire):
     clankers: PartMore | None = None
 
 
-class Part(_Wire):
-    """A piece of a message.
+class SyncPart(_Wire):
+    """A part of a message.
 
     Attributes:
-        sequence_order: orders the pieces of a message; not dense.
+        sequence_order: orders the parts of a message; not dense.
     """
 
     id: RowId
@@ -212,12 +213,12 @@ class Part(_Wire):
     metadata: PartMetadata | None = None
 
 
-class Todo(_Wire):
-    """An entry of a session's to-do list; a body that has `todos` has the whole list, in its order.
+class SyncTodo(_Wire):
+    """An entry of a session's to-do list. A body that has `todos` has the complete list, in order.
 
     Attributes:
-        task_id: `#` and the entry's place, from 0, where the harness gives it no id.
-        status: empty where the harness tells none.
+        task_id: `#` and the entry's index, from 0, if the harness gives it no id.
+        status: empty if the harness reports none.
     """
 
     task_id: str
@@ -228,11 +229,11 @@ class Todo(_Wire):
 
 
 class ToolMore(_Wire):
-    """Columns of `tools` that the format does not have; `status` tells more than the format's three."""
+    """Columns of `tools` that the format does not have; `status` has more values than the format's three."""
 
     message_id: RowId | None = None
-    tool_name: Text = UNSET
-    tool_input: Text = UNSET
+    tool_name: OptionalText = UNSET
+    tool_input: OptionalText = UNSET
     call_id: str | None = None
     title: str | None = None
     file_path: str | None = None
@@ -282,11 +283,11 @@ class VcsInfo(_Wire):
     branch: str | None = None
 
 
-class ProjectInfo(_Wire):
+class SyncProject(_Wire):
     """The project that a session works in.
 
     Attributes:
-        id: the worktree where the harness gives it no id.
+        id: the worktree if the harness gives it no id.
     """
 
     id: str
@@ -300,8 +301,8 @@ class ErrorMore(_Wire):
     """Columns of `session_errors` that the format does not have."""
 
     id: RowId
-    error_type: Text = UNSET
-    created_at: Time = UNSET
+    error_type: OptionalText = UNSET
+    created_at: OptionalTime = UNSET
     message_id: RowId | None = None
     status_code: Int | None = None
     will_retry: bool = False
@@ -313,8 +314,8 @@ class ErrorData(_Wire):
     clankers: ErrorMore | None = None
 
 
-class Error(_Wire):
-    """A failure that reached the user, or one that the client tried to mend by itself."""
+class SyncError(_Wire):
+    """A failure that reached the user, or one after which the client tried again."""
 
     error_name: str
     occurred_at: Millis
@@ -323,40 +324,40 @@ class Error(_Wire):
     error_data: ErrorData | None = None
 
 
-class Body(_Wire):
-    """What one POST says, of one session.
+class SyncBody(_Wire):
+    """Rows of one session, in one POST.
 
     Raises:
-        ValueError: something in it is of another session.
+        ValueError: a row belongs to another session.
     """
 
-    session: Session
-    messages: list[Message] | None = None
-    parts: list[Part] | None = None
-    todos: list[Todo] | None = None
+    session: SyncSession
+    messages: list[SyncMessage] | None = None
+    parts: list[SyncPart] | None = None
+    todos: list[SyncTodo] | None = None
     tool_executions: list[ToolExecution] | None = None
     file_edits: list[FileEdit] | None = None
     vcs_info: VcsInfo | None = None
-    project_info: ProjectInfo | None = None
-    errors: list[Error] | None = None
+    project_info: SyncProject | None = None
+    errors: list[SyncError] | None = None
 
     def __post_init__(self) -> None:
-        rows: list[ToolExecution | FileEdit | Error] = [
+        rows: list[ToolExecution | FileEdit | SyncError] = [
             *(self.tool_executions or ()),
             *(self.file_edits or ()),
             *(self.errors or ()),
         ]
         for one in rows:
             if one.session_id not in (self.session.id, None):
-                raise ValueError(f"it is of the session {self.session.id}, and something in it of {one.session_id}")
+                raise ValueError(f"it is of session {self.session.id}, but something in it of {one.session_id}")
 
 
-class Answer(_Wire):
-    """What `clankers serve` answers with status 200.
+class SyncReply(_Wire):
+    """The reply of `clankers serve`, with status 200.
 
     Attributes:
-        ok: it is stored and synced.
-        digest: SHA-256 of the body as it was sent, before any compression, in hexadecimal digits.
+        ok: the body is stored and synced.
+        digest: SHA-256 of the body before any compression, in hexadecimal digits.
     """
 
     ok: bool

@@ -1,0 +1,99 @@
+"""Claude Code's transcript: the model's responses."""
+
+from functools import lru_cache
+
+from msgspec.json import encode
+
+from clankers.log.reader import Event
+from projector.adapters.claude_code.common import SOURCE, TOOLS, row_id
+from projector.adapters.claude_code.transcript_session import origin, session_changes
+from projector.adapters.claude_code.transcript_wire import (
+    AssistantLine,
+    CacheCreation,
+    ContentBlock,
+    ServerToolUse,
+    Usage,
+)
+from projector.adapters.wire import json_text, millis
+from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
+
+_PROVIDER = "anthropic"
+_SYNTHETIC_MODEL = "<synthetic>"  # the "model" of lines that the client wrote itself
+
+
+def assistant(_: Event, line: AssistantLine) -> list[Change]:
+    """A line of a response, one or more of its blocks."""
+    message = line.message
+    session = origin(line)
+    # requestRef is the client's own id of the request, on every line of its response.
+    id = row_id(message.id, line.requestRef or session) if message.id else line.uuid
+    at = millis(line.timestamp)
+    usage = message.usage or Usage()
+    cache_creation = usage.cache_creation or CacheCreation()
+    server_tools = usage.server_tool_use or ServerToolUse()
+    real = message.model not in (None, _SYNTHETIC_MODEL)
+    changes = session_changes(line, id, agent=line.attributionAgent if line.agentId else None)
+    changes.append(
+        MessageSeen(
+            id,
+            session,
+            SOURCE,
+            "assistant",
+            model=message.model if real else None,
+            provider=_PROVIDER if real else None,
+            agent=line.attributionAgent,
+            prompt_tokens=usage.input_tokens,
+            completion_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_input_tokens,
+            cache_write_tokens=usage.cache_creation_input_tokens,
+            cache_write_1h_tokens=cache_creation.ephemeral_1h_input_tokens,
+            web_searches=server_tools.web_search_requests,
+            price_context=_price_context(usage.speed, usage.inference_geo),
+            finish_reason=message.stop_reason,
+            created_at=at,
+            completed_at=at,
+            synthetic=not real,
+        )
+    )
+    blocks = [ContentBlock(type="text", text=message.content)] if isinstance(message.content, str) else message.content
+    for i, block in enumerate(blocks):
+        part = line.uuid if i == 0 else f"{line.uuid}:{i}"
+        # Lines of older clients have no block index: their times order the parts.
+        seq = i + (line.apiBlockIndex if line.apiBlockIndex is not None else at)
+        kind, text, data = block.type, block.text, None
+        if block.type == "thinking":
+            kind, text = "reasoning", block.thinking
+        elif block.type == "tool_use" and block.id:
+            kind, data = "tool", encode({"id": row_id(block.id, session)}).decode()
+            changes.append(
+                ToolSeen(
+                    row_id(block.id, session),
+                    session,
+                    SOURCE,
+                    open_rank=Rank.RECORD,
+                    message_id=id,
+                    tool_name=block.name,
+                    tool_input=json_text(block.input),
+                    file_path=TOOLS.file_path(block.input),
+                    edits_file=block.name in TOOLS.editing,
+                    created_at=at,
+                    status="running",
+                )
+            )
+        changes.append(PartSeen(part, id, session, SOURCE, seq, kind, text, data, at, at))
+    if line.isApiErrorMessage:
+        text = "\n".join(b.text for b in blocks if b.text)
+        error = ErrorSeen(id, session, SOURCE, line.error or "unknown", text, at, id, line.apiErrorStatus)
+        changes.append(error)
+    return changes
+
+
+@lru_cache(16)
+def _price_context(speed: str | None, inference_geo: str | None) -> str | None:
+    """What raises the price of a response: a fast mode, a requested region. None for the usual price."""
+    context = {}
+    if inference_geo == "us":
+        context["inference_geo"] = inference_geo
+    if speed not in (None, "standard"):
+        context["speed"] = speed
+    return encode(context).decode() if context else None

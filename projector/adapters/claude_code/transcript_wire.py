@@ -1,0 +1,141 @@
+"""Claude Code's transcript lines as it writes them, as far as they are read."""
+
+from msgspec import Raw, field
+
+from projector.adapters.wire import ABSENT, Count, Dollars, Id, Int, Wire
+
+
+class CacheCreation(Wire):
+    ephemeral_1h_input_tokens: Count | None = None
+
+
+class ServerToolUse(Wire):
+    web_search_requests: Count | None = None
+
+
+class Usage(Wire):
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cache_creation: CacheCreation | None = None
+    server_tool_use: ServerToolUse | None = None
+    speed: str | None = None
+    inference_geo: str | None = None
+
+
+class ContentBlock(Wire):
+    type: str
+    text: str | None = None
+    thinking: str | None = None
+    id: Id | None = None
+    name: str | None = None
+    input: Raw = ABSENT
+    tool_use_id: Id | None = None
+    content: Raw = ABSENT
+    is_error: bool | None = None
+
+
+class ApiMessage(Wire):
+    id: Id | None = None
+    model: str | None = None
+    content: str | list[ContentBlock] = ""
+    stop_reason: str | None = None
+    usage: Usage | None = None
+
+
+class ForkedFrom(Wire):
+    sessionId: Id
+
+
+class Line(Wire):
+    """What all lines of a transcript share."""
+
+    sessionId: Id
+    uuid: Id | None = None
+    timestamp: str | None = None
+    agentId: Id | None = None
+    cwd: str | None = None
+    version: str | None = None
+    gitBranch: str | None = None
+    requestSessionId: Id | None = None
+    forkedFrom: ForkedFrom | None = None
+
+
+class UserLine(Line, kw_only=True):
+    uuid: Id
+    timestamp: str
+    message: ApiMessage
+    permissionMode: str | None = None
+    isMeta: bool | None = None
+    isCompactSummary: bool | None = None
+    origin: Raw = ABSENT
+    toolUseResult: Raw = ABSENT
+    toolDenialKind: str | None = None
+
+
+class AssistantLine(Line, kw_only=True):
+    uuid: Id
+    timestamp: str
+    message: ApiMessage
+    apiBlockIndex: Count | None = None
+    requestRef: Id | None = None
+    attributionAgent: str | None = None
+    isApiErrorMessage: bool | None = None
+    error: str | None = None
+    apiErrorStatus: Int | None = None
+
+
+class QueuedCommand(Wire):
+    prompt: str | list[ContentBlock] | None = None
+    commandMode: str | None = None
+
+
+class AttachmentLine(Line, kw_only=True):
+    attachment: Raw
+
+
+class ApiError(Wire):
+    status: Int | None = None
+    message: str | None = None
+    formatted: str | None = None
+
+
+class CompactMetadata(Wire):
+    trigger: str | None = None
+    preTokens: Count | None = None
+    postTokens: Count | None = None
+    durationMs: Count | None = None
+
+
+class SystemLine(Line, kw_only=True):
+    subtype: str | None = None
+    content: Raw = ABSENT
+    error: Raw = ABSENT
+    compactMetadata: CompactMetadata | None = None
+
+
+class TitleLine(Line, kw_only=True):
+    customTitle: str
+
+
+class ModelUsage(Wire):
+    outputTokens: Count = 0
+
+
+class CostLine(Line, kw_only=True):
+    totalCostUSD: Dollars
+    modelUsage: dict[str, ModelUsage] = field(default_factory=dict)
+    hasUnknownModelCost: bool = False
+
+
+class AgentMeta(Wire):
+    agentType: str | None = None
+    toolUseId: Id | None = None
+    description: str | None = None
+
+
+class MetaRecord(Wire):
+    sessionId: Id
+    agentId: Id
+    meta: AgentMeta

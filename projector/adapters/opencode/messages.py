@@ -1,0 +1,181 @@
+"""OpenCode's messages, parts and tool calls: snapshots, sent many times while they grow.
+
+Token counts stay as the client gives them: `output` includes reasoning up to version 1.2.
+"""
+
+import msgspec
+from msgspec import Raw
+from msgspec.json import Decoder
+
+from clankers.log.reader import Event
+from projector.adapters.opencode.common import SOURCE, TOOLS
+from projector.adapters.opencode.ids import event_id, event_time, made_at, order_of
+from projector.adapters.opencode.wire import (
+    DeltaProperties,
+    ErrorInfo,
+    MessageProperties,
+    ModelInfo,
+    PartInfo,
+    PartProperties,
+    RemovedProperties,
+    Tokens,
+    ToolState,
+)
+from projector.adapters.wire import as_object, millis
+from projector.model.changes import Change, CompactionSeen, ErrorSeen, MessageSeen, PartDelta, PartSeen, Rank, ToolSeen
+
+
+def message(_: Event, properties: MessageProperties) -> list[Change]:
+    """A snapshot of a message, and the failure in it."""
+    info = properties.info
+    model = info.model or ModelInfo()
+    tokens = info.tokens or Tokens()
+    changes: list[Change] = [
+        MessageSeen(
+            info.id,
+            info.sessionID,
+            SOURCE,
+            info.role,
+            info.parentID,
+            info.modelID or model.modelID or model.id,
+            info.providerID or model.providerID,
+            info.agent or info.mode,
+            tokens.input,
+            tokens.output,
+            tokens.reasoning,
+            tokens.cache.read,
+            tokens.cache.write,
+            cost=info.cost,
+            finish_reason=info.finish,
+            created_at=info.time.created,
+            completed_at=info.time.completed,
+            # On assistant messages `summary` is a flag: the text is a compaction's. Elsewhere it is an object.
+            synthetic=bytes(info.summary) == b"true",
+        )
+    ]
+    if info.error:
+        changes.append(
+            _error(info.error, info.id, info.sessionID, info.time.completed or info.time.created or 0, info.id)
+        )
+    return changes
+
+
+def _error(error: ErrorInfo, id: str, session: str, at: int, message: str | None) -> ErrorSeen:
+    return ErrorSeen(id, session, SOURCE, error.name, error.data.message, at, message, error.data.statusCode)
+
+
+_decode_part = Decoder(PartInfo).decode
+
+
+def part(event: Event, properties: PartProperties) -> list[Change]:
+    """A snapshot of a part; a tool call is a row of its own too."""
+    part = _decode_part(properties.part)
+    text, data = part.text, None
+    if part.type not in ("text", "reasoning", "tool", "step-start"):
+        data = _without_ids(properties.part)
+    # From its id: the client rewrites the times in it as the part grows, and its stores omit some.
+    logged = millis(event.ts)
+    created = made_at(part.id, logged) or part.time.start or logged
+    changes: list[Change] = [_tool(part, part.state)] if part.type == "tool" and part.state else []
+    changes.append(
+        PartSeen(
+            part.id,
+            part.messageID,
+            part.sessionID,
+            SOURCE,
+            order_of(part.id),
+            part.type,
+            text,
+            data,
+            created,
+            part.time.end,
+            synthetic=int(part.synthetic is True or part.type == "compaction")
+            if text or part.type == "compaction"
+            else None,
+        )
+    )
+    if part.type == "compaction":
+        trigger = "auto" if part.auto else "manual"
+        changes.append(CompactionSeen(part.id, part.sessionID, SOURCE, created, trigger))
+    return changes
+
+
+def _tool(part: PartInfo, state: ToolState) -> ToolSeen:
+    name, failed = part.tool, state.status == "error"
+    message = state.error
+    if name == "invalid":  # an unknown tool, or arguments that are not JSON; the input has the name
+        given = as_object(state.input)
+        name = given["tool"] if isinstance(given.get("tool"), str) else name  # type: ignore[assignment]
+        message = given["error"] if isinstance(given.get("error"), str) else state.output  # type: ignore[assignment]
+        failed = True
+    ended = state.status in ("completed", "error")
+    call = ToolSeen(
+        part.id,
+        part.sessionID,
+        SOURCE,
+        open_rank=Rank.RECORD if ended else Rank.HOOK if state.status == "running" else Rank.GUESS,
+        message_id=part.messageID,
+        tool_name=name,
+        call_id=part.callID,
+        title=state.title or None,
+        tool_input=_compact(state.input),
+        file_path=TOOLS.file_path(state.input),
+        edits_file=name in TOOLS.editing,
+        created_at=state.time.start,
+        status=state.status,
+    )
+    if ended:
+        metadata = as_object(state.metadata)
+        code = metadata.get("exit")
+        # A command that was stopped, by a timeout or by the user, has an exit that is null.
+        stopped = "exit" in metadata and code is None
+        start, end = state.time.start, state.time.end
+        call.close_rank = Rank.RECORD
+        call.status = "error" if failed else "interrupted" if stopped else "completed"
+        call.success = not failed and not stopped and code in (None, 0)
+        call.tool_output = state.output
+        call.exit_code = code if isinstance(code, int) and abs(code) < 2**53 else None
+        call.error_message = message if failed else None
+        call.duration_ms = end - start if start is not None and end is not None else None
+        call.completed_at = end
+    return call
+
+
+def _without_ids(part: Raw) -> str:
+    """A part as JSON without its ids, which are columns. Sorted, because the stores order members differently."""
+    members = as_object(part)
+    for name in ("id", "sessionID", "messageID"):
+        members.pop(name, None)
+    return msgspec.json.encode(members, order="sorted").decode()
+
+
+def _compact(raw: Raw) -> str | None:
+    """`raw` without white space, which the JSON tree has."""
+    text = msgspec.json.format(raw, indent=-1).decode("utf-8", "replace")
+    return None if text == "null" else text
+
+
+def delta(event: Event, properties: DeltaProperties) -> list[Change]:
+    """More text of a part; that of reasoning is not kept."""
+    if properties.field != "text":
+        return []
+    part = PartSeen(properties.partID, properties.messageID, properties.sessionID, SOURCE, order_of(properties.partID))
+    return [PartDelta(event_id(event), part, properties.delta)]
+
+
+def message_removed(event: Event, removed: RemovedProperties) -> list[Change]:
+    """A message was reverted."""
+    return [MessageSeen(removed.messageID, removed.sessionID, SOURCE, deleted_at=event_time(event))]
+
+
+def part_removed(event: Event, removed: RemovedProperties) -> list[Change]:
+    """A part was removed.
+
+    Raises:
+        msgspec.ValidationError: it is not named.
+    """
+    if not removed.partID:
+        raise msgspec.ValidationError("Object missing required field `partID` - at `$.properties`")
+    at = event_time(event)
+    order = order_of(removed.partID)
+    return [PartSeen(removed.partID, removed.messageID, removed.sessionID, SOURCE, order, deleted_at=at)]
