@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta, Raw, Struct, ValidationError
 
-from projector.adapters.decode import Decoder, Ignored
+from projector.adapters.decode import LenientDecoder
+from projector.model.changes import ValueIgnored
 
 Count = Annotated[int, Meta(ge=0, le=2**40)]
 
@@ -32,7 +33,7 @@ class Message(Struct, frozen=True):
     models: dict[str, Usage] = {}
 
 
-DECODER = Decoder(Message)
+DECODER = LenientDecoder(Message)
 GOOD: dict[str, Any] = {
     "id": "m",
     "content": [{"type": "text", "text": "a"}, {"type": "tool", "input": {"x": [1, 2.50]}}],
@@ -42,7 +43,7 @@ GOOD: dict[str, Any] = {
 WRONG: tuple[Any, ...] = ("x", -1, 12.5, 2**70, True, [], {}, [1], {"a": 1}, None, "", 1e300)
 
 
-def decoded(document: object) -> tuple[Message, list[Ignored]]:
+def decoded(document: object) -> tuple[Message, list[ValueIgnored]]:
     return DECODER.decode(json.dumps(document).encode())
 
 
@@ -57,10 +58,10 @@ def test_a_record_as_expected_is_complete() -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"usage": GOOD["usage"] | {"output": -2}}, "usage.output"),
-        ({"usage": GOOD["usage"] | {"output": "2"}}, "usage.output"),
-        ({"usage": GOOD["usage"] | {"output": 2.5}}, "usage.output"),
-        ({"usage": GOOD["usage"] | {"output": 2**80}}, "usage.output"),
+        ({"usage": GOOD["usage"] | {"output": -2}}, "$.usage.output"),
+        ({"usage": GOOD["usage"] | {"output": "2"}}, "$.usage.output"),
+        ({"usage": GOOD["usage"] | {"output": 2.5}}, "$.usage.output"),
+        ({"usage": GOOD["usage"] | {"output": 2**80}}, "$.usage.output"),
     ],
 )
 def test_a_bad_count_costs_that_count(change: dict[str, Any], field: str) -> None:
@@ -73,19 +74,19 @@ def test_a_bad_count_costs_that_count(change: dict[str, Any], field: str) -> Non
 def test_a_whole_number_may_be_written_with_a_fraction() -> None:
     message, ignored = decoded(GOOD | {"usage": {"input": 12.0, "output": -1.0}})
     assert message.usage == Usage(12, None)
-    assert [one.field for one in ignored] == ["usage.output"]
+    assert [one.field for one in ignored] == ["$.usage.output"]
 
 
 def test_a_bad_element_costs_that_element() -> None:
     message, ignored = decoded(GOOD | {"content": ["bare", {"type": "text", "text": "b"}, {"text": "no type"}, 7]})
     assert message.content == [Block("text", "b")]
-    assert [one.field for one in ignored] == ["content[0]", "content[2]", "content[3]"]
+    assert [one.field for one in ignored] == ["$.content[0]", "$.content[2]", "$.content[3]"]
 
 
 def test_a_bad_member_of_a_map_costs_that_member() -> None:
     message, ignored = decoded(GOOD | {"models": {"one": {"input": "x", "output": 5}, "two": 7}})
     assert message.models == {"one": Usage(None, 5)}
-    assert [one.field for one in ignored] == ["models.one.input", "models.two"]
+    assert [one.field for one in ignored] == ["$.models.one.input", "$.models.two"]
 
 
 @pytest.mark.parametrize("document", [{"content": "x"}, {"id": 7}, [GOOD], "x", None, 7])
@@ -114,4 +115,4 @@ def test_all_other_values_stay(path: str, wrong: object) -> None:
         for name in ("input", "output", "speed"):
             if name != last:
                 assert getattr(message.usage, name) == getattr(expected.usage, name)
-    assert all(one.field.startswith(path) for one in ignored)
+    assert all(one.field.startswith(f"$.{path}") for one in ignored)

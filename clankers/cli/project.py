@@ -100,7 +100,13 @@ def _report(path: str, done: Replayed, begun: float) -> None:
     finally:
         reader.close()
     notes = "".join(
-        f", {n:,} {what}" for n, what in ((done.unknown, "of unknown type"), (done.rejected, "rejected")) if n
+        f", {n:,} {what}"
+        for n, what in (
+            (done.unknown, "of unknown type"),
+            (done.rejected, "rejected"),
+            (done.ignored, "values ignored"),
+        )
+        if n
     )
     typer.echo(
         f"{counts[0]:,} sessions, {counts[1]:,} messages, {counts[2]:,} tools, {errors:,} errors; "

@@ -7,44 +7,39 @@ and reported, everything else is used.
 
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Raw, Struct, ValidationError
 
+from projector.model.changes import ValueIgnored
+
 T = TypeVar("T")
 
 
-class Ignored(NamedTuple):
-    """A value that was left out: the path of its field, as `message.usage.output_tokens`, and what is wrong with it."""
-
-    field: str
-    reason: str
-
-
-class Decoder(Generic[T]):
-    """Decodes JSON as `type`, a struct."""
+class LenientDecoder(Generic[T]):
+    """Decodes JSON as `type`, a struct or anything else that msgspec knows."""
 
     def __init__(self, type: type[T]) -> None:
         self._type = type
         self._strict = msgspec.json.Decoder(type).decode
 
-    def decode(self, raw: bytes | Raw) -> tuple[T, list[Ignored]]:
+    def decode(self, raw: bytes | Raw) -> tuple[T, list[ValueIgnored]]:
         """The value in `raw`, and what was left out of it.
 
         Raises:
-            ValidationError: it is not an object, or a required field is missing or unusable.
+            ValidationError: it is of another kind, or a required field is missing or unusable.
             msgspec.DecodeError: it is not JSON.
         """
         try:
             return self._strict(raw), []
         except ValidationError:
-            ignored: list[Ignored] = []
-            found: T = _struct(self._type, bytes(raw), "", ignored)
+            ignored: list[ValueIgnored] = []
+            found: T = _value(self._type, bytes(raw), "$", ignored)
             return found, ignored
 
 
-def _value(type: Any, raw: bytes, path: str, ignored: list[Ignored]) -> Any:
+def _value(type: Any, raw: bytes, path: str, ignored: list[ValueIgnored]) -> Any:
     """`raw` as `type`, without the parts that do not fit, which are added to `ignored`.
 
     Raises:
@@ -70,29 +65,29 @@ def _value(type: Any, raw: bytes, path: str, ignored: list[Ignored]) -> Any:
 type_ = type  # the builtin, where a parameter has its name
 
 
-def _struct(type: Any, raw: bytes, path: str, ignored: list[Ignored]) -> Any:
+def _struct(type: Any, raw: bytes, path: str, ignored: list[ValueIgnored]) -> Any:
     members = _members(raw)
     values = {}
     for field in msgspec.structs.fields(type):
         if (member := members.get(field.encode_name)) is None:
             if field.default is NODEFAULT and field.default_factory is NODEFAULT:
-                raise ValidationError(f"Object missing required field `{field.encode_name}` - at `$.{path}`")
+                raise ValidationError(f"Object missing required field `{field.encode_name}` - at `{path}`")
             continue
-        place = f"{path}.{field.encode_name}" if path else field.encode_name
+        place = f"{path}.{field.encode_name}"
         try:
             values[field.name] = _value(field.type, bytes(member), place, ignored)
         except ValidationError as e:
             if field.default is NODEFAULT and field.default_factory is NODEFAULT:
-                raise
-            ignored.append(Ignored(place, _reason(e)))
+                raise ValidationError(f"{_reason(e)} - at `{place}`") from None
+            ignored.append(ValueIgnored(place, _reason(e)))
     return type(**values)
 
 
-def _union(types: list[Any], raw: bytes, path: str, ignored: list[Ignored]) -> Any:
+def _union(types: list[Any], raw: bytes, path: str, ignored: list[ValueIgnored]) -> Any:
     """As the first of `types` of which anything fits."""
     failure: ValidationError | None = None
     for one in types:
-        left_out: list[Ignored] = []
+        left_out: list[ValueIgnored] = []
         try:
             found = _value(one, raw, path, left_out)
         except ValidationError as e:
@@ -104,25 +99,25 @@ def _union(types: list[Any], raw: bytes, path: str, ignored: list[Ignored]) -> A
     raise failure
 
 
-def _list(type: Any, raw: bytes, path: str, ignored: list[Ignored]) -> list[Any]:
+def _list(type: Any, raw: bytes, path: str, ignored: list[ValueIgnored]) -> list[Any]:
     found = []
     for at, element in enumerate(_elements(raw)):
         place = f"{path}[{at}]"
         try:
             found.append(_value(type, bytes(element), place, ignored))
         except ValidationError as e:
-            ignored.append(Ignored(place, _reason(e)))
+            ignored.append(ValueIgnored(place, _reason(e)))
     return found
 
 
-def _dict(type: Any, raw: bytes, path: str, ignored: list[Ignored]) -> dict[str, Any]:
+def _dict(type: Any, raw: bytes, path: str, ignored: list[ValueIgnored]) -> dict[str, Any]:
     found = {}
     for name, member in _members(raw).items():
         place = f"{path}.{name}"
         try:
             found[name] = _value(type, bytes(member), place, ignored)
         except ValidationError as e:
-            ignored.append(Ignored(place, _reason(e)))
+            ignored.append(ValueIgnored(place, _reason(e)))
     return found
 
 

@@ -90,10 +90,11 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
             raise UnusableError(line.reason)  # noqa: TRY301 (one way out for every line that cannot be used)
         if until is not None and millis(event.ts) > until:
             return
-        changes, known = adapters.adapt(event)
+        changes, known, ignored = adapters.adapt(event)
         adapter = adapters.of(event.source)
         version = adapter.client_version(event) if adapter and not known else ""
         batch.add(changes, file.position(line.offset))
+        batch.rejects += [Reject(file.name, line.number, line.offset, one.field, one.reason, True) for one in ignored]
     except UnusableError as e:
         reason, field = str(e), e.field
     except ValueError as e:
@@ -107,4 +108,4 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
         if adapter:
             batch.adapters[event.source] = adapter.version
         return
-    batch.rejects.append(Reject(file.name, line.number, line.offset, field, reason))
+    batch.rejects.append(Reject(file.name, line.number, line.offset, field, reason, False))

@@ -2,9 +2,10 @@
 
 import re
 
-from msgspec.json import decode, encode
+from msgspec.json import encode
 
 from clankers.log.reader import Event
+from projector.adapters.base import Meaning
 from projector.adapters.claude_code.common import SOURCE, SYNTHETIC, exit_code_in, row_id, text_of, todos_in
 from projector.adapters.claude_code.transcript_session import origin, session_changes
 from projector.adapters.claude_code.transcript_wire import (
@@ -14,7 +15,8 @@ from projector.adapters.claude_code.transcript_wire import (
     QueuedCommand,
     UserLine,
 )
-from projector.adapters.wire import as_object, millis
+from projector.adapters.decode import LenientDecoder
+from projector.adapters.wire import any_millis, as_object
 from projector.model.changes import Change, MessageSeen, PartSeen, Rank, ToolSeen
 
 _COMMAND_NAME = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
@@ -33,7 +35,7 @@ def user(_: Event, line: UserLine) -> list[Change]:
     text = "\n".join(b.text for b in spoken if b.text is not None)
     if not spoken or (results and not text):
         return changes
-    return changes + text_changes(line, line.uuid, millis(line.timestamp), spoken, _is_synthetic(line, text))
+    return changes + text_changes(line, line.uuid, any_millis(line.timestamp), spoken, _is_synthetic(line, text))
 
 
 def _is_synthetic(line: UserLine, text: str) -> bool:
@@ -41,7 +43,7 @@ def _is_synthetic(line: UserLine, text: str) -> bool:
     return bool(line.isMeta or line.isCompactSummary or made_by_client or text.startswith(SYNTHETIC))
 
 
-def text_changes(line: Line, id: str, at: int, blocks: list[ContentBlock], synthetic: bool) -> list[Change]:
+def text_changes(line: Line, id: str, at: int | None, blocks: list[ContentBlock], synthetic: bool) -> list[Change]:
     """A user's message with `blocks` as its parts."""
     session = origin(line)
     changes: list[Change] = [
@@ -66,7 +68,7 @@ def _typed(text: str | None) -> str | None:
 def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
     if not block.tool_use_id:
         return []
-    at = millis(line.timestamp)
+    at = any_millis(line.timestamp)
     session = origin(line)
     text = text_of(block.content)
     response = as_object(line.toolUseResult)
@@ -92,19 +94,22 @@ def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
         )
     ]
     if success:
-        changes += todos_in(session, at, Rank.RECORD, response)
+        changes += todos_in(session, at or 0, Rank.RECORD, response)
     return changes
 
 
-def attachment(_: Event, line: AttachmentLine) -> list[Change]:
+_decode_queued = LenientDecoder(QueuedCommand).decode
+
+
+def attachment(_: Event, line: AttachmentLine) -> Meaning:
     """Of the attachments, only prompts that were queued during a turn are messages."""
     changes = session_changes(line, line.uuid)
-    if as_object(line.attachment).get("type") != "queued_command" or not line.uuid or not line.timestamp:
+    if as_object(line.attachment).get("type") != "queued_command":
         return changes
-    queued = decode(line.attachment, type=QueuedCommand)
+    queued, ignored = _decode_queued(line.attachment)
     if not queued.prompt:
-        return changes
+        return [*changes, *ignored]
     blocks = [ContentBlock(type="text", text=queued.prompt)] if isinstance(queued.prompt, str) else queued.prompt
     text = "\n".join(b.text for b in blocks if b.text is not None)
     synthetic = queued.commandMode not in (None, "prompt") or text.startswith(SYNTHETIC)
-    return changes + text_changes(line, line.uuid, millis(line.timestamp), blocks, synthetic)
+    return [*changes, *text_changes(line, line.uuid, any_millis(line.timestamp), blocks, synthetic), *ignored]

@@ -25,7 +25,7 @@ class Usage(Wire):
 
 
 class ContentBlock(Wire):
-    type: str
+    type: str = "unknown"
     text: str | None = None
     thinking: str | None = None
     id: Id | None = None
@@ -49,11 +49,14 @@ class ForkedFrom(Wire):
 
 
 class Line(Wire):
-    """What all lines of a transcript share."""
+    """What all lines of a transcript share.
 
-    sessionId: Id
-    uuid: Id | None = None
-    timestamp: str | None = None
+    A line that names no session belongs to the one whose file it is in; `located` fills that in, and an id.
+    """
+
+    sessionId: Id = ""
+    uuid: Id = ""
+    timestamp: str | float | None = None
     agentId: Id | None = None
     cwd: str | None = None
     version: str | None = None
@@ -63,8 +66,6 @@ class Line(Wire):
 
 
 class UserLine(Line, kw_only=True):
-    uuid: Id
-    timestamp: str
     message: ApiMessage
     permissionMode: str | None = None
     isMeta: bool | None = None
@@ -75,8 +76,6 @@ class UserLine(Line, kw_only=True):
 
 
 class AssistantLine(Line, kw_only=True):
-    uuid: Id
-    timestamp: str
     message: ApiMessage
     apiBlockIndex: Count | None = None
     requestRef: Id | None = None
