@@ -10,9 +10,9 @@ from projector.adapters.claude_code.transcript_session import origin, session_ch
 from projector.adapters.claude_code.transcript_wire import (
     AssistantLine,
     CacheCreation,
-    ContentBlock,
     ServerToolUse,
     Usage,
+    blocks_in,
 )
 from projector.adapters.wire import any_millis, json_text
 from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
@@ -55,7 +55,7 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
             synthetic=not real,
         )
     )
-    blocks = [ContentBlock(type="text", text=message.content)] if isinstance(message.content, str) else message.content
+    blocks = blocks_in(message.content)
     for i, block in enumerate(blocks):
         part = line.uuid if i == 0 else f"{line.uuid}:{i}"
         # Lines of older clients have no block index: their times order the parts.

@@ -14,6 +14,7 @@ from projector.adapters.claude_code.transcript_wire import (
     Line,
     QueuedCommand,
     UserLine,
+    blocks_in,
 )
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.wire import any_millis, as_object
@@ -27,7 +28,7 @@ def user(_: Event, line: UserLine) -> list[Change]:
     """A prompt, or the results of tool calls."""
     changes = session_changes(line, line.uuid, permission_mode=line.permissionMode)
     message = line.message
-    content = [ContentBlock(type="text", text=message.content)] if isinstance(message.content, str) else message.content
+    content = blocks_in(message.content)
     results = [b for b in content if b.type == "tool_result"]
     for block in results:
         changes += _tool_result(line, block)
@@ -109,7 +110,7 @@ def attachment(_: Event, line: AttachmentLine) -> Meaning:
     queued, ignored = _decode_queued(line.attachment)
     if not queued.prompt:
         return [*changes, *ignored]
-    blocks = [ContentBlock(type="text", text=queued.prompt)] if isinstance(queued.prompt, str) else queued.prompt
+    blocks = blocks_in(queued.prompt)
     text = "\n".join(b.text for b in blocks if b.text is not None)
     synthetic = queued.commandMode not in (None, "prompt") or text.startswith(SYNTHETIC)
     return [*changes, *text_changes(line, line.uuid, any_millis(line.timestamp), blocks, synthetic), *ignored]

@@ -36,10 +36,18 @@ class ContentBlock(Wire):
     is_error: bool | None = None
 
 
+def blocks_in(content: str | list[ContentBlock | str]) -> list[ContentBlock]:
+    """The blocks of a message; text alone is one block."""
+    return [
+        ContentBlock(type="text", text=one) if isinstance(one, str) else one
+        for one in ([content] if isinstance(content, str) else content)
+    ]
+
+
 class ApiMessage(Wire):
     id: Id | None = None
     model: str | None = None
-    content: str | list[ContentBlock] = ""
+    content: str | list[ContentBlock | str] = ""
     stop_reason: str | None = None
     usage: Usage | None = None
 
@@ -86,7 +94,7 @@ class AssistantLine(Line, kw_only=True):
 
 
 class QueuedCommand(Wire):
-    prompt: str | list[ContentBlock] | None = None
+    prompt: str | list[ContentBlock | str] | None = None
     commandMode: str | None = None
 
 
