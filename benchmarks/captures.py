@@ -17,8 +17,8 @@ from zlib import crc32
 
 import msgspec
 
-from clankers.harnesses import classify
 from clankers.harnesses.claude_code.install import EVENTS
+from clankers.harnesses.opencode import harness as opencode_harness
 from clankers.log import envelope
 from tests.feeding import CLAUDE_CODE, OPENCODE, feed_hooks, opencode_records
 
@@ -225,7 +225,7 @@ def _opencode(name: str) -> list[Line]:
                 events.insert(0, deltas.pop(part["id"]))
         for told in events:
             payload = msgspec.json.encode(told)
-            lines.append(Line(source, told["type"], classify.level_of(told["type"], told), b"", payload))
+            lines.append(Line(source, told["type"], opencode_harness.HARNESS.level(told["type"], told), b"", payload))
     return lines
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from clankers.harnesses.claude_code.install import hook_command
+from clankers.harnesses.hook_command import hook_command
 from tests.e2e.machine import Machine, machine
 
 CLIENTS = ("claude-code", "opencode-1.18.33", "opencode-1.1.65")
@@ -58,7 +58,9 @@ def variants(client: str, stack: ExitStack, folder: Path) -> Iterator[tuple[str,
         floor = stack.enter_context(machine(client, folder / "floor"))
         floor.install()
         settings = floor.home / ".claude" / "settings.json"
-        settings.write_text(settings.read_text("utf-8").replace(json.dumps(hook_command()), json.dumps(FLOOR)), "utf-8")
+        settings.write_text(
+            settings.read_text("utf-8").replace(json.dumps(hook_command("claude-code")), json.dumps(FLOOR)), "utf-8"
+        )
         yield "hooks that do nothing", floor
     recorded = stack.enter_context(machine(client, folder / "recorded"))
     recorded.install()

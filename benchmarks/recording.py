@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.data import make_events, make_transcript
 from benchmarks.measure import Measured, Row, Run, process, program, ratio, seconds
 from benchmarks.place import Place, elsewhere
-from clankers.harnesses.claude_code.install import hook_command
+from clankers.harnesses.hook_command import hook_command
 from clankers.system.locks import NamedLock
 
 PLUGIN = Path(__file__).parent.parent / "clankers" / "assets" / "opencode" / "plugin" / "clankers.js"
@@ -86,7 +86,7 @@ def rows(place: Place) -> Iterator[Row]:
 def _hook(place: Place, root: Path, payload: Mapping[str, object]) -> Run:
     stdin = place.folder / f"{payload['hook_event_name']}.json"
     stdin.write_text(json.dumps(payload), "utf-8")
-    return process("sh", "-c", hook_command(), stdin=stdin, env=place.environment(root))
+    return process("sh", "-c", hook_command("claude-code"), stdin=stdin, env=place.environment(root))
 
 
 def _plugin(place: Place, events: Path, rounds: int) -> Callable[[], Measured]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import apsw
 
-from clankers.cli.search import find, matching
 from clankers.queries.filters import filters
+from clankers.queries.search import best_matches, match_expression
 from projector.search.index import index_bytes, query_index
 from projector.store.sqlite_file import open_database
 
@@ -111,10 +111,10 @@ def main() -> None:
 
 
 def measure(path: str, words: list[str], project: str | None) -> None:
-    query, asked = matching(words), filters(project=project)
+    query, asked = match_expression(words), filters(project=project)
     count = "SELECT count(*) FROM texts WHERE texts MATCH ?"
     found = query_index(path, lambda db: db.execute(count, (query,)).get, progress=lambda _: None)
-    wall, _ = timed(lambda: query_index(path, lambda db: find(db, query, asked, 20), progress=lambda _: None))
+    wall, _ = timed(lambda: query_index(path, lambda db: best_matches(db, query, asked, 20), progress=lambda _: None))
     db = apsw.Connection(path)
     scan, _ = timed(lambda: [db.execute(sql, (f"%{words[0]}%",)).get for sql in SCAN])
     db.close()

@@ -10,10 +10,11 @@ import os
 import sys
 import time
 
-from clankers import paths
-from clankers.errors import EX_DATA, EX_IO, EX_OK, EX_USAGE
-from clankers.harnesses import classify
+from clankers import harnesses, paths
+from clankers.errors import EX_DATA, EX_IO, EX_OK, EX_USAGE, ClankersError
+from clankers.harnesses.base import MAX_KIND, Harness
 from clankers.log import envelope, strict_json
+from clankers.log.lines import LineBuffer
 from clankers.log.writer import FSYNC_ENV, OFF, ON, Log, fsync_setting
 
 TYPE_CHECKING = False
@@ -43,7 +44,7 @@ class Options:
 
 
 class _Input:
-    """One piece of input: what it holds, or why it is not one JSON document."""
+    """What was read of stdin for one event: the document, or why it is not one."""
 
     __slots__ = ("document", "error", "raw")
 
@@ -65,9 +66,10 @@ def main(argv: list[str]) -> int:
         _complain(f"{FSYNC_ENV} is {fsync!r}, neither {ON} nor {OFF}: each event is synced, as by {ON}")
     try:
         with Log(paths.data_root(), synced=fsync != OFF) as log:
-            told: set[str] = set()
-            code = _stream(log, options, told) if options.stream else _write(log, options, [_read_document(0)], told)
-        _catch_up(told)
+            recorder = _Recorder(log, options)
+            code = recorder.stream() if options.stream else recorder.write([_read_document(0)])
+        if recorder.turn_ended:
+            _catch_up()
     except OSError as e:
         where = f" {e.filename}" if e.filename else f" in {paths.data_root()}"
         _complain(f"cannot write the log{where}: {e.strerror or e}; check the directory's owner and free space")
@@ -95,10 +97,10 @@ def _options(argv: list[str]) -> Options:
         else:
             raise ValueError(f"one SOURCE, not also {arg!r}")
     if source is None:
-        raise ValueError("SOURCE is missing, for example claude-code or opencode")
+        raise ValueError(f"SOURCE is missing, for example {next(iter(harnesses.BUILT_IN))}")
     if not (source.isascii() and source.replace("-", "").replace("_", "").isalnum() and len(source) <= 64):
         raise ValueError(f"SOURCE {source[:80]!r} is not a name of letters, digits and hyphens")
-    return Options(source, kind[: classify.MAX_KIND] if kind else None, stream)
+    return Options(source, kind[:MAX_KIND] if kind else None, stream)
 
 
 def _complain(message: str) -> None:
@@ -152,33 +154,16 @@ def _read_document(fd: int) -> _Input:
 
 def _readable(fd: int, seconds: float) -> bool:
     """Whether `fd` has bytes, or its end, within `seconds`."""
-    try:
-        from select import POLLIN, poll
-    except ImportError:  # Windows cannot wait for a pipe
-        return True
+    from select import POLLIN, poll
+
     p = poll()
     p.register(fd, POLLIN)  # by default also whether it can be written to, as a socket or a terminal always can
     return bool(p.poll(max(seconds, 0) * 1000))
 
 
-def _stream(log: Log, options: Options, told: set[str]) -> int:
-    code = EX_OK
-    group: list[_Input] = []
-    waiting = 0
-    for raw in _lines(0):
-        if raw.strip():
-            group.append(_parse(raw))
-            waiting += len(raw)
-        if group and (waiting > _STREAM_GROUP or not raw):
-            code = max(code, _write(log, options, group, told))
-            group, waiting = [], 0
-    return max(code, _write(log, options, group, told))
-
-
 def _lines(fd: int) -> Iterator[bytes]:
     """The lines of `fd`, and an empty one whenever the next read would wait: time to write what has come."""
-    pieces: list[bytes] = []  # of a line that has no end yet
-    size = 0  # bytes in them
+    buffer = LineBuffer()
     while True:
         if not _readable(fd, 0):
             yield b""
@@ -188,59 +173,87 @@ def _lines(fd: int) -> Iterator[bytes]:
             _complain(f"stdin cannot be read: {e.strerror}")
             chunk = b""
         if not chunk:
-            yield b"".join(pieces)
+            yield buffer.rest()
             return
-        *lines, last = chunk.split(b"\n")
-        for text in lines:
-            yield b"".join((*pieces, text, b"\n"))
-            pieces, size = [], 0
-        pieces.append(last)
-        size += len(last)
-        if size > MAX_INPUT:
-            yield b"".join(pieces)  # no document; the log keeps it, and the stream goes on behind it
-            pieces, size = [], 0
+        for text in buffer.lines(chunk):
+            yield text + b"\n"
+        if buffer.size > MAX_INPUT:
+            yield buffer.rest()  # no document; the log keeps it, and the stream goes on behind it
 
 
-def _write(log: Log, options: Options, group: Iterable[_Input], told: set[str]) -> int:
-    """Log the input, then what it announces; returns the exit code once both are synced.
+class _Recorder:
+    """Logs the events of one source.
 
-    The events' types are added to `told`.
+    Attributes:
+        turn_ended: one of them ended a turn.
     """
-    now = time.time_ns()
-    lines, announced, code = [], [], EX_OK
-    for piece in group:
-        if piece.error is None:
-            kind = options.kind or classify.kind_of(piece.document)
-            level = classify.level_of(kind, piece.document)
-            lines.append(envelope.line(options.source, kind, piece.raw, level=level, now_ns=now))
-            announced.append(piece.document)
-            told.add(kind)
-        else:
-            payload = envelope.invalid(piece.raw, piece.error)
-            lines.append(envelope.line(options.source, envelope.INVALID, payload, level=envelope.ERROR, now_ns=now))
-            _complain(f"{piece.error}; kept in the log as type {envelope.INVALID}")
-            code = EX_DATA
-    log.write(envelope.day_of(now), lines)
-    if options.source == "claude-code" and announced:
-        _follow(log, announced)
-    log.sync()
-    return code
+
+    def __init__(self, log: Log, options: Options) -> None:
+        self._log = log
+        self._options = options
+        self._harness = _harness(options.source, log.root)
+        self.turn_ended = False
+
+    def stream(self) -> int:
+        """Log the lines of stdin until its end, in groups; returns the exit code."""
+        code = EX_OK
+        group: list[_Input] = []
+        waiting = 0
+        for raw in _lines(0):
+            if raw.strip():
+                group.append(_parse(raw))
+                waiting += len(raw)
+            if group and (waiting > _STREAM_GROUP or not raw):
+                code = max(code, self.write(group))
+                group, waiting = [], 0
+                if self.turn_ended:
+                    self.turn_ended = False
+                    _catch_up()
+        return max(code, self.write(group))
+
+    def write(self, group: Iterable[_Input]) -> int:
+        """Log the input, then what it announces; returns the exit code once both are synced."""
+        now = time.time_ns()
+        lines, documents, code = [], [], EX_OK
+        for event in group:
+            if event.error is None:
+                kind = self._options.kind or self._harness.kind(event.document)
+                level = self._harness.level(kind, event.document)
+                lines.append(envelope.line(self._options.source, kind, event.raw, level=level, now_ns=now))
+                documents.append(event.document)
+                self.turn_ended |= kind in self._harness.turn_ends
+            else:
+                payload = envelope.invalid(event.raw, event.error)
+                lines.append(
+                    envelope.line(self._options.source, envelope.INVALID, payload, level=envelope.ERROR, now_ns=now)
+                )
+                _complain(f"{event.error}; kept in the log as type {envelope.INVALID}")
+                code = EX_DATA
+        self._log.write(envelope.day_of(now), lines)
+        if documents:
+            self._follow(documents)
+        self._log.sync()
+        return code
+
+    def _follow(self, documents: list[Any]) -> None:
+        """Ingest what the events announce. The events themselves are safe: nothing may fail them."""
+        try:
+            self._harness.follow(self._log, documents)
+        except Exception as e:  # noqa: BLE001 (whatever it is, the next event or `project` reads it)
+            _complain(f"transcript not read: {type(e).__name__}: {e}; the next hook or `clankers project` tries again")
 
 
-def _follow(log: Log, hooks: list[Any]) -> None:
-    """Take in the transcript lines that the hooks announce. The hooks themselves are safe: nothing may fail them."""
+def _harness(source: str, root: str) -> Harness:
+    """The harness that is called `source`, or one that stands for any: a source need not be known."""
     try:
-        from clankers.harnesses.claude_code import after_hook
+        return harnesses.find(source, root) or Harness()
+    except ClankersError as e:
+        _complain(f"{e}; until then its events are logged, and nothing else is done")
+        return Harness()
 
-        after_hook.after_hooks(log, hooks)
-    except Exception as e:  # noqa: BLE001 (whatever it is, the next hook or `project` takes the lines in)
-        _complain(f"transcript not read: {type(e).__name__}: {e}; the next hook or `clankers project` tries again")
 
-
-def _catch_up(told: set[str]) -> None:
+def _catch_up() -> None:
     """At the end of a turn, have the database brought up to date; every command that reads does so too."""
-    if classify.TURN_ENDS.isdisjoint(told):
-        return
     from clankers.system import detached
 
     try:

@@ -1,16 +1,20 @@
-"""One error root, and the exit codes that `clankers` gives. Imported on the append path: nothing heavy here."""
+"""One error root, and the exit codes that `clankers` gives. Imported on the append path: nothing heavy here.
+
+One code stands for one kind of mistake, in every command; `clankers docs exit-codes` is the same table.
+"""
 
 EX_OK = 0
-EX_FAIL = 1  # the command ran and the answer is no: `verify` found damage, the query was wrong
-EX_USAGE = 64  # sysexits(3). Never 2 on the append path: exit code 2 from a hook blocks the harness
-EX_DATA = 65  # the input was not one JSON document; it is kept in the log as a line of type `invalid`
-EX_IO = 74  # the log, or the database, cannot be written
-EX_BUSY = 75  # somebody else holds the lock; trying again later may work
-EX_CONFIG = 78  # a setting is wrong or missing; trying again will not help
+EX_FAIL = 1  # the command ran and the answer is no: `verify` found damage, the SQL was wrong, a package is missing
+EX_USAGE = 64  # the command line makes no sense. Never 2: that exit code of a hook blocks a harness
+EX_DATA = 65  # the input of `append` was not one JSON document; it is kept in the log as a line of type `invalid`
+EX_IO = 74  # a file cannot be read or written: the log, the database, an output
+EX_BUSY = 75  # another process holds the lock, or a server is away; trying again later may work
+EX_CONFIG = 78  # a setting is wrong or missing; trying again does not help
+EX_INTERRUPTED = 130  # Ctrl-C stopped it
 
 
 class ClankersError(Exception):
-    """A failure to be told to the user: the message says what is wrong, where, and what to do.
+    """A failure for the user to see: the message says what is wrong, where, and what to do.
 
     Attributes:
         exit_code: what the process exits with, one of the constants above.

@@ -15,6 +15,7 @@ import pytest
 
 from clankers.__main__ import main
 from tests.feeding import Record
+from tests.patience import DEADLINE
 
 RAW = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 HOSTILE = "\x1b[2J\x1b]0;owned\x07a\nb\tc\rd\x9b31m\u202egnp.exe\u2066x\x7f"
@@ -46,7 +47,7 @@ def run(root: Path, *args: str, **env: str) -> Result:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=DEADLINE,
         check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)

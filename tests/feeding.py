@@ -8,9 +8,13 @@ from typing import Any
 
 import apsw
 
-from clankers.harnesses import classify
+from clankers import harnesses
+from clankers.harnesses.base import Harness
 from clankers.harnesses.claude_code import after_hook
-from clankers.ingest.batch import Intake
+from clankers.harnesses.claude_code.transcript_files import Transcripts, checked
+from clankers.ingest import live
+from clankers.ingest.batch import BatchWriter
+from clankers.ingest.importer import LogIndex
 from clankers.log import envelope, strict_json
 from clankers.log.writer import Log
 from projector.replay.rebuild import update
@@ -71,27 +75,31 @@ def append(root: Path, records: list[Record], *, follow: bool = False) -> None:
         for source, kind, payload in records:
             document = strict_json.parse(payload)
             documents.append(document)
-            lines.append(envelope.line(source, kind, payload, level=classify.level_of(kind, document), now_ns=now))
+            level = (harnesses.find(source, str(root)) or Harness()).level(kind, document)
+            lines.append(envelope.line(source, kind, payload, level=level, now_ns=now))
         log.write(envelope.day_of(now), lines)
         if follow:
             after_hook.after_hooks(log, documents)
 
 
 def feed_hooks(name: str, root: Path, home: Path) -> None:
-    """Hook by hook, the transcript growing beside; at the end what is left, as `clankers project` takes it in."""
+    """Hook by hook, the transcript growing beside; at the end what is left, as `clankers project` reads it."""
     recording = Recording(name, home)
     for payload in recording.steps():
-        kind = classify.kind_of(strict_json.parse(payload))
+        kind = Harness().kind(strict_json.parse(payload))
         append(root, [("claude-code", kind, payload)], follow=True)
     recording.grow_all()
     with Log(str(root)) as log:
-        after_hook.sweep(log)
+        live.sweep(log, harnesses.source_of(str(root)))
 
 
-def take_in(log: Log, session: str, path: str, *, afresh: bool = False) -> int:
-    """All that is new in one session's transcripts, as `clankers backfill` takes it in."""
-    with Intake(log) as intake:
-        return intake.take_in(session, path, afresh=afresh)
+def import_transcripts(log: Log, session: str, path: str, *, again: bool = False) -> int:
+    """All that is new in one session's transcripts, as `clankers backfill` imports it."""
+    with BatchWriter(log, LogIndex(log.root), again=again) as batch:
+        new, failure = batch.add(Transcripts(session, checked(session, path)))
+    if failure:
+        raise failure
+    return new
 
 
 def feed_transcripts(name: str, root: Path, home: Path) -> None:
@@ -101,7 +109,7 @@ def feed_transcripts(name: str, root: Path, home: Path) -> None:
     with Log(str(root)) as log:
         for path in sorted(recording.files):
             if path.parent.parent.name == "projects" and path.suffix == ".jsonl":
-                take_in(log, path.stem, str(path))
+                import_transcripts(log, path.stem, str(path))
 
 
 def opencode_records(name: str) -> list[Record]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-PATIENCE = 20.0  # seconds after which a test has failed
+from tests.patience import DEADLINE
 
 
 class Request(NamedTuple):
@@ -89,8 +89,8 @@ class Server:
     def close(self) -> None:
         """Nobody is there any more for new connections."""
         self._over = True
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), PATIENCE):
-            self._thread.join(PATIENCE)  # it was waiting for this one
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), DEADLINE):
+            self._thread.join(DEADLINE)  # it was waiting for this one
 
     def _accept(self) -> None:
         with self._listener:
@@ -103,7 +103,7 @@ class Server:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(PATIENCE)
+        connection.settimeout(DEADLINE)
         with contextlib.suppress(OSError), connection:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)

@@ -8,26 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from clankers.log.reader import Event, log_files, read
 from projector.adapters.session_sync.wire import PATH
 from tests.commands import command, environment
+from tests.patience import DEADLINE, wait_for
 
 KEY = "0123456789abcdef0123456789abcdef"
-_PATIENCE = 20.0  # seconds
-
-
-def wait_for(true: Callable[[], Any], what: str) -> Any:
-    """What `true` gives, once that is something."""
-    deadline = time.monotonic() + _PATIENCE
-    while not (found := true()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
-    return found
 
 
 class Answer(NamedTuple):
@@ -70,10 +59,10 @@ class Server:
         self.process.wait()
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
 
     def socket(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE)
 
     def post(
         self, body: bytes, *, connection: http.client.HTTPConnection | None = None, packed: bool = True, **headers: str

@@ -21,10 +21,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clankers import append as append_module
-from clankers.harnesses import classify
+from clankers.harnesses.base import Harness
 from clankers.log import envelope, reader, strict_json
+from tests.patience import DEADLINE, NEVER, wait_for
 
-ENDLESS = 20.0  # seconds after which a process that should have ended by itself counts as hanging
 LINE = re.compile(
     rb'(\{"v":1,"id":"(?P<id>[^"]*)","ts":"(?P<ts>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","level":"(?P<level>info|warn|error)"'
     rb',"source":(?P<source>"[^"]*"),"type":(?P<type>"(?:[^"\\]|\\.)*"),"payload":(?P<payload>.*)),"crc":"(?P<crc>[0-9a-f]{8})"\}\n',
@@ -62,7 +62,7 @@ def append(root: Path, data: bytes, *args: str, source: str = "test", umask: int
         capture_output=True,
         check=False,
         env=environment(root),
-        timeout=60,
+        timeout=DEADLINE,
         umask=umask,
     )
     assert done.stdout == b""
@@ -199,7 +199,7 @@ def test_a_document_without_a_name_is_of_type_unknown(root: Path, document: byte
     ],
 )
 def test_the_level_says_what_failed(root: Path, document: bytes, level: str) -> None:
-    append(root, document, source="opencode")
+    append(root, document, source="claude-code" if b"hook_event_name" in document else "opencode")
     assert only(root).level == level
 
 
@@ -358,11 +358,21 @@ def test_a_document_and_its_newline_are_enough_when_stdin_never_ends(root: Path)
         assert process.stdin
         process.stdin.write(b'{"type":"open"}\n')
         process.stdin.flush()
-        started = time.monotonic()
-        assert process.wait(ENDLESS) == 0
-        assert time.monotonic() - started < append_module._IDLE * 0.8
+        assert process.wait(DEADLINE) == 0
         assert outputs(process) == (b"", b"")
     assert only(root).type == "open"
+
+
+def test_nothing_is_waited_for_behind_a_document_and_its_newline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(append_module, "_IDLE", NEVER)
+    monkeypatch.setattr(append_module, "_TOTAL", NEVER)
+    r, w = os.pipe()
+    try:
+        os.write(w, b'{"type":"open"}\n')
+        assert append_module._read_document(r).raw == b'{"type":"open"}'
+    finally:
+        os.close(r)
+        os.close(w)
 
 
 def test_half_a_document_on_a_stdin_that_never_ends_is_kept_and_the_process_ends(root: Path) -> None:
@@ -370,7 +380,7 @@ def test_half_a_document_on_a_stdin_that_never_ends_is_kept_and_the_process_ends
         assert process.stdin
         process.stdin.write(b'{"type":"half')
         process.stdin.flush()
-        assert process.wait(ENDLESS) == 65
+        assert process.wait(DEADLINE) == 65
         out, err = outputs(process)
     assert out == b""
     assert err.count(b"\n") == 1
@@ -385,7 +395,7 @@ def test_a_document_that_comes_in_pieces_is_whole(root: Path) -> None:
         for at in range(0, len(document), 7):
             process.stdin.write(document[at : at + 7])
             process.stdin.flush()
-        assert process.communicate(timeout=ENDLESS) == (b"", b"")
+        assert process.communicate(timeout=DEADLINE) == (b"", b"")
         assert process.returncode == 0
     assert only(root).payload == document.replace(b"\n", b" ")
 
@@ -408,7 +418,7 @@ def read_document_from(write: Callable[[int], None]) -> append_module._Input:
         return append_module._read_document(r)
     finally:
         os.close(r)
-        thread.join(ENDLESS)
+        thread.join(DEADLINE)
 
 
 def test_a_stdin_that_never_stops_sending_is_cut_off_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -416,7 +426,7 @@ def test_a_stdin_that_never_stops_sending_is_cut_off_in_time(monkeypatch: pytest
     r, w = os.pipe()
     with subprocess.Popen(["yes"], stdout=w) as process:
         os.close(w)
-        killer = threading.Timer(5, process.kill)  # so that a failure does not hang
+        killer = threading.Timer(DEADLINE, process.kill)  # so that a failure does not hang
         killer.start()
         started = time.monotonic()
         try:
@@ -427,7 +437,7 @@ def test_a_stdin_that_never_stops_sending_is_cut_off_in_time(monkeypatch: pytest
             os.close(r)
             process.kill()
     assert got.error
-    assert took < 4
+    assert took < DEADLINE
 
 
 def test_a_large_document_sent_line_by_line_is_not_parsed_again_and_again() -> None:
@@ -437,11 +447,11 @@ def test_a_large_document_sent_line_by_line_is_not_parsed_again_and_again() -> N
         for line in text.splitlines(keepends=True):
             os.write(w, line)
 
-    started = time.monotonic()
+    started = time.process_time()
     got = read_document_from(write)
     assert got.error is None
     assert got.raw == text.strip()
-    assert time.monotonic() - started < 1.5
+    assert time.process_time() - started < 10  # it takes 0.2 s; parsed again at each line, an hour
 
 
 def test_an_unwritable_root_is_one_line_on_stderr_and_exit_74(root: Path) -> None:
@@ -579,11 +589,9 @@ def test_a_stream_that_pauses_is_in_the_log_before_it_goes_on(root: Path) -> Non
         for n in (1, 2):
             process.stdin.write(b'{"type":"s","n":%d}\n' % n)
             process.stdin.flush()
-            deadline = time.monotonic() + ENDLESS
-            while len(recorded(root)) < n and time.monotonic() < deadline:
-                time.sleep(0.005)  # polls: another process writes the file
+            wait_for(lambda n=n: len(recorded(root)) >= n)  # type: ignore[misc]
             assert [json.loads(line.payload)["n"] for line in recorded(root)] == list(range(1, n + 1))
-        assert process.communicate(timeout=ENDLESS) == (b"", b"")
+        assert process.communicate(timeout=DEADLINE) == (b"", b"")
         assert process.returncode == 0
 
 
@@ -655,7 +663,7 @@ def encoded(value: Any, indent: int | None, ascii_only: bool) -> bytes:
 @given(DOCUMENTS, INDENTS, st.booleans())
 def test_any_document_reads_back_as_the_value_it_was(value: Any, indent: int | None, ascii_only: bool) -> None:
     raw = strict_json.trim(encoded(value, indent, ascii_only) + b"\n")
-    kind = classify.kind_of(strict_json.parse(raw))
+    kind = Harness().kind(strict_json.parse(raw))
     text = envelope.line("test", kind, raw)
     assert text.count(b"\n") == 1
     event = reader._event(text[:-1])

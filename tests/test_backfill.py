@@ -20,8 +20,8 @@ import pytest
 
 from clankers.errors import EX_OK
 from clankers.harnesses import load
-from clankers.harnesses.opencode import stores
-from clankers.harnesses.opencode.stores import open_store
+from clankers.harnesses.opencode import database
+from clankers.harnesses.opencode.database import open_store
 from clankers.ingest import batch
 from clankers.ingest.backfill import backfill
 from clankers.log.writer import Log
@@ -39,6 +39,7 @@ from tests.feeding import (
     project,
     rows,
 )
+from tests.patience import DEADLINE
 from tests.test_captures import HOOKS_ONLY
 
 SECRET = b"SECRET-never-to-be-read"
@@ -62,7 +63,7 @@ def root(home: Path) -> Path:
 def nothing_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detached, "start", mock.Mock())
     monkeypatch.setattr(detached, "be_nice", lambda: None)
-    monkeypatch.setattr(stores, "_BUSY_MS", 50)
+    monkeypatch.setattr(database, "_BUSY_MS", 50)
     monkeypatch.setattr(batch, "_PATIENCE", 0.01)
 
 
@@ -123,7 +124,7 @@ def everything(root: Path) -> list[str]:
 def take_in(root: Path, source: str, home: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with mock.patch.dict(os.environ, environment(home / "data"), clear=True), Log(str(root)) as log:
-        assert not backfill(log, load(source).past(str(root), afresh=False), None).problems
+        assert not backfill(log, load(source, str(root)).sources(), None).problems
 
 
 def rows_of(root: Path, without: dict[str, set[str]] | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -191,7 +192,7 @@ def test_killed_at_any_moment_it_is_made_whole_by_the_next(home: Path, root: Pat
     env = environment(root, XDG_DATA_HOME="", CLAUDE_CONFIG_DIR="")
     for _ in range(6):
         argv = [sys.executable, "-c", KILLED, str(dice.randrange(len(wanted) // 4)), "backfill", "--all"]
-        done = subprocess.run(argv, env=env, capture_output=True, check=False, timeout=30)
+        done = subprocess.run(argv, env=env, capture_output=True, check=False, timeout=DEADLINE)
         assert done.returncode in (-signal.SIGKILL, EX_OK), done.stderr
     assert 0 < len(ids(root)) <= len(wanted)
     assert clankers(root, "backfill", "--all").code == EX_OK
@@ -238,7 +239,7 @@ def test_how_far_back_is_a_matter_of_when_a_session_was_created(home: Path, root
     done = clankers(root, "backfill", "--days", "0")
     assert (done.code, "12 sessions older than 0 days left out" in done.out) == (EX_OK, True)
     done = clankers(root, "backfill")
-    assert "; 6 sessions older than 30 days left out (--all takes them in)" in done.out
+    assert "; 6 sessions older than 30 days left out (--all imports them)" in done.out
     assert taken() == {"new", "almost"}
     clankers(root, "backfill", "--days", "31")
     assert taken() == {"new", "almost", "old"}
@@ -523,7 +524,7 @@ def test_a_broken_database_is_named_and_the_rest_is_read(kind: str, home: Path, 
     BROKEN[kind](opencode / "opencode-beta.db")
     done = clankers(root, "backfill", "--all")
     assert done.code == EX_OK
-    assert done.err.startswith("clankers: not taken in: ")
+    assert done.err.startswith("clankers: not imported: ")
     assert not RAW.search(done.err)
     assert set(wanted) <= set(ids(root))
     assert (read_meta(str(root / "clankers.db"), BACKFILL) or "").isdigit()

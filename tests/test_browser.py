@@ -11,6 +11,7 @@ import pytest
 
 from tests.commands import call
 from tests.e2e.machine import CLIENTS
+from tests.patience import DEADLINE
 from tests.talks import demo, talk
 
 PACKAGES = CLIENTS / "browser"
@@ -39,7 +40,7 @@ def looks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=DEADLINE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

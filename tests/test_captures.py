@@ -116,13 +116,13 @@ def test_a_fork_owns_only_what_it_said_itself(root: Path, tmp_path: Path) -> Non
 
 def test_a_fork_whose_origin_is_gone_still_gives_back_what_it_copied(root: Path, tmp_path: Path) -> None:
     from clankers.log.writer import Log
-    from tests.feeding import Recording, take_in
+    from tests.feeding import Recording, import_transcripts
 
     recording = Recording("resume", tmp_path / "home")
     fork = next(p for p in recording.files if p.stem.startswith("33fb5ed4"))
     recording.grow(fork)
     with Log(str(root)) as log:
-        take_in(log, fork.stem, str(fork))
+        import_transcripts(log, fork.stem, str(fork))
     messages = rows(project(root))["messages"]
     owners = {m["text_content"]: m["session_id"][:8] for m in messages}
     assert owners["two [[script:u]]"] == owners["second"] == "d8de75d5"

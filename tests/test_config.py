@@ -190,10 +190,9 @@ def test_a_file_that_is_none_is_refused(root: Path, file: Path) -> None:
     file.rmdir()
     file.write_bytes(b"# \xff\n")
     assert "is not UTF-8" in config(root, "list").err
-    if sys.platform != "win32":
-        file.unlink()
-        os.mkfifo(file)
-        assert "is not a regular file" in config(root, "list").err
+    file.unlink()
+    os.mkfifo(file)
+    assert "is not a regular file" in config(root, "list").err
 
 
 @POSIX_ONLY
@@ -338,17 +337,15 @@ def test_set_makes_a_file_for_its_owner_alone(root: Path, file: Path) -> None:
     finally:
         os.umask(before)
     assert done == (EX_OK, f"SESSION_API_URL is set: {file}\n", "")
-    if sys.platform != "win32":
-        assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_mode & 0o777 == 0o600
     assert config(root, "set", "SESSION_API_KEY", stdin=f" {KEY}\n").code == EX_OK
     assert config(root, "set", "SESSION_SYNC_SCRUB", "off").code == EX_OK
     assert config(root, "set", "SESSION_SYNC_BATCH_SIZE", "50").code == EX_OK
     wanted = f'SESSION_API_URL = "{URL}"\nSESSION_API_KEY = "{KEY}"\n'
     assert file.read_text("utf-8") == wanted + "SESSION_SYNC_SCRUB = false\nSESSION_SYNC_BATCH_SIZE = 50\n"
     assert [path.name for path in root.iterdir()] == ["config.toml"]
-    if sys.platform != "win32":
-        assert file.stat().st_mode & 0o777 == 0o600
-        assert root.stat().st_mode & 0o777 == 0o700
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert root.stat().st_mode & 0o777 == 0o700
     settings = load(str(root))
     assert (settings.session_api_key, settings.session_sync_batch_size) == (Secret(KEY), 50)
 

@@ -12,6 +12,7 @@ import pytest
 from projector.store.sqlite_file import VERSION, is_current, is_ours
 from tests.commands import call, environment, session, work
 from tests.feeding import append
+from tests.patience import DEADLINE
 
 HEAVY = (
     "msgspec",
@@ -57,7 +58,7 @@ def test_with_nothing_new_what_replays_is_not_even_imported(root: Path, args: tu
         capture_output=True,
         encoding="utf-8",
         check=True,
-        timeout=30,
+        timeout=DEADLINE,
     )
     imported = set(done.stderr.split())
     assert "apsw" in imported

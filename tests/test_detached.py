@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,15 +19,17 @@ import pytest
 
 from clankers import paths
 from clankers.append import main as append_main
+from clankers.cli import project
 from clankers.errors import EX_BUSY, EX_OK
-from clankers.harnesses.claude_code import install
-from clankers.harnesses.claude_code.install import hook_command
+from clankers.harnesses import hook_command as hook_module
+from clankers.harnesses.hook_command import hook_command
 from clankers.system import detached, locks
 from clankers.system.locks import WATCHER, NamedLock
 from projector.store.lock import ProjectorLock
 from projector.store.meta import BACKFILL, read_meta, set_meta
 from tests.commands import POSIX_ONLY, Result, call, command, environment, run, work
 from tests.feeding import append
+from tests.patience import BUSY_MS, DEADLINE, NEVER, wait_for
 
 CLEAR = {"XDG_DATA_HOME": "", "XDG_CONFIG_HOME": "", "CLAUDE_CONFIG_DIR": ""}
 IDLE = b'{"type":"session.idle","properties":{"sessionID":"ses_1"}}'
@@ -50,20 +52,13 @@ def root(home: Path) -> Path:
     return home / "data"
 
 
-def wait_for(condition: Callable[[], object], *, seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)  # polls: another process does it
-
-
 def count(root: Path) -> int:
     """The sessions in the database; 0 as long as there is none."""
     if not (root / "clankers.db").exists():
         return 0
     try:
         with closing(apsw.Connection(str(root / "clankers.db"), flags=apsw.SQLITE_OPEN_READONLY)) as db:
-            db.set_busy_timeout(5000)
+            db.set_busy_timeout(BUSY_MS)
             return int(db.execute("SELECT count(*) FROM sessions").get)
     except apsw.Error:  # being made
         return 0
@@ -84,7 +79,7 @@ def start_hook(root: Path, source: str, **env: str) -> "subprocess.Popen[bytes]"
 def fire(root: Path, source: str, payload: bytes, **env: str) -> tuple[int, bytes, bytes]:
     """A hook as a client runs it, until the end of its output."""
     with start_hook(root, source, **env) as hook:
-        out, err = hook.communicate(payload, timeout=30)
+        out, err = hook.communicate(payload, timeout=DEADLINE)
     return hook.returncode, out, err
 
 
@@ -93,7 +88,9 @@ def fire(root: Path, source: str, payload: bytes, **env: str) -> tuple[int, byte
 
 def shell(root: Path, text: str, payload: bytes = b'{"hook_event_name":"PreToolUse"}\n') -> Any:
     env = {paths.DATA_ENV: str(root), "HOME": str(root.parent), "PATH": os.environ["PATH"]}
-    return subprocess.run(["sh", "-c", text], input=payload, env=env, capture_output=True, check=False, timeout=30)
+    return subprocess.run(
+        ["sh", "-c", text], input=payload, env=env, capture_output=True, check=False, timeout=DEADLINE
+    )
 
 
 def logged(root: Path) -> list[dict[str, Any]]:
@@ -121,18 +118,18 @@ def test_the_hook_runs_whatever_its_paths_are_called(
     odd.mkdir()
     python, package = odd / "python", odd / "lib"
     python.symlink_to(sys.executable)
-    package.symlink_to(Path(install.__file__).parents[2])
+    package.symlink_to(Path(hook_module.__file__).parents[2])
     monkeypatch.setattr(sys, "executable", str(python))
-    monkeypatch.setattr(install, "__file__", str(package / "clankers" / "harnesses" / "claude_code.py"))
-    done = shell(root, hook_command())
+    monkeypatch.setattr(hook_module, "__file__", str(package / "clankers" / "harnesses" / "hook_command.py"))
+    done = shell(root, hook_command("claude-code"))
     assert (done.returncode, done.stderr) == (0, b"")
     assert len(logged(root)) == 1
 
 
 @POSIX_ONLY
-@pytest.mark.parametrize("gone", [str(Path(install.__file__).parents[2]), sys.executable])
+@pytest.mark.parametrize("gone", [str(Path(hook_module.__file__).parents[2]), sys.executable])
 def test_a_broken_installation_never_blocks_the_client(gone: str, root: Path) -> None:
-    command = hook_command()
+    command = hook_command("claude-code")
     assert gone in command
     done = shell(root, command.replace(gone, "/nowhere"))
     assert done.returncode not in (0, 2)
@@ -142,14 +139,12 @@ def test_a_broken_installation_never_blocks_the_client(gone: str, root: Path) ->
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_a_client_that_ends_does_not_end_the_hook(root: Path) -> None:
     env = {paths.DATA_ENV: str(root), "HOME": str(root.parent)}
-    with subprocess.Popen(["/bin/sh", "-c", hook_command()], stdin=subprocess.PIPE, env=env) as hook:
+    with subprocess.Popen(["/bin/sh", "-c", hook_command("claude-code")], stdin=subprocess.PIPE, env=env) as hook:
         assert hook.stdin
-        deadline = time.monotonic() + 10
-        while b"-IS" not in Path(f"/proc/{hook.pid}/cmdline").read_bytes().split(b"\0"):  # sh has become Python
-            assert time.monotonic() < deadline
-            time.sleep(0.002)  # polls: another process starts
+        cmdline = Path(f"/proc/{hook.pid}/cmdline")
+        wait_for(lambda: b"-IS" in cmdline.read_bytes().split(b"\0"), "that sh becomes Python")
         hook.send_signal(signal.SIGTERM)
-        hook.communicate(b'{"hook_event_name":"SessionEnd"}\n', timeout=10)
+        hook.communicate(b'{"hook_event_name":"SessionEnd"}\n', timeout=DEADLINE)
     assert hook.returncode == 0
     assert [line["type"] for line in logged(root)] == ["SessionEnd"]
 
@@ -190,6 +185,29 @@ def test_only_the_end_of_a_turn_starts_one_however_many_a_stream_tells(
         assert start.call_args_list == [mock.call("catch-up")] * calls
 
 
+def test_a_stream_starts_one_at_each_end_of_a_turn_and_not_only_at_its_own(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(paths.DATA_ENV, str(root))
+    events = [
+        b'{"hook_event_name":"Stop"}\n',
+        b'{"hook_event_name":"PostToolUse"}\n',
+        b'{"hook_event_name":"Stop"}\n',
+        b"",
+    ]
+    started = []
+    with mock.patch.object(detached, "start") as start, mock.patch("clankers.append._readable", return_value=False):
+
+        def read(*_: object) -> bytes:
+            started.append(start.call_count)
+            return events[len(started) - 1]
+
+        with mock.patch("os.read", side_effect=read):
+            assert append_main(["x", "--stream"]) == EX_OK
+    assert started == [0, 1, 1, 2]
+    assert start.call_count == 2
+
+
 def test_beside_a_watcher_there_is_nothing_to_do_but_beside_a_dead_one(
     root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -216,7 +234,7 @@ def watching(root: Path) -> Iterator[None]:
             yield
         finally:
             watcher.terminate()
-            watcher.wait(timeout=30)
+            watcher.wait(timeout=DEADLINE)
 
 
 @POSIX_ONLY
@@ -246,7 +264,7 @@ def test_of_many_at_once_one_has_its_turn_and_who_comes_later_has_another(
 def test_many_turns_that_end_at_once_are_all_in_the_database(root: Path) -> None:
     hooks = [start_hook(root, "opencode") for _ in range(8)]
     for n, hook in enumerate(hooks):
-        hook.communicate(IDLE.replace(b"ses_1", b"ses_%d" % n), timeout=30)
+        hook.communicate(IDLE.replace(b"ses_1", b"ses_%d" % n), timeout=DEADLINE)
     assert [hook.returncode for hook in hooks] == [0] * 8
     wait_for(lambda: count(root) == 8)
     wait_for(lambda: is_free(root / "catch-up.lock") and is_free(root / "clankers.db.lock"))
@@ -265,7 +283,7 @@ def test_a_catch_up_that_cannot_work_is_nothing_to_the_hook(home: Path, root: Pa
 def test_a_catch_up_that_cannot_start_is_told_and_the_event_is_safe(root: Path) -> None:
     lost = "import sys; sys.executable = '/nowhere/python'; from clankers.__main__ import main; sys.exit(main())"
     argv = [sys.executable, "-c", lost, "append", "claude-code"]
-    done = subprocess.run(argv, input=STOP, env=environment(root), capture_output=True, check=False, timeout=30)
+    done = subprocess.run(argv, input=STOP, env=environment(root), capture_output=True, check=False, timeout=DEADLINE)
     assert (done.returncode, done.stdout) == (0, b"")
     assert done.stderr.startswith(b"clankers append: no catch-up started: ")
     assert done.stderr.count(b"\n") == 1
@@ -297,19 +315,18 @@ def test_project_waits_for_a_catch_up_that_is_at_work(root: Path, start: mock.Mo
     with mock.patch.object(locks, "try_lock", try_lock), ThreadPoolExecutor(1) as pool:
         with ProjectorLock(str(root / "clankers.db"), "query"):
             done = pool.submit(call, root, "project")
-            assert refused.wait(10)
-        assert done.result(timeout=30).code == EX_OK
+            assert refused.wait(DEADLINE)
+        assert done.result(timeout=DEADLINE).code == EX_OK
     assert count(root) == 2
 
 
-def test_project_does_not_wait_for_a_watcher(root: Path, start: mock.Mock) -> None:
+def test_project_does_not_wait_for_a_watcher(root: Path, start: mock.Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "PATIENCE", NEVER)
     append(root, work(0, 2))
     with ProjectorLock(str(root / "clankers.db"), WATCHER):
-        begun = time.monotonic()
         done = call(root, "project")
     assert done.code == EX_BUSY
     assert WATCHER in done.err
-    assert time.monotonic() - begun < 5
 
 
 # The past, taken in by itself.

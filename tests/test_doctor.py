@@ -17,7 +17,7 @@ from clankers.errors import EX_FAIL, EX_OK
 from clankers.formatting import short_bytes
 from clankers.log import tombstones
 from clankers.maintenance import in_place_edit
-from clankers.maintenance.in_place_edit import Span
+from clankers.maintenance.in_place_edit import Replacement
 from clankers.queries.first_backfill import lock_path
 from clankers.system import detached
 from clankers.system.locks import NamedLock
@@ -189,7 +189,7 @@ def test_obstacles_have_remedies(home: Path, settings: Path) -> None:
     (home / ".config" / "opencode" / "plugin" / "clankers.js").open("a").close()
     told = [text for _, text, _ in wrong(findings(home, code=EX_FAIL))]
     assert any("disableAllHooks is set" in text for text in told)
-    assert any("not those that this clankers wants for Claude Code 2.1.50" in text for text in told)
+    assert any("not those that this version installs for Claude Code 2.1.50" in text for text in told)
     assert any("OpenCode 2.x is not recorded yet" in text for text in told)
 
 
@@ -244,12 +244,12 @@ def test_what_was_begun_and_killed_is_told_with_what_finishes_it(home: Path, roo
 
 def half_changed(root: Path) -> None:
     (log,) = root.glob("clankers-*.jsonl")
-    span = Span(0, b"{", b"{")
+    replacement = Replacement(0, b"{", b"{")
     with (
         mock.patch.object(in_place_edit, "_apply", side_effect=OSError("killed")),
         pytest.raises(OSError, match="killed"),
     ):
-        in_place_edit.patch(str(root), log.name, [span])
+        in_place_edit.patch(str(root), log.name, [replacement])
 
 
 def test_copies_and_days_on_their_way_are_told_and_nothing_to_mend(home: Path, root: Path) -> None:
@@ -326,12 +326,12 @@ def test_a_log_that_was_cut_is_told(home: Path, root: Path) -> None:
 def test_the_state_of_the_backfill_is_told(home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(root, work(0, 1))
     clankers(home, "project")
-    assert "the past was not taken in" in about(findings(home, code=EX_OK), "Database")[-1][1]
+    assert "older sessions were not imported" in about(findings(home, code=EX_OK), "Database")[-1][1]
     monkeypatch.setenv("CLANKERS_DATA_PATH", str(root))
     with NamedLock(lock_path(), "backfill", "taken"):
-        assert about(findings(home, code=EX_OK), "Database")[-1][1] == "the past is being taken in right now"
+        assert about(findings(home, code=EX_OK), "Database")[-1][1] == "older sessions are being imported right now"
     set_meta(str(root / "clankers.db"), BACKFILL, "1700000000000")
-    assert "the past was taken in at 2023-11-1" in about(findings(home, code=EX_OK), "Database")[-1][1]
+    assert "older sessions were imported at 2023-11-1" in about(findings(home, code=EX_OK), "Database")[-1][1]
 
 
 @POSIX_ONLY

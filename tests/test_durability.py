@@ -112,6 +112,38 @@ def test_an_empty_file_that_somebody_else_just_made_gets_its_name_synced(
     assert synced == [str(root)]
 
 
+def test_a_sync_that_failed_stays_failed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsync(2) reports a lost write once; the next call succeeds without having written it."""
+    failures = [OSError(errno.EIO, "lost")]
+
+    def sync(_: int) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(writer, "sync_file", sync)
+    log = Log(str(root))
+    log.write(DAY, [b"{}\n"])
+    with pytest.raises(OSError, match="lost"):
+        log.sync()
+    with pytest.raises(OSError, match="lost"):
+        log.sync()
+    with pytest.raises(OSError, match="lost"):
+        log.close()
+
+
+def test_the_names_of_new_directories_are_synced_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(durable, "sync_directory", synced.append)
+    monkeypatch.setattr(writer, "sync_directory", synced.append)
+    root = tmp_path / "share" / "clankers"
+    with Log(str(root)) as log:
+        log.write(DAY, [b"{}\n"])
+        assert synced[:3] == [str(root), str(tmp_path / "share"), str(tmp_path)]
+        del synced[:]
+        log.write("2026-11-22", [b"{}\n"])
+        assert synced == [str(root)]  # the names above it are on the disk
+
+
 @pytest.mark.parametrize("command", ["archive", "repair", "forget", "scrub"])
 def test_what_replaces_recorded_data_is_synced_whatever_the_setting(command: str, root: Path) -> None:
     syncs = []
@@ -124,7 +156,7 @@ def test_what_replaces_recorded_data_is_synced_whatever_the_setting(command: str
         if command == "archive":
             path.rename(here / file_name("2025-01-01"))
         if command == "repair":
-            path.write_bytes(path.read_bytes().replace(b'"level"', b'"lfvel"', 1))
+            path.write_bytes(path.read_bytes().replace(b"\n", b"?", 1))
         args = [command, *(["ses_000000", "--yes"] if command == "forget" else [])]
         touched, _ = traced(here, *args, fsync=value)
         syncs.append([what for what in touched if what[0] == "fsync"])

@@ -9,6 +9,8 @@ import stat
 import sys
 import threading
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from unittest import mock
@@ -20,12 +22,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from clankers.cli import export
 from clankers.errors import EX_FAIL, EX_IO, EX_USAGE
 from clankers.log.envelope import crc_holds
 from clankers.queries.conversation import Conversation, conversation
+from clankers.queries.dialect import Database
+from clankers.queries.tables import INTERNAL
 from clankers.render.html import html
 from clankers.render.markdown import markdown
-from clankers.render.parquet import INTERNAL
 from clankers.system.atomic_write import TEMPORARY, output_file
 from tests.commands import POSIX_ONLY, RAW, call, event, session
 from tests.feeding import append, opencode_records, project
@@ -133,7 +137,7 @@ class Page(HTMLParser):
 
 
 def page_of(found: Conversation) -> Page:
-    return Page("".join(html([found])))
+    return Page("".join(html([found], 1)))
 
 
 def written(text: str, role: str = "assistant") -> Conversation:
@@ -496,4 +500,39 @@ def test_the_masks_reach_everything(root: Path) -> None:
 def test_the_title_is_not_a_way_out(root: Path) -> None:
     found = conversation(project(talk(root)), "ses_talk")
     assert stat.S_ISREG(root.joinpath("clankers.db").stat().st_mode)
-    assert "<title>Fix the &lt;b&gt;login&lt;/b&gt; 🎉" in "".join(html([found]))
+    assert "<title>Fix the &lt;b&gt;login&lt;/b&gt; 🎉" in "".join(html([found], 1))
+
+
+@pytest.mark.parametrize("form", [export.Format.MD, export.Format.HTML])
+def test_one_conversation_at_a_time_is_held_in_memory(
+    form: export.Format, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(root, [session("ses_1", title="the first"), session("ses_2", title="the second")])
+    read: list[str] = []
+
+    def noted(db: Database, id: str) -> Conversation:
+        read.append(id)
+        return conversation(db, id)
+
+    monkeypatch.setattr(export, "conversation", noted)
+    with closing(project(root)) as db:
+        parts = export.render(db, ["ses_1", "ses_2"], form, None)
+        while b"the first" not in next(parts):
+            pass
+        assert read == ["ses_1"]
+        assert b"the second" in b"".join(parts)
+    assert read == ["ses_1", "ses_2"]
+
+
+def test_two_exports_into_one_file_at_once_are_both_complete(tmp_path: Path) -> None:
+    file = tmp_path / "out.md"
+
+    def slow() -> Iterator[bytes]:
+        yield b"one "
+        export.write(str(file), [b"two"])  # another begins and ends meanwhile
+        assert file.read_bytes() == b"two"
+        yield b"half"
+
+    export.write(str(file), slow())
+    assert file.read_bytes() == b"one half"
+    assert list(tmp_path.iterdir()) == [file]

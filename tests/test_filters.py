@@ -47,6 +47,10 @@ def test_times_are_local_and_a_day_is_a_span() -> None:
         ("2026", ms(2026, 1, 1), ms(2027, 1, 1)),
         (" 2026-11-01 14:00 ", ms(2026, 11, 1, 14), ms(2026, 11, 1, 14)),
         ("2026-11-01T14:00:30", ms(2026, 11, 1, 14, 0, 30), ms(2026, 11, 1, 14, 0, 30)),
+        ("friday", ms(2026, 11, 20), ms(2026, 11, 21)),  # which is today
+        ("Monday", ms(2026, 11, 16), ms(2026, 11, 17)),
+        ("saturday", ms(2026, 11, 14), ms(2026, 11, 15)),
+        ("10m", ms(2026, 11, 20, 15, 20), ms(2026, 11, 20, 15, 20)),
         ("12h", ms(2026, 11, 20, 3, 30), ms(2026, 11, 20, 3, 30)),
         ("7d", ms(2026, 11, 13, 15, 30), ms(2026, 11, 13, 15, 30)),
         ("2w", ms(2026, 11, 6, 15, 30), ms(2026, 11, 6, 15, 30)),
@@ -90,7 +94,7 @@ def test_while_the_clocks_are_set_a_day_has_the_hours_it_has(monkeypatch: pytest
     ],
 )
 def test_what_is_no_time_is_refused_and_told_what_is(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--until .* write one like today, yesterday, 12h, 7d"):
+    with pytest.raises(UsageError, match=r"--until .* write one like today, yesterday, monday, 10m, 12h"):
         span(text, "--until", NOW)
 
 

@@ -19,14 +19,20 @@ import apsw
 import pytest
 
 from clankers.errors import EX_BUSY, EX_FAIL, EX_USAGE
-from clankers.log import tombstones
+from clankers.log import envelope, tombstones
 from clankers.log.reader import log_files, read
 from clankers.log.writer import Log, file_name
-from clankers.maintenance.gzip_rewrite import Change, rewrite
+from clankers.maintenance import in_place_edit
+from clankers.maintenance.archive import archive
+from clankers.maintenance.gzip_rewrite import rewrite
+from clankers.maintenance.in_place_edit import Replacement
 from projector.store.lock import ProjectorLock
+from projector.trace.erase import blank_owned, find_owned
+from projector.trace.ownership import SessionMatcher
 from tests import feeding
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session
 from tests.feeding import Recording, append, feed_hooks, feed_transcripts, opencode_records, project
+from tests.sizes import sizes
 
 pytestmark = POSIX_ONLY
 
@@ -319,6 +325,23 @@ with Log(sys.argv[1]) as log:
     assert all(one.event for one in lines)
 
 
+@pytest.mark.parametrize("archived", [False, True])
+def test_lines_behind_the_offset_of_a_tombstone_stay(root: Path, archived: bool) -> None:
+    """They came after it: the session was recorded again."""
+    sessions = SessionMatcher({PARENT})
+    days = find_owned(str(root), sessions, progress=lambda _: None).days
+    for name in days:
+        later = envelope.line("claude-code", "Stop", b'{"session_id":"%s","hook_event_name":"Stop"}' % PARENT.encode())
+        with (root / name).open("ab") as log:
+            log.write(later)
+        if archived:
+            with in_place_edit.lock(str(root), "test"):
+                archive(str(root), name, progress=lambda _: None)
+    blank_owned(str(root), sessions, days, progress=lambda _: None)
+    left = find_owned(str(root), sessions, progress=lambda _: None)
+    assert left.lines == {PARENT: len(days)}
+
+
 def test_beside_a_watcher_nothing_is_changed(root: Path) -> None:
     before = log_of(root)
     with ProjectorLock(str(root / "clankers.db"), "project --watch"):
@@ -344,7 +367,9 @@ class Killed(BaseException):
     """As if the process had been killed at this point."""
 
 
-def test_killed_at_every_step_and_run_again_the_end_is_the_same(root: Path, tmp_path: Path) -> None:
+@sizes(7, 1)
+def test_killed_at_every_step_and_run_again_the_end_is_the_same(size: int, root: Path, tmp_path: Path) -> None:
+    """At every `size`-th step, and at none."""
     today = next(root.glob("clankers-*.jsonl"))
     lines = today.read_bytes().splitlines(keepends=True)
     (root / OLD).write_bytes(b"".join(lines[:40]))
@@ -370,7 +395,7 @@ def test_killed_at_every_step_and_run_again_the_end_is_the_same(root: Path, tmp_
         return stack
 
     ends = []
-    for n in range(100):
+    for n in [*range(0, 100, size), 1000]:
         copy = tmp_path / "copies" / "data"
         shutil.rmtree(copy.parent, ignore_errors=True)
         shutil.copytree(root, copy)
@@ -391,7 +416,8 @@ def test_killed_at_every_step_and_run_again_the_end_is_the_same(root: Path, tmp_
         assert PARENT.encode() not in packed, n
         if not finished:
             break
-    assert len(ends) > 20
+    assert not finished
+    assert len(ends) * size > 20
     assert all(end == ends[-1] for end in ends)
 
 
@@ -466,8 +492,9 @@ def test_a_change_may_reach_over_the_pieces_that_an_archive_is_read_in(tmp_path:
         log.write("2024-05-01", [b"x\n"])
     plain.write_bytes(data)
     subprocess.run(["gzip", str(plain)], check=True)
-    changes = [Change(5, b" " * 10), Change((4 << 20) - 7, b"a" * (5 << 20)), Change(len(data) - 3, b"end")]
-    rewrite(str(plain), changes)
+    changes = [(5, b" " * 10), ((4 << 20) - 7, b"a" * (5 << 20)), (len(data) - 3, b"end")]
+    replacements = [Replacement(at, data[at : at + len(new)], new) for at, new in changes]
+    rewrite(str(plain), replacements)
     subprocess.run(["gunzip", str(plain) + ".gz"], check=True)
     expected = bytearray(data)
     for offset, new in changes:

@@ -19,10 +19,12 @@ import pytest
 
 from clankers import paths
 from clankers.errors import EX_FAIL, EX_OK, EX_USAGE
-from clankers.harnesses.claude_code.install import EVENTS, hook_command
+from clankers.harnesses.claude_code.install import EVENTS
+from clankers.harnesses.hook_command import hook_command
 from clankers.system import detached, jsonc_edit
 from clankers.system.service_unit import ServiceError, service
 from tests.commands import POSIX_ONLY, Result, call
+from tests.patience import DEADLINE
 
 OLD_HOOK = "trap '' TERM; /old/bin/clankers append claude-code"
 THEIRS = {"type": "command", "command": "/usr/bin/notify 'clankers'"}
@@ -165,7 +167,12 @@ def test_uninstalling_gives_the_file_back(kind: str, backup: str, home: Path, se
 
 
 def test_hooks_that_were_there_twice_and_old_ones_written_by_hand_become_one(home: Path, settings: Path) -> None:
-    stop = [group(hook_command()), {"matcher": "", "hooks": [THEIRS]}, group(hook_command()), group(OLD_HOOK)]
+    stop = [
+        group(hook_command("claude-code")),
+        {"matcher": "", "hooks": [THEIRS]},
+        group(hook_command("claude-code")),
+        group(OLD_HOOK),
+    ]
     given(settings, json.dumps({"hooks": {"Stop": stop, "PreToolUse": [group("mine", OLD_HOOK)]}}, indent=2).encode())
     assert clankers(home, "install", "claude-code").code == EX_OK
     assert ours(settings.read_bytes()) == dict.fromkeys(OLDEST, 1)
@@ -175,7 +182,9 @@ def test_hooks_that_were_there_twice_and_old_ones_written_by_hand_become_one(hom
 
 
 def test_uninstalling_gives_back_even_the_hooks_of_ours_that_were_there_before(home: Path, settings: Path) -> None:
-    before = given(settings, json.dumps({"hooks": {"Stop": [group(OLD_HOOK), group(hook_command())]}}).encode())
+    before = given(
+        settings, json.dumps({"hooks": {"Stop": [group(OLD_HOOK), group(hook_command("claude-code"))]}}).encode()
+    )
     clankers(home, "install", "claude-code")
     clankers(home, "uninstall", "claude-code")
     assert tree(settings.parent) == {str(settings): before}
@@ -375,7 +384,7 @@ def test_the_plugin_as_installed_is_javascript_and_its_catch_up_runs(home: Path,
     assert found
     (home / "data" / "catch-up.lock").touch()
     env = {paths.DATA_ENV: str(home / "data"), "HOME": str(home), "PYTHONPATH": str(home)}
-    done = subprocess.run(json.loads(found[1]), env=env, cwd="/", capture_output=True, check=False, timeout=30)
+    done = subprocess.run(json.loads(found[1]), env=env, cwd="/", capture_output=True, check=False, timeout=DEADLINE)
     assert (done.returncode, done.stdout) == (0, b"")
     assert (home / "data" / "clankers.db").exists()
     if node := shutil.which("node"):

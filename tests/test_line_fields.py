@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clankers.harnesses import classify
 from clankers.harnesses.claude_code import line_fields
+from clankers.harnesses.claude_code.harness import transcript_level
 from clankers.harnesses.claude_code.transcript_files import LEFT_OUT_ATTACHMENTS
 from clankers.log import strict_json
 from tests.feeding import CAPTURES
@@ -34,7 +34,7 @@ def seen(raw: bytes, parse: Any) -> Any:
     attachment = line.get("attachment")
     left_out = isinstance(attachment, dict) and attachment.get("type") in [*LEFT_OUT_ATTACHMENTS]
     names = [line[key] if isinstance(line.get(key), str) else None for key in ("type", "uuid")]
-    return names, left_out, classify.transcript_level(line)
+    return names, left_out, transcript_level(line)
 
 
 def assert_alike(raw: bytes) -> None:

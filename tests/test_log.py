@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from clankers.log import envelope
 from clankers.log.reader import Event, Line, LogFile, log_files, place_of, read
 from clankers.log.writer import Log, file_name
+from tests.patience import DEADLINE
 
 NOW = 1_795_218_339_317_000_000  # nanoseconds since the epoch
 DAY = envelope.day_of(NOW)
@@ -498,7 +499,7 @@ def test_lines_of_many_processes_at_once_are_all_whole(root: Path) -> None:
         writer.stdin.write(b"go\n")
         writer.stdin.flush()
     for writer in writers:
-        writer.communicate(timeout=60)
+        writer.communicate(timeout=DEADLINE)
         assert writer.returncode == 0
     lines = lines_of(root)
     assert damage(lines) == []

@@ -4,9 +4,11 @@ import csv
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -15,10 +17,10 @@ import apsw
 import pytest
 from rich.cells import cell_len
 
-from clankers import formatting
-from clankers.cli.query import QueryError, run_query
+from clankers.cli import output
 from clankers.errors import EX_FAIL, EX_USAGE
 from clankers.queries.connect import open_for_reading
+from clankers.queries.statement import QueryError, run_statement
 from projector.store.sqlite_file import VERSION
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, call, command, environment, run, session, work
 from tests.feeding import append
@@ -128,15 +130,15 @@ def test_json_and_csv_at_once_are_refused(root: Path) -> None:
     ],
 )
 def test_what_only_reads_works(reader: apsw.Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
-    assert run_query(reader, sql)[1] == rows
+    assert run_statement(reader, sql)[1] == rows
 
 
 def test_explain_and_the_columns_of_a_table_work(reader: apsw.Connection) -> None:
-    columns, rows = run_query(reader, "EXPLAIN QUERY PLAN SELECT * FROM sessions")
+    columns, rows, _ = run_statement(reader, "EXPLAIN QUERY PLAN SELECT * FROM sessions")
     assert columns[-1] == "detail"
     assert rows[0][-1] == "SCAN sessions"
-    assert run_query(reader, "EXPLAIN SELECT 1")[1]
-    assert "title" in {row[1] for row in run_query(reader, "PRAGMA table_info(sessions)")[1]}
+    assert run_statement(reader, "EXPLAIN SELECT 1")[1]
+    assert "title" in {row[1] for row in run_statement(reader, "PRAGMA table_info(sessions)")[1]}
 
 
 REFUSED = [
@@ -183,12 +185,12 @@ def test_what_would_do_more_than_read_is_refused(
     monkeypatch.chdir(database.parent)
     before = state(database)
     with pytest.raises(QueryError) as refused:
-        run_query(reader, sql)
+        run_statement(reader, sql)
     assert re.search("only reads|one statement|not authorized", str(refused.value))
     assert state(database) == before
     # Nor did it open a door for what comes after.
     with pytest.raises(QueryError):
-        run_query(reader, "DELETE FROM sessions")
+        run_statement(reader, "DELETE FROM sessions")
     assert state(database) == before
 
 
@@ -202,9 +204,9 @@ def test_what_sqlite_lets_pass_changes_nothing(root: Path, database: Path, sql: 
         before = state(database)
         with closing(open_for_reading(str(database))) as reader:
             with suppress(QueryError):
-                run_query(reader, sql)
+                run_statement(reader, sql)
             with pytest.raises(QueryError):
-                run_query(reader, "DELETE FROM sqlite_schema")
+                run_statement(reader, "DELETE FROM sqlite_schema")
         assert state(database) == before
 
 
@@ -250,7 +252,7 @@ def test_the_command_refuses_with_a_message_and_an_exit_code(
 )
 def test_a_wrong_name_brings_the_nearest(reader: apsw.Connection, sql: str, names: list[str]) -> None:
     with pytest.raises(QueryError, match=r"no such (table|column): ") as wrong:
-        run_query(reader, sql)
+        run_statement(reader, sql)
     for name in names:
         assert re.search(rf"\b{name}\b", str(wrong.value).partition(";")[2])
 
@@ -262,7 +264,7 @@ def test_a_wrong_name_like_no_other_and_a_wrong_function_are_told_as_they_are(re
         ("SELECT sum(n) FROM (SELECT 9223372036854775807 AS n UNION ALL SELECT 1)", "integer overflow"),
     ):
         with pytest.raises(QueryError, match=message):
-            run_query(reader, sql)
+            run_statement(reader, sql)
 
 
 def test_recorded_text_cannot_steer_a_terminal(root: Path) -> None:
@@ -375,7 +377,7 @@ def test_the_python_that_runs_this_has_a_sqlite_that_reads_the_database(database
 def test_a_table_is_as_wide_as_the_terminal_and_the_widest_give_way(
     root: Path, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formatting, "width", lambda: columns)
+    monkeypatch.setattr(output, "width", lambda: columns)
     sql = "SELECT 'short' AS a, 12345 AS b, printf('%.80c', 'x') AS c, '日本語' || printf('%.50c', 'y') AS d"
     lines = call(root, "query", sql).out.splitlines()
     assert len(lines) == 3
@@ -388,7 +390,7 @@ def test_a_table_is_as_wide_as_the_terminal_and_the_widest_give_way(
 def test_no_number_is_cut_and_what_does_not_fit_stands_below_one_another(
     root: Path, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formatting, "width", lambda: columns)
+    monkeypatch.setattr(output, "width", lambda: columns)
     sql = "SELECT n AS x1, -n AS x2, 1.5 * n AS x3, 'long ' || printf('%.80c', 'x') AS x4, NULL AS \"\x1b\" FROM t"
     lines = call(root, "query", f"WITH t (n) AS (VALUES (1795218339452), (1795218436920)) {sql}").out.splitlines()
     assert [line.split()[0] for line in lines if line] == ["x1", "x2", "x3", "x4", r"\x1b"] * 2
@@ -398,3 +400,39 @@ def test_no_number_is_cut_and_what_does_not_fit_stands_below_one_another(
     ]
     texts = [line for line in lines if line.startswith("x4")]
     assert all(line.endswith("…") and cell_len(line) == max(columns, 16) for line in texts)
+
+
+ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+
+
+@POSIX_ONLY
+def test_ctrl_c_stops_a_statement_while_sqlite_computes(reader: apsw.Connection) -> None:
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run_statement(reader, ENDLESS)
+    timer.join()
+    assert run_statement(reader, "SELECT 1").rows == [(1,)]  # the connection is as good as before
+
+
+def test_a_statement_is_stopped_after_its_timeout(root: Path) -> None:
+    done = call(root, "query", "--timeout", "0.2", ENDLESS)
+    assert (done.code, done.out) == (EX_FAIL, "")
+    assert done.err == "clankers: stopped after 0.2 s; --timeout gives it longer\n"
+    assert call(root, "query", "--timeout", "60", "SELECT 1").code == 0
+
+
+def test_a_limit_stops_reading_and_says_so(root: Path) -> None:
+    endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n"
+    done = call(root, "query", "--csv", "--limit", "2", endless)
+    assert (done.code, len(done.out.splitlines())) == (0, 3)
+    assert done.err == "clankers: there are more rows than --limit 2\n"
+    assert call(root, "query", "--limit", "4", "SELECT id FROM sessions").err == ""
+    assert call(root, "query", "--json", "--limit", "0", "SELECT id FROM sessions").out == "[]\n"
+
+
+@pytest.mark.parametrize("pragma", ["wal_checkpoint", "wal_checkpoint(truncate)", "optimize", "incremental_vacuum"])
+def test_a_pragma_that_acts_is_refused_as_a_change_is(root: Path, pragma: str) -> None:
+    done = call(root, "query", f"PRAGMA {pragma}")
+    assert (done.code, done.out) == (EX_FAIL, "")
+    assert done.err == "clankers: this would do more than read; `clankers query` only reads\n"

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import random
 import re
 import shutil
@@ -23,9 +24,9 @@ from clankers.log import envelope
 from clankers.maintenance import in_place_edit, scrub
 from clankers.maintenance.archive import archive
 from clankers.maintenance.verify import verify
-from clankers.secrets.detect import _GROUPS, HINTS, Hint, found, hints, mask, scrubbed
+from clankers.secrets.detect import _GROUPS, HINTS, Hint, find_credentials, hints, mask, mask_text
 from projector.store.lock import ProjectorLock
-from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, session
+from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session
 from tests.feeding import CAPTURES, Record, append, project, rows
 
 pytestmark = POSIX_ONLY
@@ -149,13 +150,13 @@ def test_each_kind_is_found_however_deep_it_is_escaped(name: str, depth: int) ->
     for _ in range(depth):
         text = json.dumps(text)
     assert hints(text.encode())
-    masked, counts = scrubbed(text)
+    masked, counts = mask_text(text)
     assert counts == {kind_of(name): 1}
     assert not [line for line in PLANTED if line in masked]
     assert len(masked) == len(text)
     assert masked.startswith(text[: text.index("before") + 7])
     assert masked.endswith("after" + text[text.rindex("after") + 5 :])
-    assert scrubbed(masked) == (masked, {})
+    assert mask_text(masked) == (masked, {})
     if depth:
         json.loads(masked)
 
@@ -181,7 +182,7 @@ def test_no_literal_hides_from_the_quick_look(hint: Hint) -> None:
 def test_ascii_that_is_escaped_and_colours_of_a_terminal() -> None:
     secret = SECRETS["anthropic"][1]
     for text in ('"' + secret.replace("-", "\\u002d") + '"', json.dumps(f"\x1b[01;31m\x1b[K{secret}\x1b[m")):
-        masked, counts = scrubbed(text)
+        masked, counts = mask_text(text)
         assert counts == {"anthropic": 1}
         assert len(masked) == len(text)
         assert secret not in json.loads(masked)
@@ -193,7 +194,7 @@ def test_nothing_is_found_in_what_clients_recorded() -> None:
     for data in texts:
         for line in data.split(b"\n"):
             if hints(line):
-                assert found(line.decode("utf-8", "replace"), json=True) == []
+                assert find_credentials(line.decode("utf-8", "replace"), json=True) == []
 
 
 @pytest.mark.parametrize(
@@ -207,21 +208,21 @@ def test_nothing_is_found_in_what_clients_recorded() -> None:
     ],
 )
 def test_what_only_looks_like_one_stays(text: str) -> None:
-    assert scrubbed(text) == (text, {})
+    assert mask_text(text) == (text, {})
 
 
 @given(st.lists(st.text(max_size=8) | st.sampled_from([s for _, s in SECRETS.values()] + list("\"\\ =:@'\n"))))
 @settings(max_examples=60, deadline=None)
 def test_lengths_stay_and_twice_is_once(pieces: list[str]) -> None:
     text = "".join(pieces)
-    masked, _ = scrubbed(text)
+    masked, _ = mask_text(text)
     assert len(masked.encode()) == len(text.encode())
-    assert scrubbed(masked) == (masked, {})
+    assert mask_text(masked) == (masked, {})
     raw = envelope.line("s", "t", json.dumps(text).encode(), id="1", now_ns=0)[:-1]
-    new, _ = scrub.masked(raw)
+    new, _ = scrub.mask_line(raw)
     assert len(new) == len(raw)
     assert envelope.crc_holds(new)
-    assert scrub.masked(new) == (new, Counter())
+    assert scrub.mask_line(new) == (new, Counter())
 
 
 def test_no_byte_of_a_secret_stays_and_all_else_does(root: Path) -> None:
@@ -242,7 +243,7 @@ def test_no_byte_of_a_secret_stays_and_all_else_does(root: Path) -> None:
         for old, new in zip(data.split(b"\n"), days(root)[name].split(b"\n"), strict=True):
             assert len(old) == len(new)
             assert (old == new) == (
-                b"nothing of that kind" in old or b"session.created" in old or not scrub.masked(old)[1]
+                b"nothing of that kind" in old or b"session.created" in old or not scrub.mask_line(old)[1]
             )
     assert verify(str(root)).bad == []
     now = rows(project(root))
@@ -252,6 +253,21 @@ def test_no_byte_of_a_secret_stays_and_all_else_does(root: Path) -> None:
     again = days(root)
     assert json.loads(call(root, "scrub", "--json").out)["counts"] == {}
     assert days(root) == again
+
+
+def test_a_line_in_flight_is_left_until_it_is_at_rest(root: Path) -> None:
+    """Its writer will append the CRC of the bytes that it wrote."""
+    make(root)
+    (today,) = root.glob("*.jsonl")
+    secret = "ghp_" + "a1B2" * 9
+    torn = envelope.line("test", "t", json.dumps({"key": secret}).encode())[:-12]
+    with today.open("ab") as log:
+        log.write(torn)
+    assert call(root, "scrub").code == 0
+    assert today.read_bytes().endswith(torn)
+    os.utime(today, (time.time() - 60,) * 2)
+    assert call(root, "scrub").code == 0
+    assert secret.encode() not in today.read_bytes()
 
 
 def test_an_archived_day(root: Path) -> None:
@@ -300,11 +316,14 @@ def test_killed_anywhere_and_run_again_it_ends_the_same(root: Path, tmp_path: Pa
     shutil.copytree(root, clean)
     assert call(clean, "scrub").code == 0
     rng = random.Random(1)
+    begun = time.monotonic()
+    run(clean, "scrub", "--dry-run")
+    longest = (time.monotonic() - begun) * 1.5
     for n in range(8):
         copy = tmp_path / f"killed{n}"
         shutil.copytree(root, copy)
         process = subprocess.Popen(command("scrub"), env=environment(copy), stdout=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.3, 0.9))  # until the moment of the kill
+        time.sleep(longest * rng.uniform(0.5, 1))  # until the moment of the kill
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert call(copy, "scrub").code == 0

@@ -19,8 +19,9 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from rich.console import Console
 
-from clankers.cli import search
+from clankers.cli import search as cli_search
 from clankers.errors import EX_FAIL, EX_USAGE, UsageError
+from clankers.queries import search
 from clankers.queries.filters import filters
 from clankers.system.locks import WATCHER
 from projector.replay.rebuild import update
@@ -31,6 +32,7 @@ from projector.store.lock import ProjectorLock
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environment, event, run, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, feed_hooks, opencode_records
 from tests.golden import SCHEMAS, assert_golden
+from tests.patience import DEADLINE
 
 DEMO = Path(__file__).parent.parent / "clankers" / "assets" / "demo" / "log.jsonl"
 VALID = Draft202012Validator(json.loads((SCHEMAS / "search.json").read_text("utf-8")))
@@ -159,10 +161,10 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
 @given(st.lists(st.text() | st.text('ab "*()^:-+\x00\udc80日\u200b{}'), min_size=1))
 def test_whatever_is_typed_is_searched_for(few: apsw.Connection, words: list[str]) -> None:
     try:
-        query = search.matching(words)
+        query = search.match_expression(words)
     except UsageError:
         return
-    for hit in search.find(few, query, filters(), 20):
+    for hit in search.best_matches(few, query, filters(), 20):
         assert all(0 <= a < b <= len(hit.snippet) for a, b in hit.found)
 
 
@@ -428,14 +430,14 @@ def test_several_searches_at_once_make_one_index(root: Path) -> None:
         for _ in range(4)
     ]
     for process in many:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=DEADLINE)
         assert process.returncode == 0, err
         assert len(json.loads(out)) == 300
     index_of(root)
 
 
 def test_nothing_yet_and_nothing_found(root: Path) -> None:
-    for told in ("Nothing to find yet: nothing has been recorded.", "Nothing has all of these words.\n"):
+    for told in ("Nothing is recorded yet;", "Nothing has all of these words.\n"):
         done = run(root, "search", "needle")
         assert (done.code, done.out[: len(told)], done.out.count("\n"), done.err) == (0, told, 1, "")
         append(root, work(0, 1))
@@ -481,7 +483,7 @@ def test_the_sample_is_found_as_before(width: int, root: Path, monkeypatch: pyte
     append(root, said("msg_1", f"hello 🎉 שלום {HOSTILE} " + "日本語 " * 40, of="ses_1"))
     append(root, [session("ses_1", title=f"emoji 🐛, עברית, {HOSTILE}")])
     out = io.StringIO()
-    monkeypatch.setattr(search, "console", lambda: Console(file=out, width=width, highlight=False))
+    monkeypatch.setattr(cli_search, "console", lambda: Console(file=out, width=width, highlight=False))
     for words in (["hello"], ["file", "txt"]):
         done = call(root, "search", *words, "--limit", "6", TZ="UTC")
         assert done.code == 0, done.err

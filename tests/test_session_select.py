@@ -3,11 +3,11 @@
 import pytest
 
 from clankers.errors import UsageError
-from clankers.queries.session_select import Session, named
+from clankers.queries.session_select import SessionRef, named
 
 
-def known(*sessions: tuple[str, str | None, int | None]) -> dict[str, Session]:
-    return {id: Session(id, parent, None, None, updated) for id, parent, updated in sessions}
+def known(*sessions: tuple[str, str | None, int | None]) -> dict[str, SessionRef]:
+    return {id: SessionRef(id, parent, None, None, updated) for id, parent, updated in sessions}
 
 
 def test_last_is_the_session_in_which_something_happened_last() -> None:

@@ -315,12 +315,28 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
     return body(ours, id=session, messages=messages, parts=parts, tool_executions=tools, errors=some(error), **more)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(bodies(), min_size=2, max_size=6), st.integers(2, 3))
+CUTS = given(st.lists(bodies(), min_size=2, max_size=6), st.integers(2, 3))
+SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@SLOW
+@CUTS
 def test_however_the_log_is_cut_the_rows_are_the_same(
     tmp_path_factory: pytest.TempPathFactory, told: list[dict[str, Any]], batch: int
 ) -> None:
-    where = tmp_path_factory.mktemp("cut")
+    assert_the_same_however_it_is_cut(tmp_path_factory.mktemp("cut"), told, batch)
+
+
+@pytest.mark.long
+@settings(SLOW, max_examples=1000)
+@CUTS
+def test_however_the_log_is_cut_the_rows_are_the_same_in_many_examples(
+    tmp_path_factory: pytest.TempPathFactory, told: list[dict[str, Any]], batch: int
+) -> None:
+    assert_the_same_however_it_is_cut(tmp_path_factory.mktemp("cut"), told, batch)
+
+
+def assert_the_same_however_it_is_cut(where: Path, told: list[dict[str, Any]], batch: int) -> None:
     lines = logged(*told)
     found = []
     for name, size in (("whole", None), ("single", 1), ("some", batch)):

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import typer.main
 from rich.cells import cell_len
 
 import clankers
-from clankers import cli, formatting
-from clankers.cli import sessions
+from clankers import cli
+from clankers.cli import output, sessions
 from clankers.errors import EX_USAGE
+from clankers.queries.sessions import ListedSession, list_sessions
 from tests.commands import HOSTILE, NOW, RAW, call, environment, event, run, session, work
 from tests.feeding import Record, append, feed_transcripts, opencode_records, project
+from tests.patience import DEADLINE
 
 COMMANDS = ("append", "project", "query", "sessions", "demo")
 
@@ -93,7 +96,7 @@ def test_sessions_as_json_are_the_tables_rows(root: Path) -> None:
 def test_sessions_without_any_says_so(root: Path) -> None:
     done = run(root, "sessions")
     assert done.code == 0
-    assert done.out.startswith("No sessions yet")
+    assert done.out.startswith("Nothing is recorded yet")
     assert listed(root) == []
 
 
@@ -203,8 +206,8 @@ def test_the_newest_of_very_many_are_found_by_the_index(root: Path) -> None:
         return False
 
     db.set_progress_handler(count_steps, 100)  # of SQLite's virtual machine
-    found = sessions.list_sessions(db, 25)
-    assert [s["id"] for s in found[:3]] == ["ses_000000", "s100000", "s099999"]
+    found = list_sessions(db, 25)
+    assert [s.id for s in found[:3]] == ["ses_000000", "s100000", "s099999"]
     assert len(found) == 25
     assert 0 < steps < 1000
 
@@ -225,9 +228,9 @@ def test_a_filter_finds_a_session_by_its_subagent_too(root: Path) -> None:
     assert listed(root, "--source", "claude-code") == []
     nothing = call(root, "sessions", "--project", "nowhere")
     assert nothing.code == 0
-    assert nothing.out.startswith("No session is like that")
+    assert nothing.out.startswith("No sessions match these filters")
     nothing = call(root, "sessions", "--source", "claude-code", "--source", "codex")
-    assert nothing == (0, "No session is of claude-code or codex: there are sessions of opencode.\n", "")
+    assert nothing == (0, "No sessions from claude-code or codex. Recorded sources: opencode.\n", "")
     assert call(root, "sessions", "--since", "soon").code == EX_USAGE
 
 
@@ -350,7 +353,7 @@ def test_no_command_shows_the_help(root: Path) -> None:
 def test_an_unknown_command_or_option_is_refused_with_a_hint(root: Path) -> None:
     for args, named in ((("sesions",), "sesions"), (("project", "--rebuildd"), "--rebuildd"), (("query",), "SQL")):
         done = call(root, *args)
-        assert done.code in {2, EX_USAGE}
+        assert done.code == EX_USAGE
         assert done.out == ""
         assert named.lower() in done.err.lower()
     assert not root.exists()
@@ -365,15 +368,48 @@ def test_usage_errors_of_ours_have_their_own_exit_code(root: Path) -> None:
         assert done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_wrong_option_is_a_usage_error_of_every_command(root: Path, name: str) -> None:
+    done = call(root, name, "--no-such-option")
+    assert (done.code, done.out) == (EX_USAGE, "")
+    assert "--no-such-option" in done.err
+    assert not root.exists()
+
+
+def number_options(root: Path) -> set[tuple[str, str]]:
+    """The options of all commands that take a whole number."""
+    call(root, "--help")  # which loads every command
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    return {
+        (name, option.opts[0])
+        for name, command in commands.items()
+        for option in command.params
+        if type(option.type).__name__ in {"IntRange", "IntParamType"}
+    }
+
+
+def test_a_number_that_is_too_large_is_a_usage_error_of_every_option(root: Path) -> None:
+    options = number_options(root)
+    assert ("sessions", "--limit") in options
+    assert len(options) >= 8
+    for name, option in sorted(options):
+        more = {"search": ["word"], "query": ["SELECT 1"]}.get(name, [])
+        done = call(root, name, option, "99999999999999999999", *more)
+        assert (done.code, done.out) == (EX_USAGE, ""), name
+        assert option in done.err
+    assert not root.exists()
+
+
 @pytest.mark.parametrize("width", [60, 80, 120, 160, 200])
 def test_the_list_fits_the_terminal_and_cuts_only_titles(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sessions, "width", lambda: width)
-    monkeypatch.setattr(formatting, "width", lambda: width)
+    monkeypatch.setattr(output, "width", lambda: width)
+    unset: dict[str, Any] = dict.fromkeys(field.name for field in fields(ListedSession))
     counts = dict.fromkeys(("message_count", "tool_call_count", "error_count", "subagent_tools"), 12345)
     tokens = dict.fromkeys(("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"), 10**6)
-    one = {
+    values: dict[str, Any] = {
         "id": "0aee4390-a408-41f0-9070-440cf9a316bf",
         "source": "claude-code",
         "project_name": "app",
@@ -389,10 +425,8 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
         "subagent_tokens": 10**6,
         "subagent_errors": 0,
         "subagent_cost": 0.25,
-        "subagent_cost_source": None,
-        **counts,
-        **tokens,
     }
+    one = ListedSession(**unset | values | counts | tokens)
     sessions.print_sessions([one], tree=False)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
@@ -438,6 +472,6 @@ def test_the_shell_function_that_is_installed_works(root: Path) -> None:
         capture_output=True,
         encoding="utf-8",
         check=True,
-        timeout=30,
+        timeout=DEADLINE,
     )
     assert done.stdout == "week\n"

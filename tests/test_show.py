@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from clankers.cli.show import RawLine
 from clankers.errors import EX_USAGE
-from clankers.queries.conversation import Conversation, Tool, conversation, subagents
+from clankers.queries.conversation import Conversation, ToolCall, conversation, subagents
 from clankers.render import labels
 from tests.commands import NOW, POSIX_ONLY, RAW, call, event, on_a_terminal, run, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, append, feed_hooks, feed_transcripts, opencode_records, project
@@ -310,8 +310,8 @@ def test_raw_is_not_shown_in_part(sample: Path) -> None:
 )
 def test_what_a_call_was_about_and_was_given(given: Any, about: str, names: list[str]) -> None:
     tool = msgspec.convert(
-        dict.fromkeys(Tool.__struct_fields__) | {"kind": "tool", "id": "t", "subagents": [], "tool_input": given},
-        Tool,
+        dict.fromkeys(ToolCall.__struct_fields__) | {"kind": "tool", "id": "t", "subagents": [], "tool_input": given},
+        ToolCall,
     )
     assert labels.about(tool) == about
     assert [one.name for one in labels.given(tool, whole=False)] == names

@@ -17,8 +17,7 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 
 import clankers
-from clankers import formatting
-from clankers.cli import sessions, stats
+from clankers.cli import output, sessions, stats
 from clankers.errors import EX_FAIL, EX_USAGE
 from clankers.queries import usage
 from clankers.queries.filters import Filters, filters
@@ -38,6 +37,7 @@ from tests.feeding import (
     project,
 )
 from tests.golden import SCHEMAS, assert_file, assert_golden, schema_of
+from tests.patience import DEADLINE
 from tests.test_captures import TOTALS
 
 KINDS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -304,7 +304,7 @@ def sample(root: Path) -> None:
 @pytest.mark.usefixtures("utc")
 @pytest.mark.parametrize("columns", [60, 120, 200])
 def test_the_sample_as_people_see_it(columns: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (formatting, stats, sessions):
+    for module in (output, stats, sessions):
         monkeypatch.setattr(module, "width", lambda: columns)
     sample(root)
     commands = [
@@ -410,7 +410,7 @@ def ccusage(config: Path) -> dict[str, int]:
         pytest.skip(f"ccusage is not in {CLIENTS.name}; .ci/run installs it, where npm is")
     env = os.environ | {"HOME": str(config.parent), "CLAUDE_CONFIG_DIR": str(config), "TZ": "UTC"}
     out = subprocess.run(
-        [found[0], "claude", "daily", "--json", "--offline"], env=env, capture_output=True, check=True, timeout=60
+        [found[0], "claude", "daily", "--json", "--offline"], env=env, capture_output=True, check=True, timeout=DEADLINE
     ).stdout
     totals: dict[str, int] = json.loads(out)["totals"]
     return totals

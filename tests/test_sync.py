@@ -20,8 +20,9 @@ from projector.adapters.session_sync import wire
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session, work
 from tests.feeding import append, project
 from tests.golden import SCHEMAS
+from tests.patience import DEADLINE, wait_for
 from tests.scripted import plain, serving, taken
-from tests.serving import KEY, Server, wait_for
+from tests.serving import KEY, Server
 from tests.syncing import assert_the_same, everything, record_a_day, settings, sync
 
 SECRET = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
@@ -335,7 +336,7 @@ def test_a_watcher_sends_what_comes_and_ends_well(local: Path, name: str) -> Non
                 append(local, work(3, 1))
                 wait_for(lambda: "ses_000003" in sent_sessions(server.bodies()), "what comes is sent")
                 process.send_signal(getattr(signal, name))
-                out, err = process.communicate(timeout=20)
+                out, err = process.communicate(timeout=DEADLINE)
             finally:
                 process.kill()
         assert (process.returncode, out) == (0, ""), err
@@ -357,7 +358,7 @@ def test_a_signal_lets_the_request_under_way_be_acknowledged(local: Path) -> Non
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         ) as process:
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=DEADLINE)
         assert process.returncode == EX_BUSY
         assert b"sent the next time" in err
         assert len(server.requests) == 1
@@ -377,7 +378,7 @@ def test_a_watcher_tells_once_that_the_server_is_away(local: Path) -> None:
                 wait_for(lambda: len(server.requests) >= 2, "it tries again")
             finally:
                 process.terminate()
-                _, err = process.communicate(timeout=20)
+                _, err = process.communicate(timeout=DEADLINE)
         assert "401" not in err
         assert os.path.exists(local / FILE)
 

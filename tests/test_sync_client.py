@@ -29,6 +29,7 @@ from clankers.sync.client import Sender
 from clankers.sync.errors import DeniedError, RefusedError, SendError, StoppedError, UnavailableError
 from clankers.sync.responses import LONGEST, Reply
 from clankers.sync.settings import KNOWN, MASK, SettingsError, load
+from tests.patience import DEADLINE
 from tests.scripted import Act, Request, Server, endless, plain, raw, serving, silent, taken
 
 KEY = "sk-nobody-may-see-this"
@@ -358,10 +359,9 @@ def test_an_answer_that_does_not_end_in_time_is_none(act: Act) -> None:
     server, said = sent(act)
     assert server.bodies() == [BODY] * 2
     assert "no answer in time" in said[0] or "cut off" in said[0]
-    assert monotonic() - begun < 5
+    assert monotonic() - begun < DEADLINE
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_slow_answer_that_comes_in_time_is_one() -> None:
     def slow(connection: object, request: Request) -> None:
         threading.Event().wait(0.25)  # more than one glance at whether to stop
@@ -372,7 +372,7 @@ def test_a_slow_answer_that_comes_in_time_is_one() -> None:
 
 
 def test_a_stop_ends_the_wait_for_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SESSION_SYNC_RETRY_DELAY_MS", "60000")
+    monkeypatch.setenv("SESSION_SYNC_RETRY_DELAY_MS", "600000")
     stop, begun = threading.Event(), monotonic()
     with (
         serving(plain(500)) as server,
@@ -381,7 +381,7 @@ def test_a_stop_ends_the_wait_for_a_retry(monkeypatch: pytest.MonkeyPatch) -> No
     ):
         one.send(BODY)
     assert len(server.requests) == 1
-    assert monotonic() - begun < 5
+    assert monotonic() - begun < DEADLINE
 
 
 def test_a_stop_while_the_server_is_silent_is_waited_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,7 +395,7 @@ def test_a_stop_while_the_server_is_silent_is_waited_for_a_moment(monkeypatch: p
     with serving(stopping) as server, sender(server.url, stop=stop) as one, pytest.raises(StoppedError):
         one.send(BODY)
     assert len(server.requests) == 1
-    assert monotonic() - begun < 5
+    assert monotonic() - begun < DEADLINE
 
 
 def test_an_answer_on_its_way_is_taken_though_it_is_to_stop() -> None:
@@ -486,7 +486,9 @@ def certified(place: Path, name: str) -> ssl.SSLContext:
         pytest.skip("openssl is not installed, which makes the certificates")
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-days", "2"]
     files = ["-keyout", str(place / "key.pem"), "-out", str(place / "cert.pem")]
-    subprocess.run([*made, *files, "-addext", f"subjectAltName={name}"], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [*made, *files, "-addext", f"subjectAltName={name}"], check=True, capture_output=True, timeout=DEADLINE
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(place / "cert.pem", place / "key.pem")
     return context
@@ -590,7 +592,7 @@ def test_no_other_command_imports_what_sends(args: tuple[str, ...], tmp_path: Pa
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=DEADLINE,
     )
     loaded = set(done.stderr.split())
     assert "clankers.cli" in loaded

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,26 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from rich.console import Console
 
+from clankers import harnesses
 from clankers.cli import tail
-from clankers.harnesses.claude_code import after_hook
+from clankers.ingest import live
 from clankers.log.follower import Follower
 from clankers.log.writer import Log
 from clankers.maintenance.archive import archive
-from clankers.queries.filters import filters
+from clankers.paths import database_path
+from clankers.queries import tail as queries_tail
+from clankers.queries.filters import Filters, filters
+from clankers.queries.tail import TailItem, follow
 from clankers.system.locks import WATCHER
 from projector.feed import Feed, FeedItem
 from projector.store.lock import ProjectorLock
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environment, event, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records, project
 from tests.golden import SCHEMAS, assert_golden
+from tests.patience import DEADLINE
 
 DEMO = Path(__file__).parent.parent / "clankers" / "assets" / "demo" / "log.jsonl"
 VALID = Draft202012Validator(json.loads((SCHEMAS / "tail.json").read_text("utf-8")))
-PATIENCE = 30.0  # seconds
 
 
 @pytest.fixture
@@ -51,16 +55,22 @@ def said(id: str, text: str, *, of: str = "ses_1", role: str = "user", at: int =
     ]
 
 
+def show_once(root: Path, chosen: Filters, count: int, show: Callable[[TailItem], object]) -> None:
+    for happened in follow(str(root), database_path(), chosen, count, forever=False):
+        if happened:
+            show(happened)
+
+
 class Shown(list[str]):
     """What was shown: the kind and the text of each thing."""
 
-    def __call__(self, told: FeedItem, *_: object) -> None:
-        self.append(f"{told.kind} {told.text}")
+    def __call__(self, happened: TailItem) -> None:
+        self.append(f"{happened.item.kind} {happened.item.text}")
 
 
 def last(root: Path, count: int = 10**9, **asked: Any) -> list[str]:
     shown = Shown()
-    tail.follow(str(root), filters(**asked), count, shown, forever=False)
+    show_once(root, filters(**asked), count, shown)
     return shown
 
 
@@ -81,7 +91,7 @@ def following(root: Path, *args: str) -> Iterator["subprocess.Popen[str]"]:
 def line(process: "subprocess.Popen[str]") -> str:
     """The next line, if it comes in time."""
     assert process.stdout
-    assert select.select([process.stdout], [], [], PATIENCE)[0], "nothing was told"
+    assert select.select([process.stdout], [], [], DEADLINE)[0], "nothing was told"
     return process.stdout.readline()
 
 
@@ -106,7 +116,7 @@ def test_each_thing_is_told_once_as_it_comes(name: str, root: Path, tmp_path: Pa
             listen()
         recording.grow_all()
         with Log(str(root)) as grown:
-            after_hook.sweep(grown)
+            live.sweep(grown, harnesses.source_of(grown.root))
     else:
         for record in opencode_records(name):
             append(root, [record])
@@ -223,11 +233,11 @@ def test_the_same_words_said_twice_are_told_twice(root: Path) -> None:
 def test_the_last_ones_come_first_and_however_far_back_they_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(root, work(0, 40))
     append(root, [("opencode", "no.news", b'{"type":"no.news","properties":{"pad":"%s"}}' % (b"x" * 5000))] * 20)
-    monkeypatch.setattr(tail, "_WINDOW", 1000)
+    monkeypatch.setattr(queries_tail, "_WINDOW", 1000)
     assert last(root, 3) == ["prompt prompt 37", "prompt prompt 38", "prompt prompt 39"]
     assert last(root, 0) == []
     assert len(last(root, 1000)) == 40
-    monkeypatch.setattr(tail, "_FAR", 1000)
+    monkeypatch.setattr(queries_tail, "_FAR", 1000)
     assert last(root, 3) == []
 
 
@@ -308,7 +318,7 @@ def test_what_the_log_does_not_say_any_more_the_database_knows(root: Path, monke
 def test_json_is_what_the_schema_says(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root.mkdir()
     (root / "clankers-2026-11-20.jsonl").write_bytes(DEMO.read_bytes())
-    tail.follow(str(root), filters(), 1000, tail._json, forever=False)
+    show_once(root, filters(), 1000, tail._json)
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     for one in found:
         VALID.validate(one)
@@ -329,7 +339,7 @@ def test_the_sample_is_told_as_before(width: int, root: Path, monkeypatch: pytes
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     out = Console(file=io.StringIO(), width=width, highlight=False)
-    tail.follow(str(root), filters(), 1000, tail._line(out), forever=False)
+    show_once(root, filters(), 1000, tail._line(out))
     monkeypatch.undo()
     time.tzset()
     shown = out.file.getvalue()  # type: ignore[attr-defined]
@@ -345,7 +355,7 @@ def test_it_goes_on_until_it_is_interrupted(root: Path) -> None:
             append(root, said(f"msg_{i}", f"news {i}"))
             assert re.fullmatch(rf"2023-11-14 \d\d:\d\d:\d\d opencode - ses_1 prompt news {i}\n", line(process))
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=DEADLINE)
         assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -354,7 +364,7 @@ def test_it_ends_when_nobody_reads_it_even_if_nothing_happens(root: Path) -> Non
     with following(root, "--json") as process:
         assert process.stdout
         process.stdout.close()
-        process.wait(timeout=PATIENCE)
+        process.wait(timeout=DEADLINE)
         assert process.stderr
         assert process.stderr.read() == ""
 

@@ -16,13 +16,17 @@ from zlib import crc32
 
 import pytest
 
-from clankers.harnesses.claude_code import after_hook, transcript_files
-from clankers.harnesses.claude_code.transcript_files import META, TranscriptError
+from clankers import harnesses
+from clankers.harnesses.claude_code import after_hook
+from clankers.harnesses.claude_code.transcript_files import META
+from clankers.ingest import jsonl_tail, live
+from clankers.ingest.source import SourceError
 from clankers.log import envelope
 from clankers.log.reader import Event, log_files, read
 from clankers.log.writer import Log, file_name
 from clankers.maintenance.verify import verify
-from tests.feeding import take_in
+from tests.feeding import import_transcripts
+from tests.patience import DEADLINE, NEVER, wait_for
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 OTHER = "66666666-7777-4888-8999-aaaaaaaaaaaa"
@@ -86,7 +90,7 @@ def fire(root: Path, *hooks: Json) -> None:
 
 def sweep(root: Path) -> int:
     with Log(str(root)) as log:
-        return after_hook.sweep(log)
+        return live.sweep(log, harnesses.source_of(str(root)))
 
 
 def start_hook(root: Path) -> subprocess.Popen[bytes]:
@@ -102,7 +106,7 @@ def start_hook(root: Path) -> subprocess.Popen[bytes]:
 def run_hook(root: Path, hook: Json) -> str:
     """A hook as the client runs it: it must succeed whatever the transcript is. Returns its stderr."""
     with start_hook(root) as process:
-        out, err = process.communicate(json.dumps(hook).encode(), timeout=30)
+        out, err = process.communicate(json.dumps(hook).encode(), timeout=DEADLINE)
     assert (process.returncode, out) == (0, b"")
     return err.decode()
 
@@ -517,7 +521,7 @@ def test_what_does_not_look_like_the_sessions_transcript_is_refused(root: Path, 
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             if not Path(path).is_dir():
                 Path(path).write_bytes(encoded(user("secret")))
-        with pytest.raises(TranscriptError):
+        with pytest.raises(SourceError):
             fire(root, {"session_id": session, "transcript_path": path, "hook_event_name": "Stop"})
     assert ids(root) == []
 
@@ -538,7 +542,7 @@ def test_a_refused_transcript_keeps_no_other_session_from_being_taken_in(root: P
     with Log(str(root)) as log:
         try:
             after_hook.after_hooks(log, [bad.hook(), good.hook()])
-        except TranscriptError as e:
+        except SourceError as e:
             message = str(e)
     assert str(bad.path) in message
     assert ids(root) == uuids(1)
@@ -555,7 +559,7 @@ def test_a_transcript_that_became_a_link_keeps_no_other_session_from_being_swept
         client.path.unlink()
         client.path.symlink_to("/dev/null")
     for _ in range(2):
-        with contextlib.suppress(TranscriptError):  # telling it is right; giving up is not
+        with contextlib.suppress(SourceError):  # telling it is right; giving up is not
             sweep(root)
     assert_once(root)
     assert {f"{client.session}:u-2" for client in clients[1::2]} <= set(ids(root))
@@ -601,7 +605,7 @@ def test_an_ended_session_whose_files_are_still_is_no_longer_looked_at(root: Pat
     marker = root / "cursors" / "open" / SESSION
     sweep(root)
     assert marker.exists()
-    long_ago = time.time() - 2 * after_hook._SETTLED
+    long_ago = time.time() - 2 * live._SETTLED
     os.utime(client.path, (long_ago, long_ago))
     sweep(root)
     assert not marker.exists()
@@ -615,7 +619,7 @@ def test_a_session_that_never_said_it_ended_is_looked_at_for_a_day(root: Path, h
     client.say(user(1))
     fire(root, client.hook())
     marker = root / "cursors" / "open" / SESSION
-    for age, kept in ((after_hook.FORGOTTEN - 60, True), (after_hook.FORGOTTEN + 60, False)):
+    for age, kept in ((live.ABANDONED - 60, True), (live.ABANDONED + 60, False)):
         os.utime(client.path, (time.time() - age, time.time() - age))
         sweep(root)
         assert marker.exists() == kept
@@ -688,7 +692,7 @@ def test_a_link_among_subagents_files_keeps_no_other_out(root: Path, home: Path)
     for _ in range(2):
         try:
             fire(root, client.hook())
-        except TranscriptError as e:
+        except SourceError as e:
             assert "agent-b" in str(e)  # noqa: PT017 (telling it is right; giving up is not)
     assert ids(root) == [*uuids(1), f"{SESSION}/a:u-a", f"{SESSION}/c:u-c"]
 
@@ -696,7 +700,8 @@ def test_a_link_among_subagents_files_keeps_no_other_out(root: Path, home: Path)
 # The answer that the client flushes late
 
 
-def test_a_stop_hook_waits_for_the_answer(root: Path, home: Path) -> None:
+def test_a_stop_hook_waits_for_the_answer(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1), answer(1, "earlier"))
     flush = threading.Timer(0.05, client.say, [answer(2, "the answer\n")])
@@ -706,7 +711,8 @@ def test_a_stop_hook_waits_for_the_answer(root: Path, home: Path) -> None:
     flush.join()
 
 
-def test_a_subagents_stop_hook_waits_for_its_answer(root: Path, home: Path) -> None:
+def test_a_subagents_stop_hook_waits_for_its_answer(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1))
     client.say(user(2), agent="x")
@@ -724,29 +730,28 @@ def test_a_subagents_stop_hook_waits_for_its_answer(root: Path, home: Path) -> N
 def test_a_stop_hook_whose_answer_is_there_does_not_wait(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(after_hook, "_PATIENCE", 30)
+    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1), answer(1, "done"))
-    started = time.monotonic()
     fire(root, client.hook("Stop", last_assistant_message="done"))
-    assert time.monotonic() - started < 10
     assert f"{SESSION}:a-1" in ids(root)
 
 
 def test_a_stop_hook_whose_answer_was_taken_in_by_another_does_not_wait(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(after_hook, "_PATIENCE", 30)
+    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(*(user(n, pad="x" * 900) for n in range(100)), answer(1, "done"), {"type": "cost-state"})
     fire(root, client.hook())
     assert f"{SESSION}:a-1" in ids(root)
-    started = time.monotonic()
     fire(root, client.hook("Stop", last_assistant_message="done"))
-    assert time.monotonic() - started < 10
 
 
-def test_a_stop_hook_waits_for_an_answer_that_was_given_before_to_something_else(root: Path, home: Path) -> None:
+def test_a_stop_hook_waits_for_an_answer_that_was_given_before_to_something_else(
+    root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1), answer(1, "done"), user(2))
     fire(root, client.hook())
@@ -761,9 +766,7 @@ def test_a_stop_hook_waits_for_an_answer_that_was_given_before_to_something_else
 def test_a_stop_hook_whose_answer_never_comes_returns(root: Path, home: Path, event: str) -> None:
     client = Client(home)
     client.say(user(1), b"not json\n", answer(1, "another"), b'{"type":"assistant","message":[]}\n', b'"assistant"\n')
-    started = time.monotonic()
     fire(root, client.hook(event, last_assistant_message="never", agent_id="x", agent_type="t"))
-    assert time.monotonic() - started < 1.5
     assert len(ids(root)) == 5
 
 
@@ -819,7 +822,7 @@ def test_a_hook_takes_in_its_share_and_the_rest_follows_by_sweep(
     client = Client(home)
     client.say(*(user(n) for n in range(100)))
     size = len(encoded(user(10)))
-    monkeypatch.setattr(after_hook, "HOOK_BYTES", 10 * size)
+    monkeypatch.setattr(live, "EVENT_BYTES", 10 * size)
     fire(root, client.hook())
     assert 9 <= len(ids(root)) <= 12
     fire(root, client.hook())
@@ -833,7 +836,7 @@ def test_a_hooks_share_is_respected_with_real_sizes(root: Path, home: Path) -> N
     pad = "x" * (1 << 19)
     client.say(*(user(n, pad=pad) for n in range(20)))
     run_hook(root, client.hook())
-    assert len(ids(root)) == after_hook.HOOK_BYTES // (1 << 19)
+    assert len(ids(root)) == live.EVENT_BYTES // (1 << 19)
     sweep(root)
     assert ids(root) == uuids(*range(20))
 
@@ -872,7 +875,7 @@ def test_what_is_recorded_beyond_a_hooks_share_is_not_recorded_again_by_the_next
         fire(root, client.hook())
     recorded = ids(root)
     damage(root, client)
-    monkeypatch.setattr(after_hook, "HOOK_BYTES", 20 * len(encoded(user(10, timestamp=born))))
+    monkeypatch.setattr(live, "EVENT_BYTES", 20 * len(encoded(user(10, timestamp=born))))
     for n in range(6):
         client.say(user(f"new {n}"))
         fire(root, client.hook())
@@ -914,7 +917,7 @@ def test_a_sweeps_budget_holds_for_all_sessions_together(root: Path, home: Path)
     for client in clients:
         client.say(*(user(n) for n in range(20)))
     with Log(str(root)) as log:
-        new = after_hook.sweep(log, budget=10 * len(encoded(user(10))))
+        new = live.sweep(log, harnesses.source_of(str(root)), budget=10 * len(encoded(user(10))))
     assert new == len(ids(root))
     assert 9 <= new <= 12
     sweep(root)
@@ -927,7 +930,7 @@ def test_a_line_longer_than_a_hooks_share_is_taken_in_whole(
 ) -> None:
     client = Client(home)
     client.say(user(1, pad="x" * 5000), user(2))
-    monkeypatch.setattr(after_hook, "HOOK_BYTES", 100)
+    monkeypatch.setattr(live, "EVENT_BYTES", 100)
     fire(root, client.hook())
     fire(root, client.hook())
     assert ids(root) == uuids(1, 2)
@@ -935,7 +938,7 @@ def test_a_line_longer_than_a_hooks_share_is_taken_in_whole(
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
 def test_where_a_read_ends_does_not_matter(root: Path, home: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcript_files, "_CHUNK", chunk)
+    monkeypatch.setattr(jsonl_tail, "CHUNK", chunk)
     client = Client(home)
     client.say(*(user(n) for n in range(10)), b"\n", {"type": "mode"}, b'{"half')
     fire(root, client.hook())
@@ -949,8 +952,8 @@ def test_take_in_reads_all_of_one_session_and_says_how_much_was_new(root: Path, 
     client.say(user(1), user(2))
     client.say(user(3), agent="x")
     with Log(str(root)) as log:
-        assert take_in(log, SESSION, str(client.path)) == 3
-        assert take_in(log, SESSION, str(client.path)) == 0
+        assert import_transcripts(log, SESSION, str(client.path)) == 3
+        assert import_transcripts(log, SESSION, str(client.path)) == 0
     assert_once(root)
     assert (root / file_name(envelope.day_of(time.time_ns()))).exists()
 
@@ -990,12 +993,14 @@ def test_a_failing_disk_leaves_the_lines_to_be_read_again(
 
 
 def test_many_open_sessions_all_get_their_turn(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(after_hook, "_SWEEP", 5)
+    monkeypatch.setattr(live, "_SWEEP", 5)
     clients = [Client(home, f"{n:08}-2222-4333-8444-555555555555") for n in range(20)]
     for client in clients:
         fire(root, client.hook())
         client.say({**user(1), "uuid": f"u-{client.path.stem[:8]}"})
-    deadline = time.monotonic() + 20
-    while len(ids(root)) < len(clients):
-        assert time.monotonic() < deadline, "some sessions never got their turn"
+
+    def all_had_it() -> bool:
         fire(root, Client(home, "99999999-2222-4333-8444-555555555555").hook())
+        return len(ids(root)) == len(clients)
+
+    wait_for(all_had_it, "the turn of some sessions")

@@ -80,7 +80,7 @@ def test_a_clean_log_and_its_database_are_what_they_should_be(root: Path) -> Non
     put(root, b"".join(some_lines()))
     done = run(root, "verify")
     assert (done.code, done.err) == (0, "")
-    assert done.out == "21 lines in 2 files: 0 bad\ndatabase: what a fresh replay of the log makes\n"
+    assert done.out == "21 lines in 2 files: 0 bad\ndatabase: equals a fresh replay of the log\n"
 
 
 def test_without_a_log_nothing_is_wrong(root: Path) -> None:
@@ -166,7 +166,7 @@ def test_of_two_records_with_one_id_both_are_in_the_database_and_verify_holds(ro
     done = call(root, "verify")
     assert (done.code, done.out.splitlines()[0]) == (
         0,
-        "2 lines in 1 file: 0 bad, 1 with the id of another, which is no loss: both are used",
+        "2 lines in 1 file: 0 bad, 1 with the id of another (both are used)",
     )
     assert call(root, "query", "select id from sessions order by 1", "--csv").out.split() == ["id", "ses_1", "ses_2"]
     assert call(root, "repair").out == "0 repairs, 0 bad places left\n"
@@ -205,7 +205,7 @@ def test_every_recording_of_real_clients_verifies(root: Path, tmp_path: Path) ->
 
 def test_a_day_that_was_archived_is_verified_too(root: Path) -> None:
     lines = some_lines()
-    path = put(root, b"".join([*lines[:5], lines[5].replace(b'"list"', b'"lisT"'), *lines[6:]]))
+    path = put(root, b"".join([*lines[:5], lines[5][:-1] + b"?", *lines[6:]]))
     (root / f"{NAME}.gz").write_bytes(gzip.compress(path.read_bytes()))
     path.unlink()
     (bad,) = verify(str(root)).bad
@@ -245,8 +245,8 @@ def test_rows_told_bit_by_bit_are_those_of_a_fresh_replay_in_every_table(root: P
         ("UPDATE sessions SET prompt_tokens = 7 WHERE id = 'ses_000001'", "sessions: 1 changed: ses_000001"),
         ("UPDATE messages SET text_content = NULL", "messages: 3 changed: msg_000000, msg_000001, msg_000002"),
         ("DELETE FROM parts WHERE id = 'prt_000002'", "parts: 1 missing: prt_000002"),
-        ("INSERT INTO projects VALUES ('/x', NULL, NULL, NULL)", "projects: 1 that should not be there: /x"),
-        ("UPDATE sessions SET id = x'1b5b324aff' WHERE id = 'ses_000001'", "1 missing, 1 that should not be there"),
+        ("INSERT INTO projects VALUES ('/x', NULL, NULL, NULL)", "projects: 1 unexpected: /x"),
+        ("UPDATE sessions SET id = x'1b5b324aff' WHERE id = 'ses_000001'", "1 missing, 1 unexpected"),
         (
             "UPDATE event_types SET events = 0 WHERE type = 'session.created'",
             "event_types: 1 changed: opencode session.created",

@@ -7,9 +7,9 @@ from importlib import import_module
 import apsw
 import typer
 
-from clankers import __version__
-from clankers.errors import EX_BUSY, EX_FAIL, EX_IO, ClankersError
-from clankers.formatting import clean
+from clankers import __version__, harnesses
+from clankers.cli.output import say
+from clankers.errors import EX_BUSY, EX_FAIL, EX_INTERRUPTED, EX_IO, EX_OK, EX_USAGE, ClankersError
 from projector.store.sqlite_file import UNWRITABLE
 
 # In the order of the help; each with its module and function, or Typer where it has commands of its own. Only the one
@@ -36,9 +36,11 @@ COMMANDS = {
     "sync": ("sync", "commands"),
     "config": ("config", "commands"),
     "demo": ("demo", "command"),
-    "catch-up": ("current", "catch_up"),
+    "docs": ("docs", "command"),
+    "catch-up": ("database", "catch_up"),
 }
 
+_CLICK_USAGE = 2  # what typer exits with for a wrong command line; ours is EX_USAGE, everywhere
 _COMPLETE = "_CLANKERS_COMPLETE"  # set by the shell functions that `clankers --install-completion` writes
 
 app = typer.Typer(
@@ -52,7 +54,7 @@ app = typer.Typer(
 
 @app.command("append", add_help_option=True)
 def append_help(
-    source: str = typer.Argument(help="The harness: claude-code, opencode, ..."),
+    source: str = typer.Argument(help=f"The harness: {', '.join(harnesses.BUILT_IN)}, ..."),
     type: str = typer.Option(None, help="The event's type; else the document says it."),
     stream: bool = typer.Option(False, help="One document a line, until the end of input, synced in groups."),
 ) -> None:
@@ -70,13 +72,8 @@ def _root(version: bool = typer.Option(False, "--version", help="Show the versio
         raise typer.Exit
 
 
-def _complain(what: object) -> None:
-    """One line for a person; paths and names in it may be anybody's."""
-    print(f"clankers: {clean(str(what))}", file=sys.stderr)
-
-
 def _words() -> list[str]:
-    """The command line; where a shell asks how one goes on, what stands there so far."""
+    """The command line; where a shell asks for completions, the words so far."""
     if _COMPLETE in os.environ:
         return (os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")).split()  # bash: the latter
     return sys.argv
@@ -96,27 +93,27 @@ def main() -> int:
     try:
         app(prog_name="clankers")
     except ClankersError as e:
-        _complain(e)
+        say(e)
         return e.exit_code
     except (apsw.BusyError, apsw.LockedError) as e:
-        _complain(f"another program keeps the database: {e}; close it, or try again later")
+        say(f"another program holds the database: {e}; close it, or try again later")
         return EX_BUSY
     except UNWRITABLE as e:
-        _complain(
+        say(
             f"the database cannot be written: {e}; check its directory and free space, or set "
             "CLANKERS_DB_PATH to a file elsewhere"
         )
         return EX_IO
     except KeyboardInterrupt:
-        return 130
+        return EX_INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         return EX_FAIL
     except OSError as e:
-        _complain(
-            f"{e.filename}: {e.strerror}; check its owner, its directory's, and the free space" if e.filename else e
-        )
+        say(f"{e.filename}: {e.strerror}; check its owner, its directory's, and the free space" if e.filename else e)
         return EX_IO
     except SystemExit as e:
-        return e.code if isinstance(e.code, int) else EX_FAIL if e.code else 0
-    return 0
+        if e.code == _CLICK_USAGE:
+            return EX_USAGE
+        return e.code if isinstance(e.code, int) else EX_FAIL if e.code else EX_OK
+    return EX_OK

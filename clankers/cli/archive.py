@@ -1,26 +1,29 @@
 """`clankers archive`: closed days of the log, compressed."""
 
-import sys
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from clankers import paths
+from clankers.cli.options import TIMES
+from clankers.cli.output import progress_bar, say
 from clankers.errors import EX_FAIL, UsageError
-from clankers.formatting import clean, counted, progress_bar, short_bytes
-from clankers.log.segments import PACKED, stored
+from clankers.formatting import counted, short_bytes
+from clankers.log.segments import COMPRESSED, disk_sizes
 from clankers.maintenance import in_place_edit
-from clankers.maintenance.archive import InUseError, archive, due, tidy
+from clankers.maintenance.archive import InUseError, archive, due, remove_unfinished
 from clankers.maintenance.gzip_writer import ArchiveError
+from clankers.queries.dates import span
 
 _GRACE = timedelta(days=1)  # a clock that is set right, or a writer that began before midnight, may append to yesterday
 
 
 def command(
     before: Annotated[
-        str | None, typer.Option(metavar="DATE", help="UTC days before this one; else before yesterday.")
+        str | None,
+        typer.Option(metavar="WHEN", help=f"UTC days before that one; else before yesterday. WHEN is {TIMES}."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which days; change nothing.")] = False,
 ) -> None:
@@ -48,16 +51,16 @@ def command(
     ):
         if in_place_edit.unfinished(root):  # it names a plain file
             raise ArchiveError("a repair was killed just now; archive again, which finishes it first")
-        tidy(root)
+        remove_unfinished(root)
         for name in days:
             try:
                 archive(root, name, progress=step)
             except ArchiveError as e:
-                print(f"clankers: {clean(str(e))}", file=sys.stderr)
+                say(e)
                 left.append(name)
                 failed = failed or not isinstance(e, InUseError)
     done = [name for name in days if name not in left]
-    after = short_bytes(_bytes(root, done, PACKED))
+    after = short_bytes(_bytes(root, done, COMPRESSED))
     before_bytes = short_bytes(size - _bytes(root, left))
     rest = f"; {counted(len(left), 'day')} left as before" if left else ""
     took = f"in {time.monotonic() - begun:.2f} s"
@@ -71,10 +74,8 @@ def _day(text: str | None) -> str:
     today = datetime.now(UTC).date()
     if text is None:
         return (today - _GRACE).isoformat()
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--before {text!r} is not a day; write it as 2026-11-20") from None
+    begin = span(text, "--before", datetime.now(UTC)).begin
+    day = datetime.fromtimestamp(begin / 1000, UTC).date()
     if day > today:
         raise UsageError(f"--before {text}: today's file is being written; {today} is the latest that can be given")
     return day.isoformat()
@@ -84,7 +85,7 @@ def _bytes(root: str, days: list[str], *ends: str) -> int:
     """What the files of `days` take on the disk; only those with one of `ends`, where some are given."""
     return sum(
         size
-        for file, size in stored(root)
+        for file, size in disk_sizes(root)
         for day, end in [file.partition(".jsonl")[::2]]
         if day + ".jsonl" in days and (not ends or end in ends)
     )

@@ -1,22 +1,20 @@
-"""`clankers backfill`: what the harnesses' own stores hold, into the log."""
+"""`clankers backfill`: imports the sessions in the harnesses' own stores."""
 
-import sys
 import time
-from collections.abc import Iterator
 from itertools import chain
 from typing import Annotated
 
 import typer
 
-from clankers import paths
-from clankers.errors import BusyError, UsageError
-from clankers.formatting import clean, counting_bar
-from clankers.harnesses import NAMES, load
-from clankers.ingest.backfill import DAYS, Past, backfill
+from clankers import harnesses, paths
+from clankers.cli.database import bring_up_to_date
+from clankers.cli.output import counting_bar, say
+from clankers.errors import BusyError
+from clankers.ingest.backfill import DAYS, backfill
 from clankers.log.writer import Log
-from clankers.queries.connect import bring_up_to_date
 from clankers.queries.first_backfill import lock_path
 from clankers.system import detached
+from clankers.system.extensions import ExtensionError
 from clankers.system.locks import NamedLock
 from projector.store.lock import PATIENCE
 from projector.store.meta import BACKFILL, PROBLEMS, set_meta
@@ -28,38 +26,46 @@ _TAKEN = "another backfill is under way"
 def command(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help=f"Of {', '.join(NAMES)}; else all.", show_default=False),
+        typer.Argument(
+            metavar="SOURCE...",
+            help=f"Of {', '.join(harnesses.BUILT_IN)}, or another package's; else all.",
+            show_default=False,
+        ),
     ] = None,
-    days: Annotated[int, typer.Option(help="Sessions created in the last so many days.", min=0)] = DAYS,
+    days: Annotated[int, typer.Option(help="Sessions created in the last so many days.", min=0, max=36_500)] = DAYS,
     everything: Annotated[bool, typer.Option("--all", help="All sessions, however old.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Read everything from its beginning, as if nothing had been read.")
     ] = False,
 ) -> None:
-    """Take in the sessions that the harnesses' own stores hold. Twice adds nothing; stopped, it can be run again."""
-    for name in sources or ():
-        if name not in NAMES:
-            raise UsageError(f"{name!r} is no harness with a store; there are {', '.join(NAMES)}")
+    """Import the sessions in the harnesses' own stores. Safe to repeat or interrupt."""
     root = paths.data_root()
+    known = harnesses.names(root)
+    chosen, broken = [], []
+    for name in dict.fromkeys(sources or known):
+        try:
+            chosen.append(harnesses.load(name, root))
+        except ExtensionError as e:
+            broken.append(str(e))
     begun = time.monotonic()
     detached.be_nice()
-    chosen = [load(name) for name in NAMES if not sources or name in sources]
     with (
         NamedLock(lock_path(), "backfill", _TAKEN, patience=1),
         Log(root) as log,
         counting_bar("Sessions", sum(harness.count() for harness in chosen)) as step,
     ):
-        past: Iterator[Past] = chain.from_iterable(harness.past(root, afresh=force) for harness in chosen)
-        done = backfill(log, past, None if everything else days, progress=step)
+        found = chain.from_iterable(harness.sources() for harness in chosen)
+        done = backfill(log, found, None if everything else days, again=force, progress=step)
+    done.problems += broken
     for problem in done.problems:
-        print(f"clankers: not taken in: {clean(problem)}", file=sys.stderr)
-    older = f"; {done.older:,} sessions older than {days} days left out (--all takes them in)" if done.older else ""
+        say(f"not imported: {problem}")
+    older = f"; {done.older:,} sessions older than {days} days left out (--all imports them)" if done.older else ""
     typer.echo(f"{done.records:,} new records of {done.sessions:,} sessions in {time.monotonic() - begun:.2f} s{older}")
     try:
         bring_up_to_date("backfill", patience=PATIENCE)
     except BusyError:
         pass  # a watcher, which sees the log grow
-    if len(chosen) == len(NAMES) and (everything or days >= DAYS):
+    if len(chosen) + len(broken) == len(known) and (everything or days >= DAYS):
         database = paths.database_path()
         set_meta(database, PROBLEMS, "\n".join(done.problems[:_MAX_PROBLEMS]))
         if not done.busy:  # else the next command tries again

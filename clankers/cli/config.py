@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from clankers import paths
+from clankers.cli.output import print_json, print_table, say
 from clankers.errors import EX_FAIL, UsageError
-from clankers.formatting import clean, print_json, print_table
+from clankers.formatting import clean
 from clankers.sync.settings import KNOWN, MASK, Secret, SettingsError, config_path, entries, exposure, read, unknown
 from clankers.system.config_files import Edit, apply, content
 
@@ -40,7 +41,7 @@ def list_all(json: Annotated[bool, typer.Option("--json", help="For programs.")]
         print_table(("setting", "value", "from", "meaning"), rows)
     path = config_path(root)
     if os.path.exists(path) and (exposed := exposure(os.stat(path).st_mode)):
-        _note(f"{path} {exposed}; `chmod 600` it before a key comes into it")
+        say(f"{path} {exposed}; `chmod 600` it before a key comes into it")
 
 
 @commands.command()
@@ -94,10 +95,6 @@ def _text(value: Any) -> str:
     return "" if shown is None else str(shown).lower() if isinstance(shown, bool) else str(shown)
 
 
-def _note(text: str) -> None:
-    print(f"clankers: {clean(text)}", file=sys.stderr)
-
-
 def _ask(name: str) -> str:
     """A secret: typed where nobody sees it, or the one line of stdin."""
     text = getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.read(1 << 16)
@@ -129,9 +126,9 @@ def _change(name: str, value: Any) -> None:
         done = f"{name} is not there"
     if before is not None and (exposed := exposure(path.stat().st_mode)):
         os.chmod(path, stat.S_IRUSR | stat.S_IWUSR)
-        _note(f"{path} {exposed}; that is mended. Take another key if somebody may have seen one in it")
+        say(f"{path} {exposed}; that is mended. Take another key if somebody may have seen one in it")
     if before is not None or value is not None:
         apply(Edit(path, before, tomlkit.dumps(document).encode(), mode=0o600))
     typer.echo(f"{done}: {path}")
     if os.environ.get(name):
-        _note(f"the environment variable {name} goes over it")
+        say(f"the environment variable {name} goes over it")

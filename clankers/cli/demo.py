@@ -10,23 +10,16 @@ from pathlib import Path
 
 import typer
 
-from clankers.cli.query import run_query
-from clankers.cli.sessions import list_sessions, print_sessions
-from clankers.formatting import clean, print_table
+from clankers.cli.output import print_table
+from clankers.cli.sessions import print_sessions
+from clankers.formatting import clean
 from clankers.log.writer import file_name
 from clankers.queries.connect import open_for_reading
+from clankers.queries.sessions import list_sessions
+from clankers.queries.statement import run_statement
 from projector.replay.rebuild import update
 
 DAY = "2026-11-20"
-_TOOLS = """
-SELECT source, tool_name, count(*) AS calls, count(*) - sum(success) AS failed, round(avg(duration_ms)) AS "ms each"
-FROM tools GROUP BY source, tool_name ORDER BY calls DESC, tool_name LIMIT 8
-"""
-_TOKENS = """
-SELECT source, model, sum(prompt_tokens) AS prompt, sum(completion_tokens) AS completion,
-  sum(cache_read_tokens) AS "cache read", sum(cache_write_tokens) AS "cache write", round(sum(cost), 4) AS dollars
-FROM sessions WHERE model IS NOT NULL GROUP BY source, model ORDER BY source
-"""
 _PATTERN = '"level":"(error|warn)"'
 
 
@@ -34,7 +27,8 @@ def command() -> None:
     """Show what clankers makes of a recorded sample; nothing of yours is read or written."""
     with tempfile.TemporaryDirectory(prefix="clankers-demo-") as root:
         log = Path(root, file_name(DAY))
-        log.write_bytes(files("clankers").joinpath("assets", "demo", "log.jsonl").read_bytes())
+        assets = files("clankers") / "assets" / "demo"
+        log.write_bytes((assets / "log.jsonl").read_bytes())
         database = os.path.join(root, "clankers.db")
         done = update(database, root)
         typer.echo(f"{done.events} recorded events of two harnesses, replayed into {database}")
@@ -43,9 +37,9 @@ def command() -> None:
             typer.echo("\nThe sessions (clankers sessions --tree):")
             print_sessions(list_sessions(db, 25), tree=True)
             typer.echo()
-            for head, sql in (("The tools", _TOOLS), ("The tokens, as the clients count them", _TOKENS)):
+            for head, name in (("The tools", "tools"), ("The tokens, as the clients count them", "tokens")):
                 typer.echo(f"{head} (clankers query ...):")
-                columns, rows = run_query(db, sql)
+                columns, rows, _ = run_statement(db, (assets / f"{name}.sql").read_text("utf-8"))
                 print_table(columns, rows, right=columns[2:])
                 typer.echo()
         finally:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,26 +12,28 @@ import apsw
 import msgspec
 import typer
 
-from clankers import paths
+from clankers import harnesses, paths
+from clankers.cli.output import print_json
 from clankers.cli.scrub import unfinished as scrub_unfinished
 from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
-from clankers.formatting import clean, counted, local_time, print_json, short_bytes
-from clankers.harnesses import NAMES, load
+from clankers.formatting import clean, counted, local_time, short_bytes
 from clankers.harnesses.base import Harness
-from clankers.harnesses.claude_code.install import recorder
+from clankers.harnesses.hook_command import recorder
+from clankers.harnesses.installer import Installer, Version, client_version
 from clankers.log import envelope, tombstones
 from clankers.log.reader import LogFile, log_files
-from clankers.log.segments import PACKED, TAKEN, Day, listed, sizes, stored
+from clankers.log.segments import ARCHIVING, COMPRESSED, Segment, disk_sizes, list_segments, segment_sizes
 from clankers.log.writer import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.backup_files import copies
 from clankers.queries.connect import open_for_reading
 from clankers.queries.first_backfill import under_way
+from clankers.queries.health import rejects, unpriced
+from clankers.system.extensions import ExtensionError
 from clankers.system.install_manifest import installed
 from clankers.system.locks import watched
 from projector.adapters import Adapters, UnusableError
 from projector.adapters.wire import millis
-from projector.derived.price_table import VERSION_KEY
 from projector.replay.replay import LogChangedError, pending
 from projector.search.index import index_bytes
 from projector.store.meta import BACKFILL, PROBLEMS, adapters_noted, read_meta
@@ -85,9 +87,12 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="An array of th
 def examine(root: str, database: str) -> Iterator[Finding]:
     """Everything that is looked at, in the data root `root` and the database `database`."""
     places = installed(root)
-    for harness in map(load, NAMES):
-        theirs = [path for path, source in places.items() if source == harness.name]
-        yield from _readable(_harness(harness, root, theirs))
+    for name in harnesses.names(root):
+        theirs = [path for path, source in places.items() if source == name]
+        try:
+            yield from _readable(_harness(harnesses.load(name, root), root, theirs))
+        except ExtensionError as e:
+            yield Finding(name, False, e.finding, e.remedy)
     yield from _readable(_log(root))
     yield from _readable(_begun(root))
     yield from _readable(_kept(root, database))
@@ -98,42 +103,50 @@ def _readable(findings: Iterator[Finding]) -> Iterator[Finding]:
     try:
         yield from findings
     except OSError as e:
-        yield Finding("Log", False, f"it cannot be read: {e}", "mend what that is, or move it away")
+        yield Finding("Log", False, f"it cannot be read: {e}", "repair it, or move it away")
 
 
 def _harness(harness: Harness, root: str, places: list[Path]) -> Iterator[Finding]:
-    version = harness.version()
+    version = client_version(harness)
+    installer = harness.installer()
     if version:
         yield Finding(harness.title, True, f"version {'.'.join(map(str, version))} is on the PATH")
     else:
         yield Finding(harness.title, True, f"`{harness.program}` is not on the PATH")
-    any_there = False
-    for path in dict.fromkeys([harness.file(None), harness.file(Path.cwd()), *places]):
-        try:
-            if harness.installed(path):
-                any_there = True
-                yield Finding(harness.title, True, f"is recorded by {path}")
-                for obstacle in harness.obstacles(path, version):
-                    said, _, remedy = obstacle.rpartition("; ")
-                    yield Finding(harness.title, False, said, remedy)
-            elif path in places:
-                remedy = (
-                    f"`clankers install {harness.name}` puts it back, `clankers uninstall {harness.name}` forgets it"
-                )
-                yield Finding(harness.title, False, f"our entry in {path} is gone", remedy)
-        except ClankersError as e:
-            yield Finding(harness.title, False, str(e), "mend the file")
+    there = (yield from _entries(harness, installer, version, places)) if installer else False
     days = log_files(root)
     last = _last_event(root, days[-_LOOK:], harness.name)
     if last:
         yield Finding(harness.title, True, f"the last event came at {local_time(last)}")
-    elif any_there:
+    elif there:
         remedy = "start a session; if nothing comes, look at what the client says about hooks or plugins"
         nothing = "nothing was recorded yet" if len(days) <= _LOOK else f"nothing in the log's last {_LOOK} days"
         yield Finding(harness.title, True, nothing, remedy)
-    if not any_there:
+    if installer and not there:
         text = "has no entry that `clankers install` made" if last else "is not recorded"
         yield Finding(harness.title, not version or bool(last), text, f"clankers install {harness.name}")
+
+
+def _entries(
+    harness: Harness, installer: Installer, version: Version | None, places: list[Path]
+) -> Generator[Finding, None, bool]:
+    """Our entries in the client's configuration; returns whether there is one."""
+    there = False
+    for path in dict.fromkeys([installer.file(None), installer.file(Path.cwd()), *places]):
+        try:
+            if installer.installed(path):
+                there = True
+                yield Finding(harness.title, True, f"is recorded by {path}")
+                for obstacle in installer.obstacles(path, version):
+                    yield Finding(harness.title, False, obstacle.finding, obstacle.remedy)
+            elif path in places:
+                remedy = (
+                    f"`clankers install {harness.name}` restores it, `clankers uninstall {harness.name}` forgets it"
+                )
+                yield Finding(harness.title, False, f"our entry in {path} is gone", remedy)
+        except ClankersError as e:
+            yield Finding(harness.title, False, str(e), "repair the file")
+    return there
 
 
 class _Head(msgspec.Struct):
@@ -145,7 +158,7 @@ def _last_event(root: str, days: list[LogFile], source: str) -> int | None:
     """When (epoch milliseconds) the last event of `source` was logged on one of `days`; None where there is none."""
     for file in reversed(days):
         last = None
-        with Day(root, file.name) as day:
+        with Segment(root, file.name) as day:
             for lines in day.blocks():
                 last = _last_in(lines, source) or last
         if last:
@@ -180,8 +193,8 @@ def _log(root: str) -> Iterator[Finding]:
     if not os.path.isdir(root):
         yield Finding(about, True, f"{root} is not there yet; the first event makes it")
         return
-    found = stored(root)
-    packed = sum(name.endswith(PACKED) for name, _ in found)
+    found = disk_sizes(root)
+    packed = sum(name.endswith(COMPRESSED) for name, _ in found)
     archived = f", {packed:,} of them archived" if packed else ""
     size = short_bytes(sum(n for _, n in found))
     yield Finding(about, True, f"{size} in {counted(len(found), 'daily file')}{archived} in {root}")
@@ -211,8 +224,8 @@ def _begun(root: str) -> Iterator[Finding]:
         yield Finding(about, False, f"a scrub was not finished, {now}", "clankers scrub")
     if in_place_edit.unfinished(root):
         yield Finding(about, False, f"a change of a daily file was not finished, {now}", "clankers repair")
-    for name, ends in listed(root).items() if days else ():
-        if TAKEN in ends:
+    for name, ends in list_segments(root).items() if days else ():
+        if ARCHIVING in ends:
             text = f"{name} is on its way into its archive, and read like the others"
             yield Finding(about, True, text, "the next `clankers archive` finishes it")
 
@@ -267,7 +280,7 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         made = f"made by {'a newer' if newer else 'another'} clankers (schema {version}, this one's is {VERSION})"
         yield Finding(about, False, made, "update clankers" if newer else "clankers project")
         return
-    now = sizes(root)
+    now = segment_sizes(root)
     behind = sum(now.get(file.name, offset) - offset for file, offset, *_ in pending(SqliteStore(db), root))
     watcher = "; a watcher keeps it so" if watched(path) else ""
     if behind:
@@ -275,40 +288,33 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
     else:
         yield Finding(about, True, f"current{watcher}")
     yield from _adapters(root, path)
-    count, last = db.execute("SELECT count(*), max(file) FROM rejects").get
+    unusable = rejects(db)
+    last = unusable.last_file
     recent = last is not None and last >= file_name(envelope.day_of(time.time_ns() - _RECENT_NS))
-    yield Finding(
-        about,
-        not recent,
-        f"{counted(count, 'line')} of the log could not be used, the last in {last}"
-        if count
-        else "every line could be used",
-        'clankers query "select * from rejects" names each, with the reason; the raw lines are kept' if count else None,
-    )
+    if unusable.lines:
+        text = f"{counted(unusable.lines, 'line')} of the log could not be used, the last in {last}"
+        remedy = 'clankers query "select * from rejects" lists them with the reasons; the raw lines are kept'
+        yield Finding(about, not recent, text, remedy)
+    else:
+        yield Finding(about, True, "every line could be used")
     yield from _prices(db)
     done = read_meta(path, BACKFILL)
     if under_way():
-        yield Finding(about, True, "the past is being taken in right now")
+        yield Finding(about, True, "older sessions are being imported right now")
     elif done and done.isdigit():
-        yield Finding(about, True, f"the past was taken in at {local_time(int(done))}")
+        yield Finding(about, True, f"older sessions were imported at {local_time(int(done))}")
     else:
-        yield Finding(about, True, "the past was not taken in: `clankers backfill` does it")
+        yield Finding(about, True, "older sessions were not imported; run `clankers backfill`")
     for problem in filter(None, (read_meta(path, PROBLEMS) or "").split("\n")):
-        yield Finding(about, False, f"not taken in: {problem}", "mend or remove it, then run `clankers backfill`")
+        yield Finding(about, False, f"not imported: {problem}", "repair or remove it, then run `clankers backfill`")
 
 
 def _prices(db: apsw.Connection) -> Iterator[Finding]:
     """Which models have no price: nothing is wrong then, but their messages have no cost."""
-    table = db.execute("SELECT value FROM meta WHERE key = ?", (VERSION_KEY,)).get
-    if table is None:
+    found = unpriced(db)
+    if found is None:
         return
-    unknown = db.execute(
-        "SELECT coalesce(model, '(no name)'), sum(messages) FROM v_unpriced GROUP BY 1 ORDER BY 2 DESC"
-    )
-    models, messages = [], 0
-    for model, count in unknown:
-        models.append(str(model))
-        messages += count
+    table, models, messages = found.table, list(found.messages), sum(found.messages.values())
     if not models:
         yield Finding("Database", True, f"every model whose cost is worked out has a price in {table}")
         return

@@ -10,12 +10,17 @@ import apsw
 import typer
 
 from clankers import paths
+from clankers.cli.database import open_current
+from clankers.cli.options import Model, Project, Since, Sources, Until, known_ids
+from clankers.cli.output import counting_bar, progress_bar, say
 from clankers.errors import UsageError
-from clankers.formatting import clean, counted, counting_bar, progress_bar
-from clankers.queries.connect import log_bytes, open_current
-from clankers.queries.conversation import Conversation, conversation, subagents
-from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters
-from clankers.queries.session_select import all_sessions, known_ids, named, with_children
+from clankers.formatting import clean, counted
+from clankers.queries.connect import log_bytes
+from clankers.queries.conversation import conversation
+from clankers.queries.dialect import Database
+from clankers.queries.filters import Filters, filters
+from clankers.queries.session_select import all_sessions, named, with_children
+from clankers.queries.tables import tables
 from clankers.render.labels import count
 from clankers.render.redact import Masks
 from clankers.system.atomic_write import output_file
@@ -75,19 +80,15 @@ def command(
             only = _with_subagents(db, meant(db, sessions or [], asked)) if sessions or asked else None
             _tables(db, to, only, None if no_scrub else masks)
         else:
-            found = [conversation(db, id) for id in meant(db, sessions or [], asked)]
-            write(to, render(found, form, None if no_scrub else masks))
+            write(to, render(db, meant(db, sessions or [], asked), form, None if no_scrub else masks))
     finally:
         db.close()
     if masks.counts:
         kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(masks.counts.items()))
-        print(
-            f"clankers: {count(masks.counts.total(), 'credential')} masked ({kinds}); --no-scrub leaves them",
-            file=sys.stderr,
-        )
+        say(f"{count(masks.counts.total(), 'credential')} masked ({kinds}); --no-scrub leaves them")
 
 
-def meant(db: apsw.Connection, names: list[str], asked: Filters) -> list[str]:
+def meant(db: Database, names: list[str], asked: Filters) -> list[str]:
     """The ids of the sessions that are meant, each once; subagents go with their callers.
 
     Raises:
@@ -105,48 +106,49 @@ def meant(db: apsw.Connection, names: list[str], asked: Filters) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-def _with_subagents(db: apsw.Connection, ids: list[str]) -> list[str]:
+def _with_subagents(db: Database, ids: list[str]) -> list[str]:
     known = all_sessions(db)
     return [one.id for one in with_children(known, [known[id] for id in ids])]
 
 
-def render(found: list[Conversation], form: Format, masks: Masks | None) -> Iterator[bytes]:
-    """The pieces of the file that `found` make."""
+def render(db: Database, ids: list[str], form: Format, masks: Masks | None) -> Iterator[bytes]:
+    """The parts of the file with the sessions `ids`, of which one at a time is held in memory."""
     if form is Format.JSONL:
-        yield from _lines(found, masks)
+        yield from _lines(db, ids, masks)
         return
-    hidden = [masks.conversation(one) for one in found] if masks else found
-    pieces: Iterable[str]
+    found = (conversation(db, id) for id in ids)
+    hidden = map(masks.conversation, found) if masks else found
+    parts: Iterable[str]
     if form is Format.HTML:
         from clankers.render.html import html
 
-        pieces = html(hidden)
+        parts = html(hidden, len(ids))
     else:
         from clankers.render.markdown import markdown
 
-        pieces = (f"{block}\n\n" for one in hidden for block in markdown(one))
-    for piece in pieces:
-        yield piece.encode()
+        parts = (f"{block}\n\n" for one in hidden for block in markdown(one))
+    for part in parts:
+        yield part.encode()
 
 
-def write(to: str, pieces: Iterable[bytes]) -> None:
+def write(to: str, parts: Iterable[bytes]) -> None:
     """Write to the file `to`, whole or not at all; `-` is stdout.
 
     Raises:
         OSError: it cannot be written.
     """
     if to == "-":
-        for piece in pieces:
+        for part in parts:
             if sys.stdout.isatty():  # what is recorded must not steer it
-                print("\n".join(map(clean, piece.decode("utf-8", "replace").split("\n"))), end="")
+                print("\n".join(map(clean, part.decode("utf-8", "replace").split("\n"))), end="")
             else:
                 sys.stdout.flush()
-                sys.stdout.buffer.write(piece)
+                sys.stdout.buffer.write(part)
         return
     if os.path.isdir(to):
         raise UsageError(f"{to} is a directory; name a file in it")
     with output_file(to) as f:
-        f.writelines(pieces)
+        f.writelines(parts)
 
 
 def _by_ending(to: str) -> Format:
@@ -156,14 +158,14 @@ def _by_ending(to: str) -> Format:
     )
 
 
-def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
+def _lines(db: Database, sessions: list[str], masks: Masks | None) -> Iterator[bytes]:
     """The log's lines of sessions and their subagents, as they stand there."""
-    from clankers.maintenance.scrub import masked
+    from clankers.maintenance.scrub import mask_line
     from clankers.secrets.detect import hints
     from projector.trace.ownership import SessionMatcher
     from projector.trace.provenance import source_lines
 
-    ids = {inner.session.id for one in found for inner in (one, *subagents(one))}
+    ids = set(_with_subagents(db, sessions))
     root = paths.data_root()
     unusable = 0
     with progress_bar("Looking through the log", log_bytes(root)) as step:
@@ -173,17 +175,17 @@ def _lines(found: list[Conversation], masks: Masks | None) -> Iterator[bytes]:
                 continue
             raw = one.line.raw
             if masks and hints(raw):
-                raw, counts = masked(raw)
+                raw, counts = mask_line(raw)
                 masks.counts += counts
             yield raw + b"\n"
     if unusable:
         told = f"{count(unusable, 'line')} in which a session's id stands, but no event that can be read; left out"
-        print(f"clankers: {told}", file=sys.stderr)
+        say(told)
 
 
 def _tables(db: apsw.Connection, folder: str, sessions: list[str] | None, masks: Masks | None) -> None:
     from clankers.render.parquet import write_tables
 
     with counting_bar("Writing rows") as step:
-        done = write_tables(db, folder, sessions, masks.text if masks else str, step)
+        done = write_tables(tables(db, sessions), folder, masks.text if masks else str, step)
     typer.echo(f"{counted(sum(done.values()), 'row')} of {counted(len(done), 'table')} in {clean(folder)}")

@@ -16,27 +16,31 @@ import gzip
 import os
 import sys
 import zlib
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clankers import paths
+from clankers import harnesses, paths
+from clankers.cli.database import bring_up_to_date, open_current
+from clankers.cli.options import TIMES, known_ids
+from clankers.cli.output import print_table, progress_bar, say
 from clankers.errors import EX_FAIL, BusyError, UsageError
-from clankers.formatting import clean, counted, local_time, print_table, progress_bar, short_bytes
-from clankers.harnesses.claude_code.after_hook import pass_over
-from clankers.harnesses.claude_code.transcript_files import TranscriptError
+from clankers.formatting import counted, local_time, short_bytes
+from clankers.ingest.importer import mark_forgotten
+from clankers.ingest.source import SourceError
 from clankers.log import tombstones
-from clankers.log.segments import PACKED
+from clankers.log.segments import COMPRESSED
 from clankers.maintenance.backup_files import DAMAGED, copies
-from clankers.queries.connect import bring_up_to_date, log_bytes, open_current, open_for_reading
+from clankers.queries.connect import log_bytes, open_for_reading
+from clankers.queries.dates import span
 from clankers.queries.first_backfill import lock_path
 from clankers.queries.session_select import (
-    Session,
+    SessionRef,
     active_before,
     all_sessions,
     in_project,
-    known_ids,
     named,
     with_children,
 )
@@ -58,7 +62,7 @@ def command(
         ),
     ] = None,
     before: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Sessions in which nothing happened since.")
+        str | None, typer.Option(metavar="WHEN", help=f"Sessions in which nothing happened since: {TIMES}.")
     ] = None,
     project: Annotated[Path | None, typer.Option(metavar="PATH", help="Sessions in PATH or below.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed; change nothing.")] = False,
@@ -74,7 +78,7 @@ def command(
     root, path = paths.data_root(), paths.database_path()
     pending = [stone for stone in tombstones.tombstones(root) if not stone.done]
     if not ways and not pending:
-        raise UsageError("say what to forget: SESSION..., --before DATE or --project PATH")
+        raise UsageError("say what to forget: SESSION..., --before WHEN or --project PATH")
     if pending and not dry_run:
         with ProjectorLock(path, "forget", patience=PATIENCE):
             for stone in pending:
@@ -106,10 +110,10 @@ def command(
     typer.echo(f"Forgotten: {counted(len(chosen), 'session')}, {counted(lines, 'line')}, {short_bytes(size)}")
     for left in copies(root, path):
         if _names_one(left, theirs):
-            print(f"clankers: {clean(left)} still holds something of them; remove it by hand", file=sys.stderr)
+            say(f"{left} still holds something of them; remove it by hand")
 
 
-def _known(path: str, *, dry_run: bool) -> dict[str, Session]:
+def _known(path: str, *, dry_run: bool) -> dict[str, SessionRef]:
     """The sessions as of now.
 
     Raises:
@@ -124,13 +128,16 @@ def _known(path: str, *, dry_run: bool) -> dict[str, Session]:
         db.close()
 
 
-def _choose(known: dict[str, Session], sessions: list[str], before: str | None, project: Path | None) -> list[Session]:
+def _choose(
+    known: dict[str, SessionRef], sessions: list[str], before: str | None, project: Path | None
+) -> list[SessionRef]:
     if before is not None:
-        return active_before(known, before)
+        now = datetime.now()  # noqa: DTZ005 - local time is what people write
+        return active_before(known, span(before, "--before", now).begin)
     return with_children(known, named(known, sessions) if project is None else in_project(known, project))
 
 
-def _say(chosen: list[Session], found: OwnedLines) -> None:
+def _say(chosen: list[SessionRef], found: OwnedLines) -> None:
     rows = [
         (
             one.title,
@@ -166,10 +173,10 @@ def _pass_over(root: str, sessions: set[str]) -> None:
     """
     for session in _cursors(root):
         try:
-            if not pass_over(root, session, sessions):
+            if not mark_forgotten(root, session, sessions, harnesses.source_of(root)):
                 raise BusyError(f"a hook is taking in session {session}; nothing was removed, try again later")
-        except (OSError, TranscriptError) as e:
-            print(f"clankers: a transcript was not read: {clean(str(e))}", file=sys.stderr)
+        except (OSError, SourceError) as e:
+            say(f"a transcript was not read: {e}")
 
 
 def _cursors(root: str) -> list[str]:
@@ -192,7 +199,7 @@ def _finish(root: str, path: str, stone: tombstones.Tombstone) -> None:
 def _names_one(path: str, sessions: SessionMatcher) -> bool:
     """Whether the copy at `path` names one of `sessions`, or cannot be read to its end."""
     try:
-        with gzip.open(path) if PACKED + DAMAGED in path else open(path, "rb") as f:
+        with gzip.open(path) if COMPRESSED + DAMAGED in path else open(path, "rb") as f:
             return any(sessions.named_in(line) for line in f)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return True

@@ -13,10 +13,14 @@ import apsw
 import typer
 
 from clankers import paths
+from clankers.cli.database import bring_up_to_date
+from clankers.cli.options import TIMES
+from clankers.cli.output import progress_bar, say
 from clankers.errors import ClankersError, UsageError
-from clankers.formatting import progress_bar
-from clankers.queries.connect import bring_up_to_date, log_bytes, open_for_reading, sweep
+from clankers.queries.connect import log_bytes, open_for_reading, sweep
+from clankers.queries.dates import span
 from clankers.queries.first_backfill import start_first_backfill
+from clankers.queries.health import totals
 from clankers.system.locks import WATCHER
 from projector.replay.follow import follow
 from projector.replay.rebuild import build, rebuild
@@ -27,12 +31,14 @@ from projector.store.lock import PATIENCE, ProjectorLock
 def command(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the database anew from the whole log.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and follow the log until stopped.")] = False,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="The state as of TIME; needs --db.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help=f"The state as of then, needs --db: {TIMES}.")
+    ] = None,
     db: Annotated[Path | None, typer.Option(metavar="PATH", help="Where --until writes its database.")] = None,
 ) -> None:
     """Replay what is new in the log into the database, and print the totals."""
     if (until is None) != (db is None):
-        raise UsageError("--until TIME and --db PATH go together: the state as of then, in a database of its own")
+        raise UsageError("--until WHEN and --db PATH go together: the state as of then, in a database of its own")
     if sum((rebuild, watch, until is not None)) > 1:
         raise UsageError("--rebuild, --watch and --until are three different things; take one")
     if until is not None and db is not None:
@@ -44,14 +50,14 @@ def command(
     else:
         begun = time.monotonic()
         _report(paths.database_path(), bring_up_to_date("project", patience=PATIENCE), begun)
-        start_first_backfill()
+        start_first_backfill(say)
 
 
 def _rebuild() -> None:
     begun = time.monotonic()
     root, path = paths.data_root(), paths.database_path()
     with ProjectorLock(path, "project --rebuild", patience=PATIENCE):
-        sweep()
+        sweep(say)
         with progress_bar("Rebuilding", log_bytes(root)) as step:
             done = rebuild(path, root, progress=step)
     _report(path, done, begun)
@@ -64,28 +70,27 @@ def _until(until: str, db: Path) -> None:
         raise UsageError(f"{path} is the live database; give --db another file")
     if db.exists():
         raise UsageError(f"{path} exists already; give --db a new file, or remove it")
-    moment = _moment(until)
+    moment = _last_moment(until)
     root = paths.data_root()
     with progress_bar("Replaying the log", log_bytes(root)) as step:
         _report(path, build(path, root, until=moment, progress=step), begun)
 
 
-def _moment(text: str) -> int:
-    """`text` as epoch milliseconds: RFC 3339 or a part of it; without a zone it is local time."""
-    try:
-        return round(datetime.fromisoformat(text).timestamp() * 1000)
-    except ValueError:
-        raise UsageError(f"--until {text!r} is not a time; write it as 2026-11-20T23:45:00Z or 2026-11-20") from None
+def _last_moment(text: str) -> int:
+    """The last epoch millisecond that `--until` includes: of a day, month or year its end."""
+    begin, end = span(text, "--until", datetime.now())  # noqa: DTZ005 - local time is what people write
+    return max(begin, end - 1)
 
 
 def _watch() -> None:
     root, path = paths.data_root(), paths.database_path()
     begun = time.monotonic()
     with ProjectorLock(path, WATCHER, patience=PATIENCE):
-        anyio.run(partial(follow, path, root, sweep=sweep, told=lambda done: _report_if_there(path, done, begun)))
+        report = partial(_report_if_there, path, begun)
+        anyio.run(partial(follow, path, root, sweep=partial(sweep, say), told=report))
 
 
-def _report_if_there(path: str, done: Replayed, begun: float) -> None:
+def _report_if_there(path: str, begun: float, done: Replayed) -> None:
     """`_report`, unless somebody deleted the database meanwhile: the watcher makes it again."""
     with contextlib.suppress(ClankersError, apsw.Error):
         _report(path, done, begun)
@@ -93,12 +98,8 @@ def _report_if_there(path: str, done: Replayed, begun: float) -> None:
 
 def _report(path: str, done: Replayed, begun: float) -> None:
     """The one line of totals."""
-    reader = open_for_reading(path)
-    try:
-        counts = [reader.execute(f"SELECT count(*) FROM {t}").get for t in ("sessions", "messages", "tools")]
-        errors = reader.execute("SELECT count(*) FROM session_errors WHERE NOT will_retry").get
-    finally:
-        reader.close()
+    with contextlib.closing(open_for_reading(path)) as db:
+        count = totals(db)
     notes = "".join(
         f", {n:,} {what}"
         for n, what in (
@@ -109,6 +110,6 @@ def _report(path: str, done: Replayed, begun: float) -> None:
         if n
     )
     typer.echo(
-        f"{counts[0]:,} sessions, {counts[1]:,} messages, {counts[2]:,} tools, {errors:,} errors; "
+        f"{count.sessions:,} sessions, {count.messages:,} messages, {count.tools:,} tools, {count.errors:,} errors; "
         f"{done.events:,} new events{notes} in {time.monotonic() - begun:.2f} s"
     )

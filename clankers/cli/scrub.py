@@ -6,16 +6,16 @@ nothing to find any more.
 
 import contextlib
 import os
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clankers import paths
-from clankers.formatting import clean, counted, print_json, progress_bar
+from clankers.cli.output import print_json, progress_bar, say
+from clankers.formatting import counted
 from clankers.maintenance import in_place_edit
-from clankers.maintenance.archive import tidy
+from clankers.maintenance.archive import remove_unfinished
 from clankers.maintenance.backup_files import copies
 from clankers.queries.connect import log_bytes
 from clankers.system.durable import sync_directory
@@ -24,11 +24,11 @@ from projector.store.lock import PATIENCE, ProjectorLock
 from projector.trace.erase import empty_wal
 
 if TYPE_CHECKING:
-    from clankers.maintenance.scrub import Found
+    from clankers.maintenance.scrub import CredentialCount
 
 UNFINISHED = "scrub.unfinished"
 
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def command(
@@ -44,7 +44,7 @@ def command(
     root, path = paths.data_root(), paths.database_path()
     if dry_run:
         with progress_bar("Looking", log_bytes(root)) as step:
-            places = [one for name in scrub.files(root) for one in scrub.look(root, name, step)]
+            places = [one for name in scrub.files(root) for one in scrub.find(root, name, step)]
     elif os.path.exists(root):
         places = _scrub(root, path)
     else:
@@ -65,7 +65,7 @@ def command(
         typer.echo(f"{kind}: {count:,}")
     typer.echo(f"{counted(sum(counts.values()), 'credential')} {'would be ' if dry_run else ''}masked")
     for copy in left:
-        print(f"clankers: {clean(copy)} is a copy that was not searched; remove it by hand", file=sys.stderr)
+        say(f"{copy} is a copy that was not searched; remove it by hand")
 
 
 def _begin(root: str) -> None:
@@ -86,13 +86,13 @@ def _end(root: str) -> None:
         sync_directory(root)
 
 
-def _scrub(root: str, path: str) -> "list[Found]":
+def _scrub(root: str, path: str) -> "list[CredentialCount]":
     from clankers.maintenance import scrub
 
     with ProjectorLock(path, "scrub", patience=PATIENCE):
         in_place_edit.finish(root)
         with in_place_edit.lock(root, "scrub"):
-            tidy(root)  # what a killed archiver had not finished holds credentials as well
+            remove_unfinished(root)  # what a killed archiver had not finished holds credentials as well
         killed = unfinished(root)
         _begin(root)
         with progress_bar("Scrubbing", log_bytes(root)) as step:

@@ -1,7 +1,6 @@
 """`clankers serve`: the receiving end of `clankers sync`; Starlette and uvicorn, on which it runs, are on demand."""
 
 import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +8,8 @@ from typing import Annotated
 import typer
 
 from clankers import paths
+from clankers.cli.output import say
 from clankers.errors import ClankersError, UsageError
-from clankers.formatting import clean
 from clankers.sync.settings import load
 from clankers.system.locks import NamedLock
 
@@ -30,7 +29,7 @@ def command(
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key.")] = None,
     max_body: Annotated[int, typer.Option(metavar="MIB", min=1, max=256, help="MiB of a request, at most.")] = 16,
     max_seconds: Annotated[int, typer.Option(metavar="S", min=1, max=3600, help="Seconds for a request's body.")] = 60,
-    rate: Annotated[int, typer.Option(min=1, help="Requests a second from one address.")] = 1000,
+    rate: Annotated[int, typer.Option(min=1, max=1_000_000, help="Requests a second from one address.")] = 1000,
 ) -> None:
     """Take what other machines send by `clankers sync`, into a log of its own, until stopped."""
     for name in ("starlette", "uvicorn"):
@@ -57,13 +56,9 @@ def command(
     with listen(place) as listener, NamedLock(os.path.join(root, "serve.lock"), "serve", f"{root} is served already"):
         if len(key) < _SHORT and not is_loopback(listener):
             raise UsageError(f"{_KEY} has less than {_SHORT} characters: others could guess it; `openssl rand -hex 32`")
-        storage = Storage(root, settings.session_sync_max_dedup_entries, _say)
+        storage = Storage(root, settings.session_sync_max_dedup_entries, say)
         app = application(key, Limits(max_body << 20, max_seconds, rate), storage)
         try:
-            run(app, place, listener, max_seconds + 5, lambda url: _say(f"listening on {url}, data in {root}"))
+            run(app, place, listener, max_seconds + 5, lambda url: say(f"listening on {url}, data in {root}"))
         finally:
             storage.close()
-
-
-def _say(what: str) -> None:
-    print(f"clankers: {clean(what)}", file=sys.stderr, flush=True)

@@ -14,10 +14,13 @@ from rich.segment import Segment
 from rich.text import Text
 
 from clankers import paths
+from clankers.cli.database import open_current
+from clankers.cli.options import Model, Project, Since, Sources, Until, known_ids
+from clankers.cli.output import console, print_json, progress_bar
 from clankers.cli.pager import paged
 from clankers.errors import UsageError
-from clankers.formatting import clean, console, local_time, print_json, progress_bar
-from clankers.queries.connect import log_bytes, open_current
+from clankers.formatting import clean, local_time
+from clankers.queries.connect import log_bytes
 from clankers.queries.conversation import (
     Compaction,
     Conversation,
@@ -25,12 +28,12 @@ from clankers.queries.conversation import (
     Item,
     Message,
     Part,
-    Tool,
+    ToolCall,
     conversation,
     subagents,
 )
-from clankers.queries.filters import Filters, Model, Project, Since, Sources, Until, filters
-from clankers.queries.session_select import LAST, all_sessions, known_ids, named
+from clankers.queries.filters import Filters, filters
+from clankers.queries.session_select import LAST, all_sessions, named
 from clankers.render import labels
 from projector.trace.ownership import SessionMatcher
 from projector.trace.provenance import SourceLine, source_lines
@@ -194,9 +197,9 @@ def _heading(message: Message, speaker: str) -> Text:
 def _item(item: Item, look: Look) -> Iterator[RenderableType]:
     match item:
         case Message():
-            yield from _pieces(item, look)
+            yield from _parts(item, look)
             yield from (_failure(error) for error in item.errors)
-        case Tool():
+        case ToolCall():
             yield from _tool(item, look)
         case Failure():
             yield _failure(item)
@@ -206,10 +209,10 @@ def _item(item: Item, look: Look) -> Iterator[RenderableType]:
             yield from _subagent(item, look)
 
 
-def _pieces(message: Message, look: Look) -> Iterator[RenderableType]:
+def _parts(message: Message, look: Look) -> Iterator[RenderableType]:
     first = True
-    for piece in message.pieces:
-        drawn = list(_tool(piece, look)) if isinstance(piece, Tool) else list(_part(message, piece, look))
+    for part in message.parts:
+        drawn = list(_tool(part, look)) if isinstance(part, ToolCall) else list(_part(message, part, look))
         if drawn and not first:
             yield Text()
         first = first and not drawn
@@ -249,7 +252,7 @@ def _parser() -> tuple["Markdown", "MarkdownIt"]:
     return Markdown("", hyperlinks=False, code_theme="ansi_dark"), parser()  # colours that fit any background
 
 
-def _tool(tool: Tool, look: Look) -> Iterator[RenderableType]:
+def _tool(tool: ToolCall, look: Look) -> Iterator[RenderableType]:
     mark, style = _MARKS[labels.outcome(tool)]
     head = Text(no_wrap=False)
     head.append(f"{mark} ", style=style).append(clean(tool.tool_name or "tool"), style="bold")

@@ -7,19 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from clankers.formatting import (
-    cells,
-    clean,
-    print_json,
-    print_table,
-    short_cost,
-    short_duration,
-    short_number,
-    shortened,
-    width,
-)
-from clankers.queries.connect import open_current
-from clankers.queries.filters import Model, Project, Since, Sources, Until, filters
+from clankers.cli.database import open_current
+from clankers.cli.options import Model, Project, Since, Sources, Until
+from clankers.cli.output import print_json, print_table, width
+from clankers.formatting import cells, clean, short_cost, short_duration, short_number, shortened
+from clankers.queries.filters import filters
 from clankers.queries.usage import TIMES, Group, count
 
 

@@ -9,20 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import apsw
 import typer
 
 from clankers import paths
+from clankers.cli.database import open_current
+from clankers.cli.options import Since
+from clankers.cli.output import counting_bar, print_json, say
 from clankers.errors import ClankersError, UsageError
-from clankers.formatting import clean, counted, counting_bar, local_time, print_json, short_bytes
-from clankers.queries.connect import open_current
-from clankers.queries.filters import Filters, Since, filters
+from clankers.formatting import clean, counted, local_time, short_bytes
+from clankers.queries.changes import log_end
+from clankers.queries.dialect import Database
+from clankers.queries.filters import Filters, filters
 from clankers.queries.session_select import all_sessions, named, with_children
 from clankers.render.redact import Masks
-from clankers.sync.acknowledged import FILE, MEMORY, State
-from clankers.sync.encode import Rows
+from clankers.sync.acknowledged import FILE, MEMORY, Acknowledged
+from clankers.sync.encode import Encoder
 from clankers.sync.errors import DeniedError, SendError, StoppedError, UnavailableError
-from clankers.sync.push import Sends, Sent, Sync, count_pending
+from clankers.sync.push import Push, Sends, Sent, count_pending
 from clankers.sync.settings import Settings, load
 from clankers.system.locks import NamedLock
 
@@ -70,7 +73,7 @@ def command(
         _print_bodies(root, settings, session or [], asked)
         return
     if not settings.session_sync_enabled:
-        print("clankers: SESSION_SYNC_ENABLED is false: nothing is sent", file=sys.stderr)
+        say("SESSION_SYNC_ENABLED is false: nothing is sent")
         return
     settings.check()
     from clankers.sync.client import Sender
@@ -79,32 +82,32 @@ def command(
     with (
         NamedLock(os.path.join(root, "sync.lock"), "sync", "what is new is being sent already"),
         _stopping(stop),
-        contextlib.closing(State(os.path.join(root, FILE), settings.session_api_url)) as state,
+        contextlib.closing(Acknowledged(os.path.join(root, FILE), settings.session_api_url)) as known,
         contextlib.closing(Sender(settings, stop, _debug)) as sender,
     ):
         if watch:
-            _watch(settings, state, sender, stop)
+            _watch(settings, known, sender, stop)
         else:
-            _once(settings, state, sender, session or [], asked)
+            _once(settings, known, sender, session or [], asked)
 
 
-def _once(settings: Settings, state: State, sender: "Sender", names: list[str], asked: Filters) -> None:
+def _once(settings: Settings, known: Acknowledged, sender: "Sender", names: list[str], asked: Filters) -> None:
     with contextlib.closing(open_current()) as db, counting_bar("Sending rows") as step:
         which = _which(db, names, asked)
-        sync = _sync(db, settings, state, sender, step)
+        push = _push(db, settings, known, sender, step)
         try:
-            all_of_it = sync.run(which)
+            all_of_it = push.push(which)
         except StoppedError:
             raise
         except SendError as e:
-            state.fail(str(e))
+            known.fail(str(e))
             raise
-    typer.echo(told(sync.sent) + ("" if all_of_it else "; other sessions are still to be sent"))
-    if sync.sent.aside:
-        _say(f"{counted(sync.sent.aside, 'row')} the server will not take; `clankers sync status` says why")
+    typer.echo(summary(push.sent) + ("" if all_of_it else "; other sessions are still to be sent"))
+    if push.sent.aside:
+        say(f"{counted(push.sent.aside, 'row')} the server will not take; `clankers sync status` says why")
 
 
-def told(sent: Sent) -> str:
+def summary(sent: Sent) -> str:
     """What was sent, in a line."""
     if not sent.requests:
         return "Nothing new to send"
@@ -114,7 +117,7 @@ def told(sent: Sent) -> str:
     return f"Sent {counted(sent.sessions, 'session')}{rows} in {how}"
 
 
-def _which(db: apsw.Connection, names: list[str], asked: Filters) -> Callable[[str], bool] | None:
+def _which(db: Database, names: list[str], asked: Filters) -> Callable[[str], bool] | None:
     """Which sessions are meant: those named, with their subagents, of those that are asked for; None for all."""
     if not names and not asked:
         return None
@@ -123,12 +126,12 @@ def _which(db: apsw.Connection, names: list[str], asked: Filters) -> Callable[[s
     return ids.__contains__
 
 
-def _sync(
-    db: apsw.Connection, settings: Settings, state: State, sender: Sends, step: Callable[[int], object] = int
-) -> Sync:
-    rows = Rows(db, Masks() if settings.session_sync_scrub else None)
+def _push(
+    db: Database, settings: Settings, known: Acknowledged, sender: Sends, step: Callable[[int], object] = int
+) -> Push:
+    encoder = Encoder(db, Masks() if settings.session_sync_scrub else None)
     say: Callable[[str], object] = _debug if settings.session_sync_debug else str
-    return Sync(db, rows, state, sender, batch_size=settings.session_sync_batch_size, step=step, say=say)
+    return Push(db, encoder, known, sender, batch_size=settings.session_sync_batch_size, step=step, say=say)
 
 
 class _Printer:
@@ -141,13 +144,13 @@ class _Printer:
             sys.stdout.buffer.write(body + b"\n")
 
 
-class _Unmoved(State):
-    """What the server knows, as it stands: printing tells it nothing."""
+class _Unchanged(Acknowledged):
+    """What the server has acknowledged; nothing is noted, because printing sends nothing."""
 
     def acknowledge(self, *_: object, **__: object) -> None:
         """Nothing was."""
 
-    def look(self, *_: object) -> None:
+    def acknowledge_session(self, *_: object) -> None:
         """Nothing was."""
 
     def reach(self, *_: object) -> None:
@@ -156,16 +159,16 @@ class _Unmoved(State):
 
 def _print_bodies(root: str, settings: Settings, names: list[str], asked: Filters) -> None:
     path = os.path.join(root, FILE)
-    known = settings.session_api_url and os.path.exists(path)
+    there = settings.session_api_url and os.path.exists(path)
     with (
-        contextlib.closing(_Unmoved(path if known else MEMORY, settings.session_api_url)) as state,
+        contextlib.closing(_Unchanged(path if there else MEMORY, settings.session_api_url)) as known,
         contextlib.closing(open_current()) as db,
     ):
-        sync = _sync(db, settings, state, _Printer())
-        sync.run(_which(db, names, asked))
+        push = _push(db, settings, known, _Printer())
+        push.push(_which(db, names, asked))
 
 
-def _watch(settings: Settings, state: State, sender: "Sender", stop: threading.Event) -> None:
+def _watch(settings: Settings, known: Acknowledged, sender: "Sender", stop: threading.Event) -> None:
     """Send what comes until told to stop; a server that is away is waited for."""
     beat = _Beat(settings, sender)
     window = _Window(settings.session_sync_max_dedup_entries)
@@ -174,19 +177,19 @@ def _watch(settings: Settings, state: State, sender: "Sender", stop: threading.E
         beat.check()
         try:
             with contextlib.closing(open_current()) as db:
-                sync = _sync(db, settings, state, sender)
-                sync.run(window.admits)
+                push = _push(db, settings, known, sender)
+                push.push(window.admits)
         except StoppedError:
             break
         except (UnavailableError, DeniedError) as e:
-            state.fail(str(e))
+            known.fail(str(e))
             if str(e) != said:
-                _say(str(e))
+                say(str(e))
             wait, said = min(wait * 2, _LONGEST_WAIT), str(e)
         else:
             wait = _POLL
             if said:
-                _say("the server takes what is sent again")
+                say("the server takes what is sent again")
                 said = ""
         stop.wait(wait)
 
@@ -230,14 +233,14 @@ class _Beat:
         self._next = time.monotonic() + self._every
         health = self._sender.health()
         if health.ok != self._well:
-            _say("the server is well again" if health.ok else f"the server is not well: {health.wrong}")
+            say("the server is well again" if health.ok else f"the server is not well: {health.wrong}")
         self._well = health.ok
 
 
 @contextlib.contextmanager
 def _stopping(stop: threading.Event) -> Iterator[None]:
     """Set `stop` when the process is told to end: the request under way is finished first."""
-    names = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     # By a thread: an event's lock may be held by what the signal has interrupted.
     before = {name: signal.signal(name, lambda *_: threading.Thread(target=stop.set).start()) for name in names}
     try:
@@ -255,13 +258,13 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="An object, for 
     url = settings.session_api_url
     path = os.path.join(root, FILE)
     with (
-        contextlib.closing(State(path if os.path.exists(path) else MEMORY, url)) as state,
+        contextlib.closing(Acknowledged(path if os.path.exists(path) else MEMORY, url)) as known,
         contextlib.closing(open_current()) as db,
     ):
-        standing, aside = state.standing(), state.set_aside()
-        waiting = count_pending(db, state)
-        events = db.execute("SELECT ifnull(sum(lines), 0) FROM log_files").get
-    waiting["events"] = events - (standing.position.lines if standing.position else 0)
+        standing, aside = known.status(), known.set_aside()
+        waiting = count_pending(db, known)
+        end = log_end(db)
+    waiting["events"] = (end.lines if end else 0) - (standing.position.lines if standing.position else 0)
     health = _health(settings)
     if as_json:
         print_json(
@@ -321,14 +324,10 @@ def reset() -> None:
     url = load(root).session_api_url
     with NamedLock(os.path.join(root, "sync.lock"), "sync reset", "what is new is being sent"):
         if os.path.exists(path):
-            with contextlib.closing(State(path, url)) as state:
-                state.reset()
+            with contextlib.closing(Acknowledged(path, url)) as known:
+                known.reset()
     typer.echo(f"Forgotten what {url or 'a server'} knows; the next `clankers sync` sends everything")
 
 
 def _debug(line: str) -> None:
     print(f"[Session Sync] {clean(line)}", file=sys.stderr, flush=True)
-
-
-def _say(what: str) -> None:
-    print(f"clankers: {clean(what)}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`clankers verify`: is every line of the log whole, and is the database what a replay of it makes?"""
+"""`clankers verify`: checks every line of the log, and the database against a fresh replay."""
 
 from typing import Annotated
 
@@ -7,16 +7,18 @@ import msgspec
 import typer
 
 from clankers import paths
+from clankers.cli.database import bring_up_to_date
+from clankers.cli.output import counting_bar, print_json, progress_bar
 from clankers.errors import EX_FAIL, BusyError, ClankersError
-from clankers.formatting import clean, counted, counting_bar, print_json, progress_bar
+from clankers.formatting import clean, counted
 from clankers.maintenance import in_place_edit
-from clankers.maintenance.verify import Bad, Verified, verify
-from clankers.queries.connect import bring_up_to_date, log_bytes
+from clankers.maintenance.verify import Problem, Verified, verify
+from clankers.queries.connect import log_bytes
 from projector.replay.compare import Difference, FreshReplay
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
-    """Check every line of the log, and the database against a fresh replay. Exit code 1 where either does not hold."""
+    """Check every line of the log, and the database against a fresh replay. Exit code 1 if either check fails."""
     root, path = paths.data_root(), paths.database_path()
     log = examine_log(root)
     if not as_json:
@@ -28,28 +30,28 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="One object.")]
         if log.without_crc:
             counts += f", {log.without_crc:,} without a CRC"
         if log.same_id:
-            counts += f", {len(log.same_id):,} with the id of another, which is no loss: both are used"
+            counts += f", {len(log.same_id):,} with the id of another (both are used)"
         typer.echo(counts)
         if log.bad:
-            typer.echo("log: `clankers repair` mends what can be proved")
+            typer.echo("log: `clankers repair` repairs what it safely can")
     database = _examine_database(path, root)
     if as_json:
         print_json(
             {
                 "lines": log.lines,
                 "files": log.files,
-                "bad": [bad.told() for bad in log.bad],
-                "unfinished": [bad.told() for bad in log.unfinished],
+                "bad": [bad.as_dict() for bad in log.bad],
+                "unfinished": [bad.as_dict() for bad in log.unfinished],
                 "without_crc": log.without_crc,
-                "same_id": [one.told() for one in log.same_id],
+                "same_id": [one.as_dict() for one in log.same_id],
                 "database": {"ok": not database, "differences": msgspec.to_builtins(database)},
             }
         )
     else:
         for difference in database:
             typer.echo(f"database: {clean(_told(difference))}")
-        remedy = "it is not what the log says; `clankers project --rebuild` makes it anew"
-        typer.echo(f"database: {remedy if database else 'what a fresh replay of the log makes'}")
+        remedy = "differs from the log; run `clankers project --rebuild`"
+        typer.echo(f"database: {remedy if database else 'equals a fresh replay of the log'}")
     if log.bad or database:
         raise typer.Exit(EX_FAIL)
 
@@ -59,13 +61,13 @@ def examine_log(root: str) -> Verified:
     with progress_bar("Reading the log", log_bytes(root)) as step:
         found = verify(root, progress=step)
     if in_place_edit.unfinished(root):
-        reason = "a repair is under way, or was killed in the middle; `clankers repair` finishes it"
-        found.bad.append(Bad(in_place_edit.JOURNAL, 0, 0, reason))
+        reason = "a change is in progress, or was killed; `clankers repair` finishes it"
+        found.bad.append(Problem(in_place_edit.JOURNAL, 0, 0, reason))
     return found
 
 
-def place(bad: Bad) -> str:
-    """A place of the log, and what is wrong there, for people."""
+def place(bad: Problem) -> str:
+    """A place in the log, and what is wrong there, for people."""
     return clean(f"{bad.file}:{bad.line}: at byte {bad.offset}: {bad.reason}")
 
 
@@ -76,7 +78,7 @@ def _examine_database(path: str, root: str) -> list[Difference]:
         except BusyError:
             pass  # another projector does it
         except (OSError, apsw.ReadOnlyError):
-            pass  # it cannot be written, as in a backup that is mounted: it is compared as it stands
+            pass  # it cannot be written, as in a mounted backup: it is compared as of its last update
 
     try:
         with FreshReplay(path, root) as fresh:
@@ -95,7 +97,7 @@ def _told(difference: Difference) -> str:
         f"{count:,} {what}"
         for count, what in (
             (difference.missing, "missing"),
-            (difference.extra, "that should not be there"),
+            (difference.extra, "unexpected"),
             (difference.changed, "changed"),
         )
         if count

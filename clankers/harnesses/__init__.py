@@ -1,22 +1,83 @@
-"""The harnesses, by name, each loaded when it is asked for: on the append path nothing else is imported."""
+"""The registry of harnesses, one folder each: what records a client's sessions. Imports nothing until asked."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clankers.harnesses.base import Harness
+    from clankers.ingest.importer import SourceAt
+    from clankers.ingest.source import Source
 
-_CLASSES = {
-    "claude-code": ("clankers.harnesses.claude_code.install", "ClaudeCode"),
-    "opencode": ("clankers.harnesses.opencode.install", "OpenCode"),
+# In the form of an entry point of the group `clankers.harnesses`, by which other packages add theirs.
+BUILT_IN = {
+    "claude-code": "clankers.harnesses.claude_code.harness:HARNESS",
+    "opencode": "clankers.harnesses.opencode.harness:HARNESS",
 }
-NAMES = tuple(_CLASSES)
 
 
-def load(name: str) -> Harness:
-    """The harness `name`, one of `NAMES`."""
-    from importlib import import_module
+def names(root: str) -> tuple[str, ...]:
+    """The harnesses that are known: built in, or listed in the data root `root`."""
+    from clankers.system.extensions import HARNESSES, listed
 
-    module, cls = _CLASSES[name]
-    harness: Harness = getattr(import_module(module), cls)()
+    return (*BUILT_IN, *(name for name in listed(root, HARNESSES) if name not in BUILT_IN))
+
+
+def find(name: str, root: str, extensions: Mapping[str, str] | None = None) -> Harness | None:
+    """The harness `name`; None where nobody provides it.
+
+    Args:
+        name: the `source` of its records.
+        root: the data root, which lists those of other packages.
+        extensions: these instead of the list.
+
+    Raises:
+        ExtensionError: another package provides it, and it cannot be loaded.
+    """
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        # `importlib.import_module` would take longer than the module itself.
+        built_in: Harness = getattr(__import__(module, fromlist=(attribute,)), attribute)
+        return built_in
+    from clankers.system.extensions import HARNESSES, listed, resolve
+
+    value = (listed(root, HARNESSES) if extensions is None else extensions).get(name)
+    harness: Harness | None = resolve(name, value) if value else None
     return harness
+
+
+def load(name: str, root: str, extensions: Mapping[str, str] | None = None) -> Harness:
+    """The harness `name`, as `find` does it.
+
+    Raises:
+        ExtensionError: as `find` does.
+        UsageError: nobody provides it.
+    """
+    if harness := find(name, root, extensions):
+        return harness
+    from clankers.errors import UsageError
+
+    known = names(root) if extensions is None else (*BUILT_IN, *extensions)
+    raise UsageError(f"{name!r} is not a known harness; there are {', '.join(known)}")
+
+
+def source_of(root: str) -> SourceAt:
+    """What gives the source of a session by its harness, its id and where it is: for `clankers.ingest`.
+
+    A cursor of an older version names no harness: then it is the first that has such a path.
+    """
+
+    def source_at(harness: str, session: str, path: str) -> Source | None:
+        from clankers.errors import ClankersError
+        from clankers.ingest.source import SourceError
+
+        try:
+            for name in (harness,) if harness else BUILT_IN:
+                if (found := find(name, root)) and (source := found.source_at(session, path)):
+                    return source
+        except ClankersError as e:
+            raise SourceError(str(e)) from e
+        return None
+
+    return source_at

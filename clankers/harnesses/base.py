@@ -1,93 +1,97 @@
-"""What is to be known of a harness to record it: where its things are, and how our entry gets there and away again."""
+"""What recording needs to know of a harness. What its payloads mean is the replay's matter (`projector.adapters`).
 
-import os
-import re
-import shutil
-import subprocess
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from pathlib import Path
-from typing import ClassVar
+Imported on the append path: nothing heavy here.
+"""
 
-from clankers.errors import ClankersError
-from clankers.ingest.backfill import Past
-from clankers.system.config_files import Edit
+from __future__ import annotations  # typing is a third of what a hook would import
 
-Version = tuple[int, int, int]
-_VERSION_SECONDS = 10.0  # for a client to say which it is
+from clankers.log.envelope import ERROR, INFO, WARN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from clankers.harnesses.installer import Installer
+    from clankers.ingest.source import Source
+    from clankers.log.writer import Log
+
+UNKNOWN = "unknown"  # a document that does not say what it is
+MAX_KIND = 200  # characters of a type that are kept
+
+# Where harnesses put an event's name: hooks, a bus of events, named hooks of a plugin.
+_NAME_KEYS = ("hook_event_name", "type", "hook")
+
+# Of hooks by the names that Claude Code gave them, which many harnesses took over.
+_TURN_ENDS = frozenset({"Stop", "StopFailure", "SessionEnd"})
+_LEVELS = {"StopFailure": ERROR, "PostToolUseFailure": WARN, "PermissionDenied": WARN}
 
 
-class InstallError(ClankersError):
-    """Something cannot be installed; the message says what, where, and what to do."""
+class Harness:
+    """A harness. This one stands for any that is not known: its events are logged, and nothing else is done.
 
+    Attributes:
+        name: the `source` of its records.
+        title: for people.
+        program: the client's command.
+        folders: directories where the program may be that are not on the PATH.
+        turn_ends: events after which a turn or a session has ended, so that there is nothing more to wait for.
+        levels: of events that are not of level `info`, whatever is in them.
+    """
 
-class Harness(ABC):
-    """One harness. Nothing here changes a file: `install` and `uninstall` say what is to be changed."""
+    name = ""
+    title = ""
+    program = ""
+    folders: tuple[str, ...] = ()
+    turn_ends = _TURN_ENDS
+    levels = _LEVELS
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    program: ClassVar[str]
-    elsewhere: ClassVar[tuple[str, ...]] = ()  # directories where the program is, off the PATH too
+    def kind(self, document: Any) -> str:
+        """The harness's own name for the event in `document`."""
+        if isinstance(document, dict):
+            for key in _NAME_KEYS:
+                name = document.get(key)
+                if isinstance(name, str) and name:
+                    return name[:MAX_KIND]
+        return UNKNOWN
 
-    @abstractmethod
-    def file(self, project: Path | None) -> Path:
-        """The file that our entry belongs into: the user's, or that of the project in the directory `project`."""
+    def level(self, kind: str, _document: Any) -> str:
+        """`error` for what the harness or a reader would call one, `warn` for failed tools and retries, else `info`."""
+        return self.levels.get(kind, INFO)
 
-    @abstractmethod
-    def install(self, path: Path) -> Edit:
-        """The change that puts our entry into the file at `path`; without effect where it is there.
+    def follow(self, log: Log, documents: list[Any]) -> None:
+        """Ingest what the events in `documents`, which were just logged, announce.
 
         Raises:
-            ClankersError: it cannot be put there; the message says why.
+            OSError: a file cannot be read or written.
+            SourceError: what is announced cannot be read.
         """
 
-    @abstractmethod
-    def uninstall(self, path: Path) -> Edit:
-        """The change that takes our entry out of the file at `path`; without effect where there is none.
+    def source_at(self, _session: str, _path: str) -> Source | None:
+        """The source of a session at a path, as a cursor names it; None where the harness has none with a cursor.
 
         Raises:
-            ClankersError: the file cannot be read.
+            SourceError: there can be none at that path.
         """
+        return None
 
-    @abstractmethod
-    def installed(self, path: Path) -> bool:
-        """Whether an entry of ours is in the file at `path`.
+    def sources(self) -> Iterator[Source]:
+        """The sessions in the harness's own stores, the newest first."""
+        return iter(())
 
-        Raises:
-            ClankersError: the file cannot be read.
-        """
-
-    @abstractmethod
-    def obstacles(self, path: Path, version: Version | None) -> list[str]:
-        """What keeps our entry in the file at `path` from working, each with its remedy.
-
-        Raises:
-            ClankersError: the file cannot be read.
-        """
-
-    @abstractmethod
-    def past(self, root: str, *, afresh: bool) -> Iterator[Past]:
-        """The sessions in the harness's own stores; `root` is where our log is, `afresh` as in `clankers backfill`."""
-
-    @abstractmethod
     def count(self) -> int:
-        """How many sessions `past` gives, about."""
+        """How many `sources` there are, about."""
+        return 0
 
-    def version(self) -> Version | None:
-        """The client's version; None where it is not found, or does not say."""
-        places = [os.environ.get("PATH", os.defpath), *map(os.path.expanduser, self.elsewhere)]
-        if not (program := shutil.which(self.program, path=os.pathsep.join(places))):
+    def installer(self) -> Installer | None:
+        """Puts our entry into the client's configuration; None where the client has nothing of the kind."""
+        return None
+
+
+def nested(value: Any, *keys: str) -> Any:
+    """What stands at `keys` in nested objects; None where anything on the way is missing or no object."""
+    for key in keys:
+        if not isinstance(value, dict):
             return None
-        try:
-            done = subprocess.run(
-                [program, "--version"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_VERSION_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
-            return None
-        found = re.search(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", done.stdout)
-        return (int(found[1]), int(found[2]), int(found[3])) if found else None
+        value = value.get(key)
+    return value

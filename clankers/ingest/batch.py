@@ -1,104 +1,89 @@
-"""Where an import writes: the log, and behind it the cursors of the sessions whose records are on the disk.
+"""An import of many sources: a sync for each of many small sessions would take most of its time, so several share one.
 
-A sync for each of many small sessions would take most of an import's time: several share one.
+Their cursors stay locked until the log is synced, and move then.
 """
 
 import time
-from collections.abc import Collection
 from contextlib import ExitStack
 from typing import Self
 
-from clankers.harnesses.claude_code import after_hook, line_fields
-from clankers.harnesses.claude_code.transcript_files import SessionFiles
-from clankers.ingest.cursor import Cursor
+from clankers.ingest.cursor import Cursor, Marks
+from clankers.ingest.importer import Budget, LogIndex, ingest
+from clankers.ingest.live import ABANDONED, changed_at
+from clankers.ingest.source import Source, SourceError
 from clankers.log.writer import Log
 
-_PATIENCE = 0.25  # seconds to wait for a hook that is at work on a session
-# What is written between two syncs. A hook of a session that is held so long leaves to the next what we did not see.
+_PATIENCE = 0.25  # seconds to wait for an event that reads the same source
+# What is read between two syncs. An event of a session that is held so long leaves to the next what we did not see.
 _BYTES = 16 << 20
 _SESSIONS = 64
+_NO_END = 1 << 62
 
 
-class Intake:
-    """What is appended in groups: `with Intake(log) as intake: intake.take_in(...); intake.settle_if_much()`.
+class BatchWriter:
+    """Imports in groups: `with BatchWriter(log, index) as batch: batch.add(source)`.
+
+    Args:
+        log: where to.
+        index: what it holds already.
+        again: read from the first byte, however far the cursors say that the sources were read.
 
     Raises:
         OSError: from every method, and at the end, when the log cannot be written.
     """
 
-    def __init__(self, log: Log) -> None:
-        self.log = log
-        self._held: list[SessionFiles] = []
-        self._locks = ExitStack()  # their cursors
-        self._size = 0  # bytes since the last sync
+    def __init__(self, log: Log, index: LogIndex, *, again: bool = False) -> None:
+        self._log = log
+        self._index = index
+        self._again = again
+        self._held: list[Cursor] = []
+        self._locks = ExitStack()  # on them
+        self._bytes = 0  # read since the last sync
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.settle()
+        self.flush()
 
-    def write(self, day: str, lines: list[bytes]) -> None:
-        """Append `lines`, each with its newline, to the file of `day`."""
-        self.log.write(day, lines)
-        self._size += sum(map(len, lines))
-
-    def take_in(
-        self,
-        session: str,
-        path: str,
-        *,
-        is_new: bool = False,
-        afresh: bool = False,
-        forgotten: Collection[str] | None = None,
-    ) -> int:
-        """Append all that is new in the transcript of `session` at `path` and in its subagents'.
-
-        Args:
-            session: its id.
-            path: of its transcript.
-            is_new: the caller knows that the log holds no record of it, which saves looking.
-            afresh: read from the first byte, however far the cursor says that the files were read.
-            forgotten: the sessions whose past is not to come back, where the caller knows them.
+    def add(self, source: Source) -> tuple[int, SourceError | None]:
+        """Append all that is new in `source`, and sync where enough has come together.
 
         Returns:
-            how many records that made.
+            How many records were new, and what could not be read.
 
         Raises:
             OSError: a file cannot be read or written.
-            TranscriptError: it is not a transcript of that session, or a file is not to be read; the session's other
-                files were taken in all the same.
+            SourceError: the session's id cannot be a file's name.
         """
-        path = after_hook.checked(session, path)
+        if self._bytes > _BYTES or len(self._held) >= _SESSIONS:
+            self.flush()
+        if not source.path:
+            if self._held:
+                self.flush()  # else sessions of another harness would stay locked meanwhile
+            if source.session in self._index.forgotten(""):
+                return 0, None  # no cursor says where what was forgotten ends
+            return ingest(self._log, source, Marks(), self._index, sync=False)
         with ExitStack() as stack:
-            cursor = stack.enter_context(Cursor(self.log.root, session, patience=_PATIENCE))
+            cursor = stack.enter_context(Cursor(self._log.root, source.session, patience=_PATIENCE))
             if not cursor.locked:
-                return 0  # a hook is at work on it and takes it in
-            is_new = is_new and not cursor.known and not cursor.busy  # nor has a hook come before us
-            if afresh:
+                return 0, None  # an event reads it
+            if self._again:
                 cursor.forget()
-            cursor.move_to(path)
-            known = () if afresh else forgotten
-            files = SessionFiles(session, cursor, is_new=is_new, forgotten=known, parse=line_fields.parse)
-            if time.time() - files.changed_at() < after_hook.FORGOTTEN:
+            cursor.move_to(source)
+            if time.time() - changed_at(source, cursor) < ABANDONED:
                 cursor.open()  # it may still be going on
-            new = files.append_new(self.log, None)
-            self._size += files.taken
-            self._held.append(files)
+            budget = Budget(_NO_END)
+            done = ingest(self._log, source, cursor, self._index, budget=budget, sync=False)
+            self._bytes += _NO_END - budget.left
+            self._held.append(cursor)
             self._locks.push(stack.pop_all())
-        if files.failure:
-            raise files.failure
-        return new
+        return done
 
-    def settle_if_much(self) -> None:
-        """`settle`, where enough has come together."""
-        if self._size > _BYTES or len(self._held) >= _SESSIONS:
-            self.settle()
-
-    def settle(self) -> None:
-        """Bring what was written to the disk, and then the sessions' cursors up to date."""
-        held, self._held, self._size = self._held, [], 0
+    def flush(self) -> None:
+        """Sync the log, and then bring the cursors up to date."""
+        held, self._held, self._bytes = self._held, [], 0
         with self._locks.pop_all():
-            self.log.sync()
-            for files in held:
-                files.settle()
+            self._log.sync()
+            for cursor in held:
+                cursor.settle()

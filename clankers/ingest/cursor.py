@@ -1,6 +1,6 @@
-"""How far the files of one recorded session were read: remembered in a small file, locked while it is worked on.
+"""How far the source of one session was read: kept in a small file, locked while it is worked on.
 
-A cursor is a convenience. Without it, or after an append that was cut off, the log itself tells which records it holds.
+A cursor is a convenience. Without it, or after an import that was cut off, the log says which records it holds.
 The marker directory `open/` beside the cursors lists the sessions that may still have lines to come.
 
 Imported on the append path: nothing heavy here.
@@ -11,6 +11,7 @@ from __future__ import annotations  # typing is a third of what a hook would imp
 import os
 import time
 
+from clankers.ingest.source import SourceError
 from clankers.log import strict_json
 from clankers.paths import make_private
 from clankers.system.locks import try_lock
@@ -19,40 +20,88 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
+    from clankers.ingest.source import Source
+
 _POLL = 0.002  # seconds
 _MAX_BYTES = 1 << 20
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class Cursor:
+class Marks:
+    """How far a source was read.
+
+    Attributes:
+        offsets: bytes read of each file of lines, by the part's name.
+        versions: what was recorded of each document, by the part's name.
+        since: the day (`YYYY-MM-DD`) from which on records may lie ahead of `offsets` in the log; empty: not known.
+        known: False for a session that is new or whose cursor was lost.
+        busy: records that lie ahead of `offsets` may be in the log, from the day `since` on: the last import was cut
+            off, or files that were recorded before are read again and the end was not reached yet.
+        is_new: no import has come before this one.
+        ahead: of an import that is not synced yet: records ahead of where it stopped may be in the log.
+    """
+
+    def __init__(self) -> None:
+        self.offsets: dict[str, int] = {}
+        self.versions: dict[str, str] = {}
+        self.since = ""
+        self.known = False
+        self.busy = False
+        self.is_new = True
+        self.ahead = False
+
+    def forget(self) -> None:
+        """As if the session were new: everything is to be read, and compared with the log."""
+        self.offsets, self.versions, self.since, self.known, self.busy = {}, {}, "", False, False
+
+    def move(self, part: str, mark: int | str) -> int:
+        """Set the mark of a part; returns how many bytes it is behind the last one."""
+        if isinstance(mark, str):
+            self.versions[part] = mark
+            return 0
+        before = self.offsets.get(part, 0)
+        self.offsets[part] = mark
+        return mark - before
+
+    def settle(self) -> None:
+        """Keep the marks, once the log is synced: what a disk lost is to be read again.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        self.known, self.busy, self.ahead = True, self.ahead, False
+        self.save()
+
+    def save(self) -> None:
+        """Keep the marks, if they changed."""
+
+
+class Cursor(Marks):
     """The cursor of one session: `with Cursor(root, session) as cursor`.
 
     Args:
         root: the data root.
-        session: a name that can be a file's.
+        session: its id.
         patience: seconds to wait while another process is at work on the session.
 
     Attributes:
         locked: False when another process is at work on this session: it reads what we would have read.
-        path: the session's transcript; empty where nobody said it yet.
-        offsets: bytes read of each of the session's files, by name.
-        metas: what was recorded of each subagent's description, by agent id.
+        harness: the `source` of its records; empty where an older version wrote the cursor.
+        path: where the session's source is; empty where nobody said it yet.
         ended: the client said that the session ended.
-        since: the day (`YYYY-MM-DD`) from which on records may lie ahead of `offsets` in the log; empty: not known.
-        known: False for a session that is new or whose cursor was lost.
-        busy: records that lie ahead of `offsets` may be in the log, from the day `since` on: the last append was cut
-            off, or files that were recorded before are read anew and the end was not reached yet.
+
+    Raises:
+        SourceError: the session's id cannot be a file's name.
     """
 
     def __init__(self, root: str, session: str, *, patience: float = 0) -> None:
+        super().__init__()
+        if not session or len(session) > 128 or not session.replace("-", "").replace("_", "").isalnum():
+            raise SourceError(f"session_id {session[:80]!r} is not a name of letters, digits and hyphens")
         self.locked = False
+        self.harness = ""
         self.path = ""
-        self.offsets: dict[str, int] = {}
-        self.metas: dict[str, str] = {}
         self.ended = False
-        self.since = ""
-        self.known = False
-        self.busy = False
         self._patience = patience
         self._saved = b""
         self._file = os.path.join(root, "cursors", session + ".json")
@@ -79,38 +128,36 @@ class Cursor:
             offsets = {k: int(v) for k, v in state["offsets"].items()}
             if min(offsets.values(), default=0) < 0:
                 return
-            self.metas = dict(state["metas"])
+            self.versions = dict(state["metas"])
             self.ended = state["ended"] is True
             self.since = str(state["since"])
             self.busy = state["busy"] is True
             self.path = str(state["path"])
+            self.harness = str(state.get("harness", ""))
             self.offsets = offsets
-            self.known = True
+            self.known, self.is_new = True, False
         except (strict_json.NotJSONError, LookupError, TypeError, ValueError, AttributeError):
             self.forget()
 
-    def forget(self) -> None:
-        """As if the session were new: everything is to be read, and compared with the log."""
-        self.offsets, self.metas, self.since, self.known, self.busy = {}, {}, "", False, False
-
-    def move_to(self, path: str) -> None:
-        """The session's transcript is at `path`: where that is another file than before, nothing of it was read."""
-        if self.path and self.path != path:
+    def move_to(self, source: Source) -> None:
+        """The session is in `source`: where that is at another path than before, nothing of it was read."""
+        if self.path and self.path != source.path:
             self.forget()
-        self.path = path
+        self.path, self.harness = source.path, source.harness
 
     def save(self) -> None:
         """Write the cursor, if it changed."""
         quote = strict_json.quote
         offsets = b",".join(quote(k) + b":%d" % v for k, v in self.offsets.items())
-        metas = b",".join(quote(k) + b":" + quote(v) for k, v in self.metas.items())
-        state = b'{"path":%s,"offsets":{%s},"metas":{%s},"ended":%s,"since":%s,"busy":%s}' % (
+        metas = b",".join(quote(k) + b":" + quote(v) for k, v in self.versions.items())
+        state = b'{"path":%s,"offsets":{%s},"metas":{%s},"ended":%s,"since":%s,"busy":%s,"harness":%s}' % (
             quote(self.path),
             offsets,
             metas,
             b"true" if self.ended else b"false",
             quote(self.since),
             b"true" if self.busy else b"false",
+            quote(self.harness),
         )
         if state != self._saved:
             os.lseek(self._fd, 0, os.SEEK_SET)

@@ -97,7 +97,7 @@ def invalid(raw: bytes, error: str) -> bytes:
 
 
 def crc_holds(text: bytes) -> bool | None:
-    """Whether the CRC of a line (without its newline) is right; None where it has none."""
-    if text.endswith(b'%s%08x"}' % (CRC_KEY, crc32(text[:-CRC_TAIL]))):
-        return True
-    return False if text[-CRC_TAIL : -CRC_TAIL + len(CRC_KEY)] == CRC_KEY else None
+    """Whether the CRC of the line `text` (without its newline) is right; None where the line has none."""
+    if text[-CRC_TAIL : -CRC_TAIL + len(CRC_KEY)] != CRC_KEY:
+        return None
+    return text.endswith(b'%s%08x"}' % (CRC_KEY, crc32(memoryview(text)[:-CRC_TAIL])))

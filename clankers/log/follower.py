@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from clankers.log.reader import Event, LogFile, log_files, read
-from clankers.log.segments import sizes, stored
+from clankers.log.segments import disk_sizes, segment_sizes
 
 
 class Place(NamedTuple):
@@ -24,7 +24,7 @@ class Follower:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._read = dict(sizes(root))  # bytes, by day
+        self._read = dict(segment_sizes(root))  # bytes, by day
         self._seen: list[tuple[str, int]] = []
 
     def last(self, count: int) -> tuple[list[Place], bool]:
@@ -34,7 +34,7 @@ class Follower:
             OSError: a file cannot be read.
         """
         days = log_files(self._root)
-        now = sizes(self._root)
+        now = segment_sizes(self._root)
         stretches: list[tuple[LogFile, int]] = []
         for file in reversed(days):
             if count <= 0:
@@ -57,11 +57,11 @@ class Follower:
         Raises:
             OSError: a file cannot be read.
         """
-        files = stored(self._root)
+        files = disk_sizes(self._root)
         if files == self._seen:
             return
         self._seen = files
-        now = sizes(self._root)
+        now = segment_sizes(self._root)
         for file in log_files(self._root):
             size, behind = now.get(file.name, 0), self._read.get(file.name, 0)
             if size > behind:

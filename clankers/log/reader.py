@@ -9,21 +9,20 @@ found by its head.
 import re
 from collections.abc import Iterator
 from datetime import date
-from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
 from clankers.log.base import Position
-from clankers.log.envelope import HEAD, VERSION, crc_holds
+from clankers.log.embedded import embedded_lines
+from clankers.log.envelope import VERSION, crc_holds
 from clankers.log.lines import LineBuffer
-from clankers.log.segments import Damage, Day, listed
+from clankers.log.segments import Damage, Segment, list_segments
 from clankers.log.writer import file_name
 
 _FILE_NAME = re.compile(r"clankers-(\d{4}-\d{2}-\d{2})\.jsonl", re.ASCII)
 _EPOCH = date(1970, 1, 1).toordinal()
 _OFFSET_BITS = 40  # of a position; above them stands the day
-_MAX_LOOKS = 16  # places in a torn line where a whole one may begin
 # `\ud800` and its like in a string: half of a character, which JSON allows and UTF-8 cannot hold. JavaScript writes
 # them when it cuts a string in the middle of an emoji.
 _SURROGATE = re.compile(
@@ -92,7 +91,7 @@ _decode = msgspec.json.Decoder(Event).decode
 def log_files(root: str) -> list[LogFile]:
     """The log's files in `root`, oldest day first; none when there is no such directory."""
     try:
-        names = listed(root)
+        names = list_segments(root)
     except FileNotFoundError:
         return []
     found = []
@@ -111,7 +110,7 @@ def read(root: str, file: LogFile, offset: int = 0, number: int = 0, end: int | 
     Raises:
         OSError: the file cannot be read.
     """
-    with Day(root, file.name) as day:
+    with Segment(root, file.name) as day:
         buffer = LineBuffer()
         for chunk in day.chunks(offset, end):
             if isinstance(chunk, Damage):
@@ -137,7 +136,7 @@ def read(root: str, file: LogFile, offset: int = 0, number: int = 0, end: int | 
 def _torn(number: int, offset: int, raw: bytes, reason: str) -> Iterator[Line]:
     """What stands in `raw`, which is no line: whole ones, where a writer did not see that one before it had no end."""
     size = len(raw) + 1
-    found = list(_behind_torn(raw))
+    found = list(embedded_lines(raw, _event_or_none))
     done = 0
     for start, end, event in found:
         if start > done:
@@ -148,21 +147,11 @@ def _torn(number: int, offset: int, raw: bytes, reason: str) -> Iterator[Line]:
         yield Line(number, offset + done, size - done, None, f"torn: {reason}" if found else reason, raw[done:])
 
 
-def _behind_torn(raw: bytes) -> Iterator[tuple[int, int, Event]]:
-    """Whole lines within a line that is none: where they start and end, and the events in them."""
-    starts = [m.start() for m in islice(re.finditer(re.escape(HEAD), raw), _MAX_LOOKS)]
-    ends = [*starts[1:], len(raw)]
-    i = 0
-    while i < len(starts):
-        for j in range(i, len(ends)):
-            try:
-                event = _event(raw[starts[i] : ends[j]])
-            except ValueError:
-                continue
-            yield starts[i], ends[j], event
-            i = j
-            break
-        i += 1
+def _event_or_none(raw: bytes) -> Event | None:
+    try:
+        return _event(raw)
+    except ValueError:
+        return None
 
 
 def _event(raw: bytes) -> Event:

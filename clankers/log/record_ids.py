@@ -1,13 +1,12 @@
-"""Which records the log holds already, by their ids: what an import compares with, so that twice adds nothing.
+"""Which records the log holds, by their ids: an import compares with them, so that importing twice adds nothing.
 
 Imported on the append path: nothing heavy here.
 """
 
 from __future__ import annotations  # typing is a third of what a hook would import
 
-from clankers.log import envelope
-from clankers.log.segments import Day, listed
-from clankers.log.writer import file_name
+from clankers.log.envelope import HEAD
+from clankers.log.segments import lines_with
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,21 +14,11 @@ if TYPE_CHECKING:
 
 
 def ids(root: str, prefix: str, since: str = "") -> Iterator[str]:
-    """The ids that begin with `prefix`, of the whole lines in the log from the day `since` (`YYYY-MM-DD`) on.
+    """The ids that begin with `prefix`, of the complete lines in the log from the day `since` (`YYYY-MM-DD`) on.
 
     Raises:
         OSError: a file cannot be read.
     """
-    head = envelope.HEAD + b'"' + prefix.encode()
-    for name in listed(root):
-        if name < file_name(since):
-            continue
-        with Day(root, name) as day:
-            for lines in day.blocks():
-                at = lines.find(head)
-                while at >= 0:
-                    start = at + len(envelope.HEAD) + 1
-                    end = lines.find(b"\n", start)
-                    if envelope.crc_holds(lines[at:end]):  # a torn record is not in the log
-                        yield lines[start : lines.find(b'"', start)].decode("utf-8", "replace")
-                    at = lines.find(head, start)
+    start = len(HEAD) + 1
+    for line in lines_with(root, HEAD + b'"' + prefix.encode(), since):
+        yield line[start : line.find(b'"', start)].decode("utf-8", "replace")

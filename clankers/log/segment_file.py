@@ -1,4 +1,4 @@
-"""A file of the log, plain or compressed, read as the uncompressed bytes it holds: in pieces of bounded size.
+"""A file of the log, plain or compressed, read as uncompressed bytes, in chunks of bounded size.
 
 Imported on the append path: nothing heavy here.
 """
@@ -14,50 +14,50 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-# What our own archives say behind the fixed part of their header: an extra field "ck" (RFC 1952, section 2.3.1.1) of
-# 8 bytes, the uncompressed size, which gzip's own trailer tells only up to 4 GiB, and only of its last member.
+# Our archives have an extra field "ck" (RFC 1952, section 2.3.1.1) of 8 bytes in their header: the uncompressed size,
+# which the trailer of a gzip file states modulo 4 GiB, and only of its last member.
 EXTRA = b"\x0c\0ck\x08\0"
 
-_MAX_SIZE = 1 << 40  # bytes of a day that a position can tell
+_MAX_SIZE = 1 << 40  # bytes of a day: what fits into a position
 _CHUNK = 4 << 20
 _READ = 256 << 10  # compressed bytes at a time
-_HEAD = 64 << 10  # bytes by which a copy is known: each line has an id of its own
-_GZIP = 31  # zlib's word for: a gzip header and trailer
-_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_HEAD = 64 << 10  # bytes that identify a copy: each line has an id of its own
+_GZIP = 31  # wbits of zlib for a gzip header and trailer
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC
 
 _Key = tuple[int, int, int, int, int]
-_known: dict[_Key, int] = {}  # uncompressed sizes of compressed files
+_sizes: dict[_Key, int] = {}  # uncompressed sizes of compressed files
 
 
 class DamagedError(Exception):
-    """A compressed file was cut or changed; the message says how that shows."""
+    """A compressed file was cut or changed; the message says how that was noticed."""
 
 
-class Piece:
+class SegmentFile:
     """An open file of a day.
 
     Args:
         path: of the file.
-        packed: whether it is compressed.
+        compressed: whether it is compressed.
 
     Attributes:
-        size: uncompressed bytes; those of a damaged archive that does not say are what can be read, and one.
-        told: whether it is an archive that says its size itself.
+        size: uncompressed bytes; of a damaged archive that does not state its size, one more than can be read.
+        states_size: whether it is an archive whose header states its size, as ours do.
 
     Raises:
         OSError: from every method, when the file cannot be read.
     """
 
-    def __init__(self, path: str, *, packed: bool) -> None:
-        self.packed = packed
+    def __init__(self, path: str, *, compressed: bool) -> None:
+        self.compressed = compressed
         self.fd = os.open(path, _FLAGS)
         try:
             self.status = _regular(self.fd, path)
-            self.told = packed and (size := told_size(os.read(self.fd, 24))) is not None
-            if not packed:
+            self.states_size = compressed and (size := stated_size(os.read(self.fd, 24))) is not None
+            if not compressed:
                 self.size = self.status.st_size
-            elif self.told:
-                self.size = _known[_key(self.status)] = size or 0
+            elif self.states_size:
+                self.size = _sizes[_key(self.status)] = size or 0
             else:
                 self.size = self._counted()
         except BaseException:
@@ -71,7 +71,7 @@ class Piece:
         self.close()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         os.close(self.fd)
 
     def read(self, offset: int = 0, end: int | None = None) -> Iterator[bytes]:
@@ -80,8 +80,8 @@ class Piece:
         Raises:
             DamagedError: it is compressed, and was damaged; or it does not hold `end` bytes.
         """
-        if self.packed:
-            yield from self._unpacked(offset, end)
+        if self.compressed:
+            yield from self._decompressed(offset, end)
             return
         os.lseek(self.fd, offset, os.SEEK_SET)
         while chunk := os.read(self.fd, _CHUNK if end is None else min(_CHUNK, end - offset)):
@@ -100,9 +100,9 @@ class Piece:
             pass
         return found
 
-    def _unpacked(self, offset: int, end: int | None) -> Iterator[bytes]:
+    def _decompressed(self, offset: int, end: int | None) -> Iterator[bytes]:
         at = 0
-        for chunk in _unpack(self.fd):  # to its very end, where the checksum stands
+        for chunk in _decompress(self.fd):  # to its very end, where the checksum stands
             part = chunk[max(offset - at, 0) : None if end is None else max(end - at, 0)]
             at += len(chunk)
             if part:
@@ -111,29 +111,29 @@ class Piece:
             raise DamagedError(f"it should hold {end} bytes, and holds {at}")
 
     def _counted(self) -> int:
-        """The size of an archive that another program made: by reading it, once in a process."""
+        """The size of an archive that another program made, found by reading it once in a process."""
         key = _key(self.status)
-        if key not in _known:
+        if key not in _sizes:
             size = 0
             try:
-                for chunk in _unpack(self.fd):
+                for chunk in _decompress(self.fd):
                     size += len(chunk)
             except DamagedError:
-                size += 1  # so that it is read, and the damage told
-            _known[key] = size
-        return _known[key]
+                size += 1  # so that it is read, and the damage reported
+            _sizes[key] = size
+        return _sizes[key]
 
 
-def is_copy(one: Piece, other: Piece) -> bool:
+def is_copy(one: SegmentFile, other: SegmentFile) -> bool:
     """Whether two files begin with the same bytes, as far as both can be read; an empty one is a copy of any."""
     first, second = one.head(), other.head()
     size = min(len(first), len(second))
     return first[:size] == second[:size] if size else not (one.size and other.size)
 
 
-def known_size(status: os.stat_result) -> int | None:
+def cached_size(status: os.stat_result) -> int | None:
     """The uncompressed size of a compressed file that this process has seen before."""
-    return _known.get(_key(status))
+    return _sizes.get(_key(status))
 
 
 def _key(status: os.stat_result) -> _Key:
@@ -142,22 +142,22 @@ def _key(status: os.stat_result) -> _Key:
 
 def _regular(fd: int, path: str) -> os.stat_result:
     status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):  # reading it would say less
+    if not stat.S_ISREG(status.st_mode):  # the error of reading it would be less clear
         raise OSError(22, "not a regular file", path)
     return status
 
 
-def told_size(head: bytes) -> int | None:
-    """The uncompressed size that an archive of ours says in its first 24 bytes; None of another."""
+def stated_size(head: bytes) -> int | None:
+    """The uncompressed size that the first 24 bytes of an archive of ours state; None for other files."""
     size = int.from_bytes(head[16:], "little")
     return size if head[:4] == b"\x1f\x8b\x08\x04" and head[10:16] == EXTRA and size < _MAX_SIZE else None
 
 
-def _unpack(fd: int) -> Iterator[bytes]:
-    """What the gzip file `fd` holds, in pieces of bounded size; all that stands before a damage.
+def _decompress(fd: int) -> Iterator[bytes]:
+    """The content of the gzip file `fd` in chunks of bounded size, up to the first damaged byte.
 
     Raises:
-        DamagedError: at a damage, or the end of a file that was cut.
+        DamagedError: the file is damaged or was cut.
     """
     os.lseek(fd, 0, os.SEEK_SET)
     stream = zlib.decompressobj(_GZIP)

@@ -1,15 +1,15 @@
-"""The log's days as bytes, whatever files they stand in: plain, compressed, or both.
+"""The log's segments as bytes. A segment is one UTC day; its files are plain, compressed, or both.
 
-A day's name is that of its plain file, and an offset counts its uncompressed bytes: both stay what they were when the
-day is archived. Its bytes stand in up to three files, in this order; `clankers.maintenance.archive` says when and why:
+A segment has the name of its plain file, and an offset counts uncompressed bytes: archiving changes neither. The bytes
+are in up to three files, in this order (`clankers.maintenance.archive` explains when and why):
 
 - `clankers-YYYY-MM-DD.jsonl.gz`: compressed;
-- `clankers-YYYY-MM-DD.jsonl.archiving`: what an archiver took away from the writers, and has not removed yet;
+- `clankers-YYYY-MM-DD.jsonl.archiving`: renamed by an archiver, so that no writer opens it;
 - `clankers-YYYY-MM-DD.jsonl`: what writers append to.
 
-Where two begin with the same bytes, one is a copy of the other, as while a day is being archived or after `gunzip -k`:
-the longer counts, the plain one of equals. Else the later goes on where the earlier ends: a clock jumped back, and the
-day came back.
+Where two files begin with the same bytes, one is a copy of the other, as during archiving or after `gunzip -k`: the
+longer one counts, or the plain one if they are equal. Otherwise the later file continues the earlier one: a clock was
+set back, and writers appended to an archived day.
 
 Imported on the append path: nothing heavy here.
 """
@@ -19,28 +19,29 @@ from __future__ import annotations  # typing is a third of what a hook would imp
 import os
 from zlib import crc32
 
+from clankers.log.envelope import HEAD, crc_holds
 from clankers.log.lines import LineBuffer
-from clankers.log.segment_file import DamagedError, Piece, is_copy, known_size
+from clankers.log.segment_file import DamagedError, SegmentFile, cached_size, is_copy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-PACKED = ".gz"
-TAKEN = ".archiving"
+COMPRESSED = ".gz"
+ARCHIVING = ".archiving"
 
-_TAIL = 1024  # bytes by which a day is known to be the one that was read
+_TAIL = 1024  # bytes that identify what was read of a segment
 _PREFIX, _PLAIN = "clankers-", ".jsonl"
-_TRIES = 100  # looks at a day's files, each of which an archiver, which renames a few times a run, must disturb
+_TRIES = 100  # attempts to open a segment's files; an archiver, which renames a few times a run, disturbs some
 
 
 class Damage:
-    """A place in a day that cannot be read.
+    """A place in a segment that cannot be read.
 
     Attributes:
         reason: in words, with the remedy.
-        size: bytes of the day that are missing here; 0 where the bytes are all there, and wrong somewhere.
+        size: bytes that are missing here; 0 if there are as many as there should be, and some are wrong.
     """
 
     def __init__(self, reason: str, size: int) -> None:
@@ -48,8 +49,8 @@ class Damage:
         self.size = size
 
 
-def listed(root: str) -> dict[str, list[str]]:
-    """The names of the days in `root`, in order, each with what its files' names have behind it.
+def list_segments(root: str) -> dict[str, list[str]]:
+    """The names of the segments in `root`, oldest first, each with the suffixes of its files.
 
     Raises:
         OSError: the directory cannot be read.
@@ -57,16 +58,16 @@ def listed(root: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for entry in sorted(os.listdir(root)):
         day, suffix, end = entry.removeprefix(_PREFIX).partition(_PLAIN)
-        if len(day) == 10 and entry.startswith(_PREFIX) and suffix and end in ("", PACKED, TAKEN):
+        if len(day) == 10 and entry.startswith(_PREFIX) and suffix and end in ("", COMPRESSED, ARCHIVING):
             found.setdefault(_PREFIX + day + suffix, []).append(end)
     return found
 
 
-def stored(root: str) -> list[tuple[str, int]]:
-    """The files of all days in `root`, each with its bytes on the disk: while these stay, there is nothing new."""
+def disk_sizes(root: str) -> list[tuple[str, int]]:
+    """The files of all segments in `root`, each with its bytes on the disk: while these are equal, nothing is new."""
     found = []
     try:
-        days = listed(root)
+        days = list_segments(root)
     except FileNotFoundError:
         return []
     for name, ends in days.items():
@@ -78,118 +79,151 @@ def stored(root: str) -> list[tuple[str, int]]:
     return found
 
 
-def sizes(root: str) -> dict[str, int]:
-    """The days in `root`, by name, each with its uncompressed bytes; none where there is no such directory.
+def segment_sizes(root: str) -> dict[str, int]:
+    """The segments in `root`, each with its uncompressed bytes; none if there is no such directory.
 
     Raises:
         OSError: a file cannot be read.
     """
     try:
-        days = listed(root)
+        days = list_segments(root)
     except FileNotFoundError:
         return {}
     return {name: _size(root, name, ends) for name, ends in days.items()}
 
 
+def lines_with(root: str, mark: bytes, since: str = "") -> Iterator[bytes]:
+    """The lines that `Segment.lines_with` finds in the log in `root`, from the day `since` (`YYYY-MM-DD`) on.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    try:
+        names = list_segments(root)
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name >= _PREFIX + since:
+            with Segment(root, name) as segment:
+                yield from segment.lines_with(mark)
+
+
 def exists(root: str, name: str) -> bool:
-    """Whether the day `name` has a file; right also while one is renamed, which a look at the directory can miss."""
-    return any(os.path.exists(os.path.join(root, name + end)) for end in ("", TAKEN, PACKED))
+    """Whether the segment `name` has a file; true also while one is renamed, which `list_segments` can miss."""
+    return any(os.path.exists(os.path.join(root, name + end)) for end in ("", ARCHIVING, COMPRESSED))
 
 
 def tail_crc(root: str, name: str, offset: int) -> int | None:
-    """The CRC of the last bytes before `offset` in the day `name`; None where its plain file does not hold them."""
+    """The CRC of the last bytes before `offset` in the segment `name`; None if its plain file does not hold them."""
     try:
         with open(os.path.join(root, name), "rb") as f:
             f.seek(max(offset - _TAIL, 0))
             tail = f.read(min(offset, _TAIL))
     except OSError:
         return None
-    # Where it is not the only file, an offset in the day is none in the file.
-    alone = not any(os.path.exists(os.path.join(root, name + end)) for end in (TAKEN, PACKED))
+    # If it is not the only file, an offset in the segment is not an offset in the file.
+    alone = not any(os.path.exists(os.path.join(root, name + end)) for end in (ARCHIVING, COMPRESSED))
     return crc32(tail) if alone and len(tail) == min(offset, _TAIL) else None
 
 
 def _size(root: str, name: str, ends: list[str]) -> int:
-    """What `Day.size` says, for most days without opening a file."""
-    if len(ends) == 1 and ends[0] != TAKEN:
+    """`Segment.size`, in most cases without opening a file."""
+    if len(ends) == 1 and ends[0] != ARCHIVING:
         try:
             status = os.stat(os.path.join(root, name + ends[0]))
         except FileNotFoundError:
             pass  # archived just now
         else:
-            size = status.st_size if not ends[0] else known_size(status)
+            size = status.st_size if not ends[0] else cached_size(status)
             if size is not None:
                 return size
-    with Day(root, name) as day:
-        return day.size
+    with Segment(root, name) as segment:
+        return segment.size
 
 
-class Day:
-    """A day's bytes as of now, and what is appended later: `with Day(root, name) as day: day.chunks()`.
+class Segment:
+    """The bytes of a segment, and what is appended later: `with Segment(root, name) as segment: segment.chunks()`.
 
     Args:
         root: the data root.
-        name: the day's, `clankers-YYYY-MM-DD.jsonl`.
+        name: `clankers-YYYY-MM-DD.jsonl`.
 
     Attributes:
         size: uncompressed bytes.
 
     Raises:
-        OSError: there is no such day, or a file cannot be read.
+        OSError: there is no such segment, or a file cannot be read.
     """
 
     def __init__(self, root: str, name: str) -> None:
         self.name = name
-        self._pieces: list[Piece] = []
+        self._files: list[SegmentFile] = []
         found = _open(os.path.join(root, name))
         try:
             self._choose(found)
-            self.size = sum(piece.size for piece in self._pieces)
+            self.size = sum(file.size for file in self._files)
         finally:
-            for piece in found:
-                if piece not in self._pieces:
-                    piece.close()
+            for file in found:
+                if file not in self._files:
+                    file.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for piece in self._pieces:
-            piece.close()
+        for file in self._files:
+            file.close()
 
-    def _choose(self, found: list[Piece]) -> None:
-        for piece in found:
-            if not self._pieces or not is_copy(self._pieces[0], piece):
-                self._pieces.append(piece)
-            elif piece.size >= sum(one.size for one in self._pieces):
-                self._pieces = [piece]
+    def _choose(self, found: list[SegmentFile]) -> None:
+        for file in found:
+            if not self._files or not is_copy(self._files[0], file):
+                self._files.append(file)
+            elif file.size >= sum(one.size for one in self._files):
+                self._files = [file]
 
     def chunks(self, offset: int = 0, end: int | None = None) -> Iterator[bytes | Damage]:
-        """The bytes from `offset` to `end`, piece by piece; to wherever the day ends where that is None.
+        """The bytes from `offset` to `end`; None: to wherever the segment ends.
 
-        What cannot be read is told where it would stand.
+        What cannot be read is reported where it would be.
         """
         start = 0
-        for piece in self._pieces:
-            behind = start + piece.size
+        for file in self._files:
+            behind = start + file.size
             at = max(offset, start)
-            growing = end is None and piece is self._pieces[-1] and not piece.packed
+            growing = end is None and file is self._files[-1] and not file.compressed
             stop = behind if end is None else min(behind, end)
             if at < stop or growing:
                 try:
-                    for chunk in piece.read(at - start, None if growing else stop - start):
+                    for chunk in file.read(at - start, None if growing else stop - start):
                         at += len(chunk)
                         yield chunk
                 except DamagedError as e:
                     yield Damage(
-                        f"{self.name}{PACKED} is damaged ({e}): what stood in it behind byte {at - start} cannot be "
-                        "read; restore the file from a backup, then run `clankers project --rebuild`",
+                        f"{self.name}{COMPRESSED} is damaged ({e}): nothing behind its byte {at - start} can be "
+                        "read; restore that file from a backup, then run `clankers project --rebuild`",
                         max(behind - at, 0),
                     )
             start = behind
 
+    def lines_with(self, mark: bytes) -> Iterator[bytes]:
+        """The lines, without newline, that have a valid CRC and contain `mark` before their payload.
+
+        Args:
+            mark: bytes that no JSON string can contain, as its quotes would be escaped.
+        """
+        for block in self.blocks():
+            at = block.find(mark)
+            while at >= 0:
+                # The line may follow a torn one without a newline between them: it begins at the last head.
+                start = block.rfind(HEAD, block.rfind(b"\n", 0, at) + 1, at + len(HEAD))
+                end = block.find(b"\n", at)
+                line = block[start:end] if start >= 0 else b""
+                if crc_holds(line):
+                    yield line
+                at = block.find(mark, at + len(mark))
+
     def blocks(self) -> Iterator[bytes]:
-        """The day's complete lines, many at a time, without what is damaged."""
+        """The complete lines, many at a time, without what is damaged."""
         buffer = LineBuffer()
         for chunk in self.chunks():
             if isinstance(chunk, Damage):
@@ -198,35 +232,35 @@ class Day:
                 yield block
 
 
-def _open(path: str) -> list[Piece]:
-    """The files of the day at `path` as they stood together at one moment, in the order of their bytes.
+def _open(path: str) -> list[SegmentFile]:
+    """The files of the segment at `path` as they were at one moment, in the order of their bytes.
 
-    Bytes move from the plain file to the taken one to the archive: opened in that order, they are not missed. Where a
-    name stands for another file once all are open, the look is repeated.
+    Bytes move from the plain file to `.archiving` to the archive: opened in that order, none is missed. If a name has
+    come to mean another file once all are open, they are opened again.
     """
     for _ in range(_TRIES):
-        found = [_open_if_there(path + end, packed=end == PACKED) for end in ("", TAKEN, PACKED)]
-        pieces = [piece for piece in reversed(found) if piece]
-        if all(_is(path + end, piece) for end, piece in zip(("", TAKEN, PACKED), found, strict=True)):
-            if pieces:
-                return pieces
+        found = [_open_if_there(path + end, compressed=end == COMPRESSED) for end in ("", ARCHIVING, COMPRESSED)]
+        files = [file for file in reversed(found) if file]
+        if all(_is(path + end, file) for end, file in zip(("", ARCHIVING, COMPRESSED), found, strict=True)):
+            if files:
+                return files
             break
-        for piece in pieces:
-            piece.close()
+        for file in files:
+            file.close()
     raise FileNotFoundError(2, os.strerror(2), path)
 
 
-def _open_if_there(path: str, *, packed: bool) -> Piece | None:
+def _open_if_there(path: str, *, compressed: bool) -> SegmentFile | None:
     try:
-        return Piece(path, packed=packed)
+        return SegmentFile(path, compressed=compressed)
     except FileNotFoundError:
         return None
 
 
-def _is(path: str, piece: Piece | None) -> bool:
-    """Whether `path` stands for the open file `piece`, or for none where that is None."""
+def _is(path: str, file: SegmentFile | None) -> bool:
+    """Whether `path` names the open `file`, or nothing if that is None."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        return piece is None
-    return piece is not None and (status.st_dev, status.st_ino) == (piece.status.st_dev, piece.status.st_ino)
+        return file is None
+    return file is not None and (status.st_dev, status.st_ino) == (file.status.st_dev, file.status.st_ino)

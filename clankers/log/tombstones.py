@@ -1,10 +1,10 @@
-"""What was forgotten on purpose: lines of the log that say so, so that no import brings it back.
+"""Tombstones: lines of the log that say which sessions were forgotten, so that no import brings them back.
 
     {"source":"clankers","type":"forgotten","payload":{"sessions":[...],"days":{"clankers-2026-11-20.jsonl":4711}}}
     {"source":"clankers","type":"forgotten.done","payload":{"of":"<the id of the line above>"}}
 
-The first is on the disk before the first byte of a session is blanked, and says how far: of each day with lines of
-these sessions the offset behind the last one. What comes later is not meant. The second comes when nothing is left.
+The first is on the disk before the first byte of a session is blanked. For each day with lines of these sessions it
+has the offset behind the last one: later lines are not affected. The second follows when nothing is left.
 
 Imported on the append path: nothing heavy here.
 """
@@ -14,12 +14,11 @@ from __future__ import annotations  # typing is a third of what a hook would imp
 import time
 
 from clankers.log import envelope, strict_json
-from clankers.log.segments import Day, listed
-from clankers.log.writer import Log, file_name
+from clankers.log.segments import lines_with
+from clankers.log.writer import Log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
 SOURCE = "clankers"
@@ -30,13 +29,13 @@ _MARK = b',"source":"clankers","type":"forgotten'  # in no string of JSON: its q
 
 
 class Tombstone:
-    """What one run of `clankers forget` was to remove.
+    """What one run of `clankers forget` removes.
 
     Attributes:
         id: of its line.
         sessions: their ids.
-        days: by name, the offset (uncompressed bytes) up to which their lines are to go.
-        done: whether all of it is gone.
+        days: by name, the offset (uncompressed bytes) up to which their lines are removed.
+        done: whether all of them are removed.
     """
 
     def __init__(self, id: str, sessions: list[str], days: dict[str, int]) -> None:
@@ -54,7 +53,10 @@ def tombstones(root: str, since: str = "") -> list[Tombstone]:
     """
     found: dict[str, Tombstone] = {}
     done = set()
-    for event in _events(root, since):
+    for line in lines_with(root, _MARK, since):
+        event = _ours(line)
+        if event is None:
+            continue
         try:
             payload = event["payload"]
             if event["type"] == FORGOTTEN:
@@ -63,7 +65,7 @@ def tombstones(root: str, since: str = "") -> list[Tombstone]:
             elif event["type"] == DONE:
                 done.add(payload["of"])
         except (LookupError, TypeError, ValueError, AttributeError):
-            continue  # somebody else's words
+            continue  # written by another program
     for id in done:
         if id in found:
             found[id].done = True
@@ -80,7 +82,7 @@ def forgotten(root: str, since: str = "") -> set[str]:
 
 
 def put_up(root: str, sessions: list[str], days: dict[str, int]) -> Tombstone:
-    """Write a tombstone, and bring it to the disk.
+    """Write a tombstone, and sync it.
 
     Raises:
         OSError: the log cannot be written.
@@ -93,7 +95,7 @@ def put_up(root: str, sessions: list[str], days: dict[str, int]) -> Tombstone:
 
 
 def close(root: str, stone: Tombstone) -> None:
-    """Say that nothing is left of what `stone` names.
+    """Note that nothing is left of what `stone` names.
 
     Raises:
         OSError: the log cannot be written.
@@ -110,28 +112,7 @@ def _append(root: str, kind: str, payload: bytes) -> str:
     return id
 
 
-def _events(root: str, since: str) -> Iterator[dict[str, Any]]:
-    try:
-        days = listed(root)
-    except FileNotFoundError:
-        return
-    for name in days:
-        if name < file_name(since):
-            continue
-        with Day(root, name) as day:
-            for lines in day.blocks():
-                at = lines.find(_MARK)
-                while at >= 0:
-                    start = lines.rfind(b"\n", 0, at) + 1
-                    end = lines.find(b"\n", at)
-                    if (event := _ours(lines[start:end])) is not None:
-                        yield event
-                    at = lines.find(_MARK, end)
-
-
 def _ours(text: bytes) -> dict[str, Any] | None:
-    if not envelope.crc_holds(text):
-        return None
     try:
         event = strict_json.parse(text)
     except strict_json.NotJSONError:

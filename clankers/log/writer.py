@@ -10,16 +10,14 @@ from __future__ import annotations  # typing is a third of what a hook would imp
 import os
 
 from clankers.paths import make_private
-from clankers.system.durable import sync_directory, sync_file
+from clankers.system.durable import sync_directory, sync_file, sync_parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-_FLAGS = (
-    os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-)
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 FSYNC_ENV = "CLANKERS_FSYNC"
 ON, OFF = "on", "off"
 _GROUP = 64 << 10  # bytes of lines in one write, unless one is longer
@@ -70,9 +68,11 @@ class Log:
             self._open(day)
         end = os.fstat(self._fd).st_size
         if not end and self._synced:
-            # A new file, whoever made it: else a power loss may take its name, and with it what is synced.
+            # A new file, whoever made it: a power loss could take its name, and with it what is synced.
             sync_directory(self.root)
-        if end and _last_byte(self._fd, end) != b"\n":
+            if sum(name.startswith("clankers-") for name in os.listdir(self.root)) == 1:
+                sync_parents(self.root)  # a new root
+        if end and os.pread(self._fd, 1, end - 1) != b"\n":
             # The tail of a writer that died, or that is still writing: then this makes an empty line; readers skip it.
             os.write(self._fd, b"\n")
         self._unsynced = True
@@ -152,10 +152,3 @@ def _groups(lines: list[bytes]) -> Iterator[bytes]:
         size += len(text)
     if group:
         yield b"".join(group)
-
-
-def _last_byte(fd: int, end: int) -> bytes:
-    if hasattr(os, "pread"):
-        return os.pread(fd, 1, end - 1)
-    os.lseek(fd, end - 1, os.SEEK_SET)  # Windows; O_APPEND moves the position back before each write
-    return os.read(fd, 1)

@@ -22,10 +22,10 @@ import time
 from collections.abc import Callable
 
 from clankers.log.reader import log_files
-from clankers.log.segment_file import DamagedError, Piece, is_copy
-from clankers.log.segments import PACKED, TAKEN, listed
+from clankers.log.segment_file import DamagedError, SegmentFile, is_copy
+from clankers.log.segments import ARCHIVING, COMPRESSED, list_segments
 from clankers.log.writer import file_name
-from clankers.maintenance.gzip_writer import ArchiveError, compress, damaged, join
+from clankers.maintenance.gzip_writer import ArchiveError, compress, damaged_error, join
 from clankers.system.atomic_write import TEMPORARY
 from clankers.system.durable import sync_directory
 
@@ -46,16 +46,16 @@ def due(root: str, before: str) -> list[str]:
         OSError: a file cannot be read.
     """
     days = [file.name for file in log_files(root)]
-    found = listed(root) if days else {}
+    found = list_segments(root) if days else {}
     return [
         name
         for name in days
-        for ends in [found.get(name, [PACKED])]
-        if name < file_name(before) and (ends != [PACKED] or not _is_ours(os.path.join(root, name + PACKED)))
+        for ends in [found.get(name, [COMPRESSED])]
+        if name < file_name(before) and (ends != [COMPRESSED] or not _is_ours(os.path.join(root, name + COMPRESSED)))
     ]
 
 
-def tidy(root: str) -> None:
+def remove_unfinished(root: str) -> None:
     """Remove what an archiver that was killed had not finished. `in_place_edit.lock` must be held."""
     for entry in os.listdir(root):
         if entry.startswith("clankers-") and ".jsonl" in entry and entry.endswith(TEMPORARY):
@@ -72,21 +72,21 @@ def archive(root: str, name: str, *, progress: Callable[[int], object]) -> None:
 
     Raises:
         InUseError: somebody has the file open for writing.
-        ArchiveError: the archive is damaged, or is another day's, or the disk does not keep what is written.
+        ArchiveError: the archive is damaged_error, or is another day's, or the disk does not keep what is written.
         OSError: a file cannot be read or written.
     """
     path = os.path.join(root, name)
-    if os.path.exists(path + TAKEN):
+    if os.path.exists(path + ARCHIVING):
         _finish(path, progress)
     if os.path.exists(path):
-        with Piece(path, packed=False) as plain:
+        with SegmentFile(path, compressed=False) as plain:
             if _open_for_writing(plain.fd):
                 raise InUseError(f"{name} is left as it is: another program has it open for writing")
-        if not os.path.exists(path + PACKED):
+        if not os.path.exists(path + COMPRESSED):
             compress(path, "", progress)
-        os.replace(path, path + TAKEN)
+        os.replace(path, path + ARCHIVING)
         _finish(path, progress)
-    if not _is_ours(path + PACKED):  # another program's, which does not say its size
+    if not _is_ours(path + COMPRESSED):  # another program's, which does not say its size
         join(path)
         _finish(path, progress)
 
@@ -94,20 +94,21 @@ def archive(root: str, name: str, *, progress: Callable[[int], object]) -> None:
 def _finish(path: str, progress: Callable[[int], object]) -> None:
     """Bring what was taken away from the writers of the day at `path` into its archive."""
     for _ in range(_TRIES):
-        with Piece(path + TAKEN, packed=False) as plain:
+        with SegmentFile(path + ARCHIVING, compressed=False) as plain:
             _wait_for_writers(plain.fd, path)
             state = _compare(path, plain)
         if state == _HELD:
             sync_directory(os.path.dirname(path))
-            os.unlink(path + TAKEN)
+            os.unlink(path + ARCHIVING)
             sync_directory(os.path.dirname(path))
             return
         if state == _BEHIND:
-            compress(path, TAKEN, progress)
+            compress(path, ARCHIVING, progress)
         else:
             join(path)
     raise ArchiveError(
-        f"{path}{PACKED} does not hold what was written; {path}{TAKEN} is kept: check the disk, then archive again"
+        f"the disk did not keep {path}{COMPRESSED} as it was written; "
+        f"{path}{ARCHIVING} is kept: check the disk, then archive again"
     )
 
 
@@ -116,38 +117,38 @@ _BEHIND = "the archive is missing, or lacks something at its end, or is not ours
 _APART = "the file goes on where the archive ends"
 
 
-def _compare(path: str, plain: Piece) -> str:
+def _compare(path: str, plain: SegmentFile) -> str:
     """What the archive of the day at `path` holds of `plain`, byte by byte.
 
     Raises:
         ArchiveError: they begin alike and differ later, or the archive is damaged and holds more.
     """
-    if not os.path.exists(path + PACKED):
+    if not os.path.exists(path + COMPRESSED):
         return _BEHIND
-    with Piece(path + PACKED, packed=True) as packed:
-        if not is_copy(packed, plain):
+    with SegmentFile(path + COMPRESSED, compressed=True) as compressed:
+        if not is_copy(compressed, plain):
             return _APART
         at = 0
         try:
-            for chunk in packed.read(0, packed.size):
+            for chunk in compressed.read(0, compressed.size):
                 part = b"".join(plain.read(at, at + len(chunk)))
                 if part != chunk[: len(part)]:
                     raise ArchiveError(
-                        f"{path}{PACKED} and the plain file of the day begin alike and differ behind byte {at}: "
+                        f"{path}{COMPRESSED} and the plain file of the day begin alike and differ behind byte {at}: "
                         "one was edited; compare them (zcat), and remove the wrong one"
                     )
                 at += len(part)
         except DamagedError as e:
-            if plain.size >= packed.size:
+            if plain.size >= compressed.size:
                 return _BEHIND
-            raise damaged(path, e) from None
+            raise damaged_error(path, e) from None
         size = os.fstat(plain.fd).st_size
-        return _HELD if at == size and (packed.told or size < packed.size) else _BEHIND
+        return _HELD if at == size and (compressed.states_size or size < compressed.size) else _BEHIND
 
 
 def _is_ours(path: str) -> bool:
-    with Piece(path, packed=True) as archive:
-        return archive.told
+    with SegmentFile(path, compressed=True) as archive:
+        return archive.states_size
 
 
 def _wait_for_writers(fd: int, path: str) -> None:
@@ -162,7 +163,7 @@ def _wait_for_writers(fd: int, path: str) -> None:
         if writing is None and size == (size := os.fstat(fd).st_size):
             return
         if time.monotonic() > deadline:
-            raise InUseError(f"{path}{TAKEN} is left for the next run: another program has it open for writing")
+            raise InUseError(f"{path}{ARCHIVING} is left for the next run: another program has it open for writing")
         time.sleep(_POLL if writing else _QUIET)
 
 

@@ -1,57 +1,49 @@
-"""Changing bytes of a compressed day: a new archive beside the old one, checked, which then takes its name."""
+"""Changing bytes of an archived day: a new archive beside the old one, checked, then takes its name."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
-from clankers.log.segment_file import DamagedError, Piece
-from clankers.log.segments import PACKED
-from clankers.maintenance.gzip_writer import ArchiveError, damaged, pack, replacing
-
-
-class Change(NamedTuple):
-    """From `offset` on (uncompressed bytes) `new` in the place of as many bytes, or behind the last."""
-
-    offset: int
-    new: bytes
+from clankers.log.segment_file import DamagedError, SegmentFile
+from clankers.log.segments import COMPRESSED
+from clankers.maintenance.gzip_writer import ArchiveError, damaged_error, replacing, write_gzip
+from clankers.maintenance.in_place_edit import Replacement
 
 
-def rewrite(path: str, changes: Sequence[Change], content: Iterable[bytes] | None = None) -> None:
-    """Make `changes`, in order and apart, in the archive of the day at `path`. `in_place_edit.lock` must be held.
+def rewrite(path: str, replacements: Sequence[Replacement]) -> None:
+    """Make `replacements`, in order and apart, in the archive of the day at `path`. `in_place_edit.lock` must be held.
 
-    Killed at any point it leaves the old archive or the new one; `archive.tidy` removes what is
-    left beside.
+    A kill at any point leaves the old archive or the new one; `archive.remove_unfinished` removes what is left beside.
 
     Args:
         path: of the day's plain file.
-        changes: to be made.
-        content: what the archive holds, where it does not tell that itself because it is damaged.
+        replacements: to be made, without a look at the old bytes; one behind the end is appended.
 
     Raises:
         ArchiveError: the archive is damaged, or the disk does not keep what is written.
         OSError: a file cannot be read or written.
     """
-    with Piece(path + PACKED, packed=True) as old, replacing(path, PACKED, old.status) as out:
-        chunks = old.read(0, old.size) if content is None else content
+    with SegmentFile(path + COMPRESSED, compressed=True) as old, replacing(path, COMPRESSED, old.status) as out:
         try:
-            size = pack(out, _changed(chunks, changes), int(old.status.st_mtime))
+            size = write_gzip(out, _replaced(old.read(0, old.size), replacements), int(old.status.st_mtime))
         except DamagedError as e:
-            raise damaged(path, e) from None
-        with Piece(out.name, packed=True) as new:
+            raise damaged_error(path, e) from None
+        with SegmentFile(out.name, compressed=True) as new:
             try:
-                sound = sum(map(len, new.read(0, size))) == size
+                holds = sum(map(len, new.read(0, size))) == size
             except DamagedError:
-                sound = False
-        if not sound:
-            raise ArchiveError(f"{out.name} does not hold what was written; check the disk, then try again")
+                holds = False
+        if not holds:
+            raise ArchiveError(
+                f"{path}{COMPRESSED} is unchanged: the disk did not keep the new one; check the disk, then try again"
+            )
 
 
-def _changed(chunks: Iterable[bytes], changes: Sequence[Change]) -> Iterator[bytes]:
+def _replaced(chunks: Iterable[bytes], replacements: Sequence[Replacement]) -> Iterator[bytes]:
     at, i = 0, 0
     for chunk in chunks:
         end = at + len(chunk)
         made = bytearray(chunk)
-        while i < len(changes) and changes[i].offset < end:
-            offset, new = changes[i]
+        while i < len(replacements) and replacements[i].offset < end:
+            offset, new = replacements[i].offset, replacements[i].new
             low, high = max(offset, at), min(offset + len(new), end)
             made[low - at : high - at] = new[low - offset : high - offset]
             if offset + len(new) > end:
@@ -59,4 +51,4 @@ def _changed(chunks: Iterable[bytes], changes: Sequence[Change]) -> Iterator[byt
             i += 1
         yield bytes(made)
         at = end
-    yield from (change.new for change in changes[i:])
+    yield from (one.new for one in replacements[i:])

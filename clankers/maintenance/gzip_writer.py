@@ -1,4 +1,4 @@
-"""Writing the compressed file of a day, and the plain one that a merge needs in between."""
+"""Writes the archive of a day, and the plain file that a merge needs in between."""
 
 import contextlib
 import os
@@ -8,33 +8,36 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from clankers.errors import ClankersError
-from clankers.log.segment_file import EXTRA, DamagedError, Piece
-from clankers.log.segments import PACKED, TAKEN
+from clankers.log.segment_file import EXTRA, DamagedError, SegmentFile
+from clankers.log.segments import ARCHIVING, COMPRESSED
 from clankers.system.atomic_write import atomic_write
 
 _LEVEL = 6
 
 
 class ArchiveError(ClankersError):
-    """A day that cannot be archived; the message says which, why, and what to do. Its files stay readable."""
+    """A day cannot be archived; the message says which, why, and what to do. Its files stay readable."""
 
 
-def damaged(path: str, error: DamagedError) -> ArchiveError:
-    """What to tell of a damage in the archive of the day at `path`."""
-    return ArchiveError(f"{path}{PACKED} is damaged ({error}); restore it from a backup, or try `clankers repair`")
+def damaged_error(path: str, error: DamagedError) -> ArchiveError:
+    """The message about damage in the archive of the day at `path`."""
+    return ArchiveError(
+        f"{path}{COMPRESSED} is damaged ({error}); restore that file from a backup, "
+        "then run `clankers project --rebuild`"
+    )
 
 
 def compress(path: str, end: str, progress: Callable[[int], object]) -> None:
-    """Compress the file of the day at `path` that has `end` behind its name, into a gzip file of one member.
+    """Compress the file with suffix `end` of the day at `path` into a gzip file of one member.
 
     Raises:
         OSError: a file cannot be read or written.
     """
-    with Piece(path + end, packed=False) as plain, replacing(path, PACKED, plain.status) as out:
-        pack(out, plain.read(), int(plain.status.st_mtime), progress)
+    with SegmentFile(path + end, compressed=False) as plain, replacing(path, COMPRESSED, plain.status) as out:
+        write_gzip(out, plain.read(), int(plain.status.st_mtime), progress)
 
 
-def pack(
+def write_gzip(
     out: BinaryIO, chunks: Iterable[bytes], modified: int, progress: Callable[[int], object] = lambda _: None
 ) -> int:
     """Write `chunks` into the empty file `out` as a gzip file of one member; returns their bytes."""
@@ -59,32 +62,34 @@ def header(size: int, modified: int) -> bytes:
 
 
 def join(path: str) -> None:
-    """Make one plain file of the archive of the day at `path` and what goes on behind it, with the name of the latter.
+    """Write the archive of the day at `path` and the file that continues it into one plain file, `.archiving`.
 
     Raises:
         ArchiveError: the archive is damaged, or the disk does not keep what is written.
         OSError: a file cannot be read or written.
     """
     with contextlib.ExitStack() as stack:
-        pieces = [stack.enter_context(Piece(path + PACKED, packed=True))]
-        if os.path.exists(path + TAKEN):
-            pieces.append(stack.enter_context(Piece(path + TAKEN, packed=False)))
-        with replacing(path, TAKEN, pieces[-1].status) as out:
+        files = [stack.enter_context(SegmentFile(path + COMPRESSED, compressed=True))]
+        if os.path.exists(path + ARCHIVING):
+            files.append(stack.enter_context(SegmentFile(path + ARCHIVING, compressed=False)))
+        with replacing(path, ARCHIVING, files[-1].status) as out:
             crc = 0
             try:
-                for piece in pieces:
-                    for chunk in piece.read(0, piece.size):
+                for file in files:
+                    for chunk in file.read(0, file.size):
                         out.write(chunk)
                         crc = zlib.crc32(chunk, crc)
             except DamagedError as e:
-                raise damaged(path, e) from None
+                raise damaged_error(path, e) from None
             out.flush()
-            with Piece(out.name, packed=False) as written:
+            with SegmentFile(out.name, compressed=False) as written:
                 found = 0
                 for chunk in written.read():
                     found = zlib.crc32(chunk, found)
-            if found != crc or os.fstat(pieces[-1].fd).st_size != pieces[-1].status.st_size:
-                raise ArchiveError(f"{out.name} does not hold what was written; check the disk, then archive again")
+            if found != crc or os.fstat(files[-1].fd).st_size != files[-1].status.st_size:
+                raise ArchiveError(
+                    f"the disk did not keep {out.name} as it was written; check the disk, then archive again"
+                )
 
 
 @contextlib.contextmanager

@@ -1,11 +1,11 @@
-"""Changing bytes of a log file in place: the one way it is ever done.
+"""Changes bytes of a plain log file in place; nothing else does.
 
-Only as many bytes as there were are written, where they were: writers append at the same moment without a lock, so
-nothing may move, neither their lines nor a position that somebody noted. The file is never renamed or cut.
+Bytes are replaced by as many: writers append at the same time without a lock, so no line and no position may move. The
+file is never renamed or cut.
 
-A kill or a power loss in the middle is made good by a journal, `<root>/patch.journal`: it is on the disk, whole, before
-the first byte is changed, and removed once all are. `finish` does what a journal still says; twice is once. The journal
-holds CRCs of what was there before, not the bytes, which may be something that its owner wants gone.
+A journal, `<root>/patch.journal`, makes this safe against kills and power losses: it is synced before the first byte is
+changed, and removed after the last one. `finish` does what a journal still says; doing it twice does no harm. The
+journal has CRCs of the old bytes, not the bytes, which may be what the owner wants to get rid of.
 """
 
 import contextlib
@@ -24,28 +24,28 @@ from clankers.system.durable import sync_directory, sync_file
 from clankers.system.locks import NamedLock
 
 JOURNAL = "patch.journal"
-LOCK = "patch.lock"  # held by whoever changes files of the log otherwise than by appending
+LOCK = "patch.lock"  # held while files of the log are changed other than by appending
 
-_PATIENCE = 30.0  # seconds to wait for another patcher
-_BLOCK = 512  # bytes that a disk writes whole or not at all
-_AROUND = 64  # bytes on either side of a change by which the file is known to be the same
+_PATIENCE = 30.0  # seconds to wait for another process that changes files
+_BLOCK = 512  # bytes that a disk writes completely or not at all
+_AROUND = 64  # bytes on either side of a change that identify the file
 _READ = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW  # O_APPEND would turn pwrite into append
 
 
 class PatchError(ClankersError):
-    """A change that cannot be made; the message says of which file, why, and what to do."""
+    """A change cannot be made; the message says to which file, why, and what to do."""
 
 
-class Span(NamedTuple):
-    """A change: at `offset` (bytes from the file's start) `new` in the place of `old`, which is as long."""
+class Replacement(NamedTuple):
+    """Bytes to replace: at `offset` (uncompressed bytes from the day's start) `old` by `new`, which is as long."""
 
     offset: int
     old: bytes
     new: bytes
 
 
-class _Change(msgspec.Struct):
-    """A span as the journal tells it: the CRC of each old block, and of what stands around and stays as it is."""
+class _Entry(msgspec.Struct):
+    """A one as the journal tells it: the CRC of each old block, and of what stands around and stays as it is."""
 
     offset: int
     new: bytes
@@ -56,32 +56,32 @@ class _Change(msgspec.Struct):
 class _Journal(msgspec.Struct):
     name: str
     size: int  # of the file at least, in bytes
-    changes: list[_Change]
+    changes: list[_Entry]
 
 
-def patch(root: str, name: str, spans: Sequence[Span]) -> None:
-    """Make the changes `spans` in the file `name` in the data root `root`: all of them, whatever is killed when.
+def patch(root: str, name: str, replacements: Sequence[Replacement]) -> None:
+    """Make all of `replacements` in the file `name` in the data root `root`, or none, even if the process is killed.
 
     Raises:
         PatchError: the file does not hold the old bytes, or an earlier change cannot be finished.
         BusyError: another process changes files of the log.
-        OSError: the disk; what was begun is finished by the next call, or by `finish`.
+        OSError: the disk failed; the next call, or `finish`, completes the change.
     """
-    spans = sorted(spans)
-    assert all(len(span.old) == len(span.new) for span in spans), "a change must not move what stands behind it"
+    replacements = sorted(replacements)
+    assert all(len(one.old) == len(one.new) for one in replacements), "a replacement must not move what follows it"
     with lock(root, "patch"):
         _finish(root)
         with _opened(root, name) as fd:
-            if any(os.pread(fd, len(span.old), span.offset) != span.old for span in spans):
+            if any(os.pread(fd, len(one.old), one.offset) != one.old for one in replacements):
                 raise PatchError(f"{name} was changed by another program just now; nothing was done, try again")
             size = os.fstat(fd).st_size
-            around = _around(fd, size, [(span.offset, span.offset + len(span.new)) for span in spans])
+            around = _around(fd, size, [(one.offset, one.offset + len(one.new)) for one in replacements])
             journal = _Journal(
                 name,
                 size,
                 [
-                    _Change(span.offset, span.new, [crc32(old) for old in _blocks(span.offset, span.old)], crc)
-                    for span, crc in zip(spans, around, strict=True)
+                    _Entry(one.offset, one.new, [crc32(old) for old in _blocks(one.offset, one.old)], crc)
+                    for one, crc in zip(replacements, around, strict=True)
                 ],
             )
             _save(root, journal)
@@ -90,7 +90,7 @@ def patch(root: str, name: str, spans: Sequence[Span]) -> None:
 
 
 def finish(root: str) -> str | None:
-    """Finish what a killed patcher began in the data root `root`.
+    """Finish the change that a killed process began in the data root `root`.
 
     Returns:
         The name of the file that was changed; None where there was nothing to do.
@@ -106,7 +106,7 @@ def finish(root: str) -> str | None:
 
 
 def unfinished(root: str) -> bool:
-    """Whether a change was begun in the data root `root` and is not finished; it may be under way."""
+    """Whether a change in the data root `root` is not finished; another process may be making it now."""
     return os.path.exists(os.path.join(root, JOURNAL))
 
 
@@ -123,25 +123,25 @@ def _finish(root: str) -> str | None:
             text = f.read()
     except FileNotFoundError:
         return None
-    remedy = f"look at what `clankers verify` says, then remove {path}"
+    remedy = f"run `clankers verify`, then remove {path}"
     if text[:8] != b"%08x" % crc32(text[8:]):
-        raise PatchError(f"{path}, which tells of a change that was not finished, is damaged; {remedy}")
+        raise PatchError(f"{path}, the journal of an unfinished change, is damaged; {remedy}")
     journal = msgspec.json.decode(text[8:], type=_Journal)
     try:
         with _opened(root, journal.name) as fd:
             if not _is_the_same(fd, journal):
                 raise PatchError(
-                    f"{journal.name} is not the file any more in which a change was begun; nothing was done: {remedy}"
+                    f"{journal.name} was replaced since a change to it was begun; nothing was done: {remedy}"
                 )
             _apply(fd, journal)
     except FileNotFoundError:
-        raise PatchError(f"{journal.name}, in which a change was begun, is gone; restore it, or {remedy}") from None
+        raise PatchError(f"{journal.name}, to which a change was begun, is missing; restore it, or {remedy}") from None
     _remove(root)
     return journal.name
 
 
 def _is_the_same(fd: int, journal: _Journal) -> bool:
-    """Whether the file holds the old bytes, the new ones or a mixture, in the surroundings that the journal knows."""
+    """Whether the file holds the old bytes, the new ones or a mixture, between the bytes that the journal knows."""
     if os.fstat(fd).st_size < journal.size:
         return False
     around = _around(fd, journal.size, [(c.offset, c.offset + len(c.new)) for c in journal.changes])
@@ -219,7 +219,9 @@ def _opened(root: str, name: str) -> Iterator[int]:
     except OSError as e:
         if e.errno != errno.ELOOP:
             raise
-        raise PatchError(f"{name} is a link, by which nothing is recorded; put the file itself in its place") from None
+        raise PatchError(
+            f"{name} is a symbolic link, which clankers does not write through; replace it by the file"
+        ) from None
     try:
         yield fd
     finally:

@@ -1,7 +1,7 @@
-"""Is this one whole line of format version 1, and nothing else?
+"""Whether bytes are exactly one valid line of format version 1.
 
-Stricter than reading, which takes whatever it can use: the keys are those of the format, in their order, so that a
-damaged `"crc"` does not make a line pass as one that never had any.
+Stricter than reading, which uses whatever it can: the keys must be those of the format, in their order, so that a line
+with a damaged `"crc"` key does not pass as one that never had a CRC.
 """
 
 import re
@@ -21,17 +21,15 @@ BEFORE_PAYLOAD = re.compile(
 _one_document = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def whole(raw: bytes) -> bool | None:
-    """Whether `raw` is a whole line without its newline: True with a CRC that holds, None without a CRC, else False."""
-    sound = crc_holds(raw)
+def is_valid(raw: bytes) -> bool:
+    """Whether `raw` is one valid line without its newline; if it has a CRC, that must hold."""
+    crc = crc_holds(raw)
     head = BEFORE_PAYLOAD.match(raw)
-    if sound is False or not head or not rest_is_right(raw, head.end(), has_crc=sound is True):
-        return False
-    return sound
+    return crc is not False and head is not None and rest_is_valid(raw, head.end(), has_crc=crc is True)
 
 
-def rest_is_right(raw: bytes, start: int, *, has_crc: bool) -> bool:
-    """Whether one JSON document and the line's end stand behind `start`, and the whole is UTF-8."""
+def rest_is_valid(raw: bytes, start: int, *, has_crc: bool) -> bool:
+    """Whether one JSON document and the line's end follow at `start`, and all of `raw` is UTF-8."""
     end = len(raw) - (CRC_TAIL if has_crc else 1)
     if raw[-2:] != b'"}' if has_crc else raw[-1:] != b"}":
         return False
@@ -48,8 +46,8 @@ def rest_is_right(raw: bytes, start: int, *, has_crc: bool) -> bool:
     return True
 
 
-def why(raw: bytes) -> str:
-    """What is wrong with a line that is not whole."""
+def reason(raw: bytes) -> str:
+    """What is wrong with a line that is not valid."""
     if nul := raw.count(b"\0"):
         return f"{nul} NUL bytes, as a power loss leaves them"
     if not raw.startswith(b"{"):

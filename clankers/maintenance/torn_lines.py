@@ -1,21 +1,29 @@
-"""What stands in a damaged line: whole lines, NUL bytes, and torn pieces, some of lines that stand whole elsewhere."""
+"""The parts of a damaged line: complete lines, NUL bytes, and fragments of lines that may be complete elsewhere."""
 
 import re
 from typing import NamedTuple
 
-from clankers.log.envelope import CRC_KEY, CRC_TAIL, HEAD
+from clankers.log.embedded import embedded_lines
+from clankers.log.envelope import CRC_KEY, CRC_TAIL, HEAD, crc_holds
 from clankers.log.reader import log_files
 from clankers.log.segments import Damage
 from clankers.maintenance import verify
-from clankers.maintenance.line_validation import whole
+from clankers.maintenance.line_validation import is_valid
 
-_MAX_LOOKS = 64  # places in a damaged line where a whole one may begin
 _ID = re.compile(re.escape(HEAD) + rb'"(?:[^"\\\x00-\x1f]|\\.)+",')
+_NULS = re.compile(rb"\0+")
 _BEFORE_TS, _TS = len('"ts":"'), len("2026-11-20T23:45:39.317Z")
 
+COMPLETE, NULS, TORN = "complete", "nuls", "torn"
 
-class Part(NamedTuple):
-    """A piece of a damaged line: `whole` (with a CRC or without), `nul` or `torn`."""
+
+class Fragment(NamedTuple):
+    """A part of a damaged line, from byte `start` up to `end`.
+
+    Attributes:
+        kind: `COMPLETE`, `NULS` or `TORN`.
+        has_crc: whether it is a complete line with a CRC that holds.
+    """
 
     start: int
     end: int
@@ -23,29 +31,44 @@ class Part(NamedTuple):
     has_crc: bool = False
 
 
-def whole_elsewhere(root: str, damaged: list[bytes]) -> dict[bytes, list[bytes]]:
-    """By the beginning up to its id, the whole lines of the log of which pieces stand in the lines `damaged`."""
+def fragments_of(raw: bytes) -> list[Fragment]:
+    """All of the damaged line `raw`: the complete lines in it, the runs of NUL bytes, and what is between them."""
+    complete = [
+        Fragment(start, end, COMPLETE, crc_holds(raw[start:end]) is True)
+        for start, end, _ in embedded_lines(raw, lambda text: text if is_valid(text) else None)
+    ]
+    nuls = [Fragment(*m.span(), NULS) for m in _NULS.finditer(raw)]
+    found: list[Fragment] = []
+    done = 0
+    for one in sorted([*complete, *nuls]):
+        if one.start < done:
+            continue  # NUL bytes within a complete line
+        if one.start > done:
+            found.append(Fragment(done, one.start, TORN))
+        found.append(one)
+        done = one.end
+    if done < len(raw):
+        found.append(Fragment(done, len(raw), TORN))
+    return found
+
+
+def complete_elsewhere(root: str, damaged: list[bytes]) -> dict[bytes, list[bytes]]:
+    """The complete lines of the log of which fragments are in the lines `damaged`, by their bytes up to the id."""
     known: dict[bytes, list[bytes]] = {}
     for raw in damaged:
-        for part in [Part(0, len(raw), "torn"), *parts_of(raw)]:
-            if part.kind == "torn" and (m := _ID.match(raw, part.start, part.end)):
+        for one in [Fragment(0, len(raw), TORN), *fragments_of(raw)]:
+            if one.kind == TORN and (m := _ID.match(raw, one.start, one.end)):
                 known[m[0]] = []
     for file in log_files(root) if known else ():
         for _, _, line, closed in verify.lines(root, file.name):
-            if (
-                closed
-                and not isinstance(line, Damage)
-                and (m := _ID.match(line))
-                and m[0] in known
-                and whole(line) is not False
-            ):
+            if closed and not isinstance(line, Damage) and (m := _ID.match(line)) and m[0] in known and is_valid(line):
                 known[m[0]].append(line)
     return known
 
 
-def stands_elsewhere(piece: bytes, known: dict[bytes, list[bytes]]) -> bool:
-    """Whether all of `piece` is the beginning of one of the lines `known`, but for the time of the append."""
-    m = _ID.match(piece)
+def is_elsewhere(fragment: bytes, known: dict[bytes, list[bytes]]) -> bool:
+    """Whether all of `fragment` is the beginning of one of the lines `known`, but for the time of the append."""
+    m = _ID.match(fragment)
     if not m:
         return False
     ts = m.end() + _BEFORE_TS
@@ -55,46 +78,11 @@ def stands_elsewhere(piece: bytes, known: dict[bytes, list[bytes]]) -> bool:
 
     for line in known[m[0]]:
         tail = CRC_TAIL if line[-CRC_TAIL:].startswith(CRC_KEY) else 1
-        body, rest = timeless(line[:-tail]), timeless(piece)
+        body, rest = timeless(line[:-tail]), timeless(fragment)
         if body.startswith(rest):
             return True
-        # The piece ends within the CRC, which tells the time too.
+        # The fragment ends within the CRC, which depends on the time, too.
         end = rest[len(body) :]
         if rest.startswith(body) and len(end) < CRC_TAIL and CRC_KEY.startswith(end[: len(CRC_KEY)]):
             return True
     return False
-
-
-def parts_of(raw: bytes) -> list[Part]:
-    """A damaged line in pieces: the whole lines in it, the runs of NUL bytes, and what is between them."""
-    starts = [m.start() for m in re.finditer(re.escape(HEAD), raw)][:_MAX_LOOKS]
-    nuls = [m.span() for m in re.finditer(rb"\0+", raw)]
-    ends = sorted(
-        {end for s in starts for end in (s, s - 1)} | {s for s, _ in nuls[:_MAX_LOOKS]} | {len(raw) - 1, len(raw)}
-    )
-    found: list[Part] = []
-    done = 0
-    for start in starts:
-        if start < done:
-            continue
-        for end in ends:
-            if end > start and raw[end - 1 : end] == b"}":
-                sound = whole(raw[start:end])
-                if sound is not False:
-                    found.append(Part(start, end, "whole", sound is True))
-                    done = end
-                    break
-    found += [Part(s, e, "nul") for s, e in nuls if not any(p.start <= s < p.end for p in found)]
-    return _with_gaps(sorted(found), len(raw))
-
-
-def _with_gaps(found: list[Part], size: int) -> list[Part]:
-    parts: list[Part] = []
-    done = 0
-    for part in [*found, Part(size, size, "end")]:
-        if part.start > done:
-            parts.append(Part(done, part.start, "torn"))
-        if part.kind != "end":
-            parts.append(part)
-        done = part.end
-    return parts

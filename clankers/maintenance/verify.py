@@ -1,4 +1,4 @@
-"""Every line of the log, byte by byte: is it whole, and what its writer wrote?
+"""Whether every line of the log is complete, and what its writer wrote, byte for byte.
 
 Memory is bounded by the longest line and some MB: the ids of all lines are compared by hashes of 64 bits, in temporary
 files. Two of them agree by chance in one of 400,000 logs of ten million lines.
@@ -19,8 +19,8 @@ from clankers.log.base import Position
 from clankers.log.envelope import CRC_TAIL, crc_holds
 from clankers.log.lines import LineBuffer
 from clankers.log.reader import LogFile, log_files, place_of
-from clankers.log.segments import Damage, Day
-from clankers.maintenance.line_validation import BEFORE_PAYLOAD, rest_is_right, why
+from clankers.log.segments import Damage, Segment
+from clankers.maintenance.line_validation import BEFORE_PAYLOAD, reason, rest_is_valid
 
 IN_FLIGHT = 10.0  # seconds in which the last line of today's file may lack its newline
 
@@ -29,7 +29,7 @@ _BUCKETS = 64  # of ids, each of which is compared in memory
 _KEPT = 4 * 4096  # numbers of a bucket in memory, before they go to its file
 
 
-class Bad(NamedTuple):
+class Problem(NamedTuple):
     """What is wrong at one place of the log.
 
     Attributes:
@@ -38,7 +38,7 @@ class Bad(NamedTuple):
         offset: bytes from the day's start, uncompressed.
         reason: what is wrong.
         size: bytes of the line without its newline; 0 where its own bytes are not what is wrong.
-        closed: whether a newline stands behind it.
+        closed: whether the line has a newline.
     """
 
     file: str
@@ -48,8 +48,8 @@ class Bad(NamedTuple):
     size: int = 0
     closed: bool = True
 
-    def told(self) -> dict[str, object]:
-        """For programs."""
+    def as_dict(self) -> dict[str, object]:
+        """The problem for `--json`."""
         return {"file": self.file, "line": self.line, "offset": self.offset, "reason": self.reason}
 
 
@@ -57,21 +57,21 @@ class Verified(msgspec.Struct):
     """What was found: counts, and places in the order of the log.
 
     Attributes:
-        lines: that are not blank, the bad ones included.
+        lines: that are not blank, including the bad ones.
         files: days.
-        without_crc: lines that are whole and have no CRC.
-        bad: what must not be.
+        without_crc: valid lines that have no CRC.
+        bad: damage.
         unfinished: last lines without a newline, which may be in flight.
-        same_id: lines with the id of an earlier one that says something else. Each is whole, and a replay uses both,
-            so that it is nothing to mend: a client wrote two records under one id.
+        same_id: lines with the id of an earlier one and other content. Each is valid, and a replay uses both, so
+            nothing has to be repaired: a client wrote two records under one id.
     """
 
     lines: int = 0
     files: int = 0
     without_crc: int = 0
-    bad: list[Bad] = []
-    unfinished: list[Bad] = []
-    same_id: list[Bad] = []
+    bad: list[Problem] = []
+    unfinished: list[Problem] = []
+    same_id: list[Problem] = []
 
 
 def verify(root: str, *, progress: Callable[[int], object] | None = None) -> Verified:
@@ -79,7 +79,7 @@ def verify(root: str, *, progress: Callable[[int], object] | None = None) -> Ver
 
     Args:
         root: the data root.
-        progress: told of the bytes read, now and then.
+        progress: called with the number of bytes read since the last call.
 
     Raises:
         OSError: a file cannot be read.
@@ -92,7 +92,7 @@ def verify(root: str, *, progress: Callable[[int], object] | None = None) -> Ver
         for (earlier, earlier_line), (position, line) in ids.clashes():
             name, offset = place_of(position)
             reason = f"the id of line {earlier_line} of {place_of(earlier)[0]}, and other content"
-            found.same_id.append(Bad(name, line, offset, reason))
+            found.same_id.append(Problem(name, line, offset, reason))
     found.bad.sort()
     found.same_id.sort()
     return found
@@ -102,26 +102,26 @@ def _verify_day(root: str, file: LogFile, found: Verified, ids: "_Ids", progress
     add, position = ids.add, file.position
     for number, offset, raw, closed in lines(root, file.name, progress):
         if isinstance(raw, Damage):
-            found.bad.append(Bad(file.name, number, offset, raw.reason))
+            found.bad.append(Problem(file.name, number, offset, raw.reason))
             continue
         if not closed:
             if raw.isspace():
                 continue
             found.lines += 1
-            bad = Bad(file.name, number, offset, "a last line without its newline", len(raw), closed=False)
+            bad = Problem(file.name, number, offset, "a last line without its newline", len(raw), closed=False)
             (found.unfinished if _in_flight(root, file.name) else found.bad).append(bad)
             continue
-        sound = crc_holds(raw)
+        crc = crc_holds(raw)
         head = BEFORE_PAYLOAD.match(raw)
-        if sound is not False and head and rest_is_right(raw, head.end(), has_crc=sound is True):
+        if crc is not False and head and rest_is_valid(raw, head.end(), has_crc=crc is True):
             id, end = head.span("id")
-            tail = -CRC_TAIL if sound else -1
+            tail = -CRC_TAIL if crc else -1
             add(hash(raw[id:end]), hash(raw[end + _TS : tail]), position(offset), number)
-            found.without_crc += not sound
+            found.without_crc += not crc
         elif not raw or raw.isspace():
             continue
         else:
-            found.bad.append(Bad(file.name, number, offset, why(raw), len(raw)))
+            found.bad.append(Problem(file.name, number, offset, reason(raw), len(raw)))
         found.lines += 1
 
 
@@ -130,11 +130,11 @@ def lines(
 ) -> Iterator[tuple[int, int, bytes | Damage, bool]]:
     """Of the day `name` each line's number, offset and bytes without the newline, and whether it has one.
 
-    A place that cannot be read is told as what it is, and counts as a line where bytes are missing.
+    A place that cannot be read is reported as `Damage`, and counts as a line if bytes are missing.
     """
     number, offset = 0, 0
     buffer = LineBuffer()
-    with Day(root, name) as day:
+    with Segment(root, name) as day:
         for chunk in day.chunks():
             if isinstance(chunk, Damage):
                 yield number + 1, offset, chunk, True
@@ -177,7 +177,7 @@ class _Ids:
         self._stack.close()
 
     def add(self, id: int, content: int, position: Position, number: int) -> None:
-        """A line: the hashes of its id and of its content, where it stands, and its number."""
+        """Note a line: the hashes of its id and of its content, its position, and its number."""
         at = id % _BUCKETS
         bucket = self._buckets[at]
         bucket.extend((id, content, position, number))

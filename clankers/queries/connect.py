@@ -1,22 +1,25 @@
-"""The database for commands that read: brought up to date first, then open for reading only, by SQLite's own means."""
+"""The database for commands that read: brought up to date first, then open for reading only, by SQLite's own means.
+
+Nothing here prints: notes for a person go to a callback, and so does progress.
+"""
 
 from __future__ import annotations
 
 import os
-import sys
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, TypeAlias
 
 import apsw
 
-from clankers import paths
+from clankers import harnesses, paths
 from clankers.errors import BusyError, ClankersError
-from clankers.formatting import clean, progress_bar
-from clankers.harnesses.claude_code import after_hook
-from clankers.harnesses.claude_code.transcript_files import TranscriptError
-from clankers.log.segments import sizes
+from clankers.ingest import live
+from clankers.ingest.source import SourceError
+from clankers.log.segments import segment_sizes
 from clankers.log.writer import Log
+from clankers.queries.dialect import Database
 from clankers.queries.first_backfill import start_first_backfill
 from projector.derived.price_table import is_newer
 from projector.store.lock import ProjectorLock
@@ -26,6 +29,10 @@ from projector.store.sqlite_file import UNWRITABLE, is_current, is_ours
 if TYPE_CHECKING:
     from projector.replay.replay import Replayed  # what replays is imported when there is something to replay
 
+Note: TypeAlias = Callable[[str], object]  # gets a sentence for a person
+# Called with the bytes to replay; the context that it returns gives what is called with the bytes of each step.
+Progress: TypeAlias = Callable[[int], AbstractContextManager[Callable[[int], object]]]
+
 _PATIENCE = 2.0  # seconds to wait for another projector, which does the same work
 _POLL = 0.02  # seconds
 ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from the log"
@@ -34,6 +41,9 @@ ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from
 _ALLOWED = frozenset(
     {apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE, apsw.SQLITE_PRAGMA}
 )
+
+# Pragmas that do something even without an argument.
+_ACTING = frozenset({"wal_checkpoint", "incremental_vacuum", "optimize", "shrink_memory"})
 
 # Pragmas whose argument names what is asked for; any other with an argument sets something.
 _ASKING = frozenset(
@@ -52,12 +62,25 @@ _ASKING = frozenset(
 )
 
 
-def bring_up_to_date(purpose: str, *, patience: float = 0) -> Replayed:
-    """Take in what clients wrote without telling, then replay what is new in the log.
+def silent(_: object) -> None:
+    """Drop a note."""
+
+
+def no_progress(_: int) -> AbstractContextManager[Callable[[int], object]]:
+    """Show no progress."""
+    return nullcontext(silent)
+
+
+def bring_up_to_date(
+    purpose: str, *, patience: float = 0, note: Note = silent, progress: Progress = no_progress
+) -> Replayed:
+    """Import what clients wrote without a hook, then replay what is new in the log.
 
     Args:
         purpose: the command, for the message that others get.
         patience: seconds to wait for another projector that will soon be done.
+        note: gets what went wrong with a transcript.
+        progress: shows how far the replay is.
 
     Raises:
         BusyError: another projector is at work.
@@ -66,57 +89,56 @@ def bring_up_to_date(purpose: str, *, patience: float = 0) -> Replayed:
 
     root, path = paths.data_root(), paths.database_path()
     with ProjectorLock(path, purpose, patience=patience):
-        sweep()
-        with progress_bar("Replaying the log", log_bytes(root)) as step:
+        sweep(note)
+        with progress(log_bytes(root)) as step:
             return update(path, root, progress=step)
 
 
-def sweep() -> None:
-    """Take in what Claude Code's open sessions wrote; whatever is wrong with a transcript does not stop a replay."""
+def sweep(note: Note = silent) -> None:
+    """Import what open sessions wrote; a source that cannot be read does not stop a replay."""
     try:
         with Log(paths.data_root()) as log:
-            after_hook.sweep(log)
-    except (OSError, TranscriptError) as e:
-        print(f"clankers: a transcript was not read: {clean(str(e))}", file=sys.stderr)
+            live.sweep(log, harnesses.source_of(log.root))
+    except (OSError, SourceError) as e:
+        note(f"a transcript was not read: {e}")
 
 
 def log_bytes(root: str) -> int:
     """The size of the log in `root`, in bytes to replay: uncompressed."""
-    return sum(sizes(root).values())
+    return sum(segment_sizes(root).values())
 
 
-def open_current() -> apsw.Connection:
+def open_current(note: Note = silent, progress: Progress = no_progress) -> apsw.Connection:
     """The database as of now, for reading only.
 
-    While another projector keeps the lock, as `project --watch` does, what that one writes serves: it is waited for.
-    Where it cannot be written, as in a backup that is mounted, it is read as it stands, and that is said.
+    While another projector holds the lock, as `project --watch` does, this waits for that one to write what is new.
+    A database that cannot be written, as in a mounted backup, is read as of its last update, with a note.
     """
     path, root = paths.database_path(), paths.data_root()
     try:
-        sweep()
+        sweep(note)
         db = _if_current(path, root)
         if db is None:
-            db = _made_current(path, root)
+            db = _made_current(path, root, note, progress)
         elif is_newer(db):
             db.close()
             with suppress(BusyError):  # a watcher goes on by the table that it began with
-                bring_up_to_date("query")
+                bring_up_to_date("query", note=note, progress=progress)
             db = open_for_reading(path)
     except (OSError, *UNWRITABLE) as e:
         db = open_for_reading(path)
         why = f"{e.filename}: {e.strerror}" if isinstance(e, OSError) and e.filename else e
-        note = f"{path} is shown as it stands, for it cannot be brought up to date: {why}; {ELSEWHERE}"
-        print(f"clankers: {clean(note)}", file=sys.stderr)
+        note(f"showing {path} as of its last update; it cannot be brought up to date: {why}; {ELSEWHERE}")
         return db
-    start_first_backfill()
+    start_first_backfill(note)
     return db
 
 
-def _made_current(path: str, root: str) -> apsw.Connection:
+def _made_current(path: str, root: str, note: Note, progress: Progress) -> apsw.Connection:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            bring_up_to_date("query")
+            bring_up_to_date("query", note=note, progress=progress)
         except BusyError:
             if time.monotonic() > deadline:
                 if not os.path.exists(path):
@@ -128,11 +150,6 @@ def _made_current(path: str, root: str) -> apsw.Connection:
         else:
             break
     return open_for_reading(path)
-
-
-def catch_up() -> None:
-    """Bring the database up to date behind the end of a turn: what hooks start in the background."""
-    open_current().close()
 
 
 def _if_current(path: str, root: str) -> apsw.Connection | None:
@@ -147,7 +164,7 @@ def _if_current(path: str, root: str) -> apsw.Connection | None:
         if is_ours(db) and (is_current(db, root) or not _whole_lines(db, root)):
             return db
     except apsw.Error:
-        pass  # likewise
+        pass  # the same
     db.close()
     return None
 
@@ -183,7 +200,15 @@ def open_for_reading(path: str) -> apsw.Connection:
     return db
 
 
+def second_connection(db: Database) -> Database:
+    """Another connection to the database of `db`, for another thread."""
+    assert isinstance(db, apsw.Connection)
+    return open_for_reading(db.filename)
+
+
 def _authorize(action: int, first: str | None, second: str | None, _: str | None, __: str | None) -> int:
-    if action not in _ALLOWED or (action == apsw.SQLITE_PRAGMA and second is not None and first not in _ASKING):
+    if action not in _ALLOWED:
+        return apsw.SQLITE_DENY
+    if action == apsw.SQLITE_PRAGMA and (first in _ACTING or (second is not None and first not in _ASKING)):
         return apsw.SQLITE_DENY
     return apsw.SQLITE_OK

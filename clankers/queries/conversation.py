@@ -1,15 +1,15 @@
-"""A session as a conversation: what was said and done, in order, its subagents' within.
+"""A session as a conversation: messages, tool calls and errors in their order, those of subagents within.
 
-Every piece bears the columns of its row, under their names; the README tells what they mean. Nothing here changes the
-database, or looks at anything else.
+The fields are the columns of the rows, under their names: `clankers docs tables` says what they mean.
 """
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-import apsw
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
+
+from clankers.queries.dialect import Database
 
 _DEPTH = 20  # of subagents within subagents
 
@@ -47,7 +47,7 @@ class Session(Struct, kw_only=True):
 
 
 class Part(Struct, tag_field="kind", tag="part", kw_only=True):
-    """A piece of a message that is no tool call: text, reasoning, a file, ...
+    """A part of a message that is no tool call: text, reasoning, a file, ...
 
     Attributes:
         data: what `text` does not hold.
@@ -62,7 +62,7 @@ class Part(Struct, tag_field="kind", tag="part", kw_only=True):
     data: Any
 
 
-class Tool(Struct, tag_field="kind", tag="tool", kw_only=True):
+class ToolCall(Struct, tag_field="kind", tag="tool", kw_only=True):
     """A tool call.
 
     Attributes:
@@ -111,7 +111,7 @@ class Message(Struct, tag_field="kind", tag="message", kw_only=True):
     """A prompt or a model's response.
 
     Attributes:
-        pieces: in order.
+        parts: in order; a tool call among them stands where it was made.
         errors: failures that stand in the message.
     """
 
@@ -132,7 +132,7 @@ class Message(Struct, tag_field="kind", tag="message", kw_only=True):
     cost: float | None
     cost_source: str | None
     finish_reason: str | None
-    pieces: list[Part | Tool] = []
+    parts: list[Part | ToolCall] = field(default_factory=list, name="pieces")  # its name in JSON from the beginning
     errors: list[Failure] = []
 
 
@@ -144,15 +144,15 @@ class Conversation(Struct, tag_field="kind", tag="conversation", kw_only=True):
     """
 
     session: Session
-    items: list["Message | Tool | Failure | Compaction | Conversation"] = []
+    items: list["Message | ToolCall | Failure | Compaction | Conversation"] = []
 
 
-Item = Message | Tool | Failure | Compaction | Conversation
+Item = Message | ToolCall | Failure | Compaction | Conversation
 _Row = TypeVar("_Row", bound=Struct)
-_MADE = {"pieces", "errors", "subagents"}  # fields that are no columns
+_MADE = {"parts", "errors", "subagents"}  # fields that are no columns
 
 
-def conversation(db: apsw.Connection, id: str) -> Conversation:
+def conversation(db: Database, id: str) -> Conversation:
     """The session `id` as a conversation.
 
     Raises:
@@ -161,26 +161,26 @@ def conversation(db: apsw.Connection, id: str) -> Conversation:
     return _conversation(db, id, ())
 
 
-def _conversation(db: apsw.Connection, id: str, within: tuple[str, ...]) -> Conversation:
-    session = next((row for row, _ in _rows(db, Session, "sessions", "id = ?", id)), None)
+def _conversation(db: Database, id: str, within: tuple[str, ...]) -> Conversation:
+    session = next((row for row, _ in _rows(db, Session, "sessions", "id = :id", id)), None)
     if session is None:
         raise LookupError(id)
-    messages = {row.id: row for row, _ in _rows(db, Message, "messages", "session_id = ?", id)}
-    tools: dict[str, Tool] = {}
+    messages = {row.id: row for row, _ in _rows(db, Message, "messages", "session_id = :id", id)}
+    tools: dict[str, ToolCall] = {}
     said_in: dict[str, str] = {}  # the message of a call
-    for tool, message in _rows(db, Tool, "tools", "session_id = ?", id, also="message_id"):
+    for tool, message in _rows(db, ToolCall, "tools", "session_id = :id", id, also="message_id"):
         tool.tool_input = _decoded(tool.tool_input)
         tools[tool.id] = tool
         if message in messages:
             said_in[tool.id] = message
-    _put_pieces(db, messages, tools, said_in)
+    _put_parts(db, messages, tools, said_in)
     items: list[Item] = [*messages.values(), *(tool for tool in tools.values() if tool.id not in said_in)]
-    for error, message in _rows(db, Failure, "session_errors", "session_id = ?", id, also="message_id"):
+    for error, message in _rows(db, Failure, "session_errors", "session_id = :id", id, also="message_id"):
         if message in messages:
             messages[message].errors.append(error)
         else:
             items.append(error)
-    items += [row for row, _ in _rows(db, Compaction, "compaction_events", "session_id = ?", id)]
+    items += [row for row, _ in _rows(db, Compaction, "compaction_events", "session_id = :id", id)]
     if len(within) < _DEPTH:
         items += _subagents(db, id, tools, (*within, id))
     items.sort(key=lambda item: began(item) or 0)
@@ -192,43 +192,43 @@ def began(item: Item) -> int | None:
     return item.session.created_at if isinstance(item, Conversation) else item.created_at
 
 
-def _put_pieces(
-    db: apsw.Connection, messages: dict[str, Message], tools: dict[str, Tool], said_in: dict[str, str]
-) -> None:
-    """The pieces into their messages: the calls where they were made, those of which only a hook told at the end."""
+def _put_parts(db: Database, messages: dict[str, Message], tools: dict[str, ToolCall], said_in: dict[str, str]) -> None:
+    """Put the parts into their messages: calls where they were made, those that only a hook reported at the end."""
     placed = set()
     for message in messages.values():
-        for part, _ in _rows(db, Part, "parts", "message_id = ?", message.id, order="seq, created_at, id"):
+        for part, _ in _rows(db, Part, "parts", "message_id = :id", message.id, order="seq, created_at, id"):
             part.data = _decoded(part.data)
             call = _call(part)
             if call in tools:
-                message.pieces.append(tools[call])
+                message.parts.append(tools[call])
                 placed.add(call)
                 said_in[call] = message.id
             else:
-                message.pieces.append(part)
+                message.parts.append(part)
     for id, in_message in said_in.items():
         if id not in placed:
-            messages[in_message].pieces.append(tools[id])
+            messages[in_message].parts.append(tools[id])
 
 
 def _call(part: Part) -> str:
-    """The id of the call that a piece stands for: Claude Code's name it, OpenCode's are it."""
+    """The id of the call that a part stands for: Claude Code's name it, OpenCode's are it."""
     named = part.data.get("id") if isinstance(part.data, dict) and part.type == "tool" else None
     return named if isinstance(named, str) else part.id
 
 
-def _subagents(db: apsw.Connection, id: str, tools: dict[str, Tool], within: tuple[str, ...]) -> list[Item]:
+def _subagents(db: Database, id: str, tools: dict[str, ToolCall], within: tuple[str, ...]) -> list[Item]:
     """The subagents of the session `id`: put where they were called, those whose call is not known returned."""
     called = dict(
         db.execute(
             "SELECT session_id, value FROM session_facts WHERE name = 'spawned_by' AND session_id IN "
-            "(SELECT id FROM sessions WHERE parent_id = ?)",
-            (id,),
+            "(SELECT id FROM sessions WHERE parent_id = :id)",
+            {"id": id},
         )
     )
     homeless: list[Item] = []
-    children = db.execute("SELECT id FROM sessions WHERE parent_id = ? ORDER BY created_at, id", (id,)).fetchall()
+    children = db.execute(
+        "SELECT id FROM sessions WHERE parent_id = :id ORDER BY created_at, id", {"id": id}
+    ).fetchall()
     for child in (str(child) for (child,) in children):
         if child in within:
             continue  # whose log says that it is its own grandparent
@@ -244,7 +244,7 @@ def _subagents(db: apsw.Connection, id: str, tools: dict[str, Tool], within: tup
 
 
 def _rows(
-    db: apsw.Connection,
+    db: Database,
     kind: type[_Row],
     table: str,
     where: str,
@@ -256,7 +256,7 @@ def _rows(
     """The rows of a table as structs whose fields are its columns, each with the column `also`."""
     columns = [name for name in kind.__struct_fields__ if name not in _MADE]
     names = ", ".join(f'"{name}"' for name in columns)
-    for *values, more in db.execute(f"SELECT {names}, {also} FROM {table} WHERE {where} ORDER BY {order}", (id,)):
+    for *values, more in db.execute(f"SELECT {names}, {also} FROM {table} WHERE {where} ORDER BY {order}", {"id": id}):
         yield kind(**dict(zip(columns, values, strict=True))), more
 
 
@@ -273,9 +273,11 @@ def _decoded(text: str | None) -> Any:
 def subagents(one: Conversation) -> Iterator[Conversation]:
     """The conversations within `one`, and within those."""
     for item in one.items:
-        calls = item.pieces if isinstance(item, Message) else [item]
+        calls = item.parts if isinstance(item, Message) else [item]
         for inner in calls:
-            found = [inner] if isinstance(inner, Conversation) else inner.subagents if isinstance(inner, Tool) else []
+            found = (
+                [inner] if isinstance(inner, Conversation) else inner.subagents if isinstance(inner, ToolCall) else []
+            )
             for child in found:
                 yield child
                 yield from subagents(child)

@@ -9,52 +9,15 @@ They mean the same in every command:
 - since, until: a message or call by its own time; a session when something of it lies in the span.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
-
-import apsw
-import typer
 
 from clankers.errors import UsageError
 from clankers.formatting import clean
 from clankers.queries.dates import span
-
-
-def known_sources(begun: str) -> list[str]:
-    """For the shell: how a source goes on that is `begun`."""
-    from clankers.harnesses import NAMES
-
-    return [name for name in NAMES if name.startswith(begun)]
-
-
-Sources = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--source",
-        metavar="NAME",
-        help="Of this harness: claude-code, opencode, ...; also several times.",
-        autocompletion=known_sources,
-    ),
-]
-Project = Annotated[
-    str | None,
-    typer.Option("--project", metavar="WHICH", help="'.' for here and below, another path, or a project's name."),
-]
-Model = Annotated[
-    str | None, typer.Option("--model", metavar="TEXT", help="Whose model has TEXT in its name, as opus.")
-]
-Since = Annotated[
-    str | None,
-    typer.Option("--since", metavar="WHEN", help="From then on: yesterday, 12h, 7d, 2w, 2026-11, '2026-11-01 14:00'."),
-]
-Until = Annotated[
-    str | None,
-    typer.Option("--until", metavar="WHEN", help="Until before then; a day, month or year is included whole."),
-]
+from clankers.queries.dialect import Database, contains
 
 _FIRST, _LAST = -(1 << 63), (1 << 63) - 1  # epoch milliseconds before and behind all others
 
@@ -82,9 +45,10 @@ class Filters:
     values: dict[str, str | int | None] = field(init=False)
 
     def __post_init__(self) -> None:
-        values = {
-            "f_sources": json.dumps(self.sources),
-            "f_places": json.dumps([[place, os.path.join(place, "")] for place in self.places]),
+        values: dict[str, str | int | None] = {
+            **{f"f_source_{i}": source for i, source in enumerate(self.sources)},
+            **{f"f_place_{i}": place for i, place in enumerate(self.places)},
+            **{f"f_below_{i}": os.path.join(place, "") for i, place in enumerate(self.places)},
             "f_name": self.name,
             "f_model": self.model,
             "f_since": _FIRST if self.since is None else self.since,
@@ -122,7 +86,7 @@ class Filters:
         """
         found = self._of_session(s)
         if self.model is not None:
-            found.append(_has_model(f"ifnull({model}, {s}.model)"))
+            found.append(_has_model(f"coalesce({model}, {s}.model)"))
         if self.since is not None or self.until is not None:
             found.append(_in_span(at))
         return " AND ".join(found) or "TRUE"
@@ -141,12 +105,15 @@ class Filters:
     def _of_session(self, s: str) -> list[str]:
         found = []
         if self.sources:
-            found.append(f"{s}.source IN (SELECT value FROM json_each(:f_sources))")
+            names = ", ".join(f":f_source_{i}" for i in range(len(self.sources)))
+            found.append(f"{s}.source IN ({names})")
         if self.places:
-            found.append(
-                f"EXISTS (SELECT 1 FROM json_each(:f_places) AS f_p WHERE {s}.project_path = f_p.value ->> 0 "
-                f"OR substr({s}.project_path, 1, length(f_p.value ->> 1)) = f_p.value ->> 1)"
-            )
+            path = f"{s}.project_path"
+            there = [
+                f"{path} = :f_place_{i} OR substr({path}, 1, length(:f_below_{i})) = :f_below_{i}"
+                for i in range(len(self.places))
+            ]
+            found.append(f"({' OR '.join(there)})")
         if self.name is not None:
             found.append(f"{s}.project_name = :f_name")
         return found
@@ -157,7 +124,7 @@ def _in_span(at: str) -> str:
 
 
 def _has_model(model: str) -> str:
-    return f"instr(lower({model}), :f_model) > 0"
+    return contains(f"lower({model})", ":f_model")
 
 
 def filters(
@@ -181,14 +148,14 @@ def filters(
     return Filters(tuple(sources or ()), places, name, None if model is None else model.lower(), begin, end)
 
 
-def no_such_source(db: apsw.Connection, asked: Filters) -> str:
+def no_such_source(db: Database, asked: Filters) -> str:
     """A sentence that no session is of the sources that are asked for, and which there are; empty where one is."""
     if not asked.sources:
         return ""
     there = [str(name) for (name,) in db.execute("SELECT DISTINCT source FROM sessions ORDER BY 1")]
     if not there or set(asked.sources) & set(there):
         return ""
-    return f"No session is of {clean(' or '.join(asked.sources))}: there are sessions of {clean(' and '.join(there))}."
+    return f"No sessions from {clean(' or '.join(asked.sources))}. Recorded sources: {clean(', '.join(there))}."
 
 
 def _is_path(project: str) -> bool:

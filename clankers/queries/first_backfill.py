@@ -1,15 +1,13 @@
-"""The past is taken in once by itself, in the background: after `install`, and where the database lacks the mark."""
+"""Recorded sessions are imported once in the background: after `install`, and where the database lacks the mark."""
 
 import os
-import sys
+from collections.abc import Callable
 
 from clankers import paths
 from clankers.system.locks import try_lock
 from projector.store.meta import BACKFILL, read_meta
 
-_SAID = (
-    "The sessions of the last 30 days are being taken in, in the background; `clankers doctor` says when it is done."
-)
+_STARTED = "importing the sessions of the last 30 days in the background; `clankers doctor` says when it is done"
 
 
 def lock_path() -> str:
@@ -17,10 +15,11 @@ def lock_path() -> str:
     return os.path.join(paths.data_root(), "backfill.lock")
 
 
-def start_first_backfill(*, again: bool = False) -> None:
-    """Start it where harnesses record into this root, it is not done and not under way; and say so.
+def start_first_backfill(note: Callable[[str], object], *, again: bool = False) -> None:
+    """Start it where harnesses record into this root, it is not done and not under way.
 
     Args:
+        note: told that it was started.
         again: also where the database says that it was done.
     """
     root = paths.data_root()
@@ -35,7 +34,7 @@ def start_first_backfill(*, again: bool = False) -> None:
         detached.start("backfill")
     except OSError:
         return  # the next command tries again
-    print(_SAID, file=sys.stderr)
+    note(_STARTED)
 
 
 def under_way() -> bool:

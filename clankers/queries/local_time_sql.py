@@ -3,6 +3,8 @@
 import time
 from datetime import date
 
+from clankers.queries.dialect import least
+
 _DAY = 86_400_000  # milliseconds
 _EPOCH = date(1970, 1, 1).toordinal()
 _BEHIND = date.max.toordinal() + 1  # all that the calendar has no date for
@@ -18,14 +20,14 @@ def local(at: str, first: int, last: int) -> str:
     for at_last in range(begin, end, _STEP):
         now = min(at_last + _STEP, end)
         if (changed := _offset(now)) != offset:
-            found = f"iif({at} >= {_change(at_last, now)}, {changed}, {found})"
+            found = f"CASE WHEN {at} >= {_change(at_last, now)} THEN {changed} ELSE {found} END"
             offset = changed
     return f"({at} + {found})"
 
 
 def ordinal(at: str) -> str:
     """The day of `at`, milliseconds of a clock, as `date.fromordinal` takes it; NULL where there is no date for it."""
-    return f"nullif(min(({at} + {_EPOCH * _DAY}) / {_DAY}, {_BEHIND}), {_BEHIND})"
+    return f"nullif({least(f'({at} + {_EPOCH * _DAY}) / {_DAY}', str(_BEHIND))}, {_BEHIND})"
 
 
 def _offset(at: int) -> int:

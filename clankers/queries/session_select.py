@@ -1,27 +1,19 @@
 """Which sessions a person means: by id, by date, by project."""
 
-import contextlib
 import os
-import re
-from datetime import date as day
-from datetime import datetime, time
 from pathlib import Path
 from typing import NamedTuple
 
-import apsw
-
-from clankers import paths
-from clankers.errors import ClankersError, UsageError
+from clankers.errors import UsageError
+from clankers.queries.dialect import Database, greatest
 from clankers.queries.filters import Filters
 
 LAST = "last"  # stands for the session in which something happened last
 _SHOWN = 5  # ids of an ambiguous prefix
-_OFFERED = 50  # ids to a shell
-_PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 
-class Session(NamedTuple):
-    """A session, as far as a person knows it by it; `updated` is its last activity, in epoch milliseconds."""
+class SessionRef(NamedTuple):
+    """By what a person knows a session; `updated` is its last activity, in epoch milliseconds."""
 
     id: str
     parent: str | None
@@ -30,21 +22,7 @@ class Session(NamedTuple):
     updated: int | None
 
 
-def known_ids(begun: str) -> list[str]:
-    """For the shell: the sessions whose names are `begun` so, the newest first; the database is read as it stands."""
-    from clankers.queries.connect import open_for_reading
-
-    try:
-        db = open_for_reading(paths.database_path())
-    except (ClankersError, apsw.Error):
-        return []
-    with contextlib.closing(db):
-        ids = [str(id) for id in reversed(all_sessions(db)) if str(id).startswith(begun)]
-    # A shell evaluates what it is told, some of them.
-    return [LAST] * LAST.startswith(begun) + [id for id in ids if _PLAIN.fullmatch(id)][:_OFFERED]
-
-
-def named(known: dict[str, Session], names: list[str]) -> list[Session]:
+def named(known: dict[str, SessionRef], names: list[str]) -> list[SessionRef]:
     """The sessions whose ids are `names`, or begin so, or that `last` stands for.
 
     Raises:
@@ -65,7 +43,7 @@ def named(known: dict[str, Session], names: list[str]) -> list[Session]:
     return found
 
 
-def _last(known: dict[str, Session]) -> Session:
+def _last(known: dict[str, SessionRef]) -> SessionRef:
     """The session in which something happened last; where that was in a subagent's, the one that called it.
 
     Raises:
@@ -82,7 +60,7 @@ def _last(known: dict[str, Session]) -> Session:
     return one
 
 
-def in_project(known: dict[str, Session], project: Path) -> list[Session]:
+def in_project(known: dict[str, SessionRef], project: Path) -> list[SessionRef]:
     """The sessions that work in the directory `project` or below."""
     places = {os.path.abspath(project), os.path.realpath(project)}
     return [
@@ -93,16 +71,8 @@ def in_project(known: dict[str, Session], project: Path) -> list[Session]:
     ]
 
 
-def active_before(known: dict[str, Session], date: str) -> list[Session]:
-    """The sessions, with their children, in all of which nothing happened since the local day `date` began.
-
-    Raises:
-        UsageError: it is not a day.
-    """
-    try:
-        since = datetime.combine(day.fromisoformat(date), time.min).astimezone().timestamp() * 1000
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(f"--before {date!r} is not a day; write it as 2026-11-20") from None
+def active_before(known: dict[str, SessionRef], moment: int) -> list[SessionRef]:
+    """The sessions, with their children, in all of which nothing happened since `moment` (epoch milliseconds)."""
     children = _children(known)
     found = []
     for one in known.values():
@@ -110,19 +80,19 @@ def active_before(known: dict[str, Session], date: str) -> list[Session]:
             continue  # goes with its parent
         family = _family(known, children, one)
         times = [member.updated for member in family if member.updated is not None]
-        if times and max(times) < since:
+        if times and max(times) < moment:
             found += family
     return found
 
 
-def with_children(known: dict[str, Session], sessions: list[Session]) -> list[Session]:
+def with_children(known: dict[str, SessionRef], sessions: list[SessionRef]) -> list[SessionRef]:
     """`sessions` and their children's children, each once, children behind their parents."""
     children = _children(known)
     found = {member.id: member for one in sessions for member in _family(known, children, one)}
     return list(found.values())
 
 
-def _children(known: dict[str, Session]) -> dict[str, list[str]]:
+def _children(known: dict[str, SessionRef]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one in known.values():
         if one.parent is not None:
@@ -130,8 +100,8 @@ def _children(known: dict[str, Session]) -> dict[str, list[str]]:
     return found
 
 
-def _family(known: dict[str, Session], children: dict[str, list[str]], one: Session) -> list[Session]:
-    found: dict[str, Session] = {}
+def _family(known: dict[str, SessionRef], children: dict[str, list[str]], one: SessionRef) -> list[SessionRef]:
+    found: dict[str, SessionRef] = {}
     todo = [one.id]
     while todo:
         if (id := todo.pop()) not in found:  # whose log says that it is its own grandparent
@@ -140,12 +110,12 @@ def _family(known: dict[str, Session], children: dict[str, list[str]], one: Sess
     return list(found.values())
 
 
-def all_sessions(db: apsw.Connection, asked: Filters = Filters()) -> dict[str, Session]:  # noqa: B008 (does not change)
+def all_sessions(db: Database, asked: Filters = Filters()) -> dict[str, SessionRef]:  # noqa: B008 (does not change)
     """The sessions in a database by id that are `asked` for, the oldest first."""
     rows = db.execute(
-        "SELECT id, parent_id, title, project_path, max(coalesce(updated_at, ended_at, created_at), "
-        "coalesce(ended_at, updated_at, created_at)) "
-        f"FROM sessions AS s WHERE {asked.sessions()} ORDER BY created_at, id",
+        "SELECT id, parent_id, title, project_path, "
+        + greatest("coalesce(updated_at, ended_at, created_at)", "coalesce(ended_at, updated_at, created_at)")
+        + f" FROM sessions AS s WHERE {asked.sessions()} ORDER BY created_at, id",
         asked.values,
     )
-    return {row[0]: Session(*row) for row in rows}
+    return {row[0]: SessionRef(*row) for row in rows}

@@ -13,9 +13,9 @@ from datetime import date
 from threading import Thread
 from typing import Any
 
-import apsw
-
-from clankers.queries.connect import open_for_reading
+from clankers.queries import dialect
+from clankers.queries.connect import second_connection
+from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters
 from clankers.queries.local_time_sql import local, ordinal
 from projector.derived.buckets import bucket_start, token_weight
@@ -26,7 +26,7 @@ TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_
 BY = {
     "day": "{day}",
     "week": "({day} - 1) / 7",
-    "month": "strftime('%Y-%m', {now} / 1000, 'unixepoch')",
+    "month": dialect.month("{now}"),
     "model": "r.model",
     "project": "s.project_path",
     "source": "s.source",
@@ -42,18 +42,18 @@ _OF_SESSIONS = ("project", "source")
 # What is asked, by the attributes of a group that it is for.
 _NUMBERS = ("turns", "messages", *TOKENS, "cost", "cost_split", "unpriced_messages")
 _MESSAGES = {
-    "sessions": "count(DISTINCT iif(r.subagent, NULL, r.session_id))",
-    "subagents": "count(DISTINCT iif(r.subagent, r.session_id, NULL))",
+    "sessions": "count(DISTINCT CASE WHEN r.subagent = 0 THEN r.session_id END)",
+    "subagents": "count(DISTINCT CASE WHEN r.subagent <> 0 THEN r.session_id END)",
     **{name: f"sum(r.{name})" for name in _NUMBERS},
-    "cost_split": "total(r.cost_split)",
+    "cost_split": "coalesce(sum(r.cost_split), 0.0)",
 }
-_SPEAKERS = {"sessions": "count(*) FILTER (WHERE NOT subagent)", "subagents": "count(*) FILTER (WHERE subagent)"}
+_SPEAKERS = {"sessions": "count(*) FILTER (WHERE subagent = 0)", "subagents": "count(*) FILTER (WHERE subagent <> 0)"}
 _CALLS = {
     "tools": "count(*)",
     "tools_closed": "count(r.success)",
     "tools_failed": "count(*) FILTER (WHERE r.success = 0)",
-    "tool_p50_ms": "percentile(r.duration_ms, 50)",
-    "tool_p95_ms": "percentile(r.duration_ms, 95)",
+    "tool_p50_ms": dialect.percentile("r.duration_ms", 50),
+    "tool_p95_ms": dialect.percentile("r.duration_ms", 95),
 }
 _CALLERS = {
     "sessions": "count(*) FILTER (WHERE s.parent_id IS NULL)",
@@ -62,22 +62,24 @@ _CALLERS = {
 
 # The rows of `activity` that lie in a span, and what is left of the quarters that it cuts.
 _CUT = f"({bucket_start(':f_since')}, {bucket_start(':f_until')})"
-_PART = f"(ifnull(m.cost, 0) * a.cost_rate + {token_weight('m')} * a.token_rate)"  # what a message bears of the cost
+_PART = f"(coalesce(m.cost, 0) * a.cost_rate + {token_weight('m')} * a.token_rate)"  # what a message bears of the cost
 _OF_SPAN = f"""(
   SELECT session_id, begin, model, subagent, {", ".join(_NUMBERS)} FROM activity
   WHERE begin > {bucket_start(":f_since")} AND begin < {bucket_start(":f_until")}
   UNION ALL
-  SELECT m.session_id, m.created_at, ifnull(m.model, s.model), a.subagent,
-    NOT a.subagent AND m.role IS 'user' AND NOT m.synthetic, 1, {", ".join(f"ifnull(m.{kind}, 0)" for kind in TOKENS)},
-    {_PART}, iif(a.cost_rate = 1, 0, {_PART}), a.cost_rate IS NULL AND {token_weight("m")} > 0
+  SELECT m.session_id, m.created_at, coalesce(m.model, s.model), a.subagent,
+    CASE WHEN a.subagent = 0 AND m.role = 'user' AND m.synthetic = 0 THEN 1 ELSE 0 END, 1,
+    {", ".join(f"coalesce(m.{kind}, 0)" for kind in TOKENS)},
+    {_PART}, CASE WHEN a.cost_rate = 1 THEN 0 ELSE {_PART} END,
+    CASE WHEN a.cost_rate IS NULL AND {token_weight("m")} > 0 THEN 1 ELSE 0 END
   FROM activity AS a JOIN sessions AS s ON s.id = a.session_id JOIN messages AS m ON m.session_id = a.session_id
   WHERE a.position = 0 AND a.session_id IN (SELECT session_id FROM activity WHERE begin IN {_CUT})
-    AND m.created_at >= :f_since AND m.created_at < :f_until AND NOT m.copied
+    AND m.created_at >= :f_since AND m.created_at < :f_until AND m.copied = 0
     AND {bucket_start("m.created_at")} IN {_CUT}
   UNION ALL
   SELECT a.session_id, s.created_at, a.model, a.subagent, {", ".join(f"a.{name}" for name in _NUMBERS)}
   FROM activity AS a JOIN sessions AS s ON s.id = a.session_id
-  WHERE NOT a.messages AND a.begin IN {_CUT} AND s.created_at >= :f_since AND s.created_at < :f_until
+  WHERE a.messages = 0 AND a.begin IN {_CUT} AND s.created_at >= :f_since AND s.created_at < :f_until
 )"""
 
 _Found = list[tuple[str | None, dict[str, Any]]]  # keys of groups, and attributes
@@ -139,24 +141,22 @@ class Group:
         return {name: round(value, 8) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
-class _Aside(Thread):
-    """Asks a question of the database at `path` while another one is asked: that halves the time they take."""
+class _SecondQuery(Thread):
+    """Asks the database while another query runs: that halves the time they take."""
 
-    def __init__(self, path: str, ask: Callable[[apsw.Connection], tuple[_Found, _Found]]) -> None:
+    def __init__(self, db: Database, ask: Callable[[Database], tuple[_Found, _Found]]) -> None:
         super().__init__(daemon=True)
-        self._path, self._ask = path, ask
+        self._db, self._ask = second_connection(db), ask
         self._found: tuple[_Found, _Found] | BaseException
         self.start()
 
     def run(self) -> None:
         try:
-            db = open_for_reading(self._path)
-            try:
-                self._found = self._ask(db)
-            finally:
-                db.close()
+            self._found = self._ask(self._db)
         except BaseException as e:  # noqa: BLE001 (raised where the answer is asked for)
             self._found = e
+        finally:
+            self._db.close()
 
     def answer(self) -> tuple[_Found, _Found]:
         """What it found, once it has."""
@@ -166,12 +166,12 @@ class _Aside(Thread):
         return self._found
 
 
-def count(db: apsw.Connection, by: str, chosen: Filters) -> tuple[list[Group], Group]:
+def count(db: Database, by: str, chosen: Filters) -> tuple[list[Group], Group]:
     """The groups `by` one of `BY`, by their keys, and the total of what `chosen` asks for.
 
     By tool the sessions are those with calls, and there are no messages, tokens and costs: a message may call several.
     """
-    aside = _Aside(db.filename, lambda other: (_calls(other, by, chosen), _calls(other, None, chosen)))
+    second = _SecondQuery(db, lambda other: (_calls(other, by, chosen), _calls(other, None, chosen)))
     whole = Group(None)
     if by == "tool":
         groups = _fill({}, _callers(db, by, chosen))
@@ -181,7 +181,7 @@ def count(db: apsw.Connection, by: str, chosen: Filters) -> tuple[list[Group], G
         of_all = _speakers(db, chosen)  # several groups may have the same
     for one in groups.values():
         whole.add(one)
-    calls, all_calls = aside.answer()
+    calls, all_calls = second.answer()
     _fill(groups, calls)
     _fill({None: whole}, of_all + all_calls)
     return sorted(groups.values(), key=lambda g: (g.key is None, g.key)), whole
@@ -200,45 +200,47 @@ def _activity(chosen: Filters) -> str:
     return "activity AS r" if chosen.since is None and chosen.until is None else f"{_OF_SPAN} AS r"
 
 
-def _messages(db: apsw.Connection, by: str, chosen: Filters) -> _Found:
+def _messages(db: Database, by: str, chosen: Filters) -> _Found:
     join = "JOIN sessions AS s ON s.id = r.session_id" if by in _OF_SESSIONS else ""
     rows = f"{_activity(chosen)} {join} WHERE {chosen.settled('r', 'r.begin')}"
     return _grouped(db, _MESSAGES, _key(db, by, "begin", "activity"), by, rows, chosen)
 
 
-def _speakers(db: apsw.Connection, chosen: Filters) -> _Found:
+def _speakers(db: Database, chosen: Filters) -> _Found:
     each = f"SELECT max(r.subagent) AS subagent FROM {_activity(chosen)} WHERE {chosen.settled('r', 'r.begin')}"
     return _grouped(db, _SPEAKERS, "NULL", None, f"({each} GROUP BY r.session_id)", chosen)
 
 
-def _calls(db: apsw.Connection, by: str | None, chosen: Filters) -> _Found:
+def _calls(db: Database, by: str | None, chosen: Filters) -> _Found:
     # CROSS: session by session, else SQLite looks for the session of each call.
-    join = "sessions AS s CROSS JOIN tools AS r ON r.session_id = s.id" if by in _OF_SESSIONS else "tools AS r"
+    join = (
+        f"sessions AS s {dialect.JOIN_IN_THIS_ORDER} tools AS r ON r.session_id = s.id"
+        if by in _OF_SESSIONS
+        else "tools AS r"
+    )
     rows = f"{join} WHERE {chosen.settled('r', 'r.created_at')}"
     return _grouped(db, _CALLS, _key(db, by, "created_at", "tools"), by, rows, chosen)
 
 
-def _callers(db: apsw.Connection, by: str | None, chosen: Filters) -> _Found:
+def _callers(db: Database, by: str | None, chosen: Filters) -> _Found:
     names = "r.session_id, r.tool_name" if by else "r.session_id"
     calls = f"SELECT DISTINCT {names} FROM tools AS r WHERE {chosen.settled('r', 'r.created_at')}"
     rows = f"({calls}) AS r JOIN sessions AS s ON s.id = r.session_id"
     return _grouped(db, _CALLERS, _key(db, by, "created_at", "tools"), by, rows, chosen)
 
 
-def _key(db: apsw.Connection, by: str | None, at: str, table: str) -> str:
+def _key(db: Database, by: str | None, at: str, table: str) -> str:
     """The expression by which rows of `table`, whose time is `at`, are grouped; NULL: all of them are one group."""
     if by not in TIMES:
         return BY[by] if by else "NULL"
-    first, last = db.execute(f"SELECT ifnull(min({at}), 0), ifnull(max({at}), 0) FROM {table}").get
+    first, last = db.execute(f"SELECT coalesce(min({at}), 0), coalesce(max({at}), 0) FROM {table}").fetchone()
     now = local(f"r.{at}", first, last)
     return BY[by].format(now=now, day=ordinal(now))
 
 
-def _grouped(
-    db: apsw.Connection, asked: dict[str, str], key: str, by: str | None, rows: str, chosen: Filters
-) -> _Found:
+def _grouped(db: Database, asked: dict[str, str], key: str, by: str | None, rows: str, chosen: Filters) -> _Found:
     """What `asked` says of `rows`, by the expression `key`, or of all of them together."""
-    query = f"SELECT {key}, {', '.join(asked.values())} FROM {rows} {'GROUP BY 1' if by else ''} HAVING count(*)"
+    query = f"SELECT {key}, {', '.join(asked.values())} FROM {rows} {'GROUP BY 1' if by else ''} HAVING count(*) > 0"
     name = _NAMES.get(by or "", str)
     return [
         (None if found is None else name(found), dict(zip(asked, numbers, strict=True)))

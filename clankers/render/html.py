@@ -6,11 +6,12 @@ run, load or style but the one style sheet, which it names by its hash.
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -22,7 +23,7 @@ from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
 from clankers.formatting import clean, local_time
-from clankers.queries.conversation import Compaction, Conversation, Failure, Item, Message, Part, Tool
+from clankers.queries.conversation import Compaction, Conversation, Failure, Item, Message, Part, ToolCall
 from clankers.render import labels
 from clankers.render.commonmark import parser
 
@@ -32,12 +33,14 @@ _MARKDOWN = 200_000  # characters; a longer answer is shown as it is
 _MARKS = {"ok": "✓", "failed": "✗", "open": "…"}
 
 
-def html(found: Sequence[Conversation]) -> Iterator[str]:
-    """The pieces of a page with these conversations."""
+def html(found: Iterable[Conversation], count: int) -> Iterator[str]:
+    """The parts of a page with these conversations, `count` of them; each is taken when it is its turn."""
+    conversations = iter(found)
+    first = next(conversations)
     style = _style()
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    title = labels.title(found[0].session) if len(found) == 1 else labels.count(len(found), "session")
+    title = labels.title(first.session) if count == 1 else labels.count(count, "session")
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -45,7 +48,7 @@ def html(found: Sequence[Conversation]) -> Iterator[str]:
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
     )
-    for one in found:
+    for one in chain([first], conversations):
         facts = _facts([*labels.facts(one), clean(one.session.id)])
         yield f'<header>\n<h1 dir="auto">{escape(labels.title(one.session))}</h1>\n{facts}\n</header>\n<main>\n'
         yield from _items(one)
@@ -62,16 +65,16 @@ def _items(found: Conversation) -> Iterator[str]:
     if not found.items:
         yield '<p class="nothing">Nothing was said.</p>\n'
     for item in found.items:
-        pieces = "".join(_item(item))
-        if pieces and isinstance(item, Message):
+        parts = "".join(_item(item))
+        if parts and isinstance(item, Message):
             heading = ""
             if labels.speaker(item) != speaker or item.role == "user":
                 speaker = labels.speaker(item)
                 heading = _heading(item, speaker)
             kind = "you" if speaker == "You" else "model" if item.role == "assistant" else "client"
-            yield f'<article class="{kind}">\n{heading}{pieces}</article>\n'
+            yield f'<article class="{kind}">\n{heading}{parts}</article>\n'
         else:
-            yield pieces
+            yield parts
 
 
 def _heading(message: Message, speaker: str) -> str:
@@ -91,10 +94,10 @@ def _time(ms: int | None) -> str:
 def _item(item: Item) -> Iterator[str]:
     match item:
         case Message():
-            for piece in item.pieces:
-                yield from _tool(piece) if isinstance(piece, Tool) else _part(item, piece)
+            for part in item.parts:
+                yield from _tool(part) if isinstance(part, ToolCall) else _part(item, part)
             yield from map(_failure, item.errors)
-        case Tool():
+        case ToolCall():
             yield from _tool(item)
         case Failure():
             yield _failure(item)
@@ -122,7 +125,7 @@ def _said(text: str) -> str:
     return f'<div class="said" dir="auto">{escape(text)}</div>'
 
 
-def _tool(tool: Tool) -> Iterator[str]:
+def _tool(tool: ToolCall) -> Iterator[str]:
     outcome = labels.outcome(tool)
     about, ended = labels.about(tool), labels.ended(tool)
     yield (

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from clankers.formatting import clean, counted, local_time, short_cost, short_duration, short_number, sum_of_costs
-from clankers.queries.conversation import Compaction, Conversation, Failure, Message, Part, Session, Tool, subagents
+from clankers.queries.conversation import Compaction, Conversation, Failure, Message, Part, Session, ToolCall, subagents
 
 # What a call is about, the first that its arguments hold.
 _ABOUT = (
@@ -118,12 +118,12 @@ def speaker(message: Message) -> str:
     return clean(message.model or message.role or "?")
 
 
-def outcome(tool: Tool) -> Outcome:
+def outcome(tool: ToolCall) -> Outcome:
     """How a call ended."""
     return "open" if tool.success is None else "ok" if tool.success else "failed"
 
 
-def ended(tool: Tool) -> str:
+def ended(tool: ToolCall) -> str:
     """How a call ended, and after how long, in short words."""
     status = clean(tool.status or "")
     said = [
@@ -134,13 +134,13 @@ def ended(tool: Tool) -> str:
     return ", ".join(one for one in said if one)
 
 
-def about(tool: Tool) -> str:
+def about(tool: ToolCall) -> str:
     """What a call was about, in one line; empty where its arguments do not tell."""
     name = _about(tool.tool_input)
     return clean(tool.tool_input[name].strip()) if name else ""
 
 
-def given(tool: Tool, *, whole: bool) -> Iterator[Given]:
+def given(tool: ToolCall, *, whole: bool) -> Iterator[Given]:
     """What a call was given, besides what it is about; with `whole` that too where it is long."""
     arguments = tool.tool_input
     if not isinstance(arguments, dict):
@@ -171,14 +171,14 @@ def given(tool: Tool, *, whole: bool) -> Iterator[Given]:
             yield Given(clean(key), _json(value), "json" if isinstance(value, dict | list) else "")
 
 
-def result(tool: Tool) -> str:
+def result(tool: ToolCall) -> str:
     """What a call gave back: its output, and its failure where that is not in it."""
     output, error = plain(tool.tool_output or "").strip("\n"), plain(tool.error_message or "").strip("\n")
     return output if error in output else "\n".join(one for one in (error, output) if one)
 
 
 def said(part: Part) -> str:
-    """What a piece of a message says to people; empty where that is nothing."""
+    """What a part of a message says to people; empty where that is nothing."""
     if part.text is not None:
         return plain(part.text).strip("\n")
     if part.type in _SILENT or not isinstance(part.data, dict):

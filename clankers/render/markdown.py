@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from clankers.formatting import clean, local_time
-from clankers.queries.conversation import Compaction, Conversation, Failure, Item, Message, Part, Tool
+from clankers.queries.conversation import Compaction, Conversation, Failure, Item, Message, Part, ToolCall
 from clankers.render import labels
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -47,10 +47,10 @@ def _items(found: Conversation, level: int) -> Iterator[str]:
 def _item(item: Item, level: int) -> Iterator[str]:
     match item:
         case Message():
-            for piece in item.pieces:
-                yield from _tool(piece, level) if isinstance(piece, Tool) else _part(item, piece)
+            for part in item.parts:
+                yield from _tool(part, level) if isinstance(part, ToolCall) else _part(item, part)
             yield from map(_failure, item.errors)
-        case Tool():
+        case ToolCall():
             yield from _tool(item, level)
         case Failure():
             yield _failure(item)
@@ -74,7 +74,7 @@ def _part(message: Message, part: Part) -> Iterator[str]:
         yield _quoted(text)
 
 
-def _tool(tool: Tool, level: int) -> Iterator[str]:
+def _tool(tool: ToolCall, level: int) -> Iterator[str]:
     mark = {"ok": "✓", "failed": "✗", "open": "…"}[labels.outcome(tool)]
     head = " · ".join(one for one in (clean(tool.tool_name or "tool"), labels.about(tool), labels.ended(tool)) if one)
     yield f"<details><summary>{mark} {escape(head)}</summary>"

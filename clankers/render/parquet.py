@@ -1,39 +1,25 @@
-"""The database's tables as Parquet files."""
+"""Tables as Parquet files."""
 
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import apsw
-
 from clankers.errors import ClankersError
+from clankers.queries.tables import Table
 from clankers.system.atomic_write import output_file
 
-# What the rows are worked out from says nothing that they do not say.
-INTERNAL = frozenset({"session_facts", "hook_reports", "part_deltas", "copies", "bills", "activity"})
-_BY_SESSION = "session_id IN (SELECT value FROM json_each(:sessions))"
-_OF_SESSIONS = {  # how else a row belongs to sessions
-    "sessions": "id IN (SELECT value FROM json_each(:sessions))",
-    "projects": f"path IN (SELECT project_path FROM sessions WHERE {_BY_SESSION.replace('session_id', 'id')})",
-}
 _ROWS = 5000  # in a group, at most
 _BYTES = 32 << 20  # of text in a group, about
 
 
 def write_tables(
-    db: apsw.Connection,
-    folder: str,
-    sessions: Sequence[str] | None,
-    text: Callable[[str], str],
-    progress: Callable[[int], object],
+    tables: Iterable[Table], folder: str, text: Callable[[str], str], progress: Callable[[int], object]
 ) -> dict[str, int]:
     """Write each table to `<folder>/<table>.parquet`, in place of what is there; returns their rows.
 
     Args:
-        db: the database.
+        tables: read one after the other.
         folder: made where it is missing.
-        sessions: ids; of these alone the rows, in the tables that have such. None for all of every table.
         text: what becomes of each text.
         progress: called with how many more rows are written.
 
@@ -52,44 +38,24 @@ def write_tables(
     types = {"INTEGER": pa.int64(), "REAL": pa.float64()}
     os.makedirs(folder, exist_ok=True)
     done = {}
-    values = {"sessions": json.dumps(sessions)}
-    for table in tables(db):
-        columns = [(name, types.get(kind, pa.string())) for name, kind in _columns(db, table)]
-        names = [name for name, _ in columns]
-        condition = "TRUE" if sessions is None else _OF_SESSIONS.get(table) or _BY_SESSION * ("session_id" in names)
-        if not condition:
-            continue
-        found = db.execute(f'SELECT {", ".join(map(_quoted, names))} FROM "{table}" WHERE {condition}', values)
-        done[table] = 0
+    for table in tables:
+        columns = [(name, types.get(kind, pa.string())) for name, kind in table.columns]
+        done[table.name] = 0
         with (
-            output_file(os.path.join(folder, f"{table}.parquet")) as file,
+            output_file(os.path.join(folder, f"{table.name}.parquet")) as file,
             ParquetWriter(file, pa.schema(columns), compression="zstd") as writer,
         ):
-            for rows in _groups(found, text):
+            for rows in _groups(table.rows, text):
                 arrays = [
                     pa.array(column, kind) for column, (_, kind) in zip(zip(*rows, strict=True), columns, strict=True)
                 ]
                 writer.write_table(pa.table(arrays, schema=writer.schema))
-                done[table] += len(rows)
+                done[table.name] += len(rows)
                 progress(len(rows))
     return done
 
 
-def tables(db: apsw.Connection) -> list[str]:
-    """The tables that people ask."""
-    found = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
-    return [name for name in found if name not in INTERNAL and not name.startswith("sqlite_")]
-
-
-def _columns(db: apsw.Connection, table: str) -> list[tuple[str, str]]:
-    return list(db.execute("SELECT name, type FROM pragma_table_info(?)", (table,)))
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
-
-
-def _groups(found: apsw.Cursor, text: Callable[[str], str]) -> Iterator[list[tuple[Any, ...]]]:
+def _groups(found: Iterable[tuple[Any, ...]], text: Callable[[str], str]) -> Iterator[list[tuple[Any, ...]]]:
     rows: list[tuple[Any, ...]] = []
     size = 0
     for row in found:

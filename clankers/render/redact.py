@@ -1,4 +1,4 @@
-"""Credentials out of what is taken elsewhere; counted, so that it can be said."""
+"""Masks credentials in what leaves the machine, and counts them."""
 
 from collections import Counter
 from typing import Any
@@ -6,33 +6,33 @@ from typing import Any
 import msgspec
 
 from clankers.queries.conversation import Conversation
-from clankers.secrets.detect import hints, scrubbed
+from clankers.secrets.detect import hints, mask_text
 
 
 class Masks:
-    """Puts masks in the places of credentials, and counts them.
+    """Masks credentials, and counts them.
 
     Attributes:
-        counts: how many there were, by kind.
+        counts: how many were masked, by kind.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
 
     def text(self, text: str) -> str:
-        """`text` without credentials."""
+        """`text` with its credentials masked."""
         if not hints(text.encode("utf-8", "surrogatepass")):
             return text
-        clean, counts = scrubbed(text)
+        clean, counts = mask_text(text)
         self.counts += counts
         return clean
 
     def conversation(self, found: Conversation) -> Conversation:
-        """A conversation without credentials, in whatever it holds."""
+        """The conversation `found` with the credentials in all its texts masked."""
         return msgspec.convert(self.value(msgspec.to_builtins(found)), Conversation)
 
     def value(self, value: Any) -> Any:
-        """What JSON holds, without credentials."""
+        """The JSON value `value` with the credentials in all its strings masked."""
         match value:
             case str():
                 return self.text(value)

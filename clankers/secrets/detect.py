@@ -1,8 +1,8 @@
-r"""Finding credentials in text, and putting masks of the same length in their places. Never on the append path.
+r"""Finds credentials in text, and masks them with as many bytes. Never imported on the append path.
 
-A text may be a line of the log, and may hold JSON within JSON: `\n`, `\"`, `\\\"` and colours of a terminal stand where
-a detector looks for a space or a quote. So what is searched is a view of the text in which such a place is what it
-means, as long as before.
+A text may be a line of the log, and may hold JSON within JSON: where a detector expects a space or a quote, it may have
+`\n`, `\"`, `\\\"` or a terminal colour. So detectors search a view of the text, as long as the text, in which such
+escapes are what they mean.
 """
 
 import re
@@ -17,7 +17,7 @@ from clankers.secrets.patterns import SHAPES, Shape
 
 _BEFORE, _AFTER = 128, 1024  # characters around a literal in which the patterns that are not anchored look
 _LONGEST = 32_768  # characters of a credential
-_ROUNDS = 20  # of masking; each makes what it found disappear
+_ROUNDS = 20  # of masking: a mask may uncover another credential
 _SHORT = 2  # bytes of a literal
 _TOKEN = re.compile(r"[A-Za-z0-9_-]*")
 _JWT_REST = re.compile(r"[A-Za-z0-9_.+/=-]*")
@@ -32,7 +32,7 @@ _CHARS = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " ", "/": "/", '"': "'
 
 
 class Hint(NamedTuple):
-    """A cheap look at bytes: what stands in or before a credential, and what must be found as well."""
+    """A cheap test of bytes: a literal in or before a credential, and a pattern that must match as well."""
 
     literal: bytes
     confirm: re.Pattern[bytes] | None
@@ -59,8 +59,8 @@ def _grouped() -> list[tuple[re.Pattern[bytes], list[Hint]]]:
     ]
 
 
-class Secret(NamedTuple):
-    """A credential: where it stands in the text (characters, `end` is behind it), and its kind."""
+class Credential(NamedTuple):
+    """A credential: its first character in the text, the one behind its last, and its kind."""
 
     start: int
     end: int
@@ -71,51 +71,57 @@ _GROUPS = _grouped()
 
 
 def mask(kind: str, size: int) -> str:
-    """What stands in the place of a credential of `size` bytes."""
+    """The mask of a credential of `size` bytes."""
     tag = f"[secret:{kind}]"
     return tag.ljust(size, "*") if len(tag) <= size else "*" * size
 
 
-def scrubbed(text: str) -> tuple[str, Counter[str]]:
-    """`text` with masks in the places of credentials, as many bytes in UTF-8 as before, and how many of each kind."""
+def mask_text(text: str, *, json: bool = False, errors: str = "surrogatepass") -> tuple[str, Counter[str]]:
+    """`text` with masks in place of credentials, as many bytes in UTF-8 as before, and how many of each kind.
+
+    Args:
+        text: any text.
+        json: whether it is JSON: then no credential extends beyond the quotes of a string.
+        errors: how lone surrogates in `text` are encoded.
+    """
     counts: Counter[str] = Counter()
     for _ in range(_ROUNDS):
-        secrets = found(text)
-        if not secrets:
+        credentials = find_credentials(text, json=json)
+        if not credentials:
             break
-        pieces, done = [], 0
-        for start, end, kind in secrets:
-            size = len(text[start:end].encode("utf-8", "surrogatepass"))
-            pieces += [text[done:start], mask(kind, size)]
+        parts, done = [], 0
+        for start, end, kind in credentials:
+            size = len(text[start:end].encode("utf-8", errors))
+            parts += [text[done:start], mask(kind, size)]
             done = end
             counts[kind] += 1
-        text = "".join([*pieces, text[done:]])
+        text = "".join([*parts, text[done:]])
     return text, counts
 
 
 def hints(raw: bytes, among: Sequence[Hint] | None = None) -> list[Hint]:
-    """Which of all hints, or `among`, stand in `raw`, one line or many; none in most: nothing dearer need look."""
+    """Which hints, of all or of `among`, match `raw`, one line or many. In most texts none do, and the search ends."""
     if among is None:
         among = [hint for group, its_hints in _GROUPS if group.search(raw) for hint in its_hints]
     return [hint for hint in among if hint.literal in raw and (hint.confirm is None or hint.confirm.search(raw))]
 
 
-def found(text: str, *, json: bool = False) -> list[Secret]:
+def find_credentials(text: str, *, json: bool = False) -> list[Credential]:
     """The credentials in `text`, in order, none within another.
 
     Args:
         text: any text.
-        json: whether it is JSON: then no credential goes beyond the quotes of a string.
+        json: whether it is JSON: then no credential extends beyond the quotes of a string.
     """
     view, places = _view(text, json=json)
-    secrets = sorted({one for shape in SHAPES for one in _of(shape, view)}, key=lambda one: (one.start, -one.end))
-    chosen: list[Secret] = []
-    for one in secrets:
+    credentials = sorted({one for shape in SHAPES for one in _of(shape, view)}, key=lambda one: (one.start, -one.end))
+    chosen: list[Credential] = []
+    for one in credentials:
         start, end = _place(places, one.start), _place(places, one.end)
         if not chosen or start >= chosen[-1].end:
-            chosen.append(Secret(start, end, one.kind))
+            chosen.append(Credential(start, end, one.kind))
         elif end > chosen[-1].end:
-            chosen[-1] = Secret(chosen[-1].start, end, chosen[-1].kind)
+            chosen[-1] = Credential(chosen[-1].start, end, chosen[-1].kind)
     return chosen
 
 
@@ -142,20 +148,20 @@ def _place(places: list[tuple[int, int]], at: int) -> int:
     return meant + at - seen
 
 
-def _of(shape: Shape, view: str) -> Iterator[Secret]:
+def _of(shape: Shape, view: str) -> Iterator[Credential]:
     for at, end in _windows(shape, view):
         for pattern in shape.detector.denylist:
             if not shape.anchored:
                 for m in pattern.finditer(view, at, end):
                     if _is_one(shape.kind, view, *m.span(1 if m.re.groups else 0)):
-                        yield Secret(*m.span(1 if m.re.groups else 0), shape.kind)
+                        yield Credential(*m.span(1 if m.re.groups else 0), shape.kind)
             elif hit := pattern.match(view, at, end):
                 if not isinstance(shape.detector, JwtTokenDetector):
-                    yield Secret(
+                    yield Credential(
                         at, _behind(_TOKEN if view[hit.end() - 1].isalnum() else None, view, hit.end()), shape.kind
                     )
                 elif shape.detector.is_formally_valid(hit[0]):
-                    yield Secret(at, _behind(_JWT_REST, view, hit.end()), shape.kind)
+                    yield Credential(at, _behind(_JWT_REST, view, hit.end()), shape.kind)
 
 
 def _behind(rest: re.Pattern[str] | None, view: str, at: int) -> int:

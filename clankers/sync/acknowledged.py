@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import apsw
 
 from clankers.paths import make_private
+from clankers.queries.changes import LogEnd
 from projector.store.sqlite_file import BUSY_MS
 
 FILE = "sync.db"
@@ -55,37 +56,23 @@ CREATE TABLE looked (
 _LONGEST_REASON = 500  # characters
 
 
-class Position(NamedTuple):
-    """How far the log is acknowledged.
+class ServerStatus(NamedTuple):
+    """How far a server is, and whether the last try failed; times are epoch milliseconds."""
 
-    Attributes:
-        file: the last day that was read.
-        offset: bytes of it.
-        lines: of the whole log.
-    """
-
-    file: str
-    offset: int
-    lines: int
-
-
-class Standing(NamedTuple):
-    """How it stands with a server; times are epoch milliseconds."""
-
-    position: Position | None
+    position: LogEnd | None
     succeeded_at: int | None
     failed_at: int | None
     failure: str | None
 
 
-class Known(NamedTuple):
-    """What a server knows of a row: in which session, and by what digest."""
+class AcknowledgedRow(NamedTuple):
+    """A row that the server has, or has refused for good: in which session, and its digest."""
 
     session_id: str
     digest: bytes
 
 
-class State:
+class Acknowledged:
     """What the server at `url` has acknowledged.
 
     Args:
@@ -117,8 +104,8 @@ class State:
         """Close the file."""
         self._db.close()
 
-    def about(self, database_id: str) -> int:
-        """How many batches of this database were looked through, all that they changed being acknowledged."""
+    def since(self, database_id: str) -> int:
+        """The last batch of this database up to which all changes are acknowledged."""
         found: Any = self._db.execute("SELECT database_id, batch FROM servers WHERE id = ?", (self._server,)).fetchone()
         if found[0] == database_id:
             return int(found[1])
@@ -127,16 +114,16 @@ class State:
             self._db.execute("UPDATE servers SET database_id = ?, batch = 0 WHERE id = ?", (database_id, self._server))
         return 0
 
-    def looked(self, session: str) -> int:
+    def session_batch(self, session: str) -> int:
         """As of which batch a session is acknowledged; 0 for none."""
         query = "SELECT batch FROM looked WHERE server = ? AND session_id = ?"
         return self._db.execute(query, (self._server, session)).get or 0
 
-    def look(self, session: str, batch: int) -> None:
+    def acknowledge_session(self, session: str, batch: int) -> None:
         """Note that a session is acknowledged as of `batch`."""
         self._db.execute("INSERT OR REPLACE INTO looked VALUES (?, ?, ?)", (self._server, session, batch))
 
-    def reach(self, batch: int, position: Position) -> None:
+    def reach(self, batch: int, position: LogEnd) -> None:
         """Note that all is acknowledged up to there."""
         with self._db:
             self._db.execute("DELETE FROM looked WHERE server = ? AND batch <= ?", (self._server, batch))
@@ -145,19 +132,19 @@ class State:
                 (batch, *position, self._server),
             )
 
-    def known(self, kind: str, id: str) -> Known | None:
-        """What the server knows of a row; a row that it refused for good counts as known."""
+    def row(self, kind: str, id: str) -> AcknowledgedRow | None:
+        """What was sent of a row; one that the server refused for good counts as sent."""
         query = "SELECT session_id, digest FROM told WHERE server = ? AND kind = ? AND id = ?"
         found: Any = self._db.execute(query, (self._server, kind, id)).fetchone()
-        return Known(*found) if found else None
+        return AcknowledgedRow(*found) if found else None
 
-    def rows(self, session: str) -> dict[str, int]:
+    def row_counts(self, session: str) -> dict[str, int]:
         """How many rows of a session the server knows, by kind."""
         query = "SELECT kind, count(*) FROM told WHERE server = ? AND session_id = ? GROUP BY kind"
         found: Any = self._db.execute(query, (self._server, session))
         return dict(found)
 
-    def each(self, session: str, kinds: Iterable[str]) -> Iterator[tuple[str, str]]:
+    def rows(self, session: str, kinds: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Kind and id of the rows of a session that the server knows; nothing may be changed meanwhile."""
         for kind in kinds:
             query = "SELECT kind, id FROM told WHERE server = ? AND session_id = ? AND kind = ?"
@@ -199,12 +186,12 @@ class State:
             (time.time_ns() // 1_000_000, why, self._server),
         )
 
-    def standing(self) -> Standing:
-        """How it stands with the server."""
+    def status(self) -> ServerStatus:
+        """How far the server is."""
         query = 'SELECT succeeded_at, failed_at, failure, file, "offset", lines FROM servers WHERE id = ?'
         found: Any = self._db.execute(query, (self._server,)).fetchone()
-        position = Position(*found[3:]) if found[3] is not None else None
-        return Standing(position, *found[:3])
+        position = LogEnd(*found[3:]) if found[3] is not None else None
+        return ServerStatus(position, *found[:3])
 
     def set_aside(self) -> list[tuple[int, str, int, str]]:
         """What the server refused for good: status, kind, how many, and of one of them why. Status 0: it gave none."""

@@ -1,18 +1,29 @@
-"""A session's rows as a server is told of them: one at a time, so that the longest session takes no more memory.
+"""A session's rows as they are sent to a server, one at a time: the longest session takes no more memory.
 
-A row is encoded once; its bytes are what is compared with what the server has acknowledged, and what is sent.
+A row is encoded once: the same bytes are compared with what the server has acknowledged, and sent.
 """
 
 from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-import apsw
 import msgspec
 from msgspec import UNSET, Struct
 
+from clankers.queries import session_rows
+from clankers.queries.dialect import Database
+from clankers.queries.session_rows import (
+    TOTALS,
+    StoredCall,
+    StoredError,
+    StoredMessage,
+    StoredPart,
+    StoredSession,
+    StoredTodo,
+)
 from clankers.render.redact import Masks
 from clankers.secrets.detect import hints
+from projector.adapters import tools_of
 from projector.adapters.session_sync.wire import (
     CompactionMore,
     ErrorData,
@@ -49,29 +60,29 @@ KINDS = {
 }
 
 
-class Row(NamedTuple):
+class EncodedRow(NamedTuple):
     """A row, ready to be sent.
 
     Attributes:
         kind: one of `KINDS`, or `todos`: all of them as one.
         id: of the row; of to-dos their session's.
-        told: JSON, for the body's array; of to-dos the array.
-        more: JSON, what goes elsewhere: of a message its other columns, of a tool call the file that it edited.
+        json: for the body's array; of to-dos the array.
+        more: JSON, what goes elsewhere in the body: of a message its other columns, of a tool call its edited file.
     """
 
     kind: str
     id: str
-    told: bytes
+    json: bytes
     more: bytes = b""
 
     def digest(self) -> bytes:
         """By which it is known whether it has changed."""
-        return blake2b(self.told + b"\0" + self.more, digest_size=_DIGEST).digest()
+        return blake2b(self.json + b"\0" + self.more, digest_size=_DIGEST).digest()
 
     @property
     def size(self) -> int:
         """Bytes in the body."""
-        return len(self.told) + len(self.more)
+        return len(self.json) + len(self.more)
 
 
 class Head(Struct):
@@ -90,28 +101,28 @@ class Head(Struct):
         return blake2b(msgspec.json.encode(self), digest_size=_DIGEST).digest()
 
 
-class Rows:
-    """Tells what is in a database.
+class Encoder:
+    """Encodes what is in a database.
 
     Args:
         db: open for reading.
         masks: put in the places of credentials; None leaves these.
     """
 
-    def __init__(self, db: apsw.Connection, masks: Masks | None) -> None:
+    def __init__(self, db: Database, masks: Masks | None) -> None:
         self._db = db
         self._masks = masks
 
     def head(self, id: str) -> Head | None:
         """The session `id`; None where there is none."""
-        found: Any = self._db.execute(_SESSION, (id,)).fetchone()
-        if found is None:
+        stored = session_rows.session_row(self._db, id)
+        if stored is None:
             return None
-        session, more, name, vcs = _session(*found)
+        session, more = _session(stored)
         updated = session.updated_at or session.created_at
         branch = VcsInfo(updated, more.git_branch) if more.git_branch else None
         project = (
-            SyncProject(session.project_id, session.directory, updated, name, vcs)
+            SyncProject(session.project_id, session.directory, updated, stored.project_name, stored.vcs)
             if more.project_path is UNSET
             else None
         )
@@ -122,107 +133,55 @@ class Rows:
             head = msgspec.convert(self._masks.value(msgspec.to_builtins(head)), Head)
         return head
 
-    def rows(self, id: str) -> Iterator[Row]:
-        """The rows of the session `id`: its messages in their order, each with its pieces and calls; then the rest."""
-        db: Any = self._db
-        failures: dict[str, Any] = {message: error for message, *error in db.execute(_FAILURES, (id,))}
+    def rows(self, id: str) -> Iterator[EncodedRow]:
+        """The rows of the session `id`: its messages in their order, each with its parts and calls; then the rest."""
+        db = self._db
+        failures = session_rows.failures(db, id)
         prompt = None
-        # By id, for a statement that stays open while something is sent would keep the database's WAL from its end.
-        for message, is_prompt in db.execute(_MESSAGES, (id,)).fetchall():
+        for message, is_prompt in session_rows.message_ids(db, id):
             yield from self._message(id, message, prompt, failures.get(message, _NO_FAILURE))
             prompt = message if is_prompt else prompt
-        for (tool,) in db.execute(_LOOSE_TOOLS, (id,)).fetchall():
-            if found := db.execute(_TOOL.format("t.id = ?1"), (tool,)).fetchone():
-                yield self._row("tools", *_tool(*found))
-        for kind, query, made in (
-            ("errors", _ERRORS, _error),
-            ("compactions", _COMPACTIONS, _compaction),
-        ):
-            for found in db.execute(query, (id,)).fetchall():
-                yield self._row(kind, *made(*found))
-        todos = [_todo(i, *one) for i, one in enumerate(db.execute(_TODOS, (id,)).fetchall())]
-        yield self._row("todos", id, todos)
+        for call in session_rows.calls_without_message(db, id):
+            if stored := session_rows.call_row(db, call):
+                yield self._row("tools", *_tool(stored))
+        for error in session_rows.error_rows(db, id):
+            yield self._row("errors", error.id, _error(error))
+        for compaction in session_rows.compaction_rows(db, id):
+            yield self._row("compactions", compaction.id, CompactionMore(*compaction))
+        yield self._row("todos", id, [_todo(i, one) for i, one in enumerate(session_rows.todo_rows(db, id))])
 
     def has(self, kind: str, id: str, session: str) -> bool:
         """Whether there still is such a row in this session."""
-        found = self._db.execute(f"SELECT 1 FROM {KINDS[kind]} WHERE id = ? AND session_id = ?", (id, session)).get
-        return found is not None
+        return session_rows.has_row(self._db, KINDS[kind], id, session)
 
     def _message(
         self, session: str, id: str, prompt: str | None, failure: tuple[str | None, str | None]
-    ) -> Iterator[Row]:
-        db: Any = self._db
-        found: Any = db.execute(_MESSAGE, (id, session)).fetchone()
-        if found is None:  # taken away meanwhile: the next look tells of it
+    ) -> Iterator[EncodedRow]:
+        stored = session_rows.message_row(self._db, id, session)
+        if stored is None:  # removed meanwhile: the next look finds that
             return
-        message, more = _said(found, prompt, failure)
+        message, more = _message(stored, prompt, failure)
         yield self._row("messages", id, message, more)
-        tools: dict[str, Any] = {t[0]: t for t in db.execute(_TOOL.format("t.message_id = ?1"), (id,)).fetchall()}
-        for part in db.execute(_PARTS, (id,)).fetchall():
+        calls = {call.id: call for call in session_rows.calls_of_message(self._db, id)}
+        for part in session_rows.part_rows(self._db, id):
             call = None
-            if part[3] == "tool":
-                called = _called(part[0], part[10])
-                call = tools.get(called) or db.execute(_TOOL.format("t.id = ?1"), (called,)).fetchone()
-            yield self._row("parts", part[0], _part(part, call))
-        for tool in tools.values():
-            if tool[1] == session:
-                yield self._row("tools", *_tool(*tool))
+            if part.type == "tool":
+                called = _called(part)
+                call = calls.get(called) or session_rows.call_row(self._db, called)
+            yield self._row("parts", part.id, _part(part, call))
+        for call in calls.values():
+            if call.session_id == session:
+                yield self._row("tools", *_tool(call))
 
-    def _row(self, kind: str, id: str, told: Any, more: Any = None) -> Row:
-        row = Row(kind, id, msgspec.json.encode(told), b"" if more is None else msgspec.json.encode(more))
-        if self._masks and (hints(row.told) or hints(row.more)):
-            masked = [self._masks.value(msgspec.to_builtins(one)) for one in (told, more)]
-            row = Row(kind, id, *(b"" if one is None else msgspec.json.encode(one) for one in masked))
+    def _row(self, kind: str, id: str, value: Any, more: Any = None) -> EncodedRow:
+        row = EncodedRow(kind, id, msgspec.json.encode(value), b"" if more is None else msgspec.json.encode(more))
+        if self._masks and (hints(row.json) or hints(row.more)):
+            masked = [self._masks.value(msgspec.to_builtins(one)) for one in (value, more)]
+            row = EncodedRow(kind, id, *(b"" if one is None else msgspec.json.encode(one) for one in masked))
         return row
 
 
 _NO_FAILURE = (None, None)
-_TOTALS = (
-    *("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens"),
-    *("cache_write_1h_tokens", "message_count", "tool_call_count", "error_count"),
-)
-_SESSION = f"""
-SELECT s.id, s.client_version, p.id, s.project_path, s.created_at, s.title, s.updated_at, s.source, s.model, s.provider,
-  s.status, s.parent_id, s.forked_from, s.agent, s.git_branch, s.permission_mode, s.cost, s.cost_source, s.ended_at,
-  s.deleted_at, p.name, p.vcs, {", ".join("s." + name for name in _TOTALS)}
-FROM sessions AS s LEFT JOIN projects AS p ON p.path = s.project_path WHERE s.id = ?
-"""
-_MESSAGES = """
-SELECT id, role = 'user' AND NOT synthetic FROM messages WHERE session_id = ? ORDER BY created_at, id
-"""
-_FAILURES = """
-SELECT message_id, error_type, error_message FROM session_errors
-WHERE session_id = ? AND message_id IS NOT NULL AND NOT will_retry ORDER BY created_at, id
-"""
-_MESSAGE = """
-SELECT id, role, created_at, parent_id, agent, provider, model, completed_at, cost, prompt_tokens, completion_tokens,
-  reasoning_tokens, cache_read_tokens, cache_write_tokens, finish_reason, cache_write_1h_tokens, web_searches,
-  price_context, cost_source, synthetic, deleted_at
-FROM messages WHERE id = ? AND session_id = ?
-"""
-_PARTS = """
-SELECT id, message_id, session_id, type, seq, text, created_at, completed_at, synthetic, deleted_at, data
-FROM parts WHERE message_id = ? ORDER BY seq, id
-"""
-_TOOL = """
-SELECT t.id, t.session_id, t.message_id, t.tool_name, t.call_id, t.title, t.tool_input, t.file_path, t.status,
-  t.success, t.tool_output, t.exit_code, t.error_message, t.duration_ms, t.created_at, t.completed_at, t.open_rank,
-  t.close_rank, e.file_path, e.edited_at
-FROM tools AS t LEFT JOIN file_edits AS e ON e.id = t.id WHERE {} ORDER BY t.created_at, t.id
-"""
-_LOOSE_TOOLS = """
-SELECT t.id FROM tools AS t LEFT JOIN messages AS m ON m.id = t.message_id
-WHERE t.session_id = ? AND m.session_id IS NOT t.session_id ORDER BY t.created_at, t.id
-"""
-_ERRORS = """
-SELECT id, session_id, error_type, error_message, created_at, message_id, status_code, will_retry
-FROM session_errors WHERE session_id = ? ORDER BY created_at, id
-"""
-_COMPACTIONS = """
-SELECT id, "trigger", pre_tokens, post_tokens, duration_ms, created_at
-FROM compaction_events WHERE session_id = ? ORDER BY created_at, id
-"""
-_TODOS = "SELECT id, content, status, priority, updated_at FROM todos WHERE session_id = ? ORDER BY position"
 
 
 def _text(value: str | None) -> tuple[str, OptionalText]:
@@ -235,51 +194,63 @@ def _time(value: int | None) -> tuple[int, OptionalTime]:
     return (0, None) if value is None else (value, UNSET)
 
 
-def _session(*row: Any) -> tuple[SyncSession, SessionMore, str | None, str | None]:
-    """A row of `_SESSION`; its project's name and version control come last."""
-    id, version, project, path, created, title, updated, source, *columns = row
-    told_version, has_version = _text(version)
-    directory, has_directory = _text(path)
-    created, has_created = _time(created)
-    *others, name, vcs = columns[: -len(_TOTALS)]
-    totals = dict(zip(_TOTALS, row[-len(_TOTALS) :], strict=True))
-    more = SessionMore(source, has_created, has_directory, has_version, *others)
-    more.totals = totals
-    return SyncSession(id, told_version, project or directory, directory, created, title, updated), more, name, vcs
+def _session(stored: StoredSession) -> tuple[SyncSession, SessionMore]:
+    version, has_version = _text(stored.client_version)
+    directory, has_directory = _text(stored.project_path)
+    created, has_created = _time(stored.created_at)
+    more = SessionMore(
+        *(stored.source, has_created, has_directory, has_version, stored.model, stored.provider, stored.status),
+        *(stored.parent_id, stored.forked_from, stored.agent, stored.git_branch, stored.permission_mode),
+        *(stored.cost, stored.cost_source, stored.ended_at, stored.deleted_at),
+    )
+    more.totals = dict(zip(TOTALS, stored.totals, strict=True))
+    project = stored.project_id or directory
+    return SyncSession(stored.id, version, project, directory, created, stored.title, stored.updated_at), more
 
 
-def _said(row: Any, prompt: str | None, failure: Any) -> tuple[SyncMessage, MessageMore]:
-    """A row of `_MESSAGE`. An answer of which the client does not say what it answers, answers the `prompt` before."""
-    id, role, created, parent, agent, provider, model, completed, cost, *counts = row[:14]
-    told_role, has_role = _text(role)
-    told_parent = prompt if parent is None and role == "assistant" else parent
-    has_parent = UNSET if told_parent == parent else None
-    told_created, has_created = _time(created)
-    said: list[Any] = [id, told_role, told_created, told_parent, agent, agent, provider, model, completed, cost]
-    message = SyncMessage(*said, *counts)
-    message.finish_reason = row[14]
+def _message(
+    stored: StoredMessage, prompt: str | None, failure: tuple[str | None, str | None]
+) -> tuple[SyncMessage, MessageMore]:
+    """A message. An answer of which the client does not say what it answers, answers the `prompt` before."""
+    role, has_role = _text(stored.role)
+    parent = prompt if stored.parent_id is None and stored.role == "assistant" else stored.parent_id
+    has_parent = UNSET if parent == stored.parent_id else None
+    created, has_created = _time(stored.created_at)
+    message = SyncMessage(
+        *(stored.id, role, created, parent, stored.agent, stored.agent, stored.provider, stored.model),
+        *(stored.completed_at, stored.cost, stored.prompt_tokens, stored.completion_tokens, stored.reasoning_tokens),
+        *(stored.cache_read_tokens, stored.cache_write_tokens),
+    )
+    message.finish_reason = stored.finish_reason
     message.error_name, message.error_message = failure
-    hour, searches, context, source, synthetic, deleted = row[15:]
-    told: list[Any] = [has_role, has_created, has_parent, hour, searches, context, source, bool(synthetic), deleted]
-    return message, MessageMore(*told)
+    more = MessageMore(
+        *(has_role, has_created, has_parent, stored.cache_write_1h_tokens, stored.web_searches, stored.price_context),
+        *(stored.cost_source, bool(stored.synthetic), stored.deleted_at),
+        *(bool(stored.role_inferred), bool(stored.session_total)),
+    )
+    return message, more
 
 
-def _called(part: str, data: str | None) -> str:
-    """The tool call that a piece stands for: OpenCode's has the piece's id, Claude Code's is named in it."""
-    if data is None:
-        return part
-    named = msgspec.json.decode(data)
-    return str(named.get("id", part)) if isinstance(named, dict) else part
+def _called(part: StoredPart) -> str:
+    """The tool call that a part stands for: OpenCode's has the part's id, Claude Code's is named in it."""
+    if part.data is None:
+        return part.id
+    named = msgspec.json.decode(part.data)
+    return str(named.get("id", part.id)) if isinstance(named, dict) else part.id
 
 
-def _part(row: Any, call: Any) -> SyncPart:
-    """A row of `_PARTS`, and of `_TOOL` where it stands for a call."""
-    id, message, _, type, seq, text, start, end, synthetic, deleted, data = row
-    told_type, has_type = _text(type)
-    more = PartMore(has_type, data, synthetic, deleted)
-    part = SyncPart(id, message, told_type, seq, text, time_start=start, time_end=end, metadata=PartMetadata(more))
+def _part(stored: StoredPart, call: StoredCall | None) -> SyncPart:
+    """A part, and the call that it stands for."""
+    type, has_type = _text(stored.type)
+    more = PartMore(has_type, stored.data, stored.synthetic, stored.deleted_at)
+    part = SyncPart(
+        *(stored.id, stored.message_id, type, stored.seq, stored.text),
+        time_start=stored.created_at,
+        time_end=stored.completed_at,
+        metadata=PartMetadata(more),
+    )
     if call:
-        tool, _ = _tool(*call)[1:]
+        tool, _ = _tool(call)[1:]
         part.tool_name, part.tool_call_id, part.tool_status = tool.tool_name, tool.call_id, tool.status
         part.tool_input, part.tool_output, part.tool_title, part.tool_error = (
             tool.input,
@@ -287,20 +258,17 @@ def _part(row: Any, call: Any) -> SyncPart:
             tool.title,
             tool.error,
         )
-        if tool.tool_name in _SUBTASKS:
+        if tool.tool_name in tools_of(stored.source).subtask:
             _subtask(part, _object(tool.input))
-    elif type == "subtask":
-        _subtask(part, _object(data))
-    elif type == "step-finish":
-        step = _object(data)
+    elif stored.type == "subtask":
+        _subtask(part, _object(stored.data))
+    elif stored.type == "step-finish":
+        step = _object(stored.data)
         tokens = step.get("tokens")
         tokens = tokens if isinstance(tokens, dict) else {}
         part.step_cost = _number(step.get("cost"))
         part.step_tokens_input, part.step_tokens_output = _count(tokens.get("input")), _count(tokens.get("output"))
     return part
-
-
-_SUBTASKS = ("Agent", "Task", "task")
 
 
 def _subtask(part: SyncPart, given: dict[str, Any]) -> None:
@@ -331,38 +299,35 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
 
 
-def _tool(*row: Any) -> tuple[str, ToolExecution, FileEdit | None]:
-    """A row of `_TOOL`. Without a title of its client's, a call is titled by what it says of itself, or by its file."""
-    id, session, message, name, call, title, input, path, status, success, output, exit_code, error, duration = row[:14]
-    created, completed, open_rank, close_rank, edited, edited_at = row[14:]
-    told_name, has_name = _text(name)
-    told_input, has_input = _text(input)
+def _tool(stored: StoredCall) -> tuple[str, ToolExecution, FileEdit | None]:
+    """A call, by its id. One to which its client gave no title is titled by its own description, or by its file."""
+    name, has_name = _text(stored.tool_name)
+    given, has_input = _text(stored.tool_input)
+    success = None if stored.success is None else bool(stored.success)
     more = ToolMore(
-        *(message, has_name, has_input, call, title, path, status, None if success is None else bool(success)),
-        *(exit_code, duration, open_rank, close_rank),
+        *(stored.message_id, has_name, has_input, stored.call_id, stored.title, stored.file_path, stored.status),
+        *(success, stored.exit_code, stored.duration_ms, stored.open_rank, stored.close_rank),
     )
+    status = _STATUS.get(stored.status or "", "error" if stored.status else "pending")
+    title = stored.title or _string(_object(stored.tool_input).get("description")) or stored.file_path
     tool = ToolExecution(
-        *(id, session, call or id, told_name, told_input, _STATUS.get(status, "error" if status else "pending")),
-        *(output, title or _string(_object(input).get("description")) or path, error, created, completed),
-        ToolMetadata(more),
+        *(stored.id, stored.session_id, stored.call_id or stored.id, name, given, status, stored.tool_output, title),
+        *(stored.error_message, stored.created_at, stored.completed_at, ToolMetadata(more)),
     )
-    edit = None if edited is None else FileEdit(session, edited, edited_at or completed or created or 0)
-    return id, tool, edit
+    edit = None
+    if stored.edited_path is not None:
+        at = stored.edited_at or stored.completed_at or stored.created_at or 0
+        edit = FileEdit(stored.session_id, stored.edited_path, at)
+    return stored.id, tool, edit
 
 
-def _error(*row: Any) -> tuple[str, SyncError]:
-    id, session, type, message, created, in_message, status, will_retry = row
-    name, has_type = _text(type)
-    at, has_time = _time(created)
-    more = ErrorMore(id, has_type, has_time, in_message, status, bool(will_retry))
-    return id, SyncError(name, at, session, message, ErrorData(more))
+def _error(stored: StoredError) -> SyncError:
+    name, has_type = _text(stored.error_type)
+    at, has_time = _time(stored.created_at)
+    more = ErrorMore(stored.id, has_type, has_time, stored.message_id, stored.status_code, bool(stored.will_retry))
+    return SyncError(name, at, stored.session_id, stored.error_message, ErrorData(more))
 
 
-def _compaction(*row: Any) -> tuple[str, CompactionMore]:
-    return row[0], CompactionMore(*row)
-
-
-def _todo(position: int, *row: Any) -> SyncTodo:
-    id, content, status, priority, updated = row
-    told_status, _ = _text(status)
-    return SyncTodo(id or f"#{position}", content, told_status, priority, updated)
+def _todo(position: int, stored: StoredTodo) -> SyncTodo:
+    status, _ = _text(stored.status)
+    return SyncTodo(stored.id or f"#{position}", stored.content or "", status, stored.priority, stored.updated_at)

@@ -1,25 +1,25 @@
-"""What a server does not know yet, sent to it: session by session, each in its order, a part in each request.
+"""Sends a server what it does not have yet: session by session, each in its order, several requests a session.
 
-Only what is acknowledged is noted as known. So who is killed sends the last request again, and a server that knows rows
-by their ids, as they replace each other, has each once.
+Only what is acknowledged is noted. After a kill the last request is sent again; a server that stores rows by their ids
+then has each once.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-import apsw
 import msgspec
 from msgspec import Raw
 
-from clankers.sync.acknowledged import Position, State
-from clankers.sync.encode import KINDS, Head, Row, Rows
+from clankers.queries.changes import changes_after, database_id, last_batch, log_end, row_counts
+from clankers.queries.dialect import Database
+from clankers.sync.acknowledged import Acknowledged
+from clankers.sync.encode import KINDS, EncodedRow, Encoder, Head
 from clankers.sync.errors import RefusedError
 
 _BODY = 1 << 20  # bytes of rows in a request, about; one row may be larger
 _GONE = 1000  # rows that are no more, in a request
-_PAGE = 500  # sessions
-SESSIONS, TODOS = "sessions", "todos"  # kinds of what is told whole of a session
+SESSIONS, TODOS = "sessions", "todos"  # kinds of what is sent complete for a session
 
 
 class Sends(Protocol):
@@ -60,13 +60,13 @@ class _Body:
     """
 
     head: Head
-    rows: list[Row] = field(default_factory=list)
+    rows: list[EncodedRow] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
     gone: list[tuple[str, str]] = field(default_factory=list)
     size: int = 0
     messages: int = 0
 
-    def add(self, row: Row, digest: bytes) -> None:
+    def add(self, row: EncodedRow, digest: bytes) -> None:
         self.rows.append(row)
         self.digests.append(digest)
         self.size += row.size
@@ -87,7 +87,7 @@ class _Body:
         edits, messages = [], {}
         for row in self.rows:
             if row.kind != TODOS:
-                arrays.setdefault(row.kind, []).append(Raw(row.told))
+                arrays.setdefault(row.kind, []).append(Raw(row.json))
             if row.kind == "tools" and row.more:
                 edits.append(Raw(row.more))
             elif row.kind == "messages":
@@ -105,7 +105,7 @@ class _Body:
         for name, kind in (("messages", "messages"), ("parts", "parts"), ("tool_executions", "tools")):
             if kind in arrays:
                 body[name] = arrays[kind]
-        todos = [row.told for row in self.rows if row.kind == TODOS]
+        todos = [row.json for row in self.rows if row.kind == TODOS]
         body |= {"todos": Raw(todos[-1])} if todos else {}
         body |= {"file_edits": edits} if edits else {}
         body |= {"vcs_info": self.head.vcs_info} if self.head.vcs_info else {}
@@ -114,13 +114,13 @@ class _Body:
         return msgspec.json.encode(body)
 
 
-class Sync:
+class Push:
     """Brings a server up to date with a database.
 
     Args:
         db: open for reading.
-        rows: of `db`.
-        state: of the server.
+        encoder: of the rows of `db`.
+        known: what the server has acknowledged.
         sender: to it.
         batch_size: messages in a request, at most.
         step: told how many more rows were sent.
@@ -129,9 +129,9 @@ class Sync:
 
     def __init__(
         self,
-        db: apsw.Connection,
-        rows: Rows,
-        state: State,
+        db: Database,
+        encoder: Encoder,
+        known: Acknowledged,
         sender: Sends,
         *,
         batch_size: int,
@@ -139,51 +139,44 @@ class Sync:
         say: Callable[[str], object] = str,
     ) -> None:
         self._db = db
-        self._rows = rows
-        self._state = state
+        self._encoder = encoder
+        self._known = known
         self._sender = sender
         self._batch_size = batch_size
         self._step = step
         self._say = say
         self.sent = Sent()
 
-    def run(self, which: Callable[[str], bool] | None = None) -> bool:
+    def push(self, which: Callable[[str], bool] | None = None) -> bool:
         """Send what is pending, or of it the sessions `which` says; returns whether nothing is left.
 
         Raises:
             SendError: something was not acknowledged.
         """
-        top, position = self._now()
+        top, end = last_batch(self._db), log_end(self._db)  # in this order: a batch that comes between is sent twice
         left = False
-        for session, batch in pending(self._db, self._state):
+        for session, batch in pending(self._db, self._known):
             if which is None or which(session):
                 self._session(session)
-                self._state.look(session, batch)
+                self._known.acknowledge_session(session, batch)
             else:
                 left = True
-        if not left and position:
-            self._state.reach(top, position)
+        if not left and end:
+            self._known.reach(top, end)
         return not left
 
-    def _now(self) -> tuple[int, Position | None]:
-        """The last batch that is in the database, and where in the log it ends; in this order, lest one be too late."""
-        top = self._db.execute("SELECT ifnull(max(batch), 0) FROM changes").get
-        query = 'SELECT name, "offset", (SELECT sum(lines) FROM log_files) FROM log_files ORDER BY name DESC LIMIT 1'
-        found: Any = self._db.execute(query).fetchone()
-        return top, Position(*found) if found else None
-
     def _session(self, id: str) -> None:
-        head = self._rows.head(id)
+        head = self._encoder.head(id)
         if head is None:  # taken out meanwhile
             return
         before = replace(self.sent, rows=dict(self.sent.rows))
         body = _Body(head)
         there = 0
-        for row in self._rows.rows(id):
+        for row in self._encoder.rows(id):
             there += row.kind != TODOS
             digest = row.digest()
-            known = self._state.known(row.kind, row.id)
-            if known == (id, digest) or (known is None and row.kind == TODOS and row.told == b"[]"):
+            sent = self._known.row(row.kind, row.id)
+            if sent == (id, digest) or (sent is None and row.kind == TODOS and row.json == b"[]"):
                 continue
             if body.rows and (
                 body.size + row.size > _BODY or (row.kind == "messages" and body.messages == self._batch_size)
@@ -191,20 +184,20 @@ class Sync:
                 self._send(id, body)
                 body = _Body(head)
             body.add(row, digest)
-        known = self._state.known(SESSIONS, id)
-        if body.rows or known is None or known.digest != head.digest():
+        sent = self._known.row(SESSIONS, id)
+        if body.rows or sent is None or sent.digest != head.digest():
             self._send(id, body)
-        if sum(n for kind, n in self._state.rows(id).items() if kind in KINDS) != there:
-            self._tell_gone(id, head)
+        if sum(n for kind, n in self._known.row_counts(id).items() if kind in KINDS) != there:
+            self._send_gone(id, head)
         if self.sent.requests > before.requests:
             self.sent.sessions += 1
             counts = {kind: n - before.rows.get(kind, 0) for kind, n in self.sent.rows.items()}
             shown = ", ".join(f"{kind}: {n}" for kind, n in counts.items() if n)
             self._say(f"Synced session {id}: {{ {shown} }}")
 
-    def _tell_gone(self, id: str, head: Head) -> None:
-        """What the server was told of, and what is no more: what only hooks saw, once the client's record says it."""
-        gone = [one for one in self._state.each(id, KINDS) if not self._rows.has(*one, id)]
+    def _send_gone(self, id: str, head: Head) -> None:
+        """Tell the server which rows are gone: what only hooks saw is replaced once the client's record has it."""
+        gone = [one for one in self._known.rows(id, KINDS) if not self._encoder.has(*one, id)]
         for i in range(0, len(gone), _GONE):
             self._send(id, _Body(head, gone=gone[i : i + _GONE]))
 
@@ -225,35 +218,26 @@ class Sync:
         rows = [(row.kind, row.id, digest) for row, digest in zip(body.rows, body.digests, strict=True)]
         if not refused or not rows:  # where it was a row that was refused, the head may be right
             rows.append((SESSIONS, session, body.head.digest()))
-        self._state.acknowledge(session, rows, body.gone, refused=refused)
+        self._known.acknowledge(session, rows, body.gone, refused=refused)
         if not refused:
             for row in body.rows:
                 self.sent.rows[row.kind] = self.sent.rows.get(row.kind, 0) + 1
             self._step(len(body.rows))
 
 
-def pending(db: apsw.Connection, state: State) -> Iterator[tuple[str, int]]:
-    """The sessions of which the server may not know all, with the batch that touched them last; those of old first."""
-    begun = state.about(db.execute("SELECT value FROM meta WHERE key = 'database_id'").get)
-    at, id = begun, "\U0010ffff"
-    query = (
-        "SELECT session_id, batch FROM changes WHERE (batch, session_id) > (?, ?) ORDER BY batch, session_id LIMIT ?"
-    )
-    while page := list[Any](db.execute(query, (at, id, _PAGE)).fetchall()):
-        for session, batch in page:
-            if state.looked(session) < batch:
-                yield session, batch
-        id, at = page[-1]
+def pending(db: Database, known: Acknowledged) -> Iterator[tuple[str, int]]:
+    """The sessions of which the server may lack something, with the last batch that changed each; the oldest first."""
+    for session, batch in changes_after(db, known.since(database_id(db))):
+        if known.session_batch(session) < batch:
+            yield session, batch
 
 
-def count_pending(db: apsw.Connection, state: State) -> dict[str, int]:
-    """How many sessions may have something new, and how many rows of them the server was never told of, by kind."""
-    kinds = ("messages", "parts", "tools")
-    counts = {SESSIONS: 0, **dict.fromkeys(kinds, 0)}
-    for session, _ in pending(db, state):
+def count_pending(db: Database, known: Acknowledged) -> dict[str, int]:
+    """How many sessions may have something new, and how many of their rows were never sent, by kind."""
+    counts = {SESSIONS: 0, "messages": 0, "parts": 0, "tools": 0}
+    for session, _ in pending(db, known):
         counts[SESSIONS] += 1
-        known = state.rows(session)
-        for kind in kinds:
-            there = db.execute(f"SELECT count(*) FROM {kind} WHERE session_id = ?", (session,)).get
-            counts[kind] += max(0, there - known.get(kind, 0))
+        sent = known.row_counts(session)
+        for kind, stored in row_counts(db, session).items():
+            counts[kind] += max(0, stored - sent.get(kind, 0))
     return counts

@@ -234,7 +234,7 @@ def read(name: str, value: object, where: str) -> Any:
 def _file(path: str) -> Mapping[str, Any]:
     """The settings that stand in the file."""
     try:
-        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as f:
+        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as f:
             status = os.fstat(f.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise SettingsError(f"{path} is not a regular file; move it away")

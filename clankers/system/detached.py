@@ -35,13 +35,6 @@ def start(*arguments: str) -> None:
         OSError: it cannot be started.
     """
     argv = command(*arguments)
-    if not hasattr(os, "posix_spawn"):  # Windows
-        import subprocess
-
-        flags = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-        null = subprocess.DEVNULL
-        subprocess.Popen(argv, stdin=null, stdout=null, stderr=null, creationflags=flags)
-        return
     # What runs us waits for the end of our output: the new process must not hold on to it. And it is to be stopped as
     # any other, though hooks ignore TERM.
     null_device = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
@@ -75,5 +68,4 @@ def wait_turn() -> bool:
 
 def be_nice() -> None:
     """Let everybody else go first."""
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
+    os.nice(_NICENESS)

@@ -31,7 +31,17 @@ _MAX_BYTES = 1 << 20
 
 
 class ExtensionError(ClankersError):
-    """An extension that cannot be used; the message says which, why, and what to do."""
+    """An extension that cannot be used.
+
+    Attributes:
+        finding: which, and why.
+        remedy: what to do.
+    """
+
+    def __init__(self, finding: str, remedy: str) -> None:
+        super().__init__(f"{finding}; {remedy}")
+        self.finding = finding
+        self.remedy = remedy
 
 
 def listed(root: str, group: str) -> dict[str, str]:
@@ -58,8 +68,16 @@ def load(root: str, group: str, name: str) -> Any:
     Raises:
         ExtensionError: it is listed and cannot be loaded.
     """
-    if (value := listed(root, group).get(name)) is None:
-        return None
+    value = listed(root, group).get(name)
+    return None if value is None else resolve(name, value)
+
+
+def resolve(name: str, value: str) -> Any:
+    """The object at `value`, `module:attribute`, which the extension `name` provides.
+
+    Raises:
+        ExtensionError: it cannot be loaded.
+    """
     from importlib import import_module
 
     module, _, attribute = value.partition(":")
@@ -68,10 +86,8 @@ def load(root: str, group: str, name: str) -> Any:
         for part in attribute.split("."):
             found = getattr(found, part)
     except Exception as e:  # somebody else's code: whatever it raises is no reason to lose an event
-        remedy = f"install its package again, then run `clankers install {name}`"
-        raise ExtensionError(
-            f"the extension {name} ({value}) cannot be loaded: {type(e).__name__}: {e}; {remedy}"
-        ) from e
+        finding = f"the extension {name} ({value}) cannot be loaded: {type(e).__name__}: {e}"
+        raise ExtensionError(finding, f"install its package again, then run `clankers install {name}`") from e
     return found
 
 
@@ -90,10 +106,10 @@ def discover(built_in: Collection[str]) -> dict[str, dict[str, str]]:
     for group, entries in found.items():
         for entry in entry_points(group=group):
             if entry.name in built_in:
-                raise ExtensionError(f"{entry.value} is named {entry.name}, which is built in; uninstall its package")
+                raise ExtensionError(f"{entry.value} is named {entry.name}, which is built in", "uninstall its package")
             if entries.setdefault(entry.name, entry.value) != entry.value:
                 both = f"{entries[entry.name]} and {entry.value}"
-                raise ExtensionError(f"{both} are both named {entry.name}; uninstall one of their packages")
+                raise ExtensionError(f"{both} are both named {entry.name}", "uninstall one of their packages")
     return found
 
 

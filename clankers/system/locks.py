@@ -1,4 +1,4 @@
-"""Locks between processes: a lock on an open file, which the system drops when its holder dies.
+"""Locks between processes: on an open file, so that the system releases them when their holder dies.
 
 Imported on the append path: nothing heavy here.
 """
@@ -16,15 +16,13 @@ if TYPE_CHECKING:
     from typing import Self
 
 _POLL = 0.02  # seconds
-WATCHER = "project --watch"  # what the holder of a database says who follows the log: it keeps the lock until stopped
+WATCHER = "project --watch"  # the purpose of a holder that keeps its lock until it is stopped
 
 
 def try_lock(fd: int) -> bool:
-    """Lock the file behind `fd` until it is closed; False when somebody else keeps it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return _try_lock_windows(fd)
+    """Lock the file behind `fd` until it is closed; False if another open file holds the lock."""
+    import fcntl  # which a hook that locks nothing does not need
+
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -32,30 +30,17 @@ def try_lock(fd: int) -> bool:
     return True
 
 
-def _try_lock_windows(fd: int) -> bool:
-    import msvcrt
-
-    os.lseek(fd, 1 << 30, os.SEEK_SET)  # behind the content: a lock there keeps nobody from reading it
-    try:
-        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-    except OSError:
-        return False
-    finally:
-        os.lseek(fd, 0, os.SEEK_SET)
-    return True
-
-
 class NamedLock:
-    """A right that one process has at a time, and says what for: `with NamedLock(path, "project", "..."):`.
+    """A lock that says who holds it: `with NamedLock(path, "project", "..."):`.
 
     Args:
         path: of the lock file.
-        purpose: the command that takes it, for the message that others get.
-        taken: the message for others: what it means that somebody has it.
-        patience: seconds to wait for a holder who will soon be done, which a watcher will not.
+        purpose: the command that takes the lock, for the message to others.
+        taken: the message to others: what it means that the lock is held.
+        patience: seconds to wait for the holder, unless that is a watcher.
 
     Raises:
-        BusyError: from `with`, when another process keeps the lock; says which.
+        BusyError: from `with`, when another process holds the lock; says which.
     """
 
     def __init__(self, path: str, purpose: str, taken: str, *, patience: float = 0) -> None:
@@ -66,13 +51,13 @@ class NamedLock:
 
     def __enter__(self) -> Self:
         make_private(os.path.dirname(os.path.abspath(self._path)))
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + self._patience
         while not try_lock(self._fd):
-            holder = os.pread(self._fd, 200, 0) if hasattr(os, "pread") else b""
-            if time.monotonic() > deadline or WATCHER.encode() in holder:
+            purpose, is_alive, holder = _holder(self._fd)
+            if time.monotonic() > deadline or (purpose == WATCHER and is_alive):
                 os.close(self._fd)
-                who = holder.decode("utf-8", "replace") or "a process that does not say which"
+                who = holder if is_alive else "a process that does not say which"
                 raise BusyError(f"{self._taken}: {who}; stop it, or try again later")
             time.sleep(_POLL)
         os.ftruncate(self._fd, 0)
@@ -88,11 +73,28 @@ class NamedLock:
 def watched(database: str) -> bool:
     """Whether a `clankers project --watch` keeps the database at `database` current."""
     try:
-        fd = os.open(database + ".lock", os.O_RDONLY)
+        fd = os.open(database + ".lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        # A watcher that was killed leaves its words, not its lock.
-        return WATCHER.encode() in os.read(fd, 200) and not try_lock(fd)
+        purpose, is_alive, _ = _holder(fd)
+        return purpose == WATCHER and is_alive and not try_lock(fd)
     finally:
         os.close(fd)
+
+
+def _holder(fd: int) -> tuple[str, bool, str]:
+    """What the lock file says of its holder: the purpose, whether that process lives, and all of the text.
+
+    A process that was killed leaves its text, and the next holder replaces it only after it has the lock: what a dead
+    process wrote says nothing about the holder.
+    """
+    text = os.pread(fd, 200, 0).decode("utf-8", "replace")
+    process, _, purpose = text.partition(", clankers ")
+    try:
+        os.kill(int(process.removeprefix("process ")), 0)
+    except PermissionError:
+        return purpose, True, text  # another user's
+    except (ValueError, OverflowError, OSError):
+        return purpose, False, text
+    return purpose, True, text

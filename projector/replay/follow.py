@@ -3,21 +3,26 @@
 import contextlib
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 import apsw
 
-from clankers.log.segments import stored
+from clankers.errors import BusyError
+from clankers.log.segments import disk_sizes
 from projector.replay.rebuild import checkpoint, open_live, update
 from projector.replay.replay import LogChangedError, Replayed, replay
 from projector.store.sqlite_writer import SqliteStore
 
 POLL = 0.2  # seconds between two looks at the log: a new line is in the database within one second
 SWEEP = 5.0  # seconds between two calls of `sweep`
+
+
+Result = TypeVar("Result")
 
 
 async def follow(
@@ -46,7 +51,7 @@ async def follow(
 async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Callable[[Replayed], object]) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
-        told(await anyio.to_thread.run_sync(lambda: update(path, root)))
+        told(await _when_free(partial(update, path, root)))
         seen = [_identity(path)]
         swept = 0.0
         db = await anyio.to_thread.run_sync(open_live, path)
@@ -55,10 +60,9 @@ async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Ca
                 if time.monotonic() - swept > SWEEP:
                     await anyio.to_thread.run_sync(sweep)
                     swept = time.monotonic()
-                if (now := [_identity(path), *stored(root)]) != seen:
+                if (now := [_identity(path), *disk_sizes(root)]) != seen:
                     same, seen = now[0] == seen[0], now
-                    # In a thread, so that a signal is heard at once; the replay under way is finished first.
-                    done, now_open = await anyio.to_thread.run_sync(_catch_up, path, root, db, same)
+                    done, now_open = await _when_free(partial(_catch_up, path, root, db, same))
                     if now_open is not db:
                         # Made anew, from a log that may since have become again what it was when it was looked at.
                         db, seen = now_open, [_identity(path)]
@@ -69,6 +73,18 @@ async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Ca
             db.close()
 
 
+async def _when_free(work: Callable[[], Result]) -> Result:
+    """Call `work` in a thread, until no other program is writing the database.
+
+    A signal is heard at once; what is under way is finished first.
+    """
+    while True:
+        try:
+            return await anyio.to_thread.run_sync(work)
+        except (BusyError, apsw.BusyError, apsw.LockedError):
+            await anyio.sleep(POLL)
+
+
 def _catch_up(path: str, root: str, db: apsw.Connection, same: bool) -> tuple[Replayed, apsw.Connection]:
     """What is new in the log, into `db`, if it is the `same` that stands at `path`; else, or after a cut, into that."""
     with contextlib.suppress(LogChangedError):
@@ -76,13 +92,12 @@ def _catch_up(path: str, root: str, db: apsw.Connection, same: bool) -> tuple[Re
             done = replay(SqliteStore(db), root)
             checkpoint(db)
             return done, db
+    done, live = update(path, root), open_live(path)
     db.close()
-    return update(path, root), open_live(path)
+    return done, live
 
 
 async def _stop_on_signal(scope: anyio.CancelScope) -> None:
-    if sys.platform == "win32":  # asyncio has no signal receivers there: Ctrl-C raises KeyboardInterrupt
-        return
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
             scope.cancel()

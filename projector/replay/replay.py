@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from clankers.log.reader import log_files
-from clankers.log.segments import exists, sizes, tail_crc
+from clankers.log.segments import exists, segment_sizes, tail_crc
 from projector.model.batch import Batch
 from projector.replay.fold import FoldedBatch, LogRange, fold
 from projector.replay.workers import fold_in_parallel, worth_starting
@@ -42,7 +42,7 @@ def pending(store: Store, root: str) -> list[LogRange]:
     """
     read_so_far = store.positions()
     found = []
-    now = sizes(root)
+    now = segment_sizes(root)
     days = log_files(root)
     for file in days:
         offset, lines, tail = read_so_far.pop(file.name, ReadPosition(0, 0, None))

@@ -15,7 +15,7 @@ from typing import Self
 
 import msgspec
 
-from clankers.log.segments import Damage, Day, listed, sizes
+from clankers.log.segments import Damage, Segment, list_segments, segment_sizes
 from clankers.system.detached import command
 from projector.replay.fold import BATCH_BYTES, FoldedBatch, LogRange, fold
 
@@ -51,7 +51,7 @@ _decode_task = msgspec.msgpack.Decoder(_Task).decode
 
 def worth_starting(root: str, ranges: list[LogRange]) -> bool:
     """Whether several processes fold `ranges` faster than this one alone."""
-    now = sizes(root)
+    now = segment_sizes(root)
     return _cores() > 1 and sum(now.get(s.file.name, 0) - s.offset for s in ranges) > ENOUGH
 
 
@@ -101,8 +101,8 @@ def _lengths() -> Iterator[int]:
 def _chunks(root: str, span: LogRange, lengths: Iterator[int]) -> Iterator[LogRange]:
     """`span` cut at ends of lines. An archived file is not cut, because it is read from its start anyway."""
     file, start, length = span.file, span.offset, next(lengths)
-    if listed(root).get(file.name) == [""]:
-        with Day(root, file.name) as day:
+    if list_segments(root).get(file.name) == [""]:
+        with Segment(root, file.name) as day:
             while day.size - start > length:
                 end = start + length
                 for data in day.chunks(end, day.size):
@@ -121,8 +121,8 @@ def _fold_chunk(root: str, chunk: LogRange, until: int | None) -> Iterator[_Batc
     for folded in fold(root, chunk, until=until):
         offset, lines = folded.offset, folded.number
         yield _BatchMessage(folded)
-    with Day(root, chunk.file.name) as day:
-        rest = day.chunks(offset, chunk.end)  # nothing, or blank lines
+    with Segment(root, chunk.file.name) as segment:
+        rest = segment.chunks(offset, chunk.end)  # nothing, or blank lines
         yield _EndMessage(lines + sum(data.count(b"\n") for data in rest if not isinstance(data, Damage)))
 
 

@@ -17,7 +17,7 @@ import os
 import apsw
 
 from clankers.errors import ClankersError
-from clankers.log.segments import sizes, tail_crc
+from clankers.log.segments import segment_sizes, tail_crc
 
 # Of the tables and of what the adapters make of the log. An older database is rebuilt. Raise it with either.
 VERSION = 9
@@ -98,7 +98,7 @@ def is_current(db: apsw.Connection, root: str) -> bool:
         OSError: the log cannot be read.
     """
     read = {name: (offset, tail) for name, offset, tail in db.execute('SELECT name, "offset", tail FROM log_files')}
-    if sizes(root) != {name: offset for name, (offset, _) in read.items()}:
+    if segment_sizes(root) != {name: offset for name, (offset, _) in read.items()}:
         return False
     youngest = [(name, *read[name]) for name in sorted(read)[-YOUNG:]]
     return all(tail is None or tail_crc(root, name, offset) in (tail, None) for name, offset, tail in youngest)

@@ -15,11 +15,11 @@ import apsw
 
 from clankers.errors import BusyError
 from clankers.log.reader import LogFile, log_files, read
-from clankers.log.segments import PACKED, Damage, Day, listed
+from clankers.log.segments import COMPRESSED, Damage, Segment, list_segments
 from clankers.maintenance import in_place_edit
-from clankers.maintenance.archive import archive, tidy
-from clankers.maintenance.gzip_rewrite import Change, rewrite
-from clankers.maintenance.in_place_edit import PatchError, Span
+from clankers.maintenance.archive import archive, remove_unfinished
+from clankers.maintenance.gzip_rewrite import rewrite
+from clankers.maintenance.in_place_edit import PatchError, Replacement
 from projector.store.sqlite_file import BUSY_MS
 from projector.trace.ownership import SessionMatcher
 
@@ -92,7 +92,7 @@ def blank_owned(
     """
     in_place_edit.finish(root)
     with in_place_edit.lock(root, "forget"):
-        tidy(root)  # unfinished files of a killed archiver hold lines too
+        remove_unfinished(root)  # unfinished files of a killed archiver hold lines too
     for file in log_files(root):
         if file.name in days:
             _blank_day(root, file, sessions, days[file.name], progress)
@@ -127,8 +127,8 @@ def empty_wal(path: str, command: str) -> None:
 
 def _blank_day(root: str, file: LogFile, sessions: SessionMatcher, end: int, progress: Callable[[int], object]) -> None:
     for left in reversed(range(_TRIES)):
-        if listed(root).get(file.name, [""]) != [""]:
-            _blank_packed(root, file, sessions, end, progress)
+        if list_segments(root).get(file.name, [""]) != [""]:
+            _blank_compressed(root, file, sessions, end, progress)
             return
         try:
             _blank_plain(root, file, sessions, end, progress)
@@ -142,27 +142,30 @@ def _blank_day(root: str, file: LogFile, sessions: SessionMatcher, end: int, pro
 def _blank_plain(
     root: str, file: LogFile, sessions: SessionMatcher, end: int, progress: Callable[[int], object]
 ) -> None:
-    spans: list[Span] = []
+    replacements: list[Replacement] = []
     size = 0
     for one in _owned(root, file, sessions, progress, end):
-        spans.append(Span(one.offset, one.raw, one.blank))
+        replacements.append(Replacement(one.offset, one.raw, one.blank))
         size += len(one.raw)
         if size >= _GROUP:
-            in_place_edit.patch(root, file.name, spans)
-            spans, size = [], 0
-    if spans:
-        in_place_edit.patch(root, file.name, spans)
+            in_place_edit.patch(root, file.name, replacements)
+            replacements, size = [], 0
+    if replacements:
+        in_place_edit.patch(root, file.name, replacements)
 
 
-def _blank_packed(
+def _blank_compressed(
     root: str, file: LogFile, sessions: SessionMatcher, end: int, progress: Callable[[int], object]
 ) -> None:
     with in_place_edit.lock(root, "forget"):
-        if listed(root)[file.name] != [PACKED]:  # several files, some of them copies: the archiver makes one of them
+        # Of several files, some are copies: the archiver makes one of them.
+        if list_segments(root)[file.name] != [COMPRESSED]:
             archive(root, file.name, progress=lambda _: None)
-        changes = [Change(one.offset, one.blank) for one in _owned(root, file, sessions, progress, end)]
-        if changes:
-            rewrite(os.path.join(root, file.name), changes)
+        replacements = [
+            Replacement(one.offset, one.raw, one.blank) for one in _owned(root, file, sessions, progress, end)
+        ]
+        if replacements:
+            rewrite(os.path.join(root, file.name), replacements)
 
 
 def _owned(
@@ -194,7 +197,7 @@ def _tail(root: str, file: LogFile, behind: int) -> tuple[int, bytes]:
     """The last line, if it has no newline, and its offset. Nothing of the youngest file: it may be in flight."""
     if file == log_files(root)[-1]:
         return behind, b""
-    with Day(root, file.name) as day:
+    with Segment(root, file.name) as day:
         if day.size <= behind:
             return behind, b""
         rest = b"".join(chunk for chunk in day.chunks(behind) if not isinstance(chunk, Damage))

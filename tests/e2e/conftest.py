@@ -26,6 +26,14 @@ class Day(NamedTuple):
     rows: Rows
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A client's tests run one after the other where several run at once, so that its day is lived once."""
+    for item in items:
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if client := params.get("client") or params.get("day"):
+            item.add_marker(pytest.mark.xdist_group(client))
+
+
 @pytest.fixture
 def new_machine(tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
     """A machine with the client of that name on it."""

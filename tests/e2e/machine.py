@@ -6,9 +6,8 @@ import platform
 import shutil
 import subprocess
 import sys
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,6 +20,7 @@ from clankers import paths
 from tests.e2e.model import Model, serving
 from tests.e2e.scripts import scripts
 from tests.feeding import rows
+from tests.patience import DEADLINE, wait_for
 
 CLIENTS = Path(os.environ.get("CLANKERS_TEST_CLIENTS", Path(__file__).parents[2] / ".clients"))
 _PLATFORM = f"{sys.platform}-{ {'x86_64': 'x64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }"
@@ -84,7 +84,7 @@ class Machine(ABC):
         """The client's whole answer."""
         process = self.start(prompt, *options, under=under, **env)
         try:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=DEADLINE)
         finally:
             process.kill()
         return Done(process.returncode, out, err)
@@ -98,7 +98,7 @@ class Machine(ABC):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=DEADLINE,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -125,7 +125,7 @@ class Machine(ABC):
 
     def wait_for_rest(self) -> None:
         """Wait until no process runs any more that was started on this machine, as one that catches up."""
-        until(lambda: f"HOME={self.home} " not in _processes(), "the processes in the background end")
+        wait_for(lambda: f"HOME={self.home} " not in _processes(), "the processes in the background end")
 
 
 class ClaudeCode(Machine):
@@ -210,16 +210,3 @@ def machine(client: str, folder: Path) -> Iterator[Machine]:
 def _processes() -> str:
     # With their environments, on Linux and macOS.
     return subprocess.run(["ps", "axeww"], capture_output=True, text=True, errors="replace", check=True).stdout
-
-
-def until(condition: Callable[[], T], what: str, seconds: float = 15.0) -> T:
-    """What `condition` gives once it is true.
-
-    Raises:
-        AssertionError: `what` did not happen within so many seconds.
-    """
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)  # polls: another process does it
-    return found

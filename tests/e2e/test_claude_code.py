@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Day
-from tests.e2e.machine import Machine, Rows, until
+from tests.e2e.machine import Machine, Rows
+from tests.patience import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -94,7 +95,7 @@ def test_a_killed_client_leaves_the_tool_that_ran(new_machine: Callable[[str], M
     machine.install()
     process = machine.start("go [[slow]]")
     started = machine.work / "started"
-    until(started.exists, "the tool starts", 60)
+    wait_for(started.exists, "the tool starts")
     process.kill()
     process.communicate()
     started.unlink()  # the end of the tool, which outlives the client

@@ -10,7 +10,8 @@ import apsw
 import pytest
 
 from tests.e2e.conftest import Day
-from tests.e2e.machine import Machine, Rows, until
+from tests.e2e.machine import Machine, Rows
+from tests.patience import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -126,7 +127,7 @@ def test_a_kill_in_mid_stream_takes_less_than_a_second_of_text(
     machine = new_machine(client)
     machine.install()
     process = machine.start("go [[kill]]")
-    until(lambda: len(machine.model.sent) > 30, "the model speaks", 60)
+    wait_for(lambda: len(machine.model.sent) > 30, "the model speaks")
     process.kill()
     killed = time.monotonic()
     process.communicate()

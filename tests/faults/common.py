@@ -17,23 +17,16 @@ from typing import Any, NamedTuple, Self
 from zlib import crc32
 
 import apsw
-import pytest
 
 from tests.commands import call, environment, event, session
 from tests.feeding import Record
-from tests.test_project_cli import assert_whole, reading, wait_for
+from tests.patience import DEADLINE, wait_for
+from tests.test_project_cli import assert_whole, reading
 
 SEED = 20261121
 INJECTED = Path(__file__).with_name("injected.py")
 FIGURES: list[str] = []  # what the long tests found, printed behind the summary
 CRC_KEY = b',"crc":"'
-
-
-def sizes(short: int, long: int) -> pytest.MarkDecorator:
-    """The same test in two sizes: the short one is in every run, the long one runs by `pytest -m long tests/faults`."""
-    return pytest.mark.parametrize(
-        "size", [pytest.param(short, id="short"), pytest.param(long, id="long", marks=pytest.mark.long)]
-    )
 
 
 def figures(text: str) -> None:
@@ -102,7 +95,7 @@ class Ended(NamedTuple):
     err: bytes
 
 
-def run(root: Path, argv: list[str], data: bytes = b"", *, seconds: float = 120, **env: str) -> Ended:
+def run(root: Path, argv: list[str], data: bytes = b"", *, seconds: float = DEADLINE, **env: str) -> Ended:
     done = subprocess.run(
         argv, input=data, capture_output=True, env=environment(root, **env), timeout=seconds, check=False
     )
@@ -286,7 +279,7 @@ class Readers:
     def __exit__(self, *_: object) -> None:
         self.stop.touch()
         for process in self._processes:
-            process.wait(timeout=60)
+            process.wait(timeout=DEADLINE)
         errors = "".join(out.with_suffix(".err").read_text() for out in self._out)
         assert errors == "", errors
         assert all(p.returncode == 0 for p in self._processes)

@@ -23,10 +23,11 @@ from tests.faults.common import (
     logged,
     numbered,
     run,
-    sizes,
     until_killed,
 )
-from tests.test_project_cli import reading, wait_for
+from tests.patience import wait_for
+from tests.sizes import sizes
+from tests.test_project_cli import reading
 from tests.test_transcripts import Client, user
 
 pytestmark = POSIX_ONLY

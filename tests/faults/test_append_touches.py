@@ -19,11 +19,11 @@ from tests.faults.common import (
     logged,
     numbered,
     run,
-    sizes,
     struck,
     touches,
 )
 from tests.faults.test_append_kills import dated
+from tests.sizes import sizes
 from tests.test_project_cli import count
 from tests.test_transcripts import Client
 

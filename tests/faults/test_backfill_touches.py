@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.commands import POSIX_ONLY
-from tests.faults.common import SEED, clankers, figures, logged, run, sizes, struck, touches
+from tests.faults.common import SEED, clankers, figures, logged, run, struck, touches
 from tests.feeding import CAPTURES
+from tests.sizes import sizes
 from tests.test_transcripts import Client, user
 
 pytestmark = POSIX_ONLY

@@ -17,7 +17,8 @@ from clankers.log.writer import Log
 from projector.replay import follow
 from tests.commands import POSIX_ONLY, call, environment, session
 from tests.faults.common import SEED, clankers, logged, numbered, run, three_a_session
-from tests.test_project_cli import append_at, count, fresh_rows, rows, wait_for, watching
+from tests.patience import DEADLINE, wait_for
+from tests.test_project_cli import append_at, count, fresh_rows, rows, watching
 
 pytestmark = POSIX_ONLY
 DAY = 86_400 * 10**9
@@ -144,7 +145,7 @@ def test_a_stream_whose_file_is_taken_away_goes_on_in_a_new_one(tmp_path: Path, 
             root.rmdir()
         process.stdin.write(numbered(1) + b"\n")
         process.stdin.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=DEADLINE) == 0
     assert [line["payload"]["properties"]["info"]["id"] for line in logged(root).lines] == ["ses_000001"]
 
 
@@ -178,7 +179,7 @@ def test_a_stream_over_midnight_and_back_puts_each_line_into_the_file_of_its_own
             process.stdin.flush()
             wait_for(lambda n=n: len(logged(root).lines) == n + 1)  # type: ignore[misc]
         process.stdin.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=DEADLINE) == 0
     for path in root.glob("*.jsonl"):
         lines = [json.loads(text) for text in path.read_bytes().splitlines()]
         assert [f"clankers-{line['ts'][:10]}.jsonl" for line in lines] == [path.name] * 2

@@ -15,7 +15,8 @@ from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
 from projector.store.sqlite_writer import SqliteStore
 from tests.commands import call, event
-from tests.faults.common import SEED, figures, sizes
+from tests.faults.common import SEED, figures
+from tests.sizes import sizes
 from tests.test_project_cli import assert_whole, fresh_rows, rows
 
 EVENTS = 200

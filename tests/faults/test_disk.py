@@ -20,12 +20,13 @@ from tests.faults.common import (
     logged,
     numbered,
     run,
-    sizes,
     three_a_session,
     touches,
 )
 from tests.feeding import append
-from tests.test_project_cli import assert_whole, count, fresh_rows, rows, wait_for, watching
+from tests.patience import wait_for
+from tests.sizes import sizes
+from tests.test_project_cli import assert_whole, count, fresh_rows, rows, watching
 
 pytestmark = POSIX_ONLY
 ENDS = {0, 1, 74, 75}  # done, a rebuild given up, the disk, another writer
@@ -196,7 +197,7 @@ def test_a_root_removed_and_made_again_under_a_watcher_is_followed_from_its_new_
             assert process.poll() is None, (tmp_path / "watcher.err").read_text()
             return (root / "clankers.db").exists() and [r["id"] for r in safely(root)] == ["ses_000005", "ses_000006"]
 
-        wait_for(followed, seconds=10)
+        wait_for(followed)
         append(root, three_a_session(7, 1))
         wait_for(lambda: len(safely(root)) == 3)
     assert rows(root / "clankers.db") == fresh_rows(root)

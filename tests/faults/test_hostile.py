@@ -15,7 +15,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from clankers.harnesses.opencode.stores import StoreError, db_sessions, open_store, tree_sessions
+from clankers.harnesses.opencode.database import db_sessions, open_store
+from clankers.harnesses.opencode.json_tree import tree_sessions
+from clankers.ingest.source import SourceError
 from clankers.log import envelope
 from clankers.log.reader import Event
 from clankers.log.writer import Log
@@ -24,9 +26,10 @@ from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
 from projector.store.sqlite_writer import SqliteStore
 from tests.commands import POSIX_ONLY, call, session
-from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, run, sizes
+from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, run
 from tests.faults.hostile import ESCAPE, SAMPLES, SQL, STRINGS, encoded, events, values
-from tests.feeding import take_in
+from tests.feeding import import_transcripts
+from tests.sizes import sizes
 from tests.test_project_cli import assert_whole
 
 pytestmark = POSIX_ONLY
@@ -113,11 +116,11 @@ def test_a_transcript_of_anything_is_taken_in_once_line_by_line(size: int, tmp_p
         root = folder / "root"
         with Log(str(root)) as log:
             path.write_bytes(text[:cut])
-            first = take_in(log, "s1", str(path))
+            first = import_transcripts(log, "s1", str(path))
             path.write_bytes(text)
-            second = take_in(log, "s1", str(path))
+            second = import_transcripts(log, "s1", str(path))
             assert first + second <= len(content)
-            assert take_in(log, "s1", str(path), afresh=True) == 0
+            assert import_transcripts(log, "s1", str(path), again=True) == 0
         found = logged(root).lines if root.exists() else []
         assert len(found) == first + second
         assert len({(line["id"], json.dumps(line["payload"])) for line in found}) == len(found)
@@ -132,8 +135,8 @@ def test_a_hostile_line_of_a_transcript_stops_no_sweep_and_comes_once(uuid: Any,
     line = {"type": "attachment", "attachment": {"type": [uuid]}, "uuid": uuid}
     path.write_bytes(encoded(line) + b'\n{"type":"user","uuid":"next"}\n')
     with Log(str(tmp_path / "root")) as log:
-        assert take_in(log, "s1", str(path)) == 2
-        assert take_in(log, "s1", str(path), afresh=True) == 0
+        assert import_transcripts(log, "s1", str(path)) == 2
+        assert import_transcripts(log, "s1", str(path), again=True) == 0
 
 
 @sizes(40, 5000)
@@ -160,8 +163,9 @@ def test_a_json_store_of_anything_gives_records_or_says_why_not(size: int, tmp_p
                 case _:
                     path.write_bytes(content)
         for found in tree_sessions(str(store)):
-            with suppress(StoreError):  # what is no regular file is told, behind the records of the others
-                for record in found.records:
+            with suppress(SourceError):  # what is no regular file is told, behind the records of the others
+                for record, _, _ in found.read({}, {}):
+                    assert record
                     json.loads(record.payload)
                     assert b"root:" not in record.payload
 
@@ -193,9 +197,10 @@ def test_a_database_store_of_anything_gives_records_or_says_why_not(size: int, t
                 )
                 for a, b, c, d in rows:
                     db.execute(f"INSERT INTO {table} VALUES (?1, ?1, ?2, ?3, ?4, ?3, ?3, ?2, ?1)", (a, b, c, d))
-        with closing(open_store(str(path))) as db, suppress(StoreError):
+        with closing(open_store(str(path))) as db, suppress(SourceError):
             for found in db_sessions(db):
-                for record in found.records:
+                for record, _, _ in found.read({}, {}):
+                    assert record
                     json.loads(record.payload)
 
     check()

@@ -17,14 +17,15 @@ from tests.faults.common import (
     figures,
     killed_after,
     run,
-    sizes,
     struck,
     three_a_session,
     touches,
     until_killed,
 )
 from tests.feeding import append
-from tests.test_project_cli import assert_whole, count, fresh_rows, rows, wait_for
+from tests.patience import wait_for
+from tests.sizes import sizes
+from tests.test_project_cli import assert_whole, count, fresh_rows, rows
 
 pytestmark = POSIX_ONLY
 A_ROOT = 50  # kills in one log: then a new one is begun
@@ -152,7 +153,7 @@ def test_watchers_killed_at_any_moment_leave_whole_rows_and_lose_none(size: int,
         ):
             try:
                 if at_work:
-                    wait_for(lambda: b"new events" in told.read_bytes(), seconds=60)
+                    wait_for(lambda: b"new events" in told.read_bytes())
                     for _ in range(chance.randrange(1, 4)):
                         place.grow(chance.randrange(1, 60))
                 with suppress(subprocess.TimeoutExpired):

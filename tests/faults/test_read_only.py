@@ -167,7 +167,7 @@ def test_commands_that_read_show_the_database_as_it_stands_and_change_nothing(
     assert (listed.code, b"ses_before" in listed.out, listed.err) == (0, True, b"")
     verified = bound(root, "verify")
     assert (verified.code, verified.err) == (0, b"")
-    assert verified.out == b"1 line in 1 file: 0 bad\ndatabase: what a fresh replay of the log makes\n"
+    assert verified.out == b"1 line in 1 file: 0 bad\ndatabase: equals a fresh replay of the log\n"
     looked = bound(root, "doctor")
     assert looked.code == 1
     assert f"{root} cannot be written".encode() in looked.out

@@ -19,13 +19,14 @@ from tests.faults.common import (
     figures,
     killed_after,
     run,
-    sizes,
     three_a_session,
     until_killed,
 )
 from tests.feeding import append
+from tests.patience import DEADLINE, wait_for
 from tests.scripted import Act, Request, plain, raw, serving, taken
-from tests.serving import Server, wait_for
+from tests.serving import Server
+from tests.sizes import sizes
 from tests.syncing import assert_the_same, settings
 
 SYNC = clankers("sync")
@@ -51,7 +52,7 @@ class Machine:
 
 
 @POSIX_ONLY
-@sizes(6, 200)
+@sizes(3, 200)
 def test_a_client_that_is_killed_sends_again_what_was_not_acknowledged(tmp_path: Path, size: int) -> None:
     chance = random.Random(SEED)
     with Server(tmp_path) as server:
@@ -92,7 +93,7 @@ def test_a_server_that_is_killed_lost_nothing_that_it_acknowledged(tmp_path: Pat
                 wait_for(partial(_came_or_ended, server, enough, client), "bodies come")
                 server.kill()
                 with Server(tmp_path, "--port", str(port)):
-                    assert client.wait(timeout=60) == 0, said.read_text()
+                    assert client.wait(timeout=DEADLINE) == 0, said.read_text()
     with Server(tmp_path, "--port", str(port)) as server:
         assert machine.sync() == 0
         assert_the_same(machine.root, server.data)

@@ -163,5 +163,5 @@ def test_a_store_with_hostile_names_steers_no_terminal(root: Path, tmp_path: Pat
     (folder / f"{NAME}.jsonl").write_text(HOSTILE + "\n")
     (folder / "22222222-2222-4333-8444-555555555555.jsonl").mkdir()
     shown = screen(root, "backfill", "--all")
-    assert "not taken in" in shown
+    assert "not imported" in shown
     assert not RAW.search(shown), repr(shown)

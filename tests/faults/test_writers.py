@@ -9,7 +9,6 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
-from unittest import mock
 from zlib import crc32
 
 import pytest
@@ -17,9 +16,10 @@ import pytest
 from clankers.log.reader import log_files, read
 from tests import test_opencode_plugin
 from tests.commands import POSIX_ONLY, environment
-from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged, sizes
+from tests.faults.common import SEED, clankers, figures, keep_from_catching_up, logged
+from tests.patience import DEADLINE, wait_for
+from tests.sizes import sizes
 from tests.test_opencode_plugin import NODE
-from tests.test_project_cli import wait_for
 
 pytestmark = [POSIX_ONLY, pytest.mark.skipif(not NODE, reason="no node to run the plugin in")]
 
@@ -68,14 +68,15 @@ class Writer:
         self._ended(root, clankers("append", "opencode", "--stream", **plan), data)
 
     def _ended(self, root: Path, argv: list[str], data: bytes) -> None:
-        done = subprocess.run(argv, input=data, env=environment(root), capture_output=True, timeout=300, check=False)
+        done = subprocess.run(
+            argv, input=data, env=environment(root), capture_output=True, timeout=DEADLINE, check=False
+        )
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
     def _plugin(self, root: Path, plan: dict[str, Any]) -> None:
         folder = root.parent / f"client-{self.me}"
         folder.mkdir()
-        with mock.patch.object(test_opencode_plugin, "DEADLINE", 300):
-            client = test_opencode_plugin.Client(folder, environment(root), None)
+        client = test_opencode_plugin.Client(folder, environment(root), None)
         try:
             client.load()
             client.do(f"const plan = {json.dumps({'shorts': 0, **plan})}\n" + CLIENT)

@@ -1,15 +1,13 @@
-"""Claude Code: hooks in its settings, transcripts below its configuration directory."""
+"""Our hooks in the settings of Claude Code."""
 
 import json
-import os
-import shlex
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-from clankers.harnesses.base import Harness, InstallError, Version
+from clankers.harnesses.claude_code.harness import HARNESS
+from clankers.harnesses.claude_code.history import home
 from clankers.harnesses.claude_code.settings_json import add_hooks, hooks_disabled, our_hooks, remove_hooks
-from clankers.ingest.backfill import Past, claude_code
+from clankers.harnesses.hook_command import hook_command
+from clankers.harnesses.installer import Installer, InstallError, Obstacle, Version, client_version
 from clankers.system.config_files import Edit, content
 from clankers.system.jsonc_edit import JSONCError
 
@@ -41,22 +39,17 @@ _TIMEOUT = 10  # seconds after which the client goes on without us, should the d
 _END_TIMEOUT = 30  # SessionEnd's: without one of its own it is killed after 1.5 s
 
 
-class ClaudeCode(Harness):
-    """Claude Code."""
-
-    name = "claude-code"
-    title = "Claude Code"
-    program = "claude"
-    elsewhere = ("~/.claude/local", "~/.local/bin")
+class HooksInstaller(Installer):
+    """Our hooks in the settings."""
 
     def file(self, project: Path | None) -> Path:
         """The settings: a project's local ones, which are not shared, for the hook names a path of this machine."""
-        return project / ".claude" / "settings.local.json" if project else _home() / "settings.json"
+        return project / ".claude" / "settings.local.json" if project else home() / "settings.json"
 
     def install(self, path: Path) -> Edit:
         """Our hooks, merged into the settings."""
         before = content(path)
-        version = self.version()
+        version = client_version(HARNESS)
         if version and version < _OLDEST:
             raise InstallError(f"Claude Code {_dotted(version)} is too old to be recorded; update it to 2.1 or later")
         try:
@@ -95,49 +88,21 @@ class ClaudeCode(Harness):
         except JSONCError as e:
             raise InstallError(f"{path}: {e}") from e
 
-    def obstacles(self, path: Path, version: Version | None) -> list[str]:
+    def obstacles(self, path: Path, version: Version | None) -> list[Obstacle]:
         """What keeps our hooks from being run."""
         text = _text(path, content(path))
         found = []
         try:
             json.loads(text.removeprefix("\ufeff"))
         except json.JSONDecodeError as e:
-            found.append(
-                f"{path}, line {e.lineno}, column {e.colno}: not plain JSON, so Claude Code ignores the whole "
-                "file, our hooks included; remove the comment or the comma there"
-            )
+            finding = f"{path}, line {e.lineno}, column {e.colno}: not plain JSON, so Claude Code ignores the file"
+            found.append(Obstacle(finding, "remove the comment or the comma there"))
         if hooks_disabled(text):
-            found.append(f"{path}: disableAllHooks is set, so no hook runs; remove it")
+            found.append(Obstacle(f"{path}: disableAllHooks is set, so no hook runs", "remove it"))
         if version and our_hooks(text) != {event: [hook] for event, hook in _hooks(version).items()}:
-            found.append(
-                f"{path}: the hooks are not those that this clankers wants for Claude Code {_dotted(version)}; "
-                "run `clankers install claude-code` again"
-            )
+            finding = f"{path}: the hooks are not those that this version installs for Claude Code {_dotted(version)}"
+            found.append(Obstacle(finding, f"run `clankers install {HARNESS.name}` again"))
         return found
-
-    def past(self, root: str, *, afresh: bool) -> Iterator[Past]:
-        """The transcripts."""
-        files = sorted(_transcripts(), key=_changed, reverse=True)
-        return claude_code(root, [(file.stem, str(file)) for file in files], afresh=afresh)
-
-    def count(self) -> int:
-        """The transcripts."""
-        return sum(1 for _ in _transcripts())
-
-
-def _transcripts() -> Iterator[Path]:
-    return (_home() / "projects").glob("*/*.jsonl")
-
-
-def _home() -> Path:
-    return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
-
-
-def _changed(file: Path) -> float:
-    try:
-        return file.lstat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def _text(path: Path, data: bytes | None) -> str:
@@ -153,7 +118,7 @@ def _hooks(version: Version | None) -> dict[str, dict[str, object]]:
 
     Where the version is not known, it is taken for the oldest.
     """
-    command = hook_command()
+    command = hook_command(HARNESS.name)
     return {
         event: {
             "type": "command",
@@ -163,27 +128,6 @@ def _hooks(version: Version | None) -> dict[str, dict[str, object]]:
         for event, since in EVENTS.items()
         if since <= (version or _OLDEST)
     }
-
-
-def recorder() -> list[str]:
-    """`clankers append`, to be followed by a source, started as fast as Python starts.
-
-    `-I` and `-S` leave out what recording does not need: the environment's Python settings and site-packages. What is
-    written is on the disk when `main` returns, so nothing is left but taking Python down, a tenth of a hook's time.
-    """
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    found = f"sys.path.append({json.dumps(package, ensure_ascii=False)})"
-    code = f"import os, sys; {found}; from clankers.__main__ import main; os._exit(main())"
-    return [sys.executable, "-IS", "-c", code, "append"]
-
-
-def hook_command() -> str:
-    """The shell command of a hook.
-
-    TERM is ignored because a client that exits kills the hooks that still run. Whatever is wrong with the installation,
-    the exit code is never 2, which would block the client.
-    """
-    return f"trap '' TERM; exec {shlex.join([*recorder(), ClaudeCode.name])}"
 
 
 def _dotted(version: Version | None) -> str:

@@ -1,14 +1,11 @@
-"""OpenCode: a plugin file in its configuration directory, and its stores in its data directory."""
+"""Our plugin, a file of our own in the configuration directory of OpenCode."""
 
 import json
-import os
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from clankers.harnesses.base import Harness, InstallError, Version
-from clankers.harnesses.opencode.stores import Record, Session, StoreError, db_sessions, open_store, tree_sessions
-from clankers.ingest.backfill import Past, opencode
+from clankers.harnesses.installer import Installer, InstallError, Obstacle, Version
+from clankers.harnesses.opencode.directories import directory
 from clankers.system import detached
 from clankers.system.config_files import Edit, content
 
@@ -19,16 +16,12 @@ _OURS = b"// Records what happens in OpenCode"  # how the plugin begins, in what
 _PLACEHOLDER = "const CATCH_UP = []"
 
 
-class OpenCode(Harness):
-    """OpenCode 1.x."""
-
-    name = "opencode"
-    title = "OpenCode"
-    program = "opencode"
+class PluginInstaller(Installer):
+    """Our plugin."""
 
     def file(self, project: Path | None) -> Path:
         """The plugin, a file of our own."""
-        return (project / ".opencode" if project else _directory("XDG_CONFIG_HOME", ".config")) / _FOLDER / _NAME
+        return (project / ".opencode" if project else directory("XDG_CONFIG_HOME", ".config")) / _FOLDER / _NAME
 
     def install(self, path: Path) -> Edit:
         """Our plugin."""
@@ -47,67 +40,14 @@ class OpenCode(Harness):
         """Whether our plugin is there."""
         return (content(path) or b"").startswith(_OURS)
 
-    def obstacles(self, path: Path, version: Version | None) -> list[str]:
+    def obstacles(self, path: Path, version: Version | None) -> list[Obstacle]:
         """A plugin of another version, or a client of one that does not load it."""
         if version and version[0] >= 2:
-            return [f"OpenCode {version[0]}.x is not recorded yet; its plugins have another shape"]
+            finding = f"OpenCode {version[0]}.x is not recorded yet, for its plugins have another shape"
+            return [Obstacle(finding, "use OpenCode 1.x")]
         if content(path) != _plugin():
-            return [f"{path} is that of another clankers; run `clankers install opencode` again"]
+            return [Obstacle(f"{path} is that of another clankers", "run `clankers install opencode` again")]
         return []
-
-    def past(self, root: str, *, afresh: bool) -> Iterator[Past]:
-        """The databases, then the JSON tree, which later versions leave as it was."""
-        return opencode(root, _sessions(_data()), afresh=afresh)
-
-    def count(self) -> int:
-        """The sessions in the databases and in the JSON tree."""
-        return sum(map(_count, _databases(_data()))) + sum(
-            1 for _ in (_data() / "storage" / "session").glob("*/*.json")
-        )
-
-
-def _data() -> Path:
-    return _directory("XDG_DATA_HOME", ".local/share")
-
-
-def _databases(data: Path) -> list[Path]:
-    return sorted(data.glob("opencode*.db"))
-
-
-def _count(database: Path) -> int:
-    try:
-        db = open_store(str(database))
-    except StoreError:
-        return 1  # what is wrong with it is told in its place
-    try:
-        found: int = db.execute("SELECT count(*) FROM session").get
-        return found
-    finally:
-        db.close()
-
-
-def _sessions(data: Path) -> Iterator[Session]:
-    for path in _databases(data):
-        try:
-            db = open_store(str(path))
-            try:
-                yield from db_sessions(db)
-            finally:
-                db.close()
-        except StoreError as e:
-            yield Session(str(path), None, _unreadable(e))
-    yield from tree_sessions(str(data / "storage"))
-
-
-def _unreadable(why: StoreError) -> Iterator[Record]:
-    yield from ()  # whoever asks for the records is told
-    raise why
-
-
-def _directory(variable: str, default: str) -> Path:
-    """OpenCode follows the XDG base directory specification, on every platform."""
-    base = os.environ.get(variable, "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / default) / "opencode"
 
 
 def _plugin() -> bytes:

@@ -72,9 +72,9 @@ class MessageMore(_Wire):
     price_context: str | None = None
     cost_source: str | None = None
     synthetic: bool = False
+    deleted_at: Millis | None = None
     role_inferred: bool = False
     session_total: bool = False
-    deleted_at: Millis | None = None
 
     def __post_init__(self) -> None:
         if self.price_context is not None:

@@ -294,7 +294,7 @@ function quietly(action) {
 
 function syncDirectory(path) {
   fs.open(path, "r", (error, fd) => {
-    if (!error) fs.fsync(fd, () => fs.close(fd, () => {})) // Windows opens none
+    if (!error) fs.fsync(fd, () => fs.close(fd, () => {}))
   })
 }
 
@@ -303,7 +303,6 @@ function dataRoot() {
   const env = process.env
   if (env.CLANKERS_DATA_PATH) return env.CLANKERS_DATA_PATH
   if (process.platform === "darwin") return join(homedir(), "Library", "Application Support", "clankers")
-  if (process.platform === "win32") return join(env.LOCALAPPDATA || join(homedir(), "AppData", "Local"), "clankers")
   const base = env.XDG_DATA_HOME ?? ""
   return join(base.startsWith("/") ? base : join(homedir(), ".local", "share"), "clankers")
 }

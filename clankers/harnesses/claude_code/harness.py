@@ -1,0 +1,81 @@
+"""Claude Code: its hooks say where the transcripts are, which hold what hooks do not carry.
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+from clankers.harnesses.base import Harness
+from clankers.log.envelope import ERROR, INFO, WARN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from clankers.harnesses.installer import Installer
+    from clankers.ingest.source import Source
+    from clankers.log.writer import Log
+
+
+class ClaudeCode(Harness):
+    """Claude Code."""
+
+    name = "claude-code"
+    title = "Claude Code"
+    program = "claude"
+    folders = ("~/.claude/local", "~/.local/bin")
+
+    def level(self, kind: str, document: Any) -> str:
+        """As `Harness.level`; of a transcript's line by what is in it."""
+        if kind.startswith("transcript.") and isinstance(document, dict):
+            return transcript_level(document)
+        return super().level(kind, document)
+
+    def follow(self, log: Log, documents: list[Any]) -> None:
+        """Hooks carry neither tokens nor the answers' structure: what their transcripts have more is ingested."""
+        from clankers.harnesses.claude_code import after_hook
+
+        after_hook.after_hooks(log, documents)
+
+    def source_at(self, session: str, path: str) -> Source | None:
+        """The transcripts of a session."""
+        from clankers.harnesses.claude_code.transcript_files import Transcripts, checked
+
+        return Transcripts(session, checked(session, path))
+
+    def sources(self) -> Iterator[Source]:
+        """The transcripts of all sessions."""
+        from clankers.harnesses.claude_code import history
+
+        return history.sources()
+
+    def count(self) -> int:
+        """The transcripts."""
+        from clankers.harnesses.claude_code import history
+
+        return sum(1 for _ in history.transcripts())
+
+    def installer(self) -> Installer:
+        """Hooks in the settings."""
+        from clankers.harnesses.claude_code.install import HooksInstaller
+
+        return HooksInstaller()
+
+
+def transcript_level(line: dict[str, Any]) -> str:
+    """The level of a line of a transcript."""
+    if line.get("isApiErrorMessage") is True:
+        return ERROR
+    if line.get("subtype") == "api_error":
+        return WARN
+    message = line.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, list):
+        for block in content:
+            if isinstance(block, dict) and block.get("is_error") is True:
+                return WARN
+    return INFO
+
+
+HARNESS = ClaudeCode()

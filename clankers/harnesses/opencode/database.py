@@ -1,0 +1,136 @@
+"""The SQLite database of OpenCode 1.2 and later."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import apsw
+import msgspec
+
+from clankers.harnesses.opencode.stored_session import StoredSession, make_record, quoted
+from clankers.ingest.source import Record, SourceBusyError, SourceError
+from clankers.log import strict_json
+
+_DB = "db."  # the prefix of the types given here
+_BUSY_MS = 5000
+# The tables that may be read. Others hold credentials: account, credential, control_account.
+_TABLES = frozenset({"session", "message", "part", "todo", "project", "event", "sqlite_schema", "sqlite_master"})
+_JSON_COLUMNS = frozenset(
+    {"data", "model", "metadata", "permission", "revert", "summary_diffs", "sandboxes", "commands"}
+)
+
+
+def open_store(path: str) -> apsw.Connection:
+    """OpenCode's database at `path`, for reading only, and of it only the tables that hold sessions.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+    try:
+        db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+        db.set_busy_timeout(_BUSY_MS)
+        db.authorizer = _only_sessions
+        db.execute("SELECT count(*) FROM session").fetchone()
+    except (apsw.BusyError, apsw.LockedError) as e:
+        raise SourceBusyError(f"{path} is kept by another program: {e}") from e
+    except apsw.Error as e:
+        raise SourceError(f"{path} cannot be read: {e}") from e
+    return db
+
+
+def _only_sessions(action: int, table: str | None, _: str | None, __: str | None, ___: str | None) -> int:
+    if action in (apsw.SQLITE_SELECT, apsw.SQLITE_FUNCTION):
+        return apsw.SQLITE_OK
+    if action == apsw.SQLITE_READ and table in _TABLES:
+        return apsw.SQLITE_OK
+    return apsw.SQLITE_DENY
+
+
+def db_sessions(db: apsw.Connection) -> Iterator[StoredSession]:
+    """The sessions in the database, newest first.
+
+    Raises:
+        SourceError: it is not of a kind that is known, or cannot be read on.
+    """
+    try:
+        found = db.execute("SELECT id, time_created FROM session ORDER BY time_created DESC, id").fetchall()
+    except apsw.Error as e:
+        raise SourceError(f"the sessions cannot be read: {e}") from e
+    for id, created in found:
+        yield StoredSession(str(id), created, _db_records(db, id))
+
+
+def _db_records(db: apsw.Connection, session: Any) -> Iterator[Record]:
+    # Each table is read to its end at once: no transaction stays open that would keep the client from its checkpoint.
+    try:
+        project = "SELECT * FROM project WHERE id = (SELECT project_id FROM session WHERE id = ?)"
+        for kind, statement in (
+            ("project", project),
+            ("session", "SELECT * FROM session WHERE id = ?"),
+            ("message", "SELECT * FROM message WHERE session_id = ? ORDER BY id"),
+            ("part", "SELECT * FROM part WHERE session_id = ? ORDER BY id"),
+        ):
+            for row in _rows(db, statement, session):
+                yield make_record(_DB, kind, str(row["id"]), msgspec.json.encode(row))
+        if todos := _rows(db, "SELECT * FROM todo WHERE session_id = ? ORDER BY position", session):
+            yield make_record(_DB, "todo", str(session), msgspec.json.encode({"session_id": session, "todos": todos}))
+        yield from _removed(db, session)
+    except (apsw.BusyError, apsw.LockedError) as e:
+        raise SourceBusyError(f"session {session!s:.80} is kept by another program: {e}") from e
+    except (apsw.Error, UnicodeDecodeError) as e:
+        raise SourceError(f"session {session!s:.80} cannot be read: {e}") from e
+
+
+def _rows(db: apsw.Connection, statement: str, session: Any) -> list[dict[str, Any]]:
+    cursor = db.cursor()
+    cursor.row_trace = _plain
+    rows: list[dict[str, Any]] = cursor.execute(statement, (session,)).fetchall()  # type: ignore[assignment]
+    return rows
+
+
+def _plain(cursor: apsw.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+    """A row by column, without its empty columns; JSON in text becomes JSON, as far as it is any."""
+    names = [name for name, *_ in cursor.get_description()]
+    plain = {}
+    for name, value in zip(names, row, strict=True):
+        if isinstance(value, str) and name in _JSON_COLUMNS and _is_json(value):
+            plain[name] = msgspec.Raw(value.encode())
+        elif value is not None:
+            plain[name] = value
+    return plain
+
+
+def _is_json(text: str) -> bool:
+    try:
+        strict_json.parse(strict_json.trim(text.encode()))
+    except (strict_json.NotJSONError, UnicodeEncodeError):
+        return False
+    return True
+
+
+# Of what was reverted the tables hold nothing any more, the events do (since 1.18).
+_REMOVALS = """
+SELECT id, type, data FROM event AS e WHERE aggregate_id = ?1 AND (
+  type LIKE 'message.removed.%' OR type LIKE 'message.part.removed.%'
+  OR type LIKE 'message.updated.%'
+    AND NOT EXISTS (SELECT 1 FROM message WHERE id = json_extract(e.data, '$.info.id'))
+  OR type LIKE 'message.part.updated.%'
+    AND NOT EXISTS (SELECT 1 FROM part WHERE id = json_extract(e.data, '$.part.id')))
+ORDER BY seq
+"""
+_ANY_REMOVED = """
+SELECT 1 FROM event WHERE aggregate_id = ? AND (type LIKE 'message.removed.%' OR type LIKE 'message.part.removed.%')
+LIMIT 1
+"""
+
+
+def _removed(db: apsw.Connection, session: Any) -> Iterator[Record]:
+    if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'event'").fetchone():
+        return
+    if not db.execute(_ANY_REMOVED, (session,)).fetchone():
+        return
+    for id, versioned, data in db.execute(_REMOVALS, (session,)).fetchall():
+        kind = str(versioned).rpartition(".")[0]  # message.removed.1
+        event = {"id": id, "type": kind, "properties": msgspec.Raw(str(data).encode())}
+        record = make_record("", kind, str(id), msgspec.json.encode(event))
+        record.id = quoted(str(id))
+        yield record

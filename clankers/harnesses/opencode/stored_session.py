@@ -1,0 +1,72 @@
+"""What both stores of OpenCode share: a session of theirs as a source, and its records.
+
+A record's id is made of what it is and of its content, so the same content imported twice bears the same id:
+
+    storage.<kind>:<id>#<crc>   a file of the JSON tree, as it stands there
+    db.<kind>:<id>#<crc>        a row of the database, its JSON columns as JSON
+    evt_...                     an event that the database kept of what was removed since, under its own type
+
+What is not a letter, digit, `_`, `-`, `.` or `~` in an id is percent-encoded. The kinds are session, message, part,
+todo and project; a session's to-do list is one record.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote
+from zlib import crc32
+
+from clankers.harnesses.opencode.harness import HARNESS
+from clankers.ingest.source import Record, Source
+from clankers.log import envelope, strict_json
+
+_PREFIXES = ("storage.", "db.", "evt_")
+_LAST_TIME = 253_402_300_799_999  # epoch milliseconds: the end of the year 9999
+
+
+class StoredSession(Source):
+    """A session of a store. It has no marks: rows and documents are read completely, and compared by their ids.
+
+    Args:
+        id: of the session.
+        created: when it was created, in epoch milliseconds, as the store says it.
+        records: its records; what cannot be read is raised once they are out.
+    """
+
+    __slots__ = ("_created", "_records")
+
+    def __init__(self, id: str, created: object, records: Iterator[Record]) -> None:
+        super().__init__(HARNESS.name, id, "", _PREFIXES)
+        self._created = created if isinstance(created, int) and 0 <= created <= _LAST_TIME else None
+        self._records = records
+
+    def read(
+        self, _offsets: Mapping[str, int], _versions: Mapping[str, str]
+    ) -> Iterator[tuple[Record | None, str, int | str]]:
+        """As `Source.read`."""
+        for record in self._records:
+            yield record, "", 0
+
+    def created(self) -> str:
+        """As `Source.created`."""
+        return "" if self._created is None else envelope.stamp(self._created * 10**6)
+
+    def changed_at(self) -> float:
+        """As `Source.changed_at`: not known."""
+        return time.time()
+
+
+def make_record(prefix: str, kind: str, id: str, payload: bytes, *, head: bytes = b"", tail: bytes = b"") -> Record:
+    """A record with `payload` between `head` and `tail`, which are ours and do not count for its id."""
+    payload = strict_json.trim(payload)
+    name = f"{prefix}{kind}:{quoted(id)}#{crc32(payload):08x}"
+    payload = head + payload + tail
+    try:
+        document = strict_json.parse(payload)
+    except strict_json.NotJSONError as e:
+        return Record(name, envelope.INVALID, envelope.ERROR, envelope.invalid(payload, f"{prefix}{kind} {id}: {e}"))
+    return Record(name, prefix + kind, HARNESS.level(prefix + kind, document), payload)
+
+
+def quoted(id: str) -> str:
+    """`id` as it stands in a record's id."""
+    return quote(id, safe="", errors="surrogateescape")  # a file's name may be of any bytes

@@ -1,0 +1,191 @@
+"""Records of a source into the log, each once: `ingest`, the only writer of records.
+
+A cursor says how far a source was read. It is behind the log, never ahead of it: it moves once the log is synced. In
+between it is marked busy, so that whoever comes after a kill compares the ids of what it reads with those in the log.
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import time
+
+from clankers.ingest.cursor import Cursor, Marks
+from clankers.ingest.source import SourceError
+from clankers.log import envelope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from clankers.ingest.source import Source
+    from clankers.log.writer import Log
+
+    # The source of a session that a cursor names: by harness (empty: not known), session and path. None: nobody's.
+    SourceAt = Callable[[str, str, str], Source | None]
+
+_CHUNK = 4 << 20  # bytes of lines that are written between two looks at the clock
+_PATIENCE = 5.0  # seconds to wait for another process that reads a source
+
+
+class Budget:
+    """How many bytes of sources may still be read; `left` goes below 0, for the last line is read completely."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+class LogIndex:
+    """What the log in `root` holds already, looked up for one source at a time."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def may_hold(self, _source: Source) -> bool:
+        """Whether the log may hold records of a source that no cursor knows."""
+        return True
+
+    def ids(self, source: Source, since: str) -> set[int]:
+        """The hashes of the ids of records of `source` in the log from the day `since` on: 80 bytes, not the id.
+
+        Args:
+            source: of which the log may hold records.
+            since: a day (`YYYY-MM-DD`); empty: of the whole log.
+
+        Raises:
+            OSError: the log cannot be read.
+        """
+        from clankers.log import record_ids  # which a hook seldom needs, nor the next
+
+        try:
+            return {hash(id) for prefix in source.id_prefixes for id in record_ids.ids(self.root, prefix, since)}
+        except FileNotFoundError:
+            return set()  # nothing was recorded yet
+
+    def forgotten(self, since: str) -> Collection[str]:
+        """The sessions that were forgotten from the day `since` on: no import brings their past back.
+
+        Raises:
+            OSError: the log cannot be read.
+        """
+        from clankers.log import tombstones
+
+        return tombstones.forgotten(self.root, since)
+
+
+def ingest(
+    log: Log, source: Source, marks: Marks, index: LogIndex, *, budget: Budget | None = None, sync: bool = True
+) -> tuple[int, SourceError | None]:
+    """Append what is new in `source` to the log.
+
+    Args:
+        log: where to.
+        source: what to read.
+        marks: how far it was read: its locked cursor, or marks that nobody keeps.
+        index: what the log holds already.
+        budget: how many bytes to read, about; the rest is left to the next import.
+        sync: False: the caller syncs the log, and settles the marks after it.
+
+    Returns:
+        How many records were new, and what could not be read.
+
+    Raises:
+        OSError: a part of the source, or the log, cannot be read or written.
+    """
+    new, failure = 0, None
+    if source.changed(marks.offsets, marks.versions):
+        known = _begin(source, marks, index)
+        compares = bool(known)
+        lines: list[bytes] = []
+        size, now = 0, time.time_ns()
+        try:
+            for record, part, mark in source.read(marks.offsets, marks.versions):
+                if budget is not None and budget.left <= 0:
+                    break
+                if record is not None and (key := hash(record.id)) not in known:
+                    known.add(key)
+                    line = envelope.line(
+                        source.harness, record.kind, record.payload, level=record.level, id=record.id, now_ns=now
+                    )
+                    lines.append(line)
+                    size += len(line)
+                    new += 1
+                read = marks.move(part, mark)
+                if budget is not None:
+                    budget.left -= read
+                if size >= _CHUNK:
+                    full, lines = lines, []
+                    log.write(envelope.day_of(now), full)
+                    size, now = 0, time.time_ns()
+        except SourceError as e:
+            failure = e
+        finally:  # what comes behind a record that cannot be read is lost to us, what came before it is not
+            log.write(envelope.day_of(now), lines)
+        # Where the budget ended, what is recorded already may still lie ahead: the next look compares again.
+        marks.ahead = compares and budget is not None and budget.left <= 0
+    if sync:
+        if new:
+            log.sync()
+        marks.settle()
+    return new, failure
+
+
+def _begin(source: Source, marks: Marks, index: LogIndex) -> set[int]:
+    """Mark the cursor busy; returns the hashes of the ids that may lie ahead of it in the log."""
+    unknown = not marks.known
+    rewritten = source.rewritten(marks.offsets)
+    since = today = envelope.day_of(time.time_ns())
+    known: set[int] = set()
+    born = source.created()[:10] if unknown or marks.busy or rewritten else today
+    if unknown or marks.busy:
+        since = marks.since or born
+        if not marks.is_new or index.may_hold(source):
+            known = index.ids(source, since)
+    if rewritten:  # then the ids of its lines tell what is new
+        since = born
+        known |= index.ids(source, since)
+        for part in rewritten:
+            marks.offsets[part] = 0
+    if unknown or rewritten:
+        _mark_read(source, marks, index.forgotten(born), None if unknown else rewritten)
+    # What is recorded may be of earlier days: who comes after a kill has to look there, too.
+    marks.since = since if marks.busy or known or rewritten else today
+    marks.known = marks.busy = True
+    marks.save()
+    return known
+
+
+def _mark_read(source: Source, marks: Marks, forgotten: Collection[str], parts: Collection[str] | None) -> None:
+    """Mark the current contents of `parts`, or of all, as already read for the sessions in `forgotten`."""
+    if not forgotten or not any(session in forgotten for session in source.sessions()):
+        return
+    completely = source.session in forgotten
+    for _, part, mark in source.read(marks.offsets, marks.versions):
+        if (parts is None or part in parts) and (completely or source.session_of(part) in forgotten):
+            marks.move(part, mark)
+    if completely and parts is None:
+        marks.known, marks.busy = True, False
+
+
+def mark_forgotten(root: str, session: str, forgotten: Collection[str], source_at: SourceAt) -> bool:
+    """Mark the current contents of the source of `session` as already read for the sessions in `forgotten`.
+
+    Returns:
+        False where another process keeps the session's cursor.
+
+    Raises:
+        OSError: a file cannot be read or written.
+        SourceError: the source cannot be read.
+    """
+    with Cursor(root, session, patience=_PATIENCE) as cursor:
+        if cursor.locked:
+            if cursor.path and (source := source_at(cursor.harness, session, cursor.path)):
+                for part in source.rewritten(cursor.offsets):
+                    cursor.offsets[part] = 0
+                _mark_read(source, cursor, forgotten, None)
+                cursor.save()
+            if session in forgotten:
+                cursor.close()
+        return cursor.locked

@@ -1,0 +1,83 @@
+"""Files of lines that grow: complete lines from an offset on. Imported on the append path: nothing heavy here."""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import os
+import stat
+
+from clankers.ingest.source import SourceError
+from clankers.log.lines import LineBuffer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A path in a record is untrusted: a link is not followed, and a pipe does not block.
+READ_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CHUNK = 4 << 20  # bytes
+_MAX_LINE = 256 << 20  # bytes
+
+
+def complete_lines(path: str, offset: int, first: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """The complete lines of a file from `offset` on, each with its own offset; none where there is no file.
+
+    A last line without its newline is left out: it may be in flight.
+
+    Args:
+        path: of the file.
+        offset: bytes.
+        first: how many bytes to read at first, for a caller who needs a line or two.
+
+    Raises:
+        OSError: it cannot be read.
+        SourceError: it is not a regular file, or a line has no end in sight.
+    """
+    try:
+        fd = os.open(path, READ_ONLY)
+    except FileNotFoundError:
+        return
+    except OSError as e:
+        raise SourceError(f"{path!r} is a link or cannot be opened: {e.strerror}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise SourceError(f"{path!r} is not a regular file")
+        os.lseek(fd, offset, os.SEEK_SET)
+        buffer = LineBuffer()
+        wanted = first or CHUNK
+        while chunk := os.read(fd, wanted):
+            wanted = CHUNK
+            for text in buffer.lines(chunk):
+                yield offset, text + b"\n"
+                offset += len(text) + 1
+            if buffer.size > _MAX_LINE:
+                raise SourceError(f"{path!r}: a line of over {_MAX_LINE} bytes at byte {offset}")
+    finally:
+        os.close(fd)
+
+
+def file_size(path: str) -> int:
+    """Bytes in a file: 0 where there is none, -1 for anything but a regular file, which reading then refuses.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else -1
+
+
+def continues(path: str, offset: int) -> bool:
+    """Whether the file can be the continuation of one of which `offset` bytes were read.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    size = file_size(path)
+    if offset == 0 or size < 0:
+        return True
+    try:
+        return size >= offset and next(complete_lines(path, offset - 1), (0, b""))[1] == b"\n"
+    except SourceError:
+        return True  # reading it says why it cannot be read

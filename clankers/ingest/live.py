@@ -1,0 +1,132 @@
+"""What harnesses write while they are at work: the sources that their events announce, and the sweep over the others.
+
+What a killed client wrote last is picked up by the sweep: the next event of any session runs one, and every command
+that reads.
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import time
+
+from clankers.ingest.cursor import Cursor, open_sessions
+from clankers.ingest.importer import Budget, LogIndex, ingest
+from clankers.ingest.source import SourceError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Mapping
+
+    from clankers.ingest.importer import SourceAt
+    from clankers.ingest.source import Source
+    from clankers.log.writer import Log
+
+EVENT_BYTES = 4 << 20  # of a source that one event reads; the rest follows at the next event or `clankers project`
+_PATIENCE = 0.25  # seconds to wait for another process that reads the same source
+_SETTLED = 60.0  # seconds after its last change that an ended session's source is taken to be complete
+ABANDONED = 86400.0  # the same for a session that never said it ended
+_SWEEP = 64  # other sessions that one event looks at
+
+
+class Announced:
+    """A source that an event points at.
+
+    Attributes:
+        source: what to read.
+        ended: the event ends the session.
+        wait: waits until what the event reports is in the source; it gets the offsets that were read.
+    """
+
+    __slots__ = ("ended", "source", "wait")
+
+    def __init__(self, source: Source, *, ended: bool, wait: Callable[[Mapping[str, int]], object]) -> None:
+        self.source = source
+        self.ended = ended
+        self.wait = wait
+
+
+def read_announced(log: Log, announced: Iterable[Announced], source_at: SourceAt) -> None:
+    """Ingest what events that were just logged announce, and what other sessions left behind.
+
+    Raises:
+        OSError: a file cannot be read or written; the other sessions were looked at all the same.
+        SourceError: an event announces nothing that can be read; likewise.
+    """
+    failure: Exception | None = None
+    sessions = set()
+    for one in announced:
+        sessions.add(one.source.session)
+        try:
+            failure = _read(log, one) or failure
+        except (OSError, SourceError) as e:
+            failure = failure or e
+    sweep(log, source_at, limit=_SWEEP, budget=EVENT_BYTES, but=sessions)
+    if failure:
+        raise failure
+
+
+def _read(log: Log, announced: Announced) -> SourceError | None:
+    source = announced.source
+    with Cursor(log.root, source.session, patience=_PATIENCE) as cursor:
+        if not cursor.locked:
+            return None
+        cursor.move_to(source)
+        cursor.ended = announced.ended
+        cursor.open()
+        announced.wait(cursor.offsets)
+        return ingest(log, source, cursor, LogIndex(log.root), budget=Budget(EVENT_BYTES))[1]
+
+
+def sweep(
+    log: Log, source_at: SourceAt, *, limit: int | None = None, budget: int | None = None, but: Container[str] = ()
+) -> int:
+    """Ingest what open sessions wrote since; close those that are complete. Returns how many records were new.
+
+    Args:
+        log: where to.
+        source_at: gives the source of a session.
+        limit: how many sessions to look at, at most.
+        budget: how many bytes to read, about.
+        but: sessions not to look at.
+
+    Raises:
+        OSError: a file cannot be read or written; the other sessions were looked at all the same.
+        SourceError: a source is none any more; likewise.
+    """
+    new = 0
+    left = None if budget is None else Budget(budget)
+    failure: Exception | None = None
+    sessions = open_sessions(log.root)
+    if limit is not None and len(sessions) > limit:  # another part of them each time
+        start = time.time_ns() // 1000 % len(sessions)
+        sessions = (sessions[start:] + sessions[:start])[:limit]
+    for session in sessions:
+        if session in but or (left and left.left <= 0):
+            continue
+        try:
+            with Cursor(log.root, session) as cursor:
+                if not cursor.locked:
+                    continue
+                source = None
+                try:
+                    if cursor.path and (source := source_at(cursor.harness, session, cursor.path)):
+                        done, error = ingest(log, source, cursor, LogIndex(log.root), budget=left)
+                        new += done
+                        failure = failure or error
+                finally:
+                    if time.time() - changed_at(source, cursor) > (_SETTLED if cursor.ended else ABANDONED):
+                        cursor.close()
+        except (SourceError, OSError) as e:
+            failure = failure or e
+    if failure:
+        raise failure
+    return new
+
+
+def changed_at(source: Source | None, cursor: Cursor) -> float:
+    """When the source, or where it is gone its cursor, last changed, in seconds since the epoch."""
+    try:
+        return source.changed_at() if source else cursor.changed_at()
+    except OSError:
+        return cursor.changed_at()

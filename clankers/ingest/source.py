@@ -1,0 +1,102 @@
+"""What ingest reads: a source of records, which every harness gives in its own way.
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+from abc import ABC, abstractmethod
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+
+class SourceError(Exception):
+    """A source, or a part of one, that cannot be read; the message says which and why."""
+
+
+class SourceBusyError(SourceError):
+    """A source that another program keeps to itself for now."""
+
+
+class Record:
+    """One record of a source, as it goes into the log.
+
+    Attributes:
+        id: derived from the source, so that the same record always has the same id.
+        kind: its type in the log.
+        level: `info`, `warn` or `error`.
+        payload: JSON.
+    """
+
+    __slots__ = ("id", "kind", "level", "payload")
+
+    def __init__(self, id: str, kind: str, level: str, payload: bytes) -> None:
+        self.id = id
+        self.kind = kind
+        self.level = level
+        self.payload = payload
+
+
+class Source(ABC):
+    """What a harness keeps of one session, its subagents included: files that grow, documents, rows of a database.
+
+    A source has parts, each with a name and a mark that says how far it was read: for a file of lines an offset, for
+    a document a version.
+
+    Attributes:
+        harness: the `source` of its records.
+        session: the id of the session.
+        path: where it is. Empty for a source without a cursor, which is read completely each time.
+        id_prefixes: how the ids of its records begin.
+    """
+
+    __slots__ = ("harness", "id_prefixes", "path", "session")
+
+    def __init__(self, harness: str, session: str, path: str, id_prefixes: tuple[str, ...]) -> None:
+        self.harness = harness
+        self.session = session
+        self.path = path
+        self.id_prefixes = id_prefixes
+
+    @abstractmethod
+    def read(
+        self, offsets: Mapping[str, int], versions: Mapping[str, str]
+    ) -> Iterator[tuple[Record | None, str, int | str]]:
+        """What is new since these marks: records, each with its part and the part's mark behind it.
+
+        None stands for content that is left out of the log.
+
+        Raises:
+            OSError: a part cannot be read.
+            SourceError: likewise; all that can be read came before.
+        """
+
+    @abstractmethod
+    def created(self) -> str:
+        """When the session was created (RFC 3339, UTC): no record of it is older. Empty where nothing says it."""
+
+    @abstractmethod
+    def changed_at(self) -> float:
+        """When the source last changed, in seconds since the epoch; now where that is not known.
+
+        Raises:
+            OSError: it is gone.
+        """
+
+    def changed(self, _offsets: Mapping[str, int], _versions: Mapping[str, str]) -> bool:
+        """Whether there may be something new since these marks. Cheap: it reads no content."""
+        return True
+
+    def rewritten(self, _offsets: Mapping[str, int]) -> Collection[str]:
+        """The parts that do not continue what was read of them."""
+        return ()
+
+    def session_of(self, _part: str) -> str:
+        """The session that a part belongs to: this one, or a subagent's."""
+        return self.session
+
+    def sessions(self) -> Collection[str]:
+        """The sessions that the parts belong to."""
+        return (self.session,)

@@ -1,0 +1,62 @@
+"""The tables themselves: their names, columns and rows."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import apsw
+
+from clankers.queries import dialect
+
+# What the rows are derived from says nothing that they do not say.
+INTERNAL = frozenset({"session_facts", "hook_reports", "part_deltas", "copies", "bills", "activity"})
+_OF_SESSION = f"session_id IN {dialect.listed('sessions')}"
+_OF_SESSIONS = {  # how else a row belongs to sessions
+    "sessions": f"id IN {dialect.listed('sessions')}",
+    "projects": f"path IN (SELECT project_path FROM sessions WHERE id IN {dialect.listed('sessions')})",
+}
+
+
+class Table(NamedTuple):
+    """A table, and the rows that were asked for.
+
+    Attributes:
+        columns: each with its type, as it was declared.
+        rows: read as they are asked for.
+    """
+
+    name: str
+    columns: list[tuple[str, str]]
+    rows: Iterator[tuple[Any, ...]]
+
+
+def tables(db: apsw.Connection, sessions: Sequence[str] | None) -> Iterator[Table]:
+    """The tables that people query, one after the other.
+
+    Args:
+        db: the database.
+        sessions: ids: only their rows, in the tables that have rows of sessions. None for all rows of every table.
+    """
+    values = {"sessions": json.dumps(sessions)}
+    for table in _names(db):
+        columns = _columns(db, table)
+        names = [name for name, _ in columns]
+        condition = "TRUE" if sessions is None else _OF_SESSIONS.get(table) or _OF_SESSION * ("session_id" in names)
+        if condition:
+            selected = ", ".join(f'"{name}"' for name in names)
+            yield Table(table, columns, db.execute(f'SELECT {selected} FROM "{table}" WHERE {condition}', values))
+
+
+def names(db: apsw.Connection) -> tuple[list[str], list[str]]:
+    """The names of all tables and views, and of all their columns."""
+    found = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")]
+    return found, sorted({name for table in found for name, _ in _columns(db, table)})
+
+
+def _names(db: apsw.Connection) -> list[str]:
+    found = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+    return [name for name in found if name not in INTERNAL and not name.startswith("sqlite_")]
+
+
+def _columns(db: apsw.Connection, table: str) -> list[tuple[str, str]]:
+    return list(db.execute("SELECT name, type FROM pragma_table_info(:table)", {"table": table}))
