@@ -10,7 +10,6 @@ import apsw
 
 from clankers import harnesses
 from clankers.harnesses.base import Harness
-from clankers.harnesses.claude_code import after_hook
 from clankers.harnesses.claude_code.transcript_files import Transcripts, checked
 from clankers.ingest import live
 from clankers.ingest.batch import BatchWriter
@@ -71,15 +70,16 @@ def append(root: Path, records: list[Record], *, follow: bool = False) -> None:
     now = time.time_ns()
     with Log(str(root)) as log:
         lines = []
+        harness = Harness()
         documents = []
         for source, kind, payload in records:
             document = strict_json.parse(payload)
             documents.append(document)
-            level = (harnesses.find(source, str(root)) or Harness()).level(kind, document)
-            lines.append(envelope.line(source, kind, payload, level=level, now_ns=now))
+            harness = harnesses.find(source, str(root)) or Harness()
+            lines.append(envelope.line(source, kind, payload, level=harness.level(kind, document), now_ns=now))
         log.write(envelope.day_of(now), lines)
         if follow:
-            after_hook.after_hooks(log, documents)
+            harness.follow(log, documents)
 
 
 def feed_hooks(name: str, root: Path, home: Path) -> None:

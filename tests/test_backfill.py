@@ -19,28 +19,22 @@ import apsw
 import pytest
 
 from clankers.errors import EX_OK
-from clankers.harnesses import load
 from clankers.harnesses.opencode import database
 from clankers.harnesses.opencode.database import open_store
 from clankers.ingest import batch
-from clankers.ingest.backfill import backfill
-from clankers.log.writer import Log
 from clankers.system import detached
 from projector.store.meta import BACKFILL, read_meta
 from tests.commands import POSIX_ONLY, RAW, Result, call, environment
+from tests.contract.captures import feed_stores, store_database, store_tree
 from tests.feeding import (
-    CAPTURES,
-    CLAUDE_CODE,
     OPENCODE,
     Recording,
     append,
-    feed_hooks,
     opencode_records,
     project,
     rows,
 )
 from tests.patience import DEADLINE
-from tests.test_captures import HOOKS_ONLY
 
 SECRET = b"SECRET-never-to-be-read"
 CLOCK = 1_800_000_000 * 10**9  # what says no time of its own has that of its append: one for all
@@ -79,18 +73,6 @@ def clankers(root: Path, *args: str) -> Result:
     return call(root, *args, XDG_DATA_HOME="", XDG_CONFIG_HOME="", CLAUDE_CONFIG_DIR="")
 
 
-def store_tree(opencode: Path) -> None:
-    shutil.copytree(CAPTURES / "opencode" / "1.1.65" / "storage", opencode / "storage")
-
-
-def store_database(opencode: Path) -> Path:
-    path = opencode / "opencode.db"
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript((CAPTURES / "opencode" / "1.18.33" / "storage" / "opencode.sql").read_text("utf-8"))
-        db.execute("PRAGMA journal_mode = WAL")
-    return path
-
-
 def store_everything(home: Path, opencode: Path) -> None:
     store_tree(opencode)
     store_database(opencode)
@@ -119,12 +101,6 @@ def everything(root: Path) -> list[str]:
     found = ids(other)
     assert len(found) == len(set(found)) > 0
     return found
-
-
-def take_in(root: Path, source: str, home: Path) -> None:
-    root.mkdir(parents=True, exist_ok=True)
-    with mock.patch.dict(os.environ, environment(home / "data"), clear=True), Log(str(root)) as log:
-        assert not backfill(log, load(source, str(root)).sources(), None).problems
 
 
 def rows_of(root: Path, without: dict[str, set[str]] | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -247,22 +223,6 @@ def test_how_far_back_is_a_matter_of_when_a_session_was_created(home: Path, root
     assert taken() == set(ages)
 
 
-@pytest.mark.parametrize("name", CLAUDE_CODE)
-def test_claude_code_live_and_past_make_the_same_rows(
-    name: str, home: Path, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(time, "time_ns", lambda: CLOCK)
-    feed_hooks(name, root, home)
-    live = rows_of(root, HOOKS_ONLY)
-    complete = rows_of(root)
-    take_in(root, "claude-code", home)
-    assert rows_of(root) == complete
-    take_in(home / "past", "claude-code", home)
-    assert rows_of(home / "past", HOOKS_ONLY) == live
-    feed_hooks(name, home / "past", home)
-    assert rows_of(home / "past") == complete
-
-
 STORES = {"1.1.65": store_tree, "1.18.33": store_database}
 
 
@@ -273,28 +233,13 @@ def live(root: Path, version: str) -> None:
 
 
 @pytest.mark.parametrize("version", STORES)
-def test_opencode_live_and_past_make_the_rows_of_the_live_one(
-    version: str, home: Path, root: Path, opencode: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    STORES[version](opencode)
-    monkeypatch.setattr(time, "time_ns", lambda: CLOCK)
-    live(root, version)
-    told = rows_of(root, STORES_ONLY)
-    take_in(root, "opencode", home)
-    assert rows_of(root, STORES_ONLY) == told
-    take_in(home / "past", "opencode", home)
-    live(home / "past", version)
-    assert rows_of(home / "past") == rows_of(root)
-
-
-@pytest.mark.parametrize("version", STORES)
 def test_opencodes_past_alone_lacks_only_what_it_never_stores(
     version: str, home: Path, root: Path, opencode: Path
 ) -> None:
     STORES[version](opencode)
     live(root, version)
     told = rows_of(root, LIVE_ONLY | STORES_ONLY | {"todos": {"updated_at"}})
-    take_in(home / "past", "opencode", home)
+    assert not feed_stores(home / "past", "opencode", home).problems
     stored = rows_of(home / "past", LIVE_ONLY | STORES_ONLY | {"todos": {"updated_at"}})
     lacks = {table: [r for r in told[table] if r not in stored[table]] for table in told}
     deleted = {s["id"] for s in lacks["sessions"] if s["deleted_at"]}
@@ -360,14 +305,14 @@ def test_a_session_in_the_tree_the_database_and_the_log_is_one(
     monkeypatch.setattr(time, "time_ns", lambda: CLOCK)
     live(root, "1.1.65")
     told = rows_of(root, STORES_ONLY)
-    take_in(home / "tree", "opencode", home)
+    assert not feed_stores(home / "tree", "opencode", home).problems
     convert(opencode)
-    take_in(root, "opencode", home)
+    assert not feed_stores(root, "opencode", home).problems
     assert rows_of(root, STORES_ONLY) == told
     shutil.move(opencode / "storage", home / "storage")
-    take_in(home / "database", "opencode", home)
+    assert not feed_stores(home / "database", "opencode", home).problems
     shutil.move(home / "storage", opencode / "storage")
-    take_in(home / "both", "opencode", home)
+    assert not feed_stores(home / "both", "opencode", home).problems
     # When a list changed is a file's time; an entry's id is not in the database.
     unsaid = {"todos": {"updated_at", "id"}}
     tree, database, both = (rows_of(home / name, unsaid) for name in ("tree", "database", "both"))
@@ -387,7 +332,7 @@ def test_credentials_are_never_read(home: Path, root: Path, opencode: Path) -> N
 
     apsw.connection_hooks.append(trace)
     try:
-        take_in(root, "opencode", home)
+        assert not feed_stores(root, "opencode", home).problems
     finally:
         apsw.connection_hooks.remove(trace)
     assert any("FROM session" in statement for statement in asked)

@@ -8,7 +8,6 @@ import pytest
 
 from tests.feeding import (
     CAPTURES,
-    CLAUDE_CODE,
     OPENCODE,
     append,
     feed_hooks,
@@ -32,8 +31,6 @@ TOTALS = {
     "err_401": (0, 0, 0, 0),
     "compact": (38, 308, 6008, 1020),
 }
-# What only hooks know. Everything else is the same whether a session came by hooks, by transcripts or by both.
-HOOKS_ONLY = {"sessions": {"status", "ended_at"}, "tools": {"duration_ms"}}
 
 
 @pytest.fixture
@@ -57,29 +54,6 @@ def test_claude_code_totals_are_the_clients_own(name: str, feed: Any, root: Path
     assert totals == TOTALS[name]
     assert db.execute("SELECT count(*) FROM rejects").get == 0
     assert db.execute("SELECT count(*) FROM event_types WHERE NOT known").get == 0
-
-
-@pytest.mark.parametrize("name", CLAUDE_CODE)
-def test_hooks_and_transcripts_tell_the_same(name: str, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    feed_hooks(name, tmp_path / "hooks", home)
-    feed_transcripts(name, tmp_path / "transcripts", home)
-    feed_hooks(name, tmp_path / "both", home)
-    (tmp_path / "both" / "cursors" / "open").rename(tmp_path / "gone")
-    feed_transcripts(name, tmp_path / "both", home)
-    hooks, transcripts, both = (
-        rows(project(tmp_path / r), without=HOOKS_ONLY) for r in ("hooks", "transcripts", "both")
-    )
-    assert hooks == transcripts
-    assert both == transcripts
-
-
-@pytest.mark.parametrize("name", CLAUDE_CODE)
-def test_a_transcript_record_is_logged_once(name: str, root: Path, tmp_path: Path) -> None:
-    feed_hooks(name, root, tmp_path / "home")
-    feed_transcripts(name, root, tmp_path / "home")
-    ids = [json.loads(line)["id"] for file in root.glob("*.jsonl") for line in file.read_text("utf-8").splitlines()]
-    assert len(ids) == len(set(ids))
 
 
 def test_a_refused_key_is_one_failure_and_its_retry(root: Path, tmp_path: Path) -> None:

@@ -328,7 +328,7 @@ with Log(sys.argv[1]) as log:
 @pytest.mark.parametrize("archived", [False, True])
 def test_lines_behind_the_offset_of_a_tombstone_stay(root: Path, archived: bool) -> None:
     """They came after it: the session was recorded again."""
-    sessions = SessionMatcher({PARENT})
+    sessions = SessionMatcher(str(root), {PARENT})
     days = find_owned(str(root), sessions, progress=lambda _: None).days
     for name in days:
         later = envelope.line("claude-code", "Stop", b'{"session_id":"%s","hook_event_name":"Stop"}' % PARENT.encode())

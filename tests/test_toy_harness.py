@@ -15,6 +15,8 @@ from tests.test_detached import is_free
 ENTRY_POINTS = """\
 [clankers.harnesses]
 toy = clankers_toy.harness:HARNESS
+[clankers.adapters]
+toy = clankers_toy.adapter:ADAPTER
 """
 
 
@@ -94,6 +96,8 @@ def test_it_is_installed_recorded_swept_imported_and_uninstalled(machine: Machin
         f"Toy\n  ok `toy` is not on the PATH\n  ok is recorded by {machine.home / 'toy-hook'}"
         in machine.run("doctor").out
     )
+    texts = machine.run("query", "SELECT text_content FROM messages ORDER BY id", "--csv").out
+    assert texts.split() == ["text_content", "one", "two", "three", "before", "four"]
     assert machine.run("uninstall", "toy").code == 0
     assert not (machine.home / "toy-hook").exists()
 

@@ -1,0 +1,126 @@
+"""How each harness's captures are fed into a log: event by event as they came, and from the harness's own stores.
+
+A harness is under the contract with its captures and an entry here.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+from clankers import harnesses
+from clankers.harnesses.base import Harness
+from clankers.ingest import live
+from clankers.ingest.backfill import Imported, backfill
+from clankers.log import strict_json
+from clankers.log.writer import Log
+from tests.commands import environment
+from tests.feeding import CAPTURES, CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records
+
+_NOT_CAPTURED = frozenset({"projects.vcs"})  # of OpenCode: what it tells the plugin when it loads it
+
+
+class Captures(NamedTuple):
+    """Captures of one harness, which belong together: what was live is also in the stores.
+
+    Attributes:
+        harness: its name.
+        live: the events of each, in their order. The client's files grow as far as they were at each, at last to their
+            end.
+        store: puts the client's files below a home directory as they were at the end.
+        lacks: columns, as `table.column`, that live events fill, but not those that were captured.
+    """
+
+    harness: str
+    live: Callable[[Path], list[Iterator[Record]]]
+    store: Callable[[Path], object]
+    lacks: frozenset[str] = frozenset()
+
+
+def _claude_code(name: str) -> Captures:
+    def feed(home: Path) -> Iterator[Record]:
+        recording = Recording(name, home)
+        for payload in recording.steps():
+            yield "claude-code", Harness().kind(strict_json.parse(payload)), payload
+        recording.grow_all()
+
+    def live(home: Path) -> list[Iterator[Record]]:
+        return [feed(home)]
+
+    return Captures("claude-code", live, lambda home: Recording(name, home).grow_all())
+
+
+def _all_of_claude_code() -> Captures:
+    def live(home: Path) -> list[Iterator[Record]]:
+        return [feed for name in CLAUDE_CODE for feed in _claude_code(name).live(home)]
+
+    def store(home: Path) -> None:
+        for name in CLAUDE_CODE:
+            _claude_code(name).store(home)
+
+    return Captures("claude-code", live, store)
+
+
+def _opencode(version: str, store: Callable[[Path], object]) -> Captures:
+    names = [name for name in OPENCODE if name.startswith(f"{version}/")]
+
+    def store_below(home: Path) -> object:
+        return store(home / ".local" / "share" / "opencode")
+
+    return Captures("opencode", lambda _: [iter(opencode_records(name)) for name in names], store_below, _NOT_CAPTURED)
+
+
+def store_tree(opencode: Path) -> None:
+    """The JSON tree of OpenCode 1.1 in its data directory."""
+    shutil.copytree(CAPTURES / "opencode" / "1.1.65" / "storage", opencode / "storage")
+
+
+def store_database(opencode: Path) -> Path:
+    """The database of OpenCode 1.18 in its data directory."""
+    path = opencode / "opencode.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript((CAPTURES / "opencode" / "1.18.33" / "storage" / "opencode.sql").read_text("utf-8"))
+        db.execute("PRAGMA journal_mode = WAL")
+    return path
+
+
+ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
+    "claude-code, all": _all_of_claude_code(),
+    "opencode 1.1.65": _opencode("1.1.65", store_tree),
+    "opencode 1.18.33": _opencode("1.18.33", store_database),
+}
+
+
+def feed_live(root: Path, feeds: list[Iterator[Record]]) -> None:
+    """The events of each feed behind the other, as `append` logs them; what is left then is swept."""
+    for feed in feeds:
+        for record in feed:
+            append(root, [record], follow=True)
+    sweep(root)
+
+
+def interleaved(feeds: list[Iterator[Record]]) -> Iterator[Record]:
+    """The events of all feeds in turn."""
+    for records in zip_longest(*feeds):
+        yield from filter(None, records)
+
+
+def sweep(root: Path) -> None:
+    with Log(str(root)) as log:
+        live.sweep(log, harnesses.source_of(str(root)))
+
+
+def feed_stores(root: Path, harness: str, home: Path) -> Imported:
+    """What the harness's stores below `home` hold, as `clankers backfill` imports it."""
+    root.mkdir(parents=True, exist_ok=True)
+    env = environment(home / "data")
+    for variable in ("XDG_DATA_HOME", "CLAUDE_CONFIG_DIR"):
+        env.pop(variable, None)
+    with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
+        return backfill(log, harnesses.load(harness, str(root)).sources(), None)

@@ -1,0 +1,166 @@
+"""What every registered harness keeps to, with its captures: however a session is heard, its rows are the same."""
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clankers import harnesses
+from clankers.harnesses.opencode import database
+from clankers.ingest import batch
+from projector.adapters import built_in
+from tests.contract.captures import ALL, Captures, feed_live, feed_stores, interleaved
+from tests.feeding import Record, append, project, rows
+
+CLOCK = 1_800_000_000 * 10**9  # what says no time of its own has that of its append: one for all
+Rows = dict[str, list[dict[str, Any]]]
+EACH = pytest.mark.parametrize("captures", ALL.values(), ids=ALL)
+# What the stores lack of a harness's sessions, as rows: `tests/test_backfill.py` says which and why.
+LACKS_ROWS = {"opencode"}
+KEYED = ("sessions", "messages", "parts", "tools")
+HOSTILE: list[Any] = [None, True, -1, 2**70, 1e308, "", "\x00\ud800", [], {}, [[]], {"": None}]
+
+
+@pytest.fixture(autouse=True)
+def one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: CLOCK)
+    monkeypatch.setattr(database, "_BUSY_MS", 50)
+    monkeypatch.setattr(batch, "_PATIENCE", 0.01)
+
+
+def rows_of(root: Path, without: frozenset[str] = frozenset()) -> Rows:
+    columns: dict[str, set[str]] = {}
+    for name in without:
+        table, _, column = name.partition(".")
+        columns.setdefault(table, set()).add(column)
+    with closing(project(root)) as db:
+        return rows(db, without=columns)
+
+
+def only_one_way(harness: str) -> frozenset[str]:
+    """The columns that one way of hearing does not know, as the adapter declares them."""
+    adapter = built_in(harness)
+    assert adapter
+    return adapter.only_live | adapter.only_past
+
+
+def ids(found: Rows, table: str) -> set[str]:
+    return {row["id"] for row in found[table]}
+
+
+def log_ids(root: Path) -> list[str]:
+    return [json.loads(line)["id"] for file in sorted(root.glob("clankers-*.jsonl")) for line in file.open("rb")]
+
+
+def test_every_harness_has_captures() -> None:
+    assert {captures.harness for captures in ALL.values()} == {*harnesses.BUILT_IN}
+
+
+@EACH
+def test_every_event_is_understood(captures: Captures, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    feed_live(root, captures.live(tmp_path))
+    captures.store(tmp_path / "stored")
+    assert feed_stores(root, captures.harness, tmp_path / "stored").problems == []
+    with closing(project(root)) as db:
+        assert db.execute("SELECT count(*) FROM rejects").get == 0
+        assert db.execute("SELECT type FROM event_types WHERE NOT known").fetchall() == []
+
+
+@EACH
+def test_live_and_stored_make_the_same_rows_in_either_order(captures: Captures, tmp_path: Path) -> None:
+    """Either way alone makes the same rows, too, but for the columns that the adapter declares."""
+    one_way = captures.lacks | only_one_way(captures.harness)
+    live, both, past = (tmp_path / name for name in ("live", "both", "past"))
+    feed_live(live, captures.live(tmp_path))
+    feed_live(both, captures.live(tmp_path))
+    captures.store(tmp_path)
+    feed_stores(both, captures.harness, tmp_path)
+    feed_stores(past, captures.harness, tmp_path)
+    stored, heard = rows_of(past, one_way), rows_of(live, one_way)
+    if captures.harness in LACKS_ROWS:
+        for table in KEYED:
+            assert ids(stored, table) <= ids(heard, table)
+    else:
+        assert stored == heard
+    assert rows_of(both, captures.lacks) == rows_of(live, captures.lacks)
+    feed_live(past, captures.live(tmp_path))
+    assert rows_of(past) == rows_of(both)
+
+
+@EACH
+def test_what_is_stored_is_logged_once(captures: Captures, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    feed_live(root, captures.live(tmp_path))
+    captures.store(tmp_path)
+    feed_stores(root, captures.harness, tmp_path)
+    logged = log_ids(root)
+    assert [id for id, count in Counter(logged).items() if count > 1] == []
+    assert feed_stores(root, captures.harness, tmp_path).records == 0
+    assert log_ids(root) == logged
+
+
+@EACH
+def test_events_that_come_twice_make_the_rows_of_one(captures: Captures, tmp_path: Path) -> None:
+    feed_live(tmp_path / "once", captures.live(tmp_path))
+    twice = tmp_path / "twice"
+    feed_live(twice, captures.live(tmp_path))
+    with closing(project(twice)):
+        pass
+    for file in twice.glob("clankers-*.jsonl"):
+        file.write_bytes(file.read_bytes() * 2)
+    assert rows_of(twice) == rows_of(tmp_path / "once")
+
+
+@EACH
+def test_captures_in_any_order_and_interleaved_make_the_same_rows(captures: Captures, tmp_path: Path) -> None:
+    def feeds(name: str) -> tuple[Path, list[Iterator[Record]]]:
+        return tmp_path / name, captures.live(tmp_path / "home")
+
+    in_order, feed = feeds("in order")
+    feed_live(in_order, feed)
+    shuffled, feed = feeds("shuffled")
+    random.Random(0).shuffle(feed)
+    feed_live(shuffled, feed)
+    mixed, feed = feeds("mixed")
+    feed_live(mixed, [interleaved(feed)])
+    assert rows_of(shuffled) == rows_of(in_order)
+    assert rows_of(mixed) == rows_of(in_order)
+
+
+@EACH
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hostile_value_costs_no_more_than_its_event(captures: Captures, seed: int, tmp_path: Path) -> None:
+    dice = random.Random(seed)
+    records = [record for feed in captures.live(tmp_path) for record in feed]
+    at = dice.randrange(len(records))
+    source, kind, payload = records[at]
+    without, spoilt = tmp_path / "without", tmp_path / "spoilt"
+    append(without, [*records[:at], *records[at + 1 :]])
+    append(spoilt, [*records[:at], (source, kind, with_a_hostile_value(payload, dice)), *records[at + 1 :]])
+    wanted, found = rows_of(without), rows_of(spoilt)
+    for table in KEYED:
+        assert ids(wanted, table) <= ids(found, table)
+    with closing(project(spoilt)) as db:
+        assert db.execute("SELECT count(*) FROM rejects").get <= 1
+
+
+def with_a_hostile_value(payload: bytes, dice: random.Random) -> bytes:
+    document = json.loads(payload)
+    holder, key = dice.choice([*places(document)])
+    holder[key] = dice.choice(HOSTILE)
+    return json.dumps(document).encode()
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Where the values in `value` stand: what holds each, and its key or index."""
+    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield value, key
+        yield from places(inner)
