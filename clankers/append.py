@@ -1,7 +1,7 @@
 """`clankers append SOURCE [--type T] [--stream]`: stdin to the log. What a hook runs, so every import counts.
 
-The promise: exit 0 only once the line is written and synced (written, where `CLANKERS_FSYNC` is `off`); nothing on
-stdout; never exit 2; never wait for ever.
+The promise: exit 0 only once the line is written and synced (written, if `CLANKERS_FSYNC` is `off`); nothing on
+stdout; never exit 2; no wait without an end.
 """
 
 from __future__ import annotations  # typing is a third of what a hook would import
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 USAGE = "usage: clankers append SOURCE [--type TYPE] [--stream]"
 MAX_INPUT = 256 << 20  # bytes of one event; above it the input is kept, cut to this size, as invalid
 _CHUNK = 1 << 20
-# Harnesses write a payload in one go and close the pipe. Who does not is given so long (seconds):
-_GRACE = 0.05  # after a whole document and its newline, for the end of input or a second document
+# Harnesses write a payload in one go and close the pipe. For one that does not, these are the limits, in seconds:
+_GRACE = 0.05  # after a complete document and its newline, for the end of input or a second document
 _IDLE = 3.0  # without a byte
-_TOTAL = 30.0  # for the whole of it
+_TOTAL = 30.0  # in all
 _STREAM_GROUP = 4 << 20  # bytes that a stream writes before it syncs
 
 
@@ -104,10 +104,10 @@ def _options(argv: list[str]) -> Options:
 
 
 def _complain(message: str) -> None:
-    """One line for a person; a harness that closed stderr does not turn it into a failure."""
+    """Print one line for a person; a closed stderr is no failure."""
     if sys.stderr is None:
         return
-    # A path or a payload may be anybody's: what steers a terminal is shown, not passed on.
+    # A path or a payload is untrusted: control characters are escaped.
     shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in message)
     try:
         sys.stderr.write(f"clankers append: {shown}\n")
@@ -125,18 +125,18 @@ def _parse(raw: bytes) -> _Input:
 
 
 def _read_document(fd: int) -> _Input:
-    """All of `fd`, or as much as a harness that does not close its pipe sends: a document ends at its newline."""
+    """What `fd` holds; from a harness that does not close its pipe one document, which ends at its newline."""
     data = bytearray()
     deadline = time.monotonic() + _TOTAL
     while True:
-        whole = None
+        complete = None
         left = deadline - time.monotonic()
         if data.endswith(b"\n") and not _readable(fd, min(_GRACE, left)):
-            whole = _parse(bytes(data))
-            if not whole.error:
-                return whole
+            complete = _parse(bytes(data))
+            if not complete.error:
+                return complete
         if left <= 0 or not _readable(fd, min(_IDLE, left)):
-            got = whole or _parse(bytes(data))
+            got = complete or _parse(bytes(data))
             if not got.error:
                 return got
             got.error = f"the input did not end ({_IDLE:g} s without a byte, or {_TOTAL:g} s): {got.error}"
@@ -162,14 +162,14 @@ def _readable(fd: int, seconds: float) -> bool:
 
 
 def _lines(fd: int) -> Iterator[bytes]:
-    """The lines of `fd`, and an empty one whenever the next read would wait: time to write what has come."""
+    """The lines of `fd`, and an empty one whenever the next read would wait: then what has come is written."""
     buffer = LineBuffer()
     while True:
         if not _readable(fd, 0):
             yield b""
         try:
             chunk = os.read(fd, _CHUNK)
-        except OSError as e:  # closed; what came before it is whole
+        except OSError as e:  # closed; what came before it is complete
             _complain(f"stdin cannot be read: {e.strerror}")
             chunk = b""
         if not chunk:
@@ -178,7 +178,7 @@ def _lines(fd: int) -> Iterator[bytes]:
         for text in buffer.lines(chunk):
             yield text + b"\n"
         if buffer.size > MAX_INPUT:
-            yield buffer.rest()  # no document; the log keeps it, and the stream goes on behind it
+            yield buffer.rest()  # not a document; the log keeps it, and the stream goes on after it
 
 
 class _Recorder:
@@ -239,21 +239,21 @@ class _Recorder:
         """Ingest what the events announce. The events themselves are safe: nothing may fail them."""
         try:
             self._harness.follow(self._log, documents)
-        except Exception as e:  # noqa: BLE001 (whatever it is, the next event or `project` reads it)
-            _complain(f"transcript not read: {type(e).__name__}: {e}; the next hook or `clankers project` tries again")
+        except Exception as e:  # noqa: BLE001 (the next event or `clankers project` tries again)
+            _complain(f"transcript not read: {type(e).__name__}: {e}; the next event or `clankers project` tries again")
 
 
 def _harness(source: str, root: str) -> Harness:
-    """The harness that is called `source`, or one that stands for any: a source need not be known."""
+    """The harness `source`; for a source that is not known, one that only logs."""
     try:
         return harnesses.find(source, root) or Harness()
     except ClankersError as e:
-        _complain(f"{e}; until then its events are logged, and nothing else is done")
+        _complain(f"{e}; its events are logged, but its files are not read")
         return Harness()
 
 
 def _catch_up() -> None:
-    """At the end of a turn, have the database brought up to date; every command that reads does so too."""
+    """Bring the database up to date in the background at the end of a turn; every command that reads does it too."""
     from clankers.system import detached
 
     try:

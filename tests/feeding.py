@@ -27,10 +27,10 @@ Record = tuple[str, str, bytes]  # source, type, payload
 
 
 class Recording:
-    """A capture of Claude Code, its paths moved to `home`."""
+    """A capture of Claude Code, its files in `home`, and so the paths in them, unless they are to name `named`."""
 
-    def __init__(self, name: str, home: Path) -> None:
-        self.home = home
+    def __init__(self, name: str, home: Path, named: str | None = None) -> None:
+        self._named = named or str(home)
         folder = CAPTURES / "claude-code" / name
         self.hooks = [json.loads(self._moved(line)) for line in (folder / "hooks.jsonl").open("r", encoding="utf-8")]
         self.files = {
@@ -40,7 +40,7 @@ class Recording:
         }
 
     def _moved(self, text: str) -> str:
-        return text.replace("/home/dev", str(self.home))
+        return text.replace("/home/dev", self._named)
 
     def grow(self, path: Path, lines: int = EVERYTHING) -> None:
         """Let the file at `path` have its first `lines` lines."""
@@ -102,9 +102,9 @@ def import_transcripts(log: Log, session: str, path: str, *, again: bool = False
     return new
 
 
-def feed_transcripts(name: str, root: Path, home: Path) -> None:
-    """The final transcripts alone, as if the hooks had never run."""
-    recording = Recording(name, home)
+def feed_transcripts(name: str, root: Path, home: Path, named: str | None = None) -> None:
+    """The final transcripts alone, as if the hooks had never run; they name `home`, or `named`."""
+    recording = Recording(name, home, named)
     recording.grow_all()
     with Log(str(root)) as log:
         for path in sorted(recording.files):

@@ -14,7 +14,7 @@ def record_a_day(root: Path) -> None:
     """All captures of both harnesses: hook by hook where it is short, else as the client's record tells it."""
     for name in CLAUDE_CODE:
         feed = feed_hooks if name in ("basic_text", "tools", "subagent") else feed_transcripts
-        feed(name, root, Path("/home/dev"))
+        feed(name, root, root.parent / "home")
     append(root, [("claude-code", "PostToolUse", json.dumps(_TODOS).encode())])  # which no capture has
     for name in OPENCODE:
         append(root, opencode_records(name))

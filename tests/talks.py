@@ -50,7 +50,7 @@ def demo(root: Path) -> Path:
 def recorded(root: Path, *names: str) -> Path:
     """Captures of Claude Code, from their transcripts."""
     for name in names:
-        feed_transcripts(name, root, Path("/home/dev"))
+        feed_transcripts(name, root, root.parent / "home", "/home/dev")
     project(root).close()
     return root
 

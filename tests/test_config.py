@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clankers.errors import EX_CONFIG, EX_FAIL, EX_OK, EX_USAGE
-from clankers.sync.settings import KNOWN, MASK, Secret, Settings, SettingsError, entries, load, read
+from clankers.sync.settings import MASK, SETTINGS, Secret, Settings, SettingsError, entries, load, read
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, Result, call, command, environment
 
 KEY = "sk-nobody-may-see-this"
@@ -46,7 +46,7 @@ def file(root: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def nothing_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in KNOWN:
+    for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -456,7 +456,7 @@ def test_unset(root: Path, file: Path) -> None:
     assert config(root, "unset", "SESSION_API_KEY") == (EX_OK, f"SESSION_API_KEY is not there: {file}\n", "")
     assert not file.exists()
     write(file, f'SESSION_API_KEY = "{KEY}"\n')
-    assert config(root, "unset", "SESSION_API_KEY") == (EX_OK, f"SESSION_API_KEY is taken out: {file}\n", "")
+    assert config(root, "unset", "SESSION_API_KEY") == (EX_OK, f"SESSION_API_KEY is removed: {file}\n", "")
     assert file.read_text("utf-8") == ""
 
 
@@ -465,7 +465,7 @@ def test_unset(root: Path, file: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_known_ones(root: Path, args: tuple[str, ...], name: str) -> None:
     done = config(root, *(arg.format(name) for arg in args))
     assert (done.code, done.out) == (EX_USAGE, "")
-    assert all(known in done.err for known in KNOWN)
+    assert all(known in done.err for known in SETTINGS)
     assert not RAW.search(done.err)
     assert not root.exists()
 

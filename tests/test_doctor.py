@@ -199,7 +199,7 @@ def test_a_plugin_of_another_version_is_to_be_installed_again(home: Path) -> Non
     with (home / ".config" / "opencode" / "plugin" / "clankers.js").open("a") as plugin:
         plugin.write("// older")
     ((_, text, remedy),) = wrong(findings(home, code=EX_FAIL))
-    assert text.endswith("that of another clankers")
+    assert text.endswith("is from another version of clankers")
     assert remedy == "run `clankers install opencode` again"
 
 
@@ -247,7 +247,7 @@ def test_what_was_begun_and_killed_is_told_with_what_finishes_it(home: Path, roo
     for begin, said, remedy in begun:
         begin()
         ((subject, text, do),) = wrong(findings(home, code=EX_FAIL))
-        assert (subject, text, do) == ("Log", f"{said}, or it is at work right now", f"clankers {remedy}")
+        assert (subject, text, do) == ("Log", f"{said}, or it is still running", f"clankers {remedy}")
         assert clankers(home, remedy).code == EX_OK
         assert wrong(findings(home, code=EX_OK)) == []
 

@@ -359,7 +359,7 @@ def test_a_reader_that_keeps_the_wal_is_told_of_and_the_next_run_ends_it(root: P
         with mock.patch("projector.trace.erase.BUSY_MS", 50), mock.patch("projector.trace.erase._PATIENCE", 0):
             assert call(root, "forget", PARENT, "--yes").code == EX_BUSY
     done = call(root, "forget")
-    assert (done.code, done.out) == (0, "What an earlier run had begun to forget is forgotten.\n")
+    assert (done.code, done.out) == (0, "Finished what an interrupted run had begun to remove.\n")
     assert_nowhere(root, words, BY_CLAUDE)
 
 

@@ -246,7 +246,7 @@ def test_a_copy_of_a_fork_is_in_no_list(root: Path) -> None:
 
 def test_doctor_says_when_all_models_have_a_price(root: Path) -> None:
     with database(root, answer(1)):
-        assert f"every model whose cost is worked out has a price in {installed()}" in call(root, "doctor").out
+        assert f"every model with an estimated cost has a price in {installed()}" in call(root, "doctor").out
 
 
 @pytest.mark.parametrize("model", ["", "x" * 100_000, "\ud83d\ude00", "'; DROP TABLE messages", "(((((", "gpt-5"])
@@ -370,7 +370,7 @@ def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) ->
     shown = call(root, "sessions").out
     cells = {cell for cell in shown.split() if re.search(r"\$|^\?$", cell)}
     assert cells == {"~$0.0006", "~$0.0012", "$0.0006+", "?", "$1.50"}
-    assert "~ is worked out" in shown
+    assert "~ is estimated" in shown
     assert "? and + stand for" in shown
     tree = call(root, "sessions", "--tree").out
     costs = {line.split()[-1]: re.findall(r"[~$?↑]\S*", line) for line in tree.splitlines() if "(no title)" in line}
@@ -399,17 +399,15 @@ def test_a_conversation_begins_with_what_it_and_its_subagents_came_to(root: Path
         text = re.sub(r"</li>\s*<li>|\n- ", " · ", text).replace("\\", "")
         return text[: text.index(f" · {id}" if args[0] == "export" else f"\n{id}\n")]
 
-    assert facts("alone").endswith("1 message · 110 tokens · ~$0.0006 worked out from prices")
-    whole = "2 messages · 220 tokens · ~$0.0012 worked out from prices"
-    assert facts("with").endswith(
-        f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~$0.0006 worked out from prices"
-    )
+    assert facts("alone").endswith("1 message · 110 tokens · ~$0.0006 estimated")
+    whole = "2 messages · 220 tokens · ~$0.0012 estimated"
+    assert facts("with").endswith(f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~$0.0006 estimated")
     assert facts("part").endswith(
         "$0.0006+ and a cost that is not known · of which 1 subagent: 1 message, 110 tokens, a cost that is not known"
     )
     assert facts("un").endswith("110 tokens · a cost that is not known")
     assert facts("billed").endswith("2 messages · 220 tokens · $1.50 · of which 1 subagent: 1 message, 110 tokens")
-    assert facts("a3").endswith("1 message · 110 tokens · its cost is in that of the session that called it")
+    assert facts("a3").endswith("1 message · 110 tokens · its cost is included in its parent's")
 
 
 # The table's version

@@ -287,7 +287,7 @@ def test_without_sessions_there_is_nothing_to_show(root: Path) -> None:
 
 def test_a_session_in_which_nothing_was_said(root: Path) -> None:
     append(root, [session("ses_bare")])
-    assert "Nothing was said." in call(root, "show", "ses_bare").out
+    assert "No messages." in call(root, "show", "ses_bare").out
 
 
 def test_raw_is_not_shown_in_part(sample: Path) -> None:
@@ -314,7 +314,7 @@ def test_what_a_call_was_about_and_was_given(given: Any, about: str, names: list
         ToolCall,
     )
     assert labels.about(tool) == about
-    assert [one.name for one in labels.given(tool, whole=False)] == names
+    assert [one.name for one in labels.given(tool, full=False)] == names
 
 
 @POSIX_ONLY

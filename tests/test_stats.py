@@ -287,10 +287,10 @@ def test_names_are_shown_clean(root: Path) -> None:
 
 
 def test_nothing_recorded_and_nothing_found_are_said(root: Path) -> None:
-    assert call(root, "stats").out.startswith("Nothing to count yet")
+    assert call(root, "stats").out.startswith("Nothing is recorded yet")
     assert counted(root)["groups"] == []
     append(root, [session("a")])
-    assert call(root, "stats", "--model", "none").out.startswith("Nothing is like that")
+    assert call(root, "stats", "--model", "none").out.startswith("No sessions match these filters")
     assert call(root, "stats", "--since", "soon").code == EX_USAGE
     assert call(root, "stats", "--by", "moon").code == 2
 

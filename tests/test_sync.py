@@ -211,7 +211,7 @@ def test_one_session_and_those_since_a_time_can_be_sent_alone(local: Path) -> No
     with serving() as server:
         done = sync(local, server.url, "--session", "ses_000001")
         assert done.code == 0
-        assert "other sessions are still to be sent" in done.out
+        assert "other sessions are pending" in done.out
         assert sent_sessions(server.bodies()) == {"ses_000001", "ses_child"}
         assert sync(local, server.url, "--since", "2026-01-01").code == 0
         assert sent_sessions(server.bodies()) == {"ses_000001", "ses_child", "ses_new"}
@@ -319,7 +319,7 @@ def test_two_at_once_do_not_send_twice(local: Path) -> None:
     with serving() as server, NamedLock(str(local / "sync.lock"), "sync", "x"):
         done = sync(local, server.url)
         assert done.code == EX_BUSY
-        assert "what is new is being sent already" in done.err
+        assert "another sync is running" in done.err
         assert not server.requests
 
 

@@ -28,7 +28,7 @@ from clankers.sync import client, responses, transport
 from clankers.sync.client import Sender
 from clankers.sync.errors import DeniedError, RefusedError, SendError, StoppedError, UnavailableError
 from clankers.sync.responses import LONGEST, Reply
-from clankers.sync.settings import KNOWN, MASK, SettingsError, load
+from clankers.sync.settings import MASK, SETTINGS, SettingsError, load
 from tests.patience import DEADLINE
 from tests.scripted import Act, Request, Server, endless, plain, raw, serving, silent, taken
 
@@ -41,7 +41,7 @@ OK = b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"ok":true}'
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quick and talkative; nothing of the machine's own."""
-    for name in (*KNOWN, "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+    for name in (*SETTINGS, "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SESSION_API_KEY", KEY)
     monkeypatch.setenv("SESSION_SYNC_RETRY_DELAY_MS", "2")

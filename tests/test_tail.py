@@ -22,6 +22,7 @@ from clankers import harnesses
 from clankers.cli import tail
 from clankers.ingest import live
 from clankers.log.follower import Follower
+from clankers.log.reader import FileLogReader
 from clankers.log.writer import Log
 from clankers.maintenance.archive import archive
 from clankers.paths import database_path
@@ -102,7 +103,7 @@ UNFINISHED = {"1.18.33/52-sigkill"}
 @pytest.mark.parametrize("name", [*CLAUDE_CODE, *OPENCODE])
 def test_each_thing_is_told_once_as_it_comes(name: str, root: Path, tmp_path: Path) -> None:
     """What is told while a session is recorded, by hooks and transcripts or by the plugin, is what the rows say."""
-    log, feed = Follower(str(root)), Feed(str(root), lambda _: None)
+    log, feed = Follower(FileLogReader(str(root))), Feed(str(root), lambda _: None)
     told: list[FeedItem] = []
 
     def listen() -> None:
@@ -246,7 +247,7 @@ def test_days_are_followed_one_after_the_other_archived_ones_too(root: Path) -> 
     (today,) = root.glob("clankers-*.jsonl")
     today.rename(root / "clankers-2026-01-01.jsonl")
     append(root, said("msg_2", "two"))
-    log = Follower(str(root))
+    log = Follower(FileLogReader(str(root)))
     places, whole = log.last(10**9)
     assert whole
     assert [place.file for place in places] == ["clankers-2026-01-01.jsonl"] * 2 + [today.name] * 2
@@ -264,7 +265,7 @@ def test_a_line_is_told_when_it_is_whole_and_a_torn_one_never(root: Path) -> Non
     append(root, said("msg_1", "one"))
     (log_file,) = root.glob("clankers-*.jsonl")
     whole = log_file.read_bytes()
-    log, feed = Follower(str(root)), Feed(str(root), lambda _: None)
+    log, feed = Follower(FileLogReader(str(root))), Feed(str(root), lambda _: None)
     read_before: set[tuple[str, int]] = set()
 
     def heard() -> list[str]:

@@ -13,12 +13,12 @@ from clankers import paths
 from clankers.cli.output import print_json, print_table, say
 from clankers.errors import EX_FAIL, UsageError
 from clankers.formatting import clean
-from clankers.sync.settings import KNOWN, MASK, Secret, SettingsError, config_path, entries, exposure, read, unknown
+from clankers.sync.settings import MASK, SETTINGS, Secret, SettingsError, config_path, entries, exposure, read, unknown
 from clankers.system.config_files import Edit, apply, content
 
 Name = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="The setting, such as SESSION_API_URL.", autocompletion=lambda: list(KNOWN)),
+    typer.Argument(metavar="NAME", help="The setting, such as SESSION_API_URL.", autocompletion=lambda: list(SETTINGS)),
 ]
 
 commands = typer.Typer(
@@ -28,8 +28,8 @@ commands = typer.Typer(
 
 
 @commands.command("list")
-def list_all(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Every setting, its value, and where that is from. Of the key, only whether there is one."""
+def list_all(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the settings, their values and origins. The key is shown as ***."""
     root = paths.data_root()
     found = entries(root)
     if json:
@@ -37,7 +37,7 @@ def list_all(json: Annotated[bool, typer.Option("--json", help="For programs.")]
             [{"name": name, "value": _shown(entry.value), "from": entry.origin} for name, entry in found.items()]
         )
     else:
-        rows = [(name, _text(entry.value), entry.origin, KNOWN[name].meaning) for name, entry in found.items()]
+        rows = [(name, _text(entry.value), entry.origin, SETTINGS[name].meaning) for name, entry in found.items()]
         print_table(("setting", "value", "from", "meaning"), rows)
     path = config_path(root)
     if os.path.exists(path) and (exposed := exposure(os.stat(path).st_mode)):
@@ -46,7 +46,7 @@ def list_all(json: Annotated[bool, typer.Option("--json", help="For programs.")]
 
 @commands.command()
 def get(name: Name) -> None:
-    """Print the value of a setting; exit code 1 where there is none. A key is printed as ***: the file has it."""
+    """Print the value of a setting; exit code 1 if it has none. A key is printed as ***."""
     value = entries(paths.data_root())[_known(name)].value
     if value in ("", Secret("")):
         raise typer.Exit(EX_FAIL)
@@ -58,9 +58,9 @@ def set_one(
     name: Name,
     value: Annotated[str | None, typer.Argument(help="Not of a key, which is asked for, or read from stdin.")] = None,
 ) -> None:
-    """Write a setting into the file. The key is asked for, or read from stdin: others can see a command line."""
+    """Write a setting to the file. The key is asked for or read from stdin, because others can see a command line."""
     _known(name)
-    if isinstance(KNOWN[name].default, Secret):
+    if isinstance(SETTINGS[name].default, Secret):
         if value is not None:
             raise UsageError(
                 f"{name} is a secret, and others can see a command line: `clankers config set {name}` asks for it, or "
@@ -68,19 +68,19 @@ def set_one(
             )
         value = _ask(name)
     if value is None:
-        raise UsageError(f"{name} needs a value: {KNOWN[name].meaning}")
+        raise UsageError(f"{name} needs a value: {SETTINGS[name].meaning}")
     new = read(name, value, name)
     _change(name, new.reveal() if isinstance(new, Secret) else new)
 
 
 @commands.command()
 def unset(name: Name) -> None:
-    """Take a setting out of the file."""
+    """Remove a setting from the file."""
     _change(_known(name), None)
 
 
 def _known(name: str) -> str:
-    if name not in KNOWN:
+    if name not in SETTINGS:
         raise UsageError(unknown(name))
     return name
 
@@ -121,7 +121,7 @@ def _change(name: str, value: Any) -> None:
         done = f"{name} is set"
     elif name in document:
         del document[name]
-        done = f"{name} is taken out"
+        done = f"{name} is removed"
     else:
         done = f"{name} is not there"
     if before is not None and (exposed := exposure(path.stat().st_mode)):

@@ -1,4 +1,4 @@
-"""`clankers demo`: a recorded sample, replayed into a directory of its own, and what one can ask of it."""
+"""`clankers demo`: a recorded sample, replayed into a temporary directory, and some queries on it."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _PATTERN = '"level":"(error|warn)"'
 
 
 def command() -> None:
-    """Show what clankers makes of a recorded sample; nothing of yours is read or written."""
+    """Show what clankers does with a recorded sample; none of your data is read or written."""
     with tempfile.TemporaryDirectory(prefix="clankers-demo-") as root:
         log = Path(root, file_name(DAY))
         assets = files("clankers") / "assets" / "demo"

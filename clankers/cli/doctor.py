@@ -47,12 +47,12 @@ _LOOK = 30  # days of the log in which the last event of a source is looked for:
 
 
 class Finding(msgspec.Struct):
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        about: a harness, or a part of ours.
-        ok: False where something is to be done.
-        text: what is.
+        about: a harness, or a part of clankers.
+        ok: False if something needs attention.
+        text: what was found.
         remedy: what to do.
     """
 
@@ -63,9 +63,9 @@ class Finding(msgspec.Struct):
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="An array of the findings.")] = False) -> None:
-    """Say what is installed, whether it works, what was recorded last, and whether the database is current.
+    """Show what is installed, whether it works, what was recorded last, and whether the database is current.
 
-    Exit code 1 where something is to be done.
+    Exit code 1 if something needs attention.
     """
     found = list(examine(paths.data_root(), paths.database_path()))
     if as_json:
@@ -76,7 +76,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="An array of th
             if finding.about != about:
                 about = finding.about
                 typer.echo(about)
-            mark = "! " if not finding.ok else "- " if finding.remedy else "ok"  # -: nothing is wrong, but look
+            mark = "! " if not finding.ok else "- " if finding.remedy else "ok"  # -: nothing is wrong, but worth a look
             typer.echo(f"  {mark} {clean(finding.text)}")
             if finding.remedy:
                 typer.echo(f"     -> {clean(finding.remedy)}")
@@ -85,7 +85,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="An array of th
 
 
 def examine(root: str, database: str) -> Iterator[Finding]:
-    """Everything that is looked at, in the data root `root` and the database `database`."""
+    """All checks of the data root `root` and the database `database`."""
     places = installed(root)
     for name in harnesses.names(root):
         theirs = [path for path, source in places.items() if source == name]
@@ -204,7 +204,7 @@ def _log(root: str) -> Iterator[Finding]:
     done = subprocess.run(recorder(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     works = done.returncode == EX_USAGE
     said = "the recorder starts" if works else f"the recorder does not start: {done.stderr.strip()[-300:]}"
-    yield Finding(about, works, said, None if works else "install clankers anew")
+    yield Finding(about, works, said, None if works else "reinstall clankers")
     if (fsync := fsync_setting()) == OFF:
         yield Finding(about, True, f"{FSYNC_ENV} is {OFF}: a power loss may take what came in its last half minute")
     elif fsync != ON:
@@ -214,7 +214,7 @@ def _log(root: str) -> Iterator[Finding]:
 
 def _begun(root: str) -> Iterator[Finding]:
     """What was begun with the log and is not done, because it was killed."""
-    about, now = "Log", "or it is at work right now"
+    about, now = "Log", "or it is still running"
     days = log_files(root)[-_LOOK:]
     for stone in tombstones.tombstones(root, days[0].name[9:19]) if days else ():
         if not stone.done:
@@ -334,8 +334,8 @@ def _prices(db: apsw.Connection) -> Iterator[Finding]:
         return
     table, models, messages = found.table, list(found.messages), sum(found.messages.values())
     if not models:
-        yield Finding("Database", True, f"every model whose cost is worked out has a price in {table}")
+        yield Finding("Database", True, f"every model with an estimated cost has a price in {table}")
         return
     named = ", ".join(models[:_NAMED]) + (f" and {len(models) - _NAMED:,} more" if len(models) > _NAMED else "")
-    text = f"{table} has no price of {named}: {messages:,} messages are without a cost"
+    text = f"{table} has no price for {named}: {messages:,} messages have no cost"
     yield Finding("Database", True, text, 'clankers query "select * from v_unpriced"; a newer clankers may know them')

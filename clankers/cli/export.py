@@ -1,4 +1,4 @@
-"""`clankers export`: sessions as a document or as lines of the log, or all tables as Parquet. Scrubbed by default."""
+"""`clankers export`: sessions as documents or lines of the log, tables as Parquet; credentials masked by default."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ from clankers.system.atomic_write import output_file
 
 
 class Format(StrEnum):
-    """What a session is exported as."""
+    """The formats of an export."""
 
     MD = "md"
     HTML = "html"
@@ -40,29 +40,33 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="SESSION...",
-            help="Ids, or how they begin, or `last`.",
+            help="Ids, their beginnings, or `last`.",
             show_default=False,
             autocompletion=known_ids,
         ),
     ] = None,
     to: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; `-` is stdout. For Parquet a directory.")
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file to write, a directory for Parquet; `-` is stdout."
+        ),
     ] = "-",
     format: Annotated[
         Format | None,
-        typer.Option(help="Else by FILE's ending, else Markdown. `jsonl`: the log's lines; `parquet`: all tables."),
+        typer.Option(
+            help="The default is by FILE's suffix, else Markdown. `jsonl`: lines of the log; `parquet`: tables."
+        ),
     ] = None,
-    no_scrub: Annotated[bool, typer.Option("--no-scrub", help="Leave credentials as they are.")] = False,
+    no_scrub: Annotated[bool, typer.Option("--no-scrub", help="Do not mask credentials.")] = False,
     source: Sources = None,
     project: Project = None,
     model: Model = None,
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Take sessions elsewhere: as Markdown, one HTML file, or JSONL; or tables as Parquet.
+    """Export sessions as Markdown, one HTML file or JSONL, or tables as Parquet.
 
-    Without SESSION all sessions that --source, --project, --model, --since and --until leave; as Parquet everything
-    where none of these is given.
+    Without SESSION, all sessions that match the filters; as Parquet, without filters, everything.
     """
     asked = filters(source, project, model, since, until)
     form = format or _by_ending(to)
@@ -89,20 +93,20 @@ def command(
 
 
 def meant(db: Database, names: list[str], asked: Filters) -> list[str]:
-    """The ids of the sessions that are meant, each once; subagents go with their callers.
+    """The ids of the sessions to export, each once; subagents go with their parents.
 
     Raises:
         UsageError: a name is nobody's, or more than one's; or there is nothing.
     """
     known = all_sessions(db, asked)
-    # Who filters means conversations: a subagent comes with its own.
+    # A filter selects conversations; a subagent is part of its parent's.
     ids = (
         [one.id for one in named(known, names)]
         if names
         else [id for id, one in known.items() if one.parent not in known]
     )
     if not ids:
-        raise UsageError("no session is left by what was asked for; nothing was exported")
+        raise UsageError("no sessions match; nothing was exported")
     return list(dict.fromkeys(ids))
 
 
@@ -132,7 +136,7 @@ def render(db: Database, ids: list[str], form: Format, masks: Masks | None) -> I
 
 
 def write(to: str, parts: Iterable[bytes]) -> None:
-    """Write to the file `to`, whole or not at all; `-` is stdout.
+    """Write the file `to`, completely or not at all; `-` is stdout.
 
     Raises:
         OSError: it cannot be written.
@@ -159,7 +163,7 @@ def _by_ending(to: str) -> Format:
 
 
 def _lines(db: Database, sessions: list[str], masks: Masks | None) -> Iterator[bytes]:
-    """The log's lines of sessions and their subagents, as they stand there."""
+    """The lines of the log about sessions and their subagents, unchanged but for masks."""
     from clankers.maintenance.scrub import mask_line
     from clankers.secrets.detect import hints
     from projector.trace.ownership import SessionMatcher

@@ -1,4 +1,4 @@
-"""`clankers forget`: sessions taken out of the log and the database, for good.
+"""`clankers forget`: removes sessions from the log and the database, for good.
 
 In this order, so that a kill at any point is made good by the next `clankers forget`, whatever it is told to forget
 (without anything to forget, it only finishes what was begun):
@@ -83,7 +83,7 @@ def command(
         with ProjectorLock(path, "forget", patience=PATIENCE):
             for stone in pending:
                 _finish(root, path, stone)
-        typer.echo("What an earlier run had begun to forget is forgotten.")
+        typer.echo("Finished what an interrupted run had begun to remove.")
     if not ways:
         return
     chosen = _choose(_known(path, dry_run=dry_run), sessions or [], before, project)

@@ -1,4 +1,4 @@
-"""`clankers project`: the log's new lines into the database."""
+"""`clankers project`: replays the log into the database."""
 
 import contextlib
 import os
@@ -29,14 +29,14 @@ from projector.store.lock import PATIENCE, ProjectorLock
 
 
 def command(
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the database anew from the whole log.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and follow the log until stopped.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build a new database from the complete log.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep running, and follow the log.")] = False,
     until: Annotated[
         str | None, typer.Option(metavar="WHEN", help=f"The state as of then, needs --db: {TIMES}.")
     ] = None,
-    db: Annotated[Path | None, typer.Option(metavar="PATH", help="Where --until writes its database.")] = None,
+    db: Annotated[Path | None, typer.Option(metavar="PATH", help="The new database of --until.")] = None,
 ) -> None:
-    """Replay what is new in the log into the database, and print the totals."""
+    """Replay new lines of the log into the database, and print the totals."""
     if (until is None) != (db is None):
         raise UsageError("--until WHEN and --db PATH go together: the state as of then, in a database of its own")
     if sum((rebuild, watch, until is not None)) > 1:
@@ -91,7 +91,7 @@ def _watch() -> None:
 
 
 def _report_if_there(path: str, begun: float, done: Replayed) -> None:
-    """`_report`, unless somebody deleted the database meanwhile: the watcher makes it again."""
+    """`_report`, unless the database was deleted meanwhile: the watcher builds it again."""
     with contextlib.suppress(ClankersError, apsw.Error):
         _report(path, done, begun)
 

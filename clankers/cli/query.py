@@ -1,4 +1,4 @@
-"""`clankers query "SQL"`: ask the database, without being able to change it."""
+"""`clankers query "SQL"`: one statement on the database, which it cannot change."""
 
 import contextlib
 import csv

@@ -1,4 +1,4 @@
-"""`clankers search WORDS`: what was said, called and printed, by its words."""
+"""`clankers search WORDS`: finds messages and tool calls by their words."""
 
 import contextlib
 from typing import Annotated
@@ -23,7 +23,7 @@ _INDENT = 2  # columns
 def command(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="WORDS...", help='All of them are to be there; "quoted", they stand together.'),
+        typer.Argument(metavar="WORDS...", help='All of them must be there; "quoted words" are a phrase.'),
     ],
     limit: Annotated[int, typer.Option(help="How many, at most.", min=1, max=BIGGEST)] = 20,
     source: Sources = None,
@@ -33,10 +33,10 @@ def command(
     until: Until = None,
     as_json: Annotated[bool, typer.Option("--json", help="An array.")] = False,
 ) -> None:
-    """Find prompts, answers and tool calls by the words in them, in their inputs and in their outputs.
+    """Find prompts, answers and tool calls by words; of calls, inputs and outputs are searched.
 
-    Capitals and accents make no difference. Behind `--`, a word may begin with a dash. The first search builds an
-    index, which later ones only bring up to date.
+    Whole words only; quoted words are a phrase. Case and accents do not matter. After `--`, a word may begin with a
+    dash. The first search builds an index, later ones update it.
     """
     chosen = filters(source, project, model, since, until)
     match_expression(words)  # a mistake in it is found before anything is read

@@ -1,4 +1,4 @@
-"""`clankers serve`: the receiving end of `clankers sync`; Starlette and uvicorn, on which it runs, are on demand."""
+"""`clankers serve`: the receiving end of `clankers sync`. It needs Starlette and uvicorn, which are optional."""
 
 import os
 from importlib.util import find_spec
@@ -31,7 +31,7 @@ def command(
     max_seconds: Annotated[int, typer.Option(metavar="S", min=1, max=3600, help="Seconds for a request's body.")] = 60,
     rate: Annotated[int, typer.Option(min=1, max=1_000_000, help="Requests a second from one address.")] = 1000,
 ) -> None:
-    """Take what other machines send by `clankers sync`, into a log of its own, until stopped."""
+    """Receive what other machines send with `clankers sync`, into a log of its own, until stopped."""
     for name in ("starlette", "uvicorn"):
         if find_spec(name) is None:
             raise ClankersError(
@@ -47,18 +47,21 @@ def command(
             f"{_KEY} is not set, and without a key anybody could write here: `openssl rand -hex 32` makes one, "
             "for here and for each machine that sends"
         )
-    from clankers.serve.app import Limits, application
+    from clankers.serve.app import RequestLimits, application
     from clankers.serve.group_commit import Storage
-    from clankers.serve.server import Place, is_loopback, listen, run
+    from clankers.serve.server import Endpoint, is_loopback, listen, run
 
-    place = Place(host, port, str(tls_cert) if tls_cert else None, str(tls_key) if tls_key else None)
+    endpoint = Endpoint(host, port, str(tls_cert) if tls_cert else None, str(tls_key) if tls_key else None)
     root = str(data) if data else os.path.join(paths.data_root(), "served")
-    with listen(place) as listener, NamedLock(os.path.join(root, "serve.lock"), "serve", f"{root} is served already"):
+    with (
+        listen(endpoint) as listener,
+        NamedLock(os.path.join(root, "serve.lock"), "serve", f"{root} is served already"),
+    ):
         if len(key) < _SHORT and not is_loopback(listener):
             raise UsageError(f"{_KEY} has less than {_SHORT} characters: others could guess it; `openssl rand -hex 32`")
         storage = Storage(root, settings.session_sync_max_dedup_entries, say)
-        app = application(key, Limits(max_body << 20, max_seconds, rate), storage)
+        app = application(key, RequestLimits(max_body << 20, max_seconds, rate), storage)
         try:
-            run(app, place, listener, max_seconds + 5, lambda url: say(f"listening on {url}, data in {root}"))
+            run(app, endpoint, listener, max_seconds + 5, lambda url: say(f"listening on {url}, data in {root}"))
         finally:
             storage.close()

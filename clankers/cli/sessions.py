@@ -1,4 +1,4 @@
-"""`clankers sessions`: what was worked on, the last that was active first."""
+"""`clankers sessions`: lists sessions, the last active first."""
 
 from dataclasses import asdict
 from textwrap import fill
@@ -33,9 +33,9 @@ _TITLE = 24  # columns for a title before others give way
 _SHORT_ID = 12  # characters
 _GAP = 2  # columns between two cells
 _NOTES = {  # on the marks of costs, by their `cost_source`
-    "prices": "~ is worked out from a price table, where the client does not say what it cost.",
-    "unknown": "? and + stand for a model whose price is not known; `clankers doctor` names it.",
-    "parent": "↑ is in the cost of the session that called it.",
+    "prices": "~ is estimated from a price table, because the client reports no cost.",
+    "unknown": "? and + mark models without a known price; `clankers doctor` names them.",
+    "parent": "↑ is included in the cost of its parent session.",
 }
 
 
@@ -45,17 +45,16 @@ def command(
     model: Model = None,
     since: Since = None,
     until: Until = None,
-    tree: Annotated[bool, typer.Option("--tree", help="Subagents in lines of their own, below their parent.")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="Subagents on lines of their own, below their parent.")] = False,
     limit: Annotated[int, typer.Option(help="How many, at most; with their subagents.", min=1, max=BIGGEST)] = 25,
     as_json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
 ) -> None:
-    """List sessions, the last that was active first.
+    """List sessions, the last active first.
 
-    Subagents are folded into the session that called them: its tools,
-    errors, tokens and cost have theirs in them, and AGENTS says how many they
-    are, and how many of the tokens are theirs. TURNS are prompts that a
-    person typed, DURATION is from the first to the last that happened,
-    pauses included.
+    Subagents are counted in the session that called them: its tools, errors,
+    tokens and cost include theirs. AGENTS is how many there are, and how many
+    of the tokens are theirs. TURNS are prompts that a person typed. DURATION
+    is from the first to the last event, pauses included.
     """
     chosen = filters(source, project, model, since, until)
     db = open_current()

@@ -1,4 +1,4 @@
-"""`clankers show SESSION`: a conversation as a person reads it, or the lines of the log that it comes from."""
+"""`clankers show SESSION`: a conversation for reading, or the lines of the log that it comes from."""
 
 from collections.abc import Iterator
 from copy import copy
@@ -113,14 +113,14 @@ def command(
         str,
         typer.Argument(
             metavar="SESSION",
-            help="Its id, or how that begins, or `last`: the newest by activity.",
+            help="An id, its beginning, or `last` for the last active.",
             autocompletion=known_ids,
         ),
     ] = LAST,
-    thinking: Annotated[bool, typer.Option("--thinking", help="The model's thoughts too.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="All of what tools were given and gave back.")] = False,
+    thinking: Annotated[bool, typer.Option("--thinking", help="Show the model's reasoning.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Show inputs and outputs of tools completely.")] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="The lines of the log it comes from: where each stands, and its rows.")
+        bool, typer.Option("--raw", help="Show the lines of the log it comes from, with their places and rows.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One document; with --raw an array of lines.")] = False,
     source: Sources = None,
@@ -174,7 +174,7 @@ def draw(found: Conversation, look: Look) -> Iterator[RenderableType]:
 def _items(found: Conversation, look: Look) -> Iterator[RenderableType]:
     speaker = ""
     if not found.items:
-        yield Text("\nNothing was said.", style="dim")
+        yield Text("\nNo messages.", style="dim")
     for item in found.items:
         drawn = list(_item(item, look))
         if not drawn:
@@ -190,7 +190,7 @@ def _heading(message: Message, speaker: str) -> Text:
     style = "bold cyan" if speaker == "You" else "bold green" if message.role == "assistant" else "dim"
     text = Text(speaker, style=style)
     notes = [local_time(message.created_at)]
-    notes += ["copied"] * bool(message.copied) + ["taken back"] * (message.deleted_at is not None)
+    notes += ["copied"] * bool(message.copied) + ["reverted"] * (message.deleted_at is not None)
     return text.append("  " + ", ".join(notes), style="not bold dim")
 
 
@@ -221,7 +221,7 @@ def _parts(message: Message, look: Look) -> Iterator[RenderableType]:
 
 def _part(message: Message, part: Part, look: Look) -> Iterator[RenderableType]:
     text = labels.said(part)
-    if not text or labels.told_by_errors(message, text):
+    if not text or labels.repeated_by_error(message, text):
         return
     if part.type == "reasoning":
         folded = f"thought, {labels.count(len(text), 'character')}: --thinking shows it"
@@ -261,7 +261,7 @@ def _tool(tool: ToolCall, look: Look) -> Iterator[RenderableType]:
     if ended := labels.ended(tool):
         head.append(f"  {ended}", style=style if style == "red" else "dim")
     yield head
-    for given in labels.given(tool, whole=look.full):
+    for given in labels.given(tool, full=look.full):
         yield _Indented(_given(given, look))
     for inner in tool.subagents:
         yield from _subagent(inner, look)

@@ -1,4 +1,4 @@
-"""`clankers stats`: how much of everything, by day, model, project, ..."""
+"""`clankers stats`: sessions, messages, tool calls, tokens and cost, by day, model, project, ..."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +16,7 @@ from clankers.queries.usage import TIMES, Group, count
 
 
 class By(StrEnum):
-    """What `--by` may be: the keys of `BY`."""
+    """The values of `--by`."""
 
     DAY = "day"
     WEEK = "week"
@@ -53,18 +53,18 @@ def command(
     since: Since = None,
     until: Until = None,
     chart: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw it into FILE, an .svg or .png; needs matplotlib.")
+        Path | None, typer.Option(metavar="FILE", help="Draw a chart into FILE, .svg or .png; needs matplotlib.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="An object: by, groups, total.")] = False,
 ) -> None:
     """Count sessions, turns, messages, tool calls, tokens and cost.
 
-    FAILED is the share of the calls whose end is known, P50 and P95 say how
-    long calls took: half of them, and 19 of 20, no longer. TOKENS are all but
-    reasoning, which some clients count as output too. Days are local.
+    FAILED is a share of the calls that ended. P50 and P95 are percentiles of
+    their duration. TOKENS leave out reasoning, which some clients count as
+    output too. Days are local.
 
-    Claude Code tells what a session cost as a whole: by day or model that is
-    spread over its messages, an estimate.
+    Claude Code reports the cost of a complete session: by day or model it
+    is split over the session's messages, which is an estimate.
     """
     if chart:
         from clankers.cli.chart import check
@@ -87,13 +87,13 @@ def command(
         print_stats(groups, total, by.value)
         if total.cost_split and (by.value in (*TIMES, "model") or chosen.since or chosen.until or chosen.model):
             _note(
-                f"{short_cost(total.cost_split)} of the cost is told for whole sessions only; "
-                "how it is spread over their messages is an estimate."
+                f"{short_cost(total.cost_split)} of the cost is reported for complete sessions only; "
+                "its split over messages is estimated."
             )
     elif chosen:
-        typer.echo("Nothing is like that; `clankers stats` without options counts all.")
+        typer.echo("No sessions match these filters; `clankers stats` without options counts all.")
     else:
-        typer.echo("Nothing to count yet: nothing has been recorded. The README says how to plug in a harness.")
+        typer.echo("Nothing is recorded yet; `clankers install` sets up a harness.")
 
 
 def named(groups: list[Group], by: str) -> list[tuple[str, Group]]:
@@ -144,7 +144,7 @@ def print_stats(groups: list[Group], total: Group, by: str) -> None:
         lines[-1].append("")
     print_table(heads, lines, right=names)
     if total.unpriced_messages:
-        _note(f"Not in the cost: {total.unpriced_messages:,} messages of which nobody tells what they cost.")
+        _note(f"The cost leaves out {total.unpriced_messages:,} messages with unknown cost.")
 
 
 def _note(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`clankers sync`: what is recorded, to a server that takes `POST /admin/sync`. Off unless it is configured."""
+"""`clankers sync`: sends what is recorded to a server, by `POST /admin/sync`. Off unless it is configured."""
 
 import contextlib
 import os
@@ -44,16 +44,18 @@ commands = typer.Typer(
 @commands.callback()
 def command(
     context: typer.Context,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and send what comes until stopped.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep running, and send what comes.")] = False,
     session: Annotated[
         list[str] | None,
         typer.Option(
-            "--session", metavar="SESSION", help="Only this one: an id, how it begins, or `last`; also several."
+            "--session",
+            metavar="SESSION",
+            help="Only this session: an id, its beginning, or `last`; repeat it for several.",
         ),
     ] = None,
     since: Since = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be sent, a body a line; send nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be sent, one request a line; send nothing.")
     ] = False,
 ) -> None:
     """Send what is new to the server of SESSION_API_URL, then stop.
@@ -73,14 +75,14 @@ def command(
         _print_bodies(root, settings, session or [], asked)
         return
     if not settings.session_sync_enabled:
-        say("SESSION_SYNC_ENABLED is false: nothing is sent")
+        say("SESSION_SYNC_ENABLED is false; nothing is sent")
         return
     settings.check()
     from clankers.sync.client import Sender
 
     stop = threading.Event()
     with (
-        NamedLock(os.path.join(root, "sync.lock"), "sync", "what is new is being sent already"),
+        NamedLock(os.path.join(root, "sync.lock"), "sync", "another sync is running"),
         _stopping(stop),
         contextlib.closing(Acknowledged(os.path.join(root, FILE), settings.session_api_url)) as known,
         contextlib.closing(Sender(settings, stop, _debug)) as sender,
@@ -102,9 +104,9 @@ def _once(settings: Settings, known: Acknowledged, sender: "Sender", names: list
         except SendError as e:
             known.fail(str(e))
             raise
-    typer.echo(summary(push.sent) + ("" if all_of_it else "; other sessions are still to be sent"))
+    typer.echo(summary(push.sent) + ("" if all_of_it else "; other sessions are pending"))
     if push.sent.aside:
-        say(f"{counted(push.sent.aside, 'row')} the server will not take; `clankers sync status` says why")
+        say(f"the server refused {counted(push.sent.aside, 'row')}; `clankers sync status` says why")
 
 
 def summary(sent: Sent) -> str:
@@ -135,7 +137,7 @@ def _push(
 
 
 class _Printer:
-    """Takes bodies to stdout."""
+    """Prints bodies."""
 
     def send(self, body: bytes) -> None:
         if sys.stdout.isatty():  # what is recorded must not steer it
@@ -169,7 +171,7 @@ def _print_bodies(root: str, settings: Settings, names: list[str], asked: Filter
 
 
 def _watch(settings: Settings, known: Acknowledged, sender: "Sender", stop: threading.Event) -> None:
-    """Send what comes until told to stop; a server that is away is waited for."""
+    """Send what comes until stopped; wait for a server that is away."""
     beat = _Beat(settings, sender)
     window = _Window(settings.session_sync_max_dedup_entries)
     wait, said = _POLL, ""
@@ -189,13 +191,13 @@ def _watch(settings: Settings, known: Acknowledged, sender: "Sender", stop: thre
         else:
             wait = _POLL
             if said:
-                say("the server takes what is sent again")
+                say("the server accepts data again")
                 said = ""
         stop.wait(wait)
 
 
 class _Window:
-    """Holds a session back that was sent a moment ago: one that grows is not sent with every word.
+    """Holds back a session that was sent a moment ago, so that a growing one is not sent for every event.
 
     Args:
         most: sessions that are remembered.
@@ -206,7 +208,7 @@ class _Window:
         self._sent: dict[str, float] = {}
 
     def admits(self, session: str) -> bool:
-        """Whether it is to be sent now; else a later look has it."""
+        """Whether to send it now; if not, a later pass does."""
         now = time.monotonic()
         while self._sent and now - next(iter(self._sent.values())) >= _WINDOW:
             del self._sent[next(iter(self._sent))]
@@ -218,7 +220,7 @@ class _Window:
 
 
 class _Beat:
-    """Looks now and then whether the server is well."""
+    """Checks the server's health now and then."""
 
     def __init__(self, settings: Settings, sender: "Sender") -> None:
         self._every = settings.session_sync_health_check_interval_ms / 1000
@@ -227,13 +229,13 @@ class _Beat:
         self._well = True
 
     def check(self) -> None:
-        """Check, if it is time; who was well and is not, and the other way round, is told of."""
+        """Check, if it is time; a change is printed."""
         if not self._every or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + self._every
         health = self._sender.health()
         if health.ok != self._well:
-            say("the server is well again" if health.ok else f"the server is not well: {health.wrong}")
+            say("the server's health check passes again" if health.ok else f"the server is failed: {health.wrong}")
         self._well = health.ok
 
 
@@ -252,7 +254,7 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
 
 @commands.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="An object, for programs.")] = False) -> None:
-    """How far the server knows what is recorded, what is pending, and whether it is well."""
+    """Show sync progress, pending rows and server health."""
     root = paths.data_root()
     settings = load(root)
     url = settings.session_api_url
@@ -283,12 +285,12 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="An object, for 
     at = standing.position
     lines = [
         ("server", url or "none: `clankers config set SESSION_API_URL https://...`"),
-        ("enabled", "yes" if settings.session_sync_enabled else "no, by SESSION_SYNC_ENABLED"),
+        ("enabled", "yes" if settings.session_sync_enabled else "no (SESSION_SYNC_ENABLED)"),
         (
             "position",
             f"{at.file}, byte {at.offset:,}; {counted(at.lines, 'event')}"
             if at
-            else "nothing is acknowledged as a whole yet",
+            else "nothing is fully acknowledged yet",
         ),
         (
             "pending",
@@ -299,13 +301,13 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="An object, for 
         *(("set aside", f"{counted(n, kind[:-1])}, status {code}: {why}") for code, kind, n, why in aside),
     ]
     if health:
-        lines.append(("health", f"ok ({health.ms} ms)" if health.ok else f"not well: {health.wrong}"))
+        lines.append(("health", f"ok ({health.ms} ms)" if health.ok else f"failed: {health.wrong}"))
     for name, value in lines:
         typer.echo(f"{name:14}{clean(value)}")
 
 
 def _health(settings: Settings) -> "Health | None":
-    """Of the server, asked now; None where there is none to ask."""
+    """The server's health now; None: no server is configured."""
     try:
         settings.check()
     except ClankersError:
@@ -318,15 +320,15 @@ def _health(settings: Settings) -> "Health | None":
 
 @commands.command()
 def reset() -> None:
-    """Forget what the server knows: the next `clankers sync` sends everything again, also what was set aside."""
+    """Forget what the server has: the next `clankers sync` sends everything again, refused rows too."""
     root = paths.data_root()
     path = os.path.join(root, FILE)
     url = load(root).session_api_url
-    with NamedLock(os.path.join(root, "sync.lock"), "sync reset", "what is new is being sent"):
+    with NamedLock(os.path.join(root, "sync.lock"), "sync reset", "a sync is running"):
         if os.path.exists(path):
             with contextlib.closing(Acknowledged(path, url)) as known:
                 known.reset()
-    typer.echo(f"Forgotten what {url or 'a server'} knows; the next `clankers sync` sends everything")
+    typer.echo(f"Forgot what {url or 'a server'} has; the next `clankers sync` sends everything")
 
 
 def _debug(line: str) -> None:

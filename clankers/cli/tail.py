@@ -1,4 +1,4 @@
-"""`clankers tail`: what happens, in all harnesses, as it happens."""
+"""`clankers tail`: follows what happens in all harnesses."""
 
 import select
 import sys
@@ -17,21 +17,20 @@ from clankers.cli.output import console, print_json
 from clankers.formatting import clean, short_duration
 from clankers.queries.filters import filters
 from clankers.queries.tail import TailItem, follow
+from clankers.queries.tool_calls import subject
 from projector.feed import FeedItem
 from projector.search.tokenize import readable
 
 _WIDE = 100  # columns from which on source and session are shown
 _LONG = 300  # characters of a text where no terminal says how many fit
 
-# What of a tool's input says best what it does, the best first.
-_TELLING = ("command", "file_path", "filePath", "path", "pattern", "query", "url", "description", "prompt")
-# What of a tool's result says best what came out of it, the best first.
+# The members of a tool's result that say best what came of it, the best first.
 _RESULTS = ("stdout", "stderr", "content", "text", "file", "result", "filePath")
 _STYLES = {"prompt": "bold cyan", "failed": "red", "error": "bold red", "retry": "yellow", "answer": "green"}
 
 
 def command(
-    count: Annotated[int, typer.Option("-n", help="How many of the last lines first.", min=0, max=BIGGEST)] = 10,
+    count: Annotated[int, typer.Option("-n", help="How many earlier lines to print first.", min=0, max=BIGGEST)] = 10,
     source: Sources = None,
     project: Project = None,
     model: Model = None,
@@ -39,7 +38,7 @@ def command(
 ) -> None:
     """Follow what happens in all harnesses, a line each: prompts, answers, tool calls and how they ended, errors.
 
-    It reads the log, and goes on until it is stopped. The last lines are looked for in the log's last 64 MB.
+    It reads the log until you stop it. The first lines are from the last 64 MB of the log.
     """
     chosen = filters(source, project, model)
     show = _json if as_json else _line(console())
@@ -116,11 +115,8 @@ def _doing(input: str) -> str:
         given = json.decode(input)
     except (DecodeError, RecursionError):
         return input
-    if isinstance(given, dict):
-        for name in _TELLING:
-            if isinstance(given.get(name), str):
-                return str(given[name])
-    return readable(input)
+    found = subject(given)
+    return found[1] if found else readable(input)
 
 
 def _result(output: str) -> str:

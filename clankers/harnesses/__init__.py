@@ -1,4 +1,4 @@
-"""The registry of harnesses, one folder each: what records a client's sessions. Imports nothing until asked."""
+"""The registry of harnesses, one folder each. May import `clankers.ingest`, `log` and `system`, but only when asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def names(root: str) -> tuple[str, ...]:
 
 
 def find(name: str, root: str, extensions: Mapping[str, str] | None = None) -> Harness | None:
-    """The harness `name`; None where nobody provides it.
+    """The harness `name`; None if it is unknown.
 
     Args:
         name: the `source` of its records.
@@ -52,7 +52,7 @@ def load(name: str, root: str, extensions: Mapping[str, str] | None = None) -> H
 
     Raises:
         ExtensionError: as `find` does.
-        UsageError: nobody provides it.
+        UsageError: it is unknown.
     """
     if harness := find(name, root, extensions):
         return harness

@@ -22,19 +22,19 @@ MAX_KIND = 200  # characters of a type that are kept
 # Where harnesses put an event's name: hooks, a bus of events, named hooks of a plugin.
 _NAME_KEYS = ("hook_event_name", "type", "hook")
 
-# Of hooks by the names that Claude Code gave them, which many harnesses took over.
+# By the names of Claude Code's hooks, which many harnesses have adopted.
 _TURN_ENDS = frozenset({"Stop", "StopFailure", "SessionEnd"})
 _LEVELS = {"StopFailure": ERROR, "PostToolUseFailure": WARN, "PermissionDenied": WARN}
 
 
 class Harness:
-    """A harness. This one stands for any that is not known: its events are logged, and nothing else is done.
+    """A harness. This class itself serves unknown sources: their events are logged, and nothing else is done.
 
     Attributes:
         name: the `source` of its records.
         title: for people.
         program: the client's command.
-        folders: directories where the program may be that are not on the PATH.
+        folders: directories, besides those on the PATH, where the program may be.
         turn_ends: events after which a turn or a session has ended, so that there is nothing more to wait for.
         levels: of events that are not of level `info`, whatever is in them.
     """
@@ -89,7 +89,7 @@ class Harness:
 
 
 def nested(value: Any, *keys: str) -> Any:
-    """What stands at `keys` in nested objects; None where anything on the way is missing or no object."""
+    """The value at `keys` in nested objects; None if one of them is missing or not an object."""
     for key in keys:
         if not isinstance(value, dict):
             return None

@@ -1,7 +1,6 @@
-"""An import of what the harnesses' own stores hold: the past, and what no event reported.
+"""Imports what the harnesses' own stores hold: past sessions, and what no event reported.
 
-Everything goes through the log, as events do, and each record's id is derived from its source: the import can be
-stopped at any point and run again, and twice adds nothing.
+Each record's id is derived from its source, so an import is safe to repeat or interrupt.
 """
 
 import errno
@@ -16,13 +15,21 @@ from clankers.ingest.source import Source, SourceBusyError, SourceError
 from clankers.log import envelope, record_ids
 from clankers.log.writer import Log
 
-DAYS = 30  # how far back, if nobody says otherwise
+DAYS = 30  # how far back by default
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
 class Imported:
-    """What an import did: counts, what could not be read, and whether that may be otherwise the next time."""
+    """What an import did.
+
+    Attributes:
+        sessions: that had new records.
+        records: that were new.
+        older: sessions that were left out.
+        problems: what could not be read.
+        busy: some of it may be readable the next time.
+    """
 
     sessions: int = 0
     records: int = 0
@@ -99,7 +106,7 @@ def backfill(
 ) -> Imported:
     """Import the sessions that were created in the last `days` days, or all.
 
-    What is wrong with one session is noted, and does not keep the others from being read.
+    A session that cannot be read is noted, and the others are still imported.
 
     Args:
         log: where to.

@@ -14,7 +14,7 @@ from clankers.ingest.source import Source, SourceError
 from clankers.log.writer import Log
 
 _PATIENCE = 0.25  # seconds to wait for an event that reads the same source
-# What is read between two syncs. An event of a session that is held so long leaves to the next what we did not see.
+# What is read between two syncs. Meanwhile an event of a held session reads nothing; the next one does.
 _BYTES = 16 << 20
 _SESSIONS = 64
 _NO_END = 1 << 62
@@ -60,9 +60,9 @@ class BatchWriter:
             self.flush()
         if not source.path:
             if self._held:
-                self.flush()  # else sessions of another harness would stay locked meanwhile
+                self.flush()  # so that they are not locked meanwhile
             if source.session in self._index.forgotten(""):
-                return 0, None  # no cursor says where what was forgotten ends
+                return 0, None  # without a cursor, nothing says where the forgotten part ends
             return ingest(self._log, source, Marks(), self._index, sync=False)
         with ExitStack() as stack:
             cursor = stack.enter_context(Cursor(self._log.root, source.session, patience=_PATIENCE))

@@ -1,7 +1,7 @@
 """How far the source of one session was read: kept in a small file, locked while it is worked on.
 
 A cursor is a convenience. Without it, or after an import that was cut off, the log says which records it holds.
-The marker directory `open/` beside the cursors lists the sessions that may still have lines to come.
+The marker directory `open/` beside the cursors lists the open sessions, whose sources may grow.
 
 Imported on the append path: nothing heavy here.
 """
@@ -51,7 +51,7 @@ class Marks:
         self.ahead = False
 
     def forget(self) -> None:
-        """As if the session were new: everything is to be read, and compared with the log."""
+        """Start from the beginning, and compare what is read with the log."""
         self.offsets, self.versions, self.since, self.known, self.busy = {}, {}, "", False, False
 
     def move(self, part: str, mark: int | str) -> int:
@@ -82,12 +82,12 @@ class Cursor(Marks):
     Args:
         root: the data root.
         session: its id.
-        patience: seconds to wait while another process is at work on the session.
+        patience: seconds to wait for another process that reads the session.
 
     Attributes:
-        locked: False when another process is at work on this session: it reads what we would have read.
-        harness: the `source` of its records; empty where an older version wrote the cursor.
-        path: where the session's source is; empty where nobody said it yet.
+        locked: False if another process reads this session.
+        harness: the `source` of its records; empty if an older version wrote the cursor.
+        path: of the session's source; empty if it is not known yet.
         ended: the client said that the session ended.
 
     Raises:
@@ -140,7 +140,7 @@ class Cursor(Marks):
             self.forget()
 
     def move_to(self, source: Source) -> None:
-        """The session is in `source`: where that is at another path than before, nothing of it was read."""
+        """Set where the session is. At another path than before, nothing was read yet."""
         if self.path and self.path != source.path:
             self.forget()
         self.path, self.harness = source.path, source.harness
@@ -170,12 +170,12 @@ class Cursor(Marks):
         return os.fstat(self._fd).st_mtime
 
     def open(self) -> None:
-        """Put the session on the list of those that may have lines to come."""
+        """List the session as open: more may be written to its source."""
         if not os.path.exists(self._marker):
             os.close(os.open(self._marker, os.O_WRONLY | os.O_CREAT, 0o600))
 
     def close(self) -> None:
-        """Take the session off that list."""
+        """Remove the session from the open ones."""
         try:
             os.unlink(self._marker)
         except FileNotFoundError:
@@ -183,7 +183,7 @@ class Cursor(Marks):
 
 
 def open_sessions(root: str) -> list[str]:
-    """The sessions that may have lines to come."""
+    """The open sessions: more may be written to their sources."""
     try:
         return os.listdir(_markers(root))
     except FileNotFoundError:
@@ -195,7 +195,7 @@ def _markers(root: str) -> str:
 
 
 def _lock(fd: int, patience: float) -> bool:
-    """Lock `fd` for this process, waiting up to `patience` seconds; False when somebody else keeps it."""
+    """Lock `fd` for this process, waiting up to `patience` seconds; False if another process keeps it."""
     deadline = time.monotonic() + patience
     while not try_lock(fd):
         if time.monotonic() > deadline:

@@ -1,7 +1,7 @@
 """Records of a source into the log, each once: `ingest`, the only writer of records.
 
-A cursor says how far a source was read. It is behind the log, never ahead of it: it moves once the log is synced. In
-between it is marked busy, so that whoever comes after a kill compares the ids of what it reads with those in the log.
+A cursor says how far a source was read. It moves only after the log is synced, so it may be behind the log, but never
+ahead of it. Until then it is marked busy: after a kill the next import compares the ids of its records with the log's.
 
 Imported on the append path: nothing heavy here.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clankers.ingest.source import Source
     from clankers.log.writer import Log
 
-    # The source of a session that a cursor names: by harness (empty: not known), session and path. None: nobody's.
+    # From harness (empty: not known), session and path, as a cursor names them, to the source; None: there is none.
     SourceAt = Callable[[str, str, str], Source | None]
 
 _CHUNK = 4 << 20  # bytes of lines that are written between two looks at the clock
@@ -83,7 +83,7 @@ def ingest(
     Args:
         log: where to.
         source: what to read.
-        marks: how far it was read: its locked cursor, or marks that nobody keeps.
+        marks: how far it was read: its locked cursor, or marks that are not saved.
         index: what the log holds already.
         budget: how many bytes to read, about; the rest is left to the next import.
         sync: False: the caller syncs the log, and settles the marks after it.
@@ -121,7 +121,7 @@ def ingest(
                     size, now = 0, time.time_ns()
         except SourceError as e:
             failure = e
-        finally:  # what comes behind a record that cannot be read is lost to us, what came before it is not
+        finally:  # records before the one that cannot be read are kept
             log.write(envelope.day_of(now), lines)
         # Where the budget ended, what is recorded already may still lie ahead: the next look compares again.
         marks.ahead = compares and budget is not None and budget.left <= 0
@@ -150,7 +150,7 @@ def _begin(source: Source, marks: Marks, index: LogIndex) -> set[int]:
             marks.offsets[part] = 0
     if unknown or rewritten:
         _mark_read(source, marks, index.forgotten(born), None if unknown else rewritten)
-    # What is recorded may be of earlier days: who comes after a kill has to look there, too.
+    # What is recorded may be of earlier days: after a kill the next import has to look there, too.
     marks.since = since if marks.busy or known or rewritten else today
     marks.known = marks.busy = True
     marks.save()

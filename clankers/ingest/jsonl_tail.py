@@ -43,9 +43,9 @@ def complete_lines(path: str, offset: int, first: int | None = None) -> Iterator
             raise SourceError(f"{path!r} is not a regular file")
         os.lseek(fd, offset, os.SEEK_SET)
         buffer = LineBuffer()
-        wanted = first or CHUNK
-        while chunk := os.read(fd, wanted):
-            wanted = CHUNK
+        size = first or CHUNK
+        while chunk := os.read(fd, size):
+            size = CHUNK
             for text in buffer.lines(chunk):
                 yield offset, text + b"\n"
                 offset += len(text) + 1

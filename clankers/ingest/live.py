@@ -1,7 +1,7 @@
-"""What harnesses write while they are at work: the sources that their events announce, and the sweep over the others.
+"""Sources of running sessions: those that events announce, and the sweep over all others that are open.
 
-What a killed client wrote last is picked up by the sweep: the next event of any session runs one, and every command
-that reads.
+A killed client sends no event for what it wrote last. The sweep finds it: every event runs one, and every command that
+reads.
 
 Imported on the append path: nothing heavy here.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EVENT_BYTES = 4 << 20  # of a source that one event reads; the rest follows at the next event or `clankers project`
 _PATIENCE = 0.25  # seconds to wait for another process that reads the same source
-_SETTLED = 60.0  # seconds after its last change that an ended session's source is taken to be complete
+_SETTLED = 60.0  # seconds after its last change after which an ended session's source counts as complete
 ABANDONED = 86400.0  # the same for a session that never said it ended
 _SWEEP = 64  # other sessions that one event looks at
 
@@ -47,11 +47,11 @@ class Announced:
 
 
 def read_announced(log: Log, announced: Iterable[Announced], source_at: SourceAt) -> None:
-    """Ingest what events that were just logged announce, and what other sessions left behind.
+    """Ingest the sources that events announce, then sweep the other sessions.
 
     Raises:
-        OSError: a file cannot be read or written; the other sessions were looked at all the same.
-        SourceError: an event announces nothing that can be read; likewise.
+        OSError: a file cannot be read or written; the other sessions were still read.
+        SourceError: an announced source cannot be read; the other sessions were still read.
     """
     failure: Exception | None = None
     sessions = set()
@@ -81,7 +81,7 @@ def _read(log: Log, announced: Announced) -> SourceError | None:
 def sweep(
     log: Log, source_at: SourceAt, *, limit: int | None = None, budget: int | None = None, but: Container[str] = ()
 ) -> int:
-    """Ingest what open sessions wrote since; close those that are complete. Returns how many records were new.
+    """Ingest what is new in open sessions, and close those that are complete. Returns how many records were new.
 
     Args:
         log: where to.
@@ -91,14 +91,14 @@ def sweep(
         but: sessions not to look at.
 
     Raises:
-        OSError: a file cannot be read or written; the other sessions were looked at all the same.
-        SourceError: a source is none any more; likewise.
+        OSError: a file cannot be read or written; the other sessions were still read.
+        SourceError: a source cannot be read; the other sessions were still read.
     """
     new = 0
     left = None if budget is None else Budget(budget)
     failure: Exception | None = None
     sessions = open_sessions(log.root)
-    if limit is not None and len(sessions) > limit:  # another part of them each time
+    if limit is not None and len(sessions) > limit:  # a different part of them each time
         start = time.time_ns() // 1000 % len(sessions)
         sessions = (sessions[start:] + sessions[:start])[:limit]
     for session in sessions:

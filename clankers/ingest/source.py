@@ -66,7 +66,7 @@ class Source(ABC):
     ) -> Iterator[tuple[Record | None, str, int | str]]:
         """What is new since these marks: records, each with its part and the part's mark behind it.
 
-        None stands for content that is left out of the log.
+        The record is None for content that the log leaves out.
 
         Raises:
             OSError: a part cannot be read.

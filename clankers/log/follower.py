@@ -1,81 +1,82 @@
-"""The log as it grows: its last lines, then each new one, across days and whatever becomes of their files."""
+"""Follows a log: its last events, then each new one, in whatever segment it is appended."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from clankers.log.reader import Event, LogFile, log_files, read
-from clankers.log.segments import disk_sizes, segment_sizes
+from clankers.log.base import LogReader, Position
+from clankers.log.reader import Event, place_of
 
 
-class Place(NamedTuple):
-    """An event, and where its line stands: the day's file and the bytes before it, uncompressed."""
+class LoggedEvent(NamedTuple):
+    """An event and its position in the log."""
 
     event: Event
-    file: str
-    offset: int
+    position: Position
+
+    @property
+    def file(self) -> str:
+        """The name of the day's file."""
+        return place_of(self.position)[0]
+
+    @property
+    def offset(self) -> int:
+        """Uncompressed bytes before the event's line in its file."""
+        return place_of(self.position)[1]
 
 
 class Follower:
-    """Reads the log in `root` on from wherever it was read last; from its end at first.
+    """Goes on reading `log` from wherever it was read last; at first from its end."""
 
-    Args:
-        root: the data root, which need not be there yet.
-    """
+    def __init__(self, log: LogReader) -> None:
+        self._log = log
+        self._read = dict(log.segments())  # how far each segment was read, by its first position
+        self._version: object = None
 
-    def __init__(self, root: str) -> None:
-        self._root = root
-        self._read = dict(segment_sizes(root))  # bytes, by day
-        self._seen: list[tuple[str, int]] = []
+    def last(self, distance: int) -> tuple[list[LoggedEvent], bool]:
+        """The last events, and whether that is all of the log. `new` goes on behind them.
 
-    def last(self, count: int) -> tuple[list[Place], bool]:
-        """The events in the last `count` bytes or so, and whether that is the whole log. `new` goes on behind them.
+        Args:
+            distance: how far back to read, as a difference of positions: about as many bytes.
 
         Raises:
-            OSError: a file cannot be read.
+            OSError: the log cannot be read.
         """
-        days = log_files(self._root)
-        now = segment_sizes(self._root)
-        stretches: list[tuple[LogFile, int]] = []
-        for file in reversed(days):
-            if count <= 0:
+        segments = self._log.segments()
+        starts: list[tuple[Position, Position]] = []
+        for first, end in reversed(segments):
+            if distance <= 0:
                 break
-            stretches.append((file, max(0, now[file.name] - count)))
-            count -= now[file.name]
-        self._read = now
-        found = [
-            place
-            for file, start in reversed(stretches)
-            # A line that begins before the stretch looks like a torn one.
-            for place in self._from(file, start)
-        ]
-        whole = len(stretches) == len(days) and all(start == 0 for _, start in stretches)
-        return found, whole
+            starts.append((first, Position(max(first, end - distance))))
+            distance -= end - first
+        self._read = dict(segments)
+        # The first line may begin before its start: then it looks like a torn one.
+        found = [event for first, start in reversed(starts) for event in self._from(first, start)]
+        return found, len(starts) == len(segments) and all(first == start for first, start in starts)
 
-    def new(self) -> Iterator[Place]:
+    def new(self) -> Iterator[LoggedEvent]:
         """The events that were appended since.
 
         Raises:
-            OSError: a file cannot be read.
+            OSError: the log cannot be read.
         """
-        files = disk_sizes(self._root)
-        if files == self._seen:
+        version = self._log.version()
+        if version == self._version:
             return
-        self._seen = files
-        now = segment_sizes(self._root)
-        for file in log_files(self._root):
-            size, behind = now.get(file.name, 0), self._read.get(file.name, 0)
-            if size > behind:
-                yield from self._from(file, behind)
-            elif size < behind:  # it lost its end: what comes is new
-                self._read[file.name] = size
+        self._version = version
+        for first, end in self._log.segments():
+            read = self._read.get(first, first)
+            if end > read:
+                yield from self._from(first, read)
+            elif end < read:  # a power loss took the end: what follows is new
+                self._read[first] = end
 
-    def _from(self, file: LogFile, start: int) -> Iterator[Place]:
-        """The events of a day from `start` on. A last line without its newline is left for later."""
+    def _from(self, first: Position, start: Position) -> Iterator[LoggedEvent]:
+        """The events from `start` on in the segment that begins at `first`."""
         try:
-            for line in read(self._root, file, start):
-                if line.size:
-                    self._read[file.name] = line.offset + line.size
+            for line in self._log.read(start):
+                if line.next is not None:
+                    self._read[first] = line.next
                 if line.event:
-                    yield Place(line.event, file.name, line.offset)
+                    yield LoggedEvent(line.event, line.position)
         except FileNotFoundError:
-            pass  # taken away this moment
+            pass  # removed just now

@@ -1,9 +1,8 @@
-r"""Reading the log: positions, whole lines, what is wrong with the others.
+"""Reads the log's files: complete lines, their positions, and what is wrong with damaged ones.
 
 A position is a day and an uncompressed byte offset in it, whether the day is archived or not. A last line without its
-newline is left for later: it may be in flight. A line that cannot be used never takes its neighbours along: it is told
-with file, line number and reason, and a whole line that stands behind a torn one, because its writer did not look, is
-found by its head.
+newline is left for later: it may be in flight. A line that cannot be used costs only itself: it is reported with file,
+line number and reason, and complete lines within it are found (`clankers.log.embedded`).
 """
 
 import re
@@ -17,7 +16,7 @@ from clankers.log.base import Position
 from clankers.log.embedded import embedded_lines
 from clankers.log.envelope import VERSION, crc_holds
 from clankers.log.lines import LineBuffer
-from clankers.log.segments import Damage, Segment, list_segments
+from clankers.log.segments import Damage, Segment, disk_sizes, list_segments, segment_sizes
 from clankers.log.writer import file_name
 
 _FILE_NAME = re.compile(r"clankers-(\d{4}-\d{2}-\d{2})\.jsonl", re.ASCII)
@@ -65,16 +64,17 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """A line of a log file: where it stands, and the event in it or what is wrong with it.
+    """A line of a log file: where it is, and the event in it or what is wrong with it.
 
     Attributes:
         number: counted from 1.
         offset: bytes from the file's start to the line's.
-        size: bytes, newline included; 0 where another follows before the newline, so that reading never goes on there,
-            and where nothing is missing and an archive is damaged.
+        size: bytes, newline included; 0 where another line follows before the newline, so that reading never goes on
+            there, and where an archive is damaged but no bytes are missing.
         event: None where the line cannot be used.
         reason: why not; empty where it can.
         raw: the line without its newline.
+        position: of the line in the log.
     """
 
     number: int
@@ -83,6 +83,12 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     event: Event | None
     reason: str
     raw: bytes
+    position: Position
+
+    @property
+    def next(self) -> Position | None:
+        """Where reading goes on behind this line; None where another line follows before the newline."""
+        return Position(self.position + self.size) if self.size else None
 
 
 _decode = msgspec.json.Decoder(Event).decode
@@ -104,19 +110,45 @@ def log_files(root: str) -> list[LogFile]:
     return sorted(found, key=lambda f: f.day)
 
 
+class FileLogReader:
+    """Reads the log's files in `root`: a `clankers.log.base.LogReader`.
+
+    Args:
+        root: the data root, which need not exist yet.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def segments(self) -> list[tuple[Position, Position]]:
+        """The files, oldest first: the first position of each, and the one behind its end."""
+        sizes = segment_sizes(self._root)
+        return [(file.position(0), file.position(sizes.get(file.name, 0))) for file in log_files(self._root)]
+
+    def read(self, start: Position) -> Iterator[Line]:
+        """The complete lines from `start` to the end of its file."""
+        name, offset = place_of(start)
+        return read(self._root, LogFile(name, start >> _OFFSET_BITS), offset)
+
+    def version(self) -> object:
+        """The files and their sizes on the disk."""
+        return disk_sizes(self._root)
+
+
 def read(root: str, file: LogFile, offset: int = 0, number: int = 0, end: int | None = None) -> Iterator[Line]:
-    """The whole lines of `file` from `offset` on, up to `end` if that is given; `number` lines stand before them.
+    """The complete lines of `file` from `offset` on, up to `end` if that is given; `number` lines precede them.
 
     Raises:
         OSError: the file cannot be read.
     """
+    position = file.position
     with Segment(root, file.name) as day:
         buffer = LineBuffer()
         for chunk in day.chunks(offset, end):
             if isinstance(chunk, Damage):
                 torn = buffer.rest()
                 size = len(torn) + chunk.size
-                yield Line(number + 1, offset, size, None, chunk.reason, torn)
+                yield Line(number + 1, offset, size, None, chunk.reason, torn, position(offset))
                 number += size > 0
                 offset += size
                 continue
@@ -127,24 +159,29 @@ def read(root: str, file: LogFile, offset: int = 0, number: int = 0, end: int | 
                     event = _event(raw)
                 except ValueError as e:
                     if raw.strip():
-                        yield from _torn(number, offset, raw, str(e))
+                        yield from _torn(file, number, offset, raw, str(e))
                 else:
-                    yield Line(number, offset, size, event, "", raw)
+                    yield Line(number, offset, size, event, "", raw, position(offset))
                 offset += size
 
 
-def _torn(number: int, offset: int, raw: bytes, reason: str) -> Iterator[Line]:
-    """What stands in `raw`, which is no line: whole ones, where a writer did not see that one before it had no end."""
-    size = len(raw) + 1
+def _torn(file: LogFile, number: int, offset: int, raw: bytes, reason: str) -> Iterator[Line]:
+    """The parts of `raw`, which is not a line: the complete lines within it, and what is between them."""
+
+    def part(start: int, end: int, event: Event | None, reason: str) -> Line:
+        size = len(raw) + 1 - start if end == len(raw) else 0
+        at = offset + start
+        return Line(number, at, size, event, reason, raw[start:end], file.position(at))
+
     found = list(embedded_lines(raw, _event_or_none))
     done = 0
     for start, end, event in found:
         if start > done:
-            yield Line(number, offset + done, 0, None, f"torn: {reason}", raw[done:start])
-        yield Line(number, offset + start, size - start if end == len(raw) else 0, event, "", raw[start:end])
+            yield part(done, start, None, f"torn: {reason}")
+        yield part(start, end, event, "")
         done = end
     if done < len(raw):
-        yield Line(number, offset + done, size - done, None, f"torn: {reason}" if found else reason, raw[done:])
+        yield part(done, len(raw), None, f"torn: {reason}" if found else reason)
 
 
 def _event_or_none(raw: bytes) -> Event | None:

@@ -13,7 +13,7 @@ TOTALS = (
 )
 
 
-class StoredSession(NamedTuple):
+class SessionRow(NamedTuple):
     """A row of `sessions` and its project; the values of `TOTALS` in their order come last."""
 
     id: str
@@ -41,7 +41,7 @@ class StoredSession(NamedTuple):
     totals: tuple[int, ...]
 
 
-class StoredMessage(NamedTuple):
+class MessageRow(NamedTuple):
     """A row of `messages`, without its text, which its parts have."""
 
     id: str
@@ -69,7 +69,7 @@ class StoredMessage(NamedTuple):
     session_total: int
 
 
-class StoredPart(NamedTuple):
+class PartRow(NamedTuple):
     """A row of `parts`."""
 
     id: str
@@ -86,7 +86,7 @@ class StoredPart(NamedTuple):
     source: str
 
 
-class StoredCall(NamedTuple):
+class ToolCallRow(NamedTuple):
     """A row of `tools`, and the file that the call edited, and when."""
 
     id: str
@@ -111,7 +111,7 @@ class StoredCall(NamedTuple):
     edited_at: int | None
 
 
-class StoredError(NamedTuple):
+class ErrorRow(NamedTuple):
     """A row of `session_errors`."""
 
     id: str
@@ -124,7 +124,7 @@ class StoredError(NamedTuple):
     will_retry: int
 
 
-class StoredCompaction(NamedTuple):
+class CompactionRow(NamedTuple):
     """A row of `compaction_events`."""
 
     id: str
@@ -135,7 +135,7 @@ class StoredCompaction(NamedTuple):
     created_at: int | None
 
 
-class StoredTodo(NamedTuple):
+class TodoRow(NamedTuple):
     """A row of `todos`."""
 
     id: str | None
@@ -145,7 +145,7 @@ class StoredTodo(NamedTuple):
     updated_at: int | None
 
 
-_T = TypeVar("_T", StoredMessage, StoredPart, StoredError, StoredCompaction, StoredTodo)
+_T = TypeVar("_T", MessageRow, PartRow, ErrorRow, CompactionRow, TodoRow)
 
 _SESSION_ROW = f"""
 SELECT s.id, s.client_version, p.id, s.project_path, s.created_at, s.title, s.updated_at, s.source, s.model, s.provider,
@@ -173,10 +173,10 @@ WHERE t.session_id = :id AND (m.session_id IS NULL OR m.session_id <> t.session_
 """
 
 
-def session_row(db: Database, id: str) -> StoredSession | None:
+def session_row(db: Database, id: str) -> SessionRow | None:
     """The session `id`; None: there is none."""
     row: Any = db.execute(_SESSION_ROW, {"id": id}).fetchone()
-    return StoredSession._make((*row[: -len(TOTALS)], row[-len(TOTALS) :])) if row else None
+    return SessionRow._make((*row[: -len(TOTALS)], row[-len(TOTALS) :])) if row else None
 
 
 def message_ids(db: Database, session: str) -> list[tuple[str, bool]]:
@@ -189,26 +189,26 @@ def failures(db: Database, session: str) -> dict[str, tuple[str | None, str | No
     return {message: (type, text) for message, type, text in db.execute(_FAILURES, {"id": session})}
 
 
-def message_row(db: Database, id: str, session: str) -> StoredMessage | None:
+def message_row(db: Database, id: str, session: str) -> MessageRow | None:
     """The message `id` of a session; None: it is gone."""
-    found = _rows(db, StoredMessage, "messages", "id = :id AND session_id = :session", "id", id, session)
+    found = _rows(db, MessageRow, "messages", "id = :id AND session_id = :session", "id", id, session)
     return found[0] if found else None
 
 
-def part_rows(db: Database, message: str) -> list[StoredPart]:
+def part_rows(db: Database, message: str) -> list[PartRow]:
     """The parts of a message, in their order."""
-    return _rows(db, StoredPart, "parts", "message_id = :id", "seq, id", message)
+    return _rows(db, PartRow, "parts", "message_id = :id", "seq, id", message)
 
 
-def calls_of_message(db: Database, message: str) -> list[StoredCall]:
+def calls_of_message(db: Database, message: str) -> list[ToolCallRow]:
     """The tool calls of a message, also those that belong to another session."""
-    return [StoredCall(*row) for row in db.execute(_CALL.format(condition="t.message_id = :id"), {"id": message})]
+    return [ToolCallRow(*row) for row in db.execute(_CALL.format(condition="t.message_id = :id"), {"id": message})]
 
 
-def call_row(db: Database, id: str) -> StoredCall | None:
+def call_row(db: Database, id: str) -> ToolCallRow | None:
     """The tool call `id`; None: there is none."""
     row = db.execute(_CALL.format(condition="t.id = :id"), {"id": id}).fetchone()
-    return StoredCall(*row) if row else None
+    return ToolCallRow(*row) if row else None
 
 
 def calls_without_message(db: Database, session: str) -> list[str]:
@@ -216,19 +216,19 @@ def calls_without_message(db: Database, session: str) -> list[str]:
     return [id for (id,) in db.execute(_CALLS_WITHOUT_MESSAGE, {"id": session})]
 
 
-def error_rows(db: Database, session: str) -> list[StoredError]:
+def error_rows(db: Database, session: str) -> list[ErrorRow]:
     """The errors of a session, in their order."""
-    return _rows(db, StoredError, "session_errors", "session_id = :id", "created_at, id", session)
+    return _rows(db, ErrorRow, "session_errors", "session_id = :id", "created_at, id", session)
 
 
-def compaction_rows(db: Database, session: str) -> list[StoredCompaction]:
+def compaction_rows(db: Database, session: str) -> list[CompactionRow]:
     """The compactions of a session, in their order."""
-    return _rows(db, StoredCompaction, "compaction_events", "session_id = :id", "created_at, id", session)
+    return _rows(db, CompactionRow, "compaction_events", "session_id = :id", "created_at, id", session)
 
 
-def todo_rows(db: Database, session: str) -> list[StoredTodo]:
+def todo_rows(db: Database, session: str) -> list[TodoRow]:
     """The to-dos of a session, in their order."""
-    return _rows(db, StoredTodo, "todos", "session_id = :id", "position", session)
+    return _rows(db, TodoRow, "todos", "session_id = :id", "position", session)
 
 
 def has_row(db: Database, table: str, id: str, session: str) -> bool:

@@ -52,7 +52,7 @@ def _last(known: dict[str, SessionRef]) -> SessionRef:
     # Of several at that time the one that began last: `known` has it behind the others.
     one = max(reversed(known.values()), key=lambda one: -1 if one.updated is None else one.updated, default=None)
     if one is None:
-        raise UsageError("there is no last session: none is recorded, or none is left by what was asked for")
+        raise UsageError("there is no last session: nothing is recorded, or no session matches the filters")
     seen = {one.id}
     while one.parent in known and one.parent not in seen:  # whose log says that it is its own grandparent
         one = known[one.parent]

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import apsw
 
 from clankers.errors import ClankersError
-from clankers.log.follower import Follower, Place
+from clankers.log.follower import Follower, LoggedEvent
+from clankers.log.reader import FileLogReader
 from clankers.queries.connect import open_for_reading
 from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters
@@ -25,7 +26,7 @@ class TailItem(NamedTuple):
 
     item: FeedItem
     session: FeedSession
-    place: Place
+    place: LoggedEvent
 
 
 def follow(root: str, database: str, chosen: Filters, count: int, *, forever: bool = True) -> Iterator[TailItem | None]:
@@ -41,7 +42,7 @@ def follow(root: str, database: str, chosen: Filters, count: int, *, forever: bo
     Raises:
         OSError: the log cannot be read.
     """
-    log = Follower(root)
+    log = Follower(FileLogReader(root))
     window = _WINDOW
     while True:
         feed = Feed(root, _facts(database))
@@ -63,7 +64,7 @@ def follow(root: str, database: str, chosen: Filters, count: int, *, forever: bo
         time.sleep(_POLL)
 
 
-def _matching(feed: Feed, chosen: Filters, places: list[Place]) -> Iterator[tuple[FeedItem, Place]]:
+def _matching(feed: Feed, chosen: Filters, places: list[LoggedEvent]) -> Iterator[tuple[FeedItem, LoggedEvent]]:
     for place in places:
         for item in feed.items(place.event):
             if _matches(chosen, item, feed.session(item.session_id)):

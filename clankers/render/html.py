@@ -63,7 +63,7 @@ def _facts(facts: Sequence[str]) -> str:
 def _items(found: Conversation) -> Iterator[str]:
     speaker = ""
     if not found.items:
-        yield '<p class="nothing">Nothing was said.</p>\n'
+        yield '<p class="nothing">No messages.</p>\n'
     for item in found.items:
         parts = "".join(_item(item))
         if parts and isinstance(item, Message):
@@ -78,7 +78,7 @@ def _items(found: Conversation) -> Iterator[str]:
 
 
 def _heading(message: Message, speaker: str) -> str:
-    notes = ["copied"] * bool(message.copied) + ["taken back"] * (message.deleted_at is not None)
+    notes = ["copied"] * bool(message.copied) + ["reverted"] * (message.deleted_at is not None)
     noted = f" <small>{', '.join(notes)}</small>" if notes else ""
     return f'<h2 class="who">{escape(speaker)} {_time(message.created_at)}{noted}</h2>\n'
 
@@ -109,7 +109,7 @@ def _item(item: Item) -> Iterator[str]:
 
 def _part(message: Message, part: Part) -> Iterator[str]:
     text = labels.said(part)
-    if not text or labels.told_by_errors(message, text):
+    if not text or labels.repeated_by_error(message, text):
         return
     if part.type == "reasoning":
         yield f'<details class="thinking"><summary>Thinking</summary>{_said(text)}</details>\n'
@@ -135,7 +135,7 @@ def _tool(tool: ToolCall) -> Iterator[str]:
         + (f' <span class="ended">{escape(ended)}</span>' if ended else "")
         + "</summary>\n"
     )
-    for given in labels.given(tool, whole=True):
+    for given in labels.given(tool, full=True):
         yield f'<div class="name">{escape(given.name)}</div>\n' if given.name else ""
         yield _code(given.text, given.language)
     if result := labels.result(tool):

@@ -1,4 +1,4 @@
-"""What all forms of a conversation say alike: of a call what it was about, what it was given, and how it ended."""
+"""The words that all forms of a conversation share: who speaks, what a call was about, how it ended."""
 
 import difflib
 import json
@@ -9,15 +9,11 @@ from typing import Any, Literal, NamedTuple
 
 from clankers.formatting import clean, counted, local_time, short_cost, short_duration, short_number, sum_of_costs
 from clankers.queries.conversation import Compaction, Conversation, Failure, Message, Part, Session, ToolCall, subagents
+from clankers.queries.tool_calls import subject
 
-# What a call is about, the first that its arguments hold.
-_ABOUT = (
-    *("command", "file_path", "filePath", "notebook_path", "path", "pattern", "url", "query", "subject", "description"),
-    *("skill", "name", "prompt"),
-)
-_CODE = frozenset({"command"})  # of these those that are code, by the language
+_CODE = frozenset({"command"})  # members of a call's input that are code
 _REPLACED = (("old_string", "new_string"), ("oldString", "newString"))
-_DIFFED = 4000  # lines of a replacement that are compared; of more all are told
+_DIFFED = 4000  # lines of a replacement that are compared; more are shown without a comparison
 _SILENT = frozenset(
     {"step-start", "step-finish", "snapshot", "patch", "compaction"}
 )  # parts that say nothing to people
@@ -55,7 +51,7 @@ def title(session: Session) -> str:
 
 
 def facts(found: Conversation) -> list[str]:
-    """What there is to know of a session, in short words."""
+    """The facts about a session, each in a few words."""
     session = found.session
     said = [
         session.source,
@@ -64,7 +60,7 @@ def facts(found: Conversation) -> list[str]:
         session.git_branch,
         local_time(session.created_at),
         *sums(found),
-        "its cost is in that of the session that called it" if session.cost_source == "parent" else "",
+        "its cost is included in its parent's" if session.cost_source == "parent" else "",
         f"forked from {session.forked_from}" if session.forked_from else "",
         f"deleted {local_time(session.deleted_at)}" if session.deleted_at is not None else "",
     ]
@@ -72,7 +68,7 @@ def facts(found: Conversation) -> list[str]:
 
 
 def sums(found: Conversation) -> list[str]:
-    """By which model, how long, how much and for how much: with its subagents, and what of it was theirs."""
+    """Model, duration, amounts and cost of a session with its subagents, and how much of it was theirs."""
     session = found.session
     inner = [one.session for one in subagents(found)]
     ends = [at for at in (session.updated_at, session.ended_at) if at is not None]
@@ -87,7 +83,7 @@ def sums(found: Conversation) -> list[str]:
 
 
 def _amounts(sessions: Sequence[Session]) -> list[str]:
-    """What sessions come to together."""
+    """The sums over sessions."""
     tokens = sum(s.prompt_tokens + s.completion_tokens + s.cache_read_tokens + s.cache_write_tokens for s in sessions)
     said = [
         count(sum(s.message_count for s in sessions), "message"),
@@ -102,17 +98,17 @@ def _amounts(sessions: Sequence[Session]) -> list[str]:
 def _cost(dollars: float | None, source: str | None) -> str:
     if source == "unknown":
         known = f"{short_cost(dollars, source)} and " if dollars else ""
-        return f"{known}a cost that is not known"
-    return short_cost(dollars, source) + " worked out from prices" * (source == "prices")
+        return f"{known}an unknown cost"
+    return short_cost(dollars, source) + " estimated" * (source == "prices")
 
 
 def count(n: int, what: str) -> str:
-    """`n` things, empty for none."""
+    """`n` things; empty for none."""
     return counted(n, what) if n else ""
 
 
 def speaker(message: Message) -> str:
-    """Who speaks: a person, the model, or the client in one of their names."""
+    """Who speaks: a person, the model, or the client."""
     if message.role == "user":
         return "The client" if message.synthetic else "You"
     return clean(message.model or message.role or "?")
@@ -124,7 +120,7 @@ def outcome(tool: ToolCall) -> Outcome:
 
 
 def ended(tool: ToolCall) -> str:
-    """How a call ended, and after how long, in short words."""
+    """How a call ended, and after how long."""
     status = clean(tool.status or "")
     said = [
         f"exit {tool.exit_code}" if tool.exit_code is not None else "",
@@ -135,23 +131,23 @@ def ended(tool: ToolCall) -> str:
 
 
 def about(tool: ToolCall) -> str:
-    """What a call was about, in one line; empty where its arguments do not tell."""
-    name = _about(tool.tool_input)
-    return clean(tool.tool_input[name].strip()) if name else ""
+    """What a call was about, in one line; empty if its input does not say."""
+    found = subject(tool.tool_input)
+    return clean(found[1].strip()) if found else ""
 
 
-def given(tool: ToolCall, *, whole: bool) -> Iterator[Given]:
-    """What a call was given, besides what it is about; with `whole` that too where it is long."""
+def given(tool: ToolCall, *, full: bool) -> Iterator[Given]:
+    """The input of a call without what `about` says; with `full` that too if it is long."""
     arguments = tool.tool_input
     if not isinstance(arguments, dict):
         if arguments is not None:
             yield Given("", plain(arguments) if isinstance(arguments, str) else _json(arguments), "")
         return
-    name = _about(arguments)
+    name = (subject(arguments) or ("",))[0]
     left = dict(arguments)
-    if name and not (whole and ("\n" in left[name].strip() or len(left[name]) > _LONG)):
+    if name and not (full and ("\n" in left[name].strip() or len(left[name]) > _LONG)):
         left.pop(name)
-    if name in _CODE and not whole:
+    if name in _CODE and not full:
         left.pop("description", None)  # of the code, which stands there
     edits = left.get("edits")
     changes = [change for edit in edits if (change := _replacement(edit))] if isinstance(edits, list) else []
@@ -172,13 +168,13 @@ def given(tool: ToolCall, *, whole: bool) -> Iterator[Given]:
 
 
 def result(tool: ToolCall) -> str:
-    """What a call gave back: its output, and its failure where that is not in it."""
+    """The output of a call, and its error if the output does not contain it."""
     output, error = plain(tool.tool_output or "").strip("\n"), plain(tool.error_message or "").strip("\n")
     return output if error in output else "\n".join(one for one in (error, output) if one)
 
 
 def said(part: Part) -> str:
-    """What a part of a message says to people; empty where that is nothing."""
+    """What a part of a message says to a person; may be empty."""
     if part.text is not None:
         return plain(part.text).strip("\n")
     if part.type in _SILENT or not isinstance(part.data, dict):
@@ -201,8 +197,8 @@ def compacted(one: Compaction) -> str:
     return f"Compacted{f' ({clean(one.trigger)})' if one.trigger else ''}{became}"
 
 
-def told_by_errors(message: Message, text: str) -> bool:
-    """Whether a text of a message only says what its failure says."""
+def repeated_by_error(message: Message, text: str) -> bool:
+    """Whether a text of a message is the text of its error."""
     return any(plain(error.error_message or "").strip("\n") == text for error in message.errors)
 
 
@@ -213,7 +209,7 @@ def of_subagent(inner: Conversation) -> str:
 
 
 def shortened(text: str, lines: int, width: int) -> tuple[str, str]:
-    """The first of the lines, and in words what was left out; empty where nothing was."""
+    """The first lines, and a note on what was left out; empty if nothing was."""
     all_lines = text.split("\n")
     shown = [line if len(line) <= width else line[:width] + "…" for line in all_lines[:lines]]
     left = len(all_lines) - len(shown)
@@ -223,14 +219,8 @@ def shortened(text: str, lines: int, width: int) -> tuple[str, str]:
     return "\n".join(shown), f"… {count(cut, 'more character')}" if cut else ""
 
 
-def _about(arguments: Any) -> str | None:
-    if not isinstance(arguments, dict):
-        return None
-    return next((key for key in _ABOUT if isinstance(v := arguments.get(key), str) and v.strip()), None)
-
-
 def _replacement(edit: Any) -> tuple[str, str] | None:
-    """What an edit replaces by what."""
+    """The old and the new text of an edit."""
     if isinstance(edit, dict):
         for old, new in _REPLACED:
             if isinstance(edit.get(old), str) and isinstance(edit.get(new), str):

@@ -39,7 +39,7 @@ def _items(found: Conversation, level: int) -> Iterator[str]:
         blocks = list(_item(item, level))
         if blocks and isinstance(item, Message) and (labels.speaker(item) != speaker or item.role == "user"):
             speaker = labels.speaker(item)
-            notes = ["copied"] * bool(item.copied) + ["taken back"] * (item.deleted_at is not None)
+            notes = ["copied"] * bool(item.copied) + ["reverted"] * (item.deleted_at is not None)
             yield f"{'#' * level} {_text(', '.join([f'{speaker} · {local_time(item.created_at)}', *notes]))}"
         yield from blocks
 
@@ -62,7 +62,7 @@ def _item(item: Item, level: int) -> Iterator[str]:
 
 def _part(message: Message, part: Part) -> Iterator[str]:
     text = labels.said(part)
-    if not text or labels.told_by_errors(message, text):
+    if not text or labels.repeated_by_error(message, text):
         return
     if part.type == "reasoning":
         yield from _folded("Thinking", _quoted(text))
@@ -78,7 +78,7 @@ def _tool(tool: ToolCall, level: int) -> Iterator[str]:
     mark = {"ok": "✓", "failed": "✗", "open": "…"}[labels.outcome(tool)]
     head = " · ".join(one for one in (clean(tool.tool_name or "tool"), labels.about(tool), labels.ended(tool)) if one)
     yield f"<details><summary>{mark} {escape(head)}</summary>"
-    for given in labels.given(tool, whole=True):
+    for given in labels.given(tool, full=True):
         if given.name:
             yield f"{_text(given.name)}:"
         yield _fenced(given.text, given.language)

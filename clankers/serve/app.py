@@ -1,4 +1,4 @@
-"""What the server answers: `POST /admin/sync` to who holds the key, `GET /health` to all, else refusals."""
+"""The endpoints: `POST /admin/sync` for clients with the key, `GET /health` for all."""
 
 import hmac
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from clankers.serve.error_responses import RefusedError, refusal
+from clankers.serve.error_responses import RequestError, refusal
 from clankers.serve.group_commit import Storage
 from clankers.serve.rate_limit import Rate
 from clankers.serve.request_body import checked, read
@@ -25,7 +25,7 @@ _RETRY = "10"  # seconds after which a disk may have room again
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """What a client may do.
 
     Attributes:
@@ -48,7 +48,7 @@ class Receiver:
         storage: where bodies go.
     """
 
-    def __init__(self, key: str, limits: Limits, storage: Storage) -> None:
+    def __init__(self, key: str, limits: RequestLimits, storage: Storage) -> None:
         self._key = sha256(key.encode()).digest()
         self._limits = limits
         self._storage = storage
@@ -65,7 +65,7 @@ class Receiver:
             try:
                 await self._storage.store(body)
             except OSError:
-                raise RefusedError(
+                raise RequestError(
                     503, "the server cannot write its log; nothing was taken", {"retry-after": _RETRY}, read=True
                 ) from None
         return _json(SyncReply(True, body.digest))
@@ -79,12 +79,12 @@ class Receiver:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         given = sha256(key.strip().encode()).digest()
         if not hmac.compare_digest(given, self._key) or scheme.lower() != "bearer":
-            raise RefusedError(
+            raise RequestError(
                 401, "the key is wrong or missing: `Authorization: Bearer KEY`", {"www-authenticate": "Bearer"}
             )
 
 
-def application(key: str, limits: Limits, storage: Storage) -> Starlette:
+def application(key: str, limits: RequestLimits, storage: Storage) -> Starlette:
     """The ASGI application.
 
     Args:
@@ -100,7 +100,7 @@ def application(key: str, limits: Limits, storage: Storage) -> Starlette:
         ],
         middleware=[Middleware(Rate, per_second=limits.rate)],
         exception_handlers={
-            RefusedError: _refused,
+            RequestError: _refused,
             HTTPException: _misled,
             ClientDisconnect: _gone,
             Exception: _failed,
@@ -115,7 +115,7 @@ def _json(value: object) -> Response:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusedError)
+    assert isinstance(error, RequestError)
     return refusal(error)
 
 
@@ -123,7 +123,7 @@ async def _misled(request: Request, error: Exception) -> Response:
     """No such path, or not by this method."""
     assert isinstance(error, HTTPException)
     reason = {404: f"there is {PATH}, and {HEALTH_PATH}", 405: f"not by {request.method}"}.get(error.status_code)
-    return refusal(RefusedError(error.status_code, reason or error.detail, error.headers))
+    return refusal(RequestError(error.status_code, reason or error.detail, error.headers))
 
 
 async def _gone(_: Request, __: Exception) -> Response:
@@ -132,4 +132,4 @@ async def _gone(_: Request, __: Exception) -> Response:
 
 async def _failed(_: Request, __: Exception) -> Response:
     """A bug of ours: its traceback is on the server's stderr."""
-    return refusal(RefusedError(500, "the server failed; its operator finds why on its stderr"))
+    return refusal(RequestError(500, "the server failed; its operator finds why on its stderr"))

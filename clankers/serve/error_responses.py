@@ -1,4 +1,4 @@
-"""What a client is told that is refused: JSON with one member, `error`. Nothing secret is in it, and no traceback."""
+"""Answers to refused requests: JSON with one member, `error`, without secrets and tracebacks."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ _UNREAD = 1 << 20  # bytes of a body that are read past, so that a client that s
 _SECONDS = 2.0  # for that
 
 
-class RefusedError(Exception):
+class RequestError(Exception):
     """A request is refused.
 
     Args:
@@ -29,10 +29,10 @@ class RefusedError(Exception):
         self.read = read
 
 
-def refusal(error: RefusedError) -> JSONResponse:
-    """The answer that tells of `error`."""
-    told = {"error": str(error)}
-    return (JSONResponse if error.read else _Unread)(told, error.status, error.headers)
+def refusal(error: RequestError) -> JSONResponse:
+    """The answer to a request that `error` refuses."""
+    body = {"error": str(error)}
+    return (JSONResponse if error.read else _Unread)(body, error.status, error.headers)
 
 
 class _Unread(JSONResponse):

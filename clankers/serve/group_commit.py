@@ -1,4 +1,4 @@
-"""Bodies to the log: those that wait together share one sync."""
+"""Writes bodies to the log; those that wait together share one sync."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from projector.adapters.session_sync.wire import SOURCE, TYPE
 
 
 class _Waiting:
-    """A body on its way to the disk.
+    """A body that waits to be written.
 
     Attributes:
         tried: whether somebody took it along.
@@ -39,7 +39,7 @@ class Storage:
         root: the data root; made, for its owner alone, when it is missing.
         remembered: sessions of which the last body is remembered: the same one again makes no second line. Only the
             last: one that was sent before it, sent again, takes what came between back.
-        say: told when the log cannot be written any more.
+        say: called when the log cannot be written any more.
     """
 
     def __init__(self, root: str, remembered: int, say: Callable[[str], None]) -> None:
@@ -48,7 +48,7 @@ class Storage:
         self._say = say
         self._log = Log(root)
         self._last: OrderedDict[str, str] = OrderedDict()  # the digest of each session's last body
-        self._now = 0  # nanoseconds; lines told later replace what was told before, so time must not go back
+        self._now = 0  # nanoseconds; a later line replaces an earlier one, so time must not go back
         self._queue: list[_Waiting] = []
         self._turn = anyio.Lock()
         self._complained = False

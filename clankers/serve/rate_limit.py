@@ -1,4 +1,4 @@
-"""So many requests a second from one address: a bucket each, which fills up again."""
+"""Limits requests a second from one address, with a token bucket for each."""
 
 import math
 import time
@@ -6,9 +6,9 @@ from collections import OrderedDict
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from clankers.serve.error_responses import RefusedError, refusal
+from clankers.serve.error_responses import RequestError, refusal
 
-_ADDRESSES = 10_000  # remembered; of those not seen for longest nothing is known
+_ADDRESSES = 10_000  # remembered; the one not seen for longest is forgotten
 
 
 class Rate:
@@ -32,7 +32,7 @@ class Rate:
             await self._app(scope, receive, send)
             return
         headers = {"retry-after": str(math.ceil(wait))}
-        error = RefusedError(429, f"more than {self._rate} requests a second; wait", headers)
+        error = RequestError(429, f"more than {self._rate} requests a second; wait", headers)
         await refusal(error)(scope, receive, send)
 
     def _taken(self, address: str, now: float) -> float:

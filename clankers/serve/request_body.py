@@ -1,4 +1,4 @@
-"""The body of a request: read within its bounds, unpacked, and seen to be what the schema says."""
+"""The body of a request: read within its limits, decompressed and validated."""
 
 import hashlib
 import zlib
@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from clankers.log import envelope, strict_json
 from clankers.log.reader import mended
-from clankers.serve.error_responses import RefusedError
+from clankers.serve.error_responses import RequestError
 from projector.adapters.session_sync import wire
 
 _GZIP = 31  # zlib's word for: a gzip header and trailer
@@ -43,58 +43,58 @@ async def read(request: Request, limit: int, seconds: float) -> bytes:
         seconds: for all of it.
 
     Raises:
-        RefusedError: it is too large, too slow, or packed in a way that is not known.
+        RequestError: it is too large, too slow, or packed in a way that is not known.
         ClientDisconnect: the client went away.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise RefusedError(415, "the body must be application/json", {"accept": "application/json"})
+        raise RequestError(415, "the body must be application/json", {"accept": "application/json"})
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip"):
-        raise RefusedError(415, "the content coding must be gzip, or none", {"accept-encoding": "gzip, identity"})
-    told = request.headers.get("content-length", "0")
-    if len(told) > 19 or int(told) > limit:  # the protocol has seen that these are digits
+        raise RequestError(415, "the content coding must be gzip, or none", {"accept-encoding": "gzip, identity"})
+    length = request.headers.get("content-length", "0")
+    if len(length) > 19 or int(length) > limit:  # the protocol has seen that these are digits
         raise _too_large(limit)
-    pieces: list[bytes] = []
+    parts: list[bytes] = []
     size = packed = 0
     unpack = zlib.decompressobj(_GZIP) if coding == "gzip" else None
     try:
         with anyio.fail_after(seconds):
             async for chunk in request.stream():
                 packed += len(chunk)
-                piece = _unpacked(unpack, chunk, limit + 1 - size) if unpack else chunk
-                size += len(piece)
+                part = _unpacked(unpack, chunk, limit + 1 - size) if unpack else chunk
+                size += len(part)
                 if max(size, packed) > limit:
                     raise _too_large(limit)
-                pieces.append(piece)
+                parts.append(part)
     except TimeoutError:
-        raise RefusedError(408, f"the body did not come within {seconds:g} s") from None
+        raise RequestError(408, f"the body did not come within {seconds:g} s") from None
     if unpack and not unpack.eof:
-        raise RefusedError(400, "the gzip data ends too early", read=True)
-    return b"".join(pieces)
+        raise RequestError(400, "the gzip data ends too early", read=True)
+    return b"".join(parts)
 
 
-def _too_large(limit: int) -> RefusedError:
-    return RefusedError(413, f"the body is larger than {limit} bytes; send less at once")
+def _too_large(limit: int) -> RequestError:
+    return RequestError(413, f"the body is larger than {limit} bytes; send less at once")
 
 
 def _unpacked(unpack: "zlib._Decompress", chunk: bytes, most: int) -> bytes:
     """What `chunk` holds; of that as much as shows that it is too much."""
     ended = unpack.eof
     try:
-        piece = b"" if ended else unpack.decompress(chunk, most)
+        part = b"" if ended else unpack.decompress(chunk, most)
     except zlib.error as e:
-        raise RefusedError(400, f"the body is no gzip data: {e}") from None
+        raise RequestError(400, f"the body is no gzip data: {e}") from None
     if unpack.unused_data or (ended and chunk):
-        raise RefusedError(400, "something stands behind the end of the gzip data")
-    return piece
+        raise RequestError(400, "something stands behind the end of the gzip data")
+    return part
 
 
 def checked(raw: bytes) -> Received:
     """What `raw` is, if it is what the schema says.
 
     Raises:
-        RefusedError: it is not; says what is wrong, and where.
+        RequestError: it is not; says what is wrong, and where.
     """
     digest = hashlib.sha256(raw).hexdigest()
     payload = strict_json.trim(raw)
@@ -102,7 +102,7 @@ def checked(raw: bytes) -> Received:
         strict_json.parse(payload)  # also what the structs pass over: the log takes no line that a reader cannot use
         body = _body(payload)
     except (strict_json.NotJSONError, MsgspecError) as e:
-        raise RefusedError(400, f"the body is not what the schema sync.json says: {e}", read=True) from None
+        raise RequestError(400, f"the body is not what the schema sync.json says: {e}", read=True) from None
     return Received(body.session.id, _level(body), payload, digest)
 
 
@@ -117,7 +117,7 @@ def _body(payload: bytes) -> wire.SyncBody:
 
 
 def _level(body: wire.SyncBody) -> str:
-    """How bad it is what a body tells."""
+    """The level of a body's line."""
     more = [one.error_data and one.error_data.clankers for one in body.errors or ()]
     if not all(one and one.will_retry for one in more):
         return envelope.ERROR

@@ -18,14 +18,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from clankers.errors import ClankersError, UsageError
 
-_CONNECTIONS = 256  # at once; more are told 503
+_CONNECTIONS = 256  # at once; more get 503
 _HEAD = 10.0  # seconds for the head of a request
 _IDLE = 75  # seconds that a connection is kept for the next request
 _SIGNALS = [s for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if (s := getattr(signal, name, None))]
 
 
 @dataclass(frozen=True)
-class Place:
+class Endpoint:
     """Where to listen.
 
     Attributes:
@@ -41,28 +41,28 @@ class Place:
     key: str | None = None
 
 
-def listen(place: Place) -> socket.socket:
-    """A socket at `place`.
+def listen(endpoint: Endpoint) -> socket.socket:
+    """A socket at `endpoint`.
 
     Raises:
         UsageError: others could listen to what is sent there.
-        ClankersError: the place is not to be had.
+        ClankersError: the endpoint is not to be had.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(
-            place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        if not place.cert and not _loopback(address[0]):
+        if not endpoint.cert and not _loopback(address[0]):
             # The key, and all that was ever said, would cross the network for everybody to read. There is no way
             # around this, because `clankers sync` would not send there either.
             raise UsageError(
-                f"--host {place.host} is not this machine alone, so it needs --tls-cert and --tls-key; "
+                f"--host {endpoint.host} is not this machine alone, so it needs --tls-cert and --tls-key; "
                 "or listen on 127.0.0.1 behind a proxy that speaks TLS"
             )
         return socket.create_server((str(address[0]), address[1]), family=family, backlog=_CONNECTIONS)
     except OSError as e:
         raise ClankersError(
-            f"cannot listen on {place.host}, port {place.port}: {e.strerror}; another --host or --port may do"
+            f"cannot listen on {endpoint.host}, port {endpoint.port}: {e.strerror}; another --host or --port may do"
         ) from e
 
 
@@ -75,15 +75,17 @@ def _loopback(address: object) -> bool:
     return ipaddress.ip_address(str(address).partition("%")[0]).is_loopback
 
 
-def run(app: ASGIApp, place: Place, listener: socket.socket, grace: float, told: Callable[[str], None]) -> None:
+def run(
+    app: ASGIApp, endpoint: Endpoint, listener: socket.socket, grace: float, on_start: Callable[[str], None]
+) -> None:
     """Serve `app` until SIGINT, SIGTERM or SIGHUP; requests under way are finished then.
 
     Args:
         app: the application.
-        place: where it is served.
+        endpoint: where it is served.
         listener: the socket there.
         grace: seconds that a request may need to finish.
-        told: called with the URL once it is served.
+        on_start: called with the URL once it is served.
 
     Raises:
         ClankersError: the certificate or its key cannot be used.
@@ -103,29 +105,29 @@ def run(app: ASGIApp, place: Place, listener: socket.socket, grace: float, told:
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=round(grace),
-        ssl_certfile=place.cert,
-        ssl_keyfile=place.key,
+        ssl_certfile=endpoint.cert,
+        ssl_keyfile=endpoint.key,
     )
     try:
         config.load()
     except (OSError, ssl.SSLError) as e:
-        raise ClankersError(f"--tls-cert {place.cert}, --tls-key {place.key}: {e}; both must be PEM files") from e
-    _Server(config, told).run(sockets=[listener])
+        raise ClankersError(f"--tls-cert {endpoint.cert}, --tls-key {endpoint.key}: {e}; both must be PEM files") from e
+    _Server(config, on_start).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """Ends well on a signal, where uvicorn would then die by it."""
+    """Ends normally on a signal, where uvicorn would raise it again."""
 
-    def __init__(self, config: uvicorn.Config, told: Callable[[str], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[str], None]) -> None:
         super().__init__(config)
-        self._told = told
+        self._on_start = on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         assert sockets
         host, port, *_ = sockets[0].getsockname()
         shown = f"[{host}]" if ":" in host else host
-        self._told(f"{'https' if self.config.is_ssl else 'http'}://{shown}:{port}")
+        self._on_start(f"{'https' if self.config.is_ssl else 'http'}://{shown}:{port}")
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,8 +1,8 @@
 """What a server has acknowledged, in `sync.db` in the data root: a rebuild of the database does not touch it.
 
-For every row that was sent its digest, by the server's URL; so nothing is sent twice because a database was made anew,
-and what changed is found by what it is, not by when. How far the database was looked through is noted too, by session:
-that saves looking, and is worth nothing once the database is another one.
+For every row that was sent, its digest, by the server's URL: a rebuild sends nothing twice, because a row has changed
+only if its digest has. The last batch that was compared is noted for each session too, to save comparing again; it is
+worth nothing for another database.
 """
 
 import contextlib
@@ -163,7 +163,7 @@ class Acknowledged:
         Args:
             session: whose rows.
             rows: kind, id and digest of each.
-            gone: kind and id of the rows that it was told are no more.
+            gone: kind and id of the rows that it deleted.
             refused: it did not, and never will: the status that it gave, and why.
         """
         now = time.time_ns() // 1_000_000

@@ -24,7 +24,7 @@ from clankers.sync import responses
 from clankers.sync.errors import RefusedError, SendError, StoppedError, UnavailableError
 from clankers.sync.responses import LATER, Reply
 from clankers.sync.settings import MASK, Settings
-from clankers.sync.transport import Limits, pool
+from clankers.sync.transport import Deadline, pool
 from projector.adapters.session_sync.wire import HEALTH_PATH, PATH
 
 STOPPED = "stopped; what was not acknowledged is sent the next time"
@@ -67,8 +67,8 @@ class Sender:
         self._settings = settings
         self._stop = stop
         self._tell = say
-        self._limits = Limits(stop)
-        self._pool = pool(settings.session_api_url, self._limits)
+        self._deadline = Deadline(stop)
+        self._pool = pool(settings.session_api_url, self._deadline)
         delay = settings.session_sync_retry_delay_ms / 1000
         self._backoff = wait_exponential(delay, max=max(MAX_BACKOFF, delay)) + wait_random(0, delay)
         self._retrying = Retrying(
@@ -140,7 +140,7 @@ class Sender:
         Raises:
             UnavailableError: there was none.
         """
-        self._limits.begin(seconds)
+        self._deadline.begin(seconds)
         more = {"timeout": _TIMEOUT}
         try:
             with self._pool.stream(method, url, headers=self._head(packed), content=data, extensions=more) as response:

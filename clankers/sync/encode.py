@@ -14,12 +14,12 @@ from clankers.queries import session_rows
 from clankers.queries.dialect import Database
 from clankers.queries.session_rows import (
     TOTALS,
-    StoredCall,
-    StoredError,
-    StoredMessage,
-    StoredPart,
-    StoredSession,
-    StoredTodo,
+    ErrorRow,
+    MessageRow,
+    PartRow,
+    SessionRow,
+    TodoRow,
+    ToolCallRow,
 )
 from clankers.render.redact import Masks
 from clankers.secrets.detect import hints
@@ -194,7 +194,7 @@ def _time(value: int | None) -> tuple[int, OptionalTime]:
     return (0, None) if value is None else (value, UNSET)
 
 
-def _session(stored: StoredSession) -> tuple[SyncSession, SessionMore]:
+def _session(stored: SessionRow) -> tuple[SyncSession, SessionMore]:
     version, has_version = _text(stored.client_version)
     directory, has_directory = _text(stored.project_path)
     created, has_created = _time(stored.created_at)
@@ -209,7 +209,7 @@ def _session(stored: StoredSession) -> tuple[SyncSession, SessionMore]:
 
 
 def _message(
-    stored: StoredMessage, prompt: str | None, failure: tuple[str | None, str | None]
+    stored: MessageRow, prompt: str | None, failure: tuple[str | None, str | None]
 ) -> tuple[SyncMessage, MessageMore]:
     """A message. An answer of which the client does not say what it answers, answers the `prompt` before."""
     role, has_role = _text(stored.role)
@@ -231,7 +231,7 @@ def _message(
     return message, more
 
 
-def _called(part: StoredPart) -> str:
+def _called(part: PartRow) -> str:
     """The tool call that a part stands for: OpenCode's has the part's id, Claude Code's is named in it."""
     if part.data is None:
         return part.id
@@ -239,7 +239,7 @@ def _called(part: StoredPart) -> str:
     return str(named.get("id", part.id)) if isinstance(named, dict) else part.id
 
 
-def _part(stored: StoredPart, call: StoredCall | None) -> SyncPart:
+def _part(stored: PartRow, call: ToolCallRow | None) -> SyncPart:
     """A part, and the call that it stands for."""
     type, has_type = _text(stored.type)
     more = PartMore(has_type, stored.data, stored.synthetic, stored.deleted_at)
@@ -299,7 +299,7 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
 
 
-def _tool(stored: StoredCall) -> tuple[str, ToolExecution, FileEdit | None]:
+def _tool(stored: ToolCallRow) -> tuple[str, ToolExecution, FileEdit | None]:
     """A call, by its id. One to which its client gave no title is titled by its own description, or by its file."""
     name, has_name = _text(stored.tool_name)
     given, has_input = _text(stored.tool_input)
@@ -321,13 +321,13 @@ def _tool(stored: StoredCall) -> tuple[str, ToolExecution, FileEdit | None]:
     return stored.id, tool, edit
 
 
-def _error(stored: StoredError) -> SyncError:
+def _error(stored: ErrorRow) -> SyncError:
     name, has_type = _text(stored.error_type)
     at, has_time = _time(stored.created_at)
     more = ErrorMore(stored.id, has_type, has_time, stored.message_id, stored.status_code, bool(stored.will_retry))
     return SyncError(name, at, stored.session_id, stored.error_message, ErrorData(more))
 
 
-def _todo(position: int, stored: StoredTodo) -> SyncTodo:
+def _todo(position: int, stored: TodoRow) -> SyncTodo:
     status, _ = _text(stored.status)
     return SyncTodo(stored.id or f"#{position}", stored.content or "", status, stored.priority, stored.updated_at)

@@ -1,4 +1,4 @@
-"""What becomes of a body that was not taken. Nothing heavy here: those who catch need not import what sends."""
+"""The errors of sending. Nothing heavy here: catching them must not import the HTTP client."""
 
 from clankers.errors import EX_BUSY, EX_CONFIG, ClankersError
 
@@ -18,11 +18,11 @@ class SendError(ClankersError):
 
 
 class RefusedError(SendError):
-    """The server will never take this body."""
+    """The server will never accept this body."""
 
 
 class DeniedError(SendError):
-    """The server takes nothing until somebody mends the settings, or the server."""
+    """The server accepts nothing until the settings, or the server, are fixed."""
 
     exit_code = EX_CONFIG
 
@@ -42,6 +42,6 @@ class UnavailableError(SendError):
 
 
 class StoppedError(SendError):
-    """It was to stop before the server had acknowledged."""
+    """The process was stopped before the server had acknowledged."""
 
     exit_code = EX_BUSY

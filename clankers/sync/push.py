@@ -123,7 +123,7 @@ class Push:
         known: what the server has acknowledged.
         sender: to it.
         batch_size: messages in a request, at most.
-        step: told how many more rows were sent.
+        step: called with how many more rows were sent.
         say: gets what SESSION_SYNC_DEBUG asks for, a line each.
     """
 

@@ -1,4 +1,4 @@
-"""What a server's answer means: that it has the body, or which error it is. No network here."""
+"""What a server's answer means: an acknowledgement, or which error. No network here."""
 
 import time
 from collections.abc import Callable
@@ -54,12 +54,12 @@ def check(reply: Reply, digest: str, clean: Clean) -> None:
         if "transfer-encoding" not in reply.headers:
             raise _none(reply, "it is empty, and may have been cut off")
         return
-    told = _object(reply.body)
-    if told is None:
+    answer = _object(reply.body)
+    if answer is None:
         raise _none(reply, "it is no JSON object, so it may be another server's, such as a login page")
-    if no := _no(told):
+    if no := _no(answer):
         raise _none(reply, f"it says: {clean(no)}")
-    if "digest" in told and told["digest"] != digest:
+    if "digest" in answer and answer["digest"] != digest:
         raise _none(reply, "its digest is not that of what was sent")
 
 
@@ -113,23 +113,23 @@ def _none(reply: Reply, why: str) -> SendError:
 
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        told = msgspec.json.decode(body)
+        answer = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return told if isinstance(told, dict) else None
+    return answer if isinstance(answer, dict) else None
 
 
-def _no(told: dict[str, Any]) -> str:
+def _no(answer: dict[str, Any]) -> str:
     """How a JSON object says that it did not work; empty where it does not say so."""
-    if told.get("ok", True) is not True or told.get("success", True) is not True or told.get("error"):
-        return _text(told) or "it did not work"
+    if answer.get("ok", True) is not True or answer.get("success", True) is not True or answer.get("error"):
+        return _text(answer) or "it did not work"
     return ""
 
 
-def _text(told: dict[str, Any]) -> str:
+def _text(answer: dict[str, Any]) -> str:
     """What a JSON object says to people."""
     for name in ("error", "message", "detail", "reason"):
-        said = told.get(name)
+        said = answer.get(name)
         if isinstance(said, dict):
             said = said.get("message")
         if isinstance(said, str):
@@ -138,9 +138,9 @@ def _text(told: dict[str, Any]) -> str:
 
 
 def _reason(reply: Reply) -> str:
-    told = _object(reply.body)
-    if told is not None:
-        return _text(told)
+    answer = _object(reply.body)
+    if answer is not None:
+        return _text(answer)
     return (
         reply.body.decode("utf-8", "replace") if reply.headers.get("content-type", "").startswith("text/plain") else ""
     )
@@ -154,9 +154,9 @@ def _phrase(status: int) -> str:
 
 def _wait(reply: Reply) -> float:
     """Seconds that `Retry-After` asks for, a number or a date; 0 where it does not."""
-    told = reply.headers.get("retry-after", "").strip()
-    if told.isascii() and told.isdecimal():
-        return min(float(told[:9]), LONGEST)
+    answer = reply.headers.get("retry-after", "").strip()
+    if answer.isascii() and answer.isdecimal():
+        return min(float(answer[:9]), LONGEST)
     with suppress(ValueError, OverflowError):
-        return min(max(parsedate_to_datetime(told).timestamp() - time.time(), 0.0), LONGEST)
+        return min(max(parsedate_to_datetime(answer).timestamp() - time.time(), 0.0), LONGEST)
     return 0.0

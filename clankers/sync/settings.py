@@ -1,4 +1,4 @@
-"""What `clankers sync` is told of a server: the variables of the plugin session-sync, under its names.
+"""The settings of `clankers sync`: the variables of the plugin session-sync, under its names.
 
 The environment goes over `config.toml` in the data root, and that over the defaults.
 """
@@ -99,7 +99,7 @@ class Entry(NamedTuple):
     origin: str
 
 
-class Known(NamedTuple):
+class Setting(NamedTuple):
     """A variable: its default, what it means, and how its text is read, with a ValueError that says what it must be."""
 
     default: Any
@@ -165,23 +165,23 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
-KNOWN: dict[str, Known] = {
-    "SESSION_API_KEY": Known(Secret(""), "the key that the server asks for", _key),
-    "SESSION_API_URL": Known("", "the server's address; `/admin/sync` is added to it", _url),
-    "SESSION_SYNC_ENABLED": Known(True, "false: nothing is sent", _flag),
-    "SESSION_SYNC_DEBUG": Known(False, "true: what happens is told on stderr", _flag),
-    "SESSION_SYNC_BATCH_SIZE": Known(10, "messages in a request, at most", _number(1, 10_000)),
-    "SESSION_SYNC_RETRY_ATTEMPTS": Known(3, "retries of a request that failed", _number(0, 100)),
-    "SESSION_SYNC_RETRY_DELAY_MS": Known(
+SETTINGS: dict[str, Setting] = {
+    "SESSION_API_KEY": Setting(Secret(""), "the key that the server asks for", _key),
+    "SESSION_API_URL": Setting("", "the server's address; `/admin/sync` is added to it", _url),
+    "SESSION_SYNC_ENABLED": Setting(True, "false: nothing is sent", _flag),
+    "SESSION_SYNC_DEBUG": Setting(False, "true: log every step on stderr", _flag),
+    "SESSION_SYNC_BATCH_SIZE": Setting(10, "messages in a request, at most", _number(1, 10_000)),
+    "SESSION_SYNC_RETRY_ATTEMPTS": Setting(3, "retries of a request that failed", _number(0, 100)),
+    "SESSION_SYNC_RETRY_DELAY_MS": Setting(
         1000, "milliseconds before the first retry; they double with each", _number(0, 600_000)
     ),
-    "SESSION_SYNC_MAX_DEDUP_ENTRIES": Known(
+    "SESSION_SYNC_MAX_DEDUP_ENTRIES": Setting(
         10_000, "sessions remembered as just sent or taken, at most", _number(0, 10_000_000)
     ),
-    "SESSION_SYNC_HEALTH_CHECK_INTERVAL_MS": Known(
+    "SESSION_SYNC_HEALTH_CHECK_INTERVAL_MS": Setting(
         300_000, "milliseconds from one health check to the next; 0: none", _number(0, 2_000_000_000)
     ),
-    "SESSION_SYNC_SCRUB": Known(True, "true: credentials are masked before anything is sent", _flag),
+    "SESSION_SYNC_SCRUB": Setting(True, "true: credentials are masked before anything is sent", _flag),
 }
 
 
@@ -206,18 +206,18 @@ def entries(root: str) -> dict[str, Entry]:
         SettingsError: as `load`.
     """
     path = config_path(root)
-    told = _file(path)
+    stored = _file(path)
     found = {}
-    for name, known in KNOWN.items():
+    for name, setting in SETTINGS.items():
         if text := os.environ.get(name):
             found[name] = Entry(read(name, text, f"the environment variable {name}"), ENVIRONMENT)
         else:
-            found[name] = Entry(told.get(name, known.default), path if name in told else DEFAULT)
+            found[name] = Entry(stored.get(name, setting.default), path if name in stored else DEFAULT)
     return found
 
 
 def read(name: str, value: object, where: str) -> Any:
-    """What the setting `name` is by `value`: a text, or what TOML has for it.
+    """The value of the setting `name`, given as `value`: a text, or a TOML value.
 
     Raises:
         SettingsError: it cannot be that; the message begins with `where`, and does not repeat the value.
@@ -226,7 +226,7 @@ def read(name: str, value: object, where: str) -> Any:
     if not isinstance(text, str):
         raise SettingsError(f"{where} is wrong: it must be a text in quotes, a number, true or false")
     try:
-        return KNOWN[name].read(text)
+        return SETTINGS[name].read(text)
     except ValueError as e:
         raise SettingsError(f"{where} is wrong: {e}") from None
 
@@ -246,18 +246,18 @@ def _file(path: str) -> Mapping[str, Any]:
     except UnicodeDecodeError:
         raise SettingsError(f"{path} is not UTF-8; mend it, or remove it and set anew") from None
     try:
-        told = tomllib.loads(text)
+        stored = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:  # it says the line, and of the text a character at most
         raise SettingsError(f"{path} is not TOML: {e}; mend it by hand") from None
     exposed = exposure(status.st_mode)
-    if exposed and ("changed" in exposed or "SESSION_API_KEY" in told):
+    if exposed and ("changed" in exposed or "SESSION_API_KEY" in stored):
         raise SettingsError(
             f"{path} {exposed}: `chmod 600` it, and take another key if somebody may have seen the one in it"
         )
-    for name in told:
-        if name not in KNOWN:
+    for name in stored:
+        if name not in SETTINGS:
             raise SettingsError(f"{path}{_line(text, name)}: {unknown(name)}")
-    return {name: read(name, value, f"{path}{_line(text, name)}: {name}") for name, value in told.items()}
+    return {name: read(name, value, f"{path}{_line(text, name)}: {name}") for name, value in stored.items()}
 
 
 def exposure(mode: int) -> str:
@@ -272,7 +272,7 @@ def exposure(mode: int) -> str:
 def unknown(name: str) -> str:
     """The complaint about a name that is none of ours."""
     shown = name if re.fullmatch(r"[\w.-]{1,60}", name) else "a name in it"
-    return f"{shown} is no setting; there are {', '.join(KNOWN)}"
+    return f"{shown} is no setting; there are {', '.join(SETTINGS)}"
 
 
 def _line(text: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Connections on which no server, however slow or hostile, can hold anybody up: every wait on them ends in time.
+"""Connections with a deadline for each request: no server, however slow or hostile, can block the process.
 
 httpcore's own timeouts are of single reads and writes, so that a byte now and then would keep one waiting for ever.
 """
@@ -24,8 +24,8 @@ _Options: TypeAlias = Iterable[
 ]  # what setsockopt takes
 
 
-class Limits:
-    """Until when the request that is under way may take."""
+class Deadline:
+    """When the current request must end."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -53,25 +53,25 @@ class Limits:
 
 
 class _Stream(httpcore2.NetworkStream):
-    def __init__(self, inner: httpcore2.NetworkStream, limits: Limits) -> None:
+    def __init__(self, inner: httpcore2.NetworkStream, deadline: Deadline) -> None:
         self._inner = inner
-        self._limits = limits
+        self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         assert timeout is not None
         end = monotonic() + timeout
         while True:
             try:
-                return self._inner.read(max_bytes, min(self._limits.left(), _GLANCE))
+                return self._inner.read(max_bytes, min(self._deadline.left(), _GLANCE))
             except httpcore2.ReadTimeout:
                 if monotonic() >= end:
                     raise
-                self._limits.left()  # its own timeout, when that is over
+                self._deadline.left()  # its own timeout, when that is over
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         assert timeout is not None
         for at in range(0, len(buffer), _PIECE):
-            self._inner.write(buffer[at : at + _PIECE], min(self._limits.left(), timeout))
+            self._inner.write(buffer[at : at + _PIECE], min(self._deadline.left(), timeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -80,17 +80,17 @@ class _Stream(httpcore2.NetworkStream):
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> "_Stream":
         assert timeout is not None
-        inner = self._inner.start_tls(ssl_context, server_hostname, min(self._limits.left(), timeout))
-        return _Stream(inner, self._limits)
+        inner = self._inner.start_tls(ssl_context, server_hostname, min(self._deadline.left(), timeout))
+        return _Stream(inner, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
 class _Backend(httpcore2.NetworkBackend):
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, deadline: Deadline) -> None:
         self._inner = httpcore2.SyncBackend()
-        self._limits = limits
+        self._deadline = deadline
 
     def connect_tcp(
         self,
@@ -101,16 +101,16 @@ class _Backend(httpcore2.NetworkBackend):
         socket_options: _Options | None = None,
     ) -> _Stream:
         assert timeout is not None
-        inner = self._inner.connect_tcp(host, port, min(self._limits.left(), timeout), local_address, socket_options)
-        return _Stream(inner, self._limits)
+        inner = self._inner.connect_tcp(host, port, min(self._deadline.left(), timeout), local_address, socket_options)
+        return _Stream(inner, self._deadline)
 
 
-def pool(url: str, limits: Limits) -> httpcore2.ConnectionPool:
+def pool(url: str, deadline: Deadline) -> httpcore2.ConnectionPool:
     """One connection that is kept, to where `url` says, through the proxy that the environment says.
 
     Certificates are checked against the system's, or those of `SSL_CERT_FILE`.
     """
-    return httpcore2.ConnectionPool(proxy=_proxy(url), max_connections=1, network_backend=_Backend(limits))
+    return httpcore2.ConnectionPool(proxy=_proxy(url), max_connections=1, network_backend=_Backend(deadline))
 
 
 def _proxy(url: str) -> httpcore2.Proxy | None:

@@ -1,13 +1,12 @@
 """Harnesses and adapters of other packages: the list `extensions.json` in the data root, written by `clankers install`.
 
 A package adds a harness by an entry point of the group `clankers.harnesses`, and what its events mean by one of the
-group `clankers.adapters`, each named like the source. Looking entry points up costs more than recording an event, so
-it is done once, at the installation:
+group `clankers.adapters`, each named like the source. Looking entry points up takes longer than recording an event, so
+`install` does it once:
 
     {"clankers.harnesses": {"toy": "toy_harness:HARNESS"}, "clankers.adapters": {"toy": "toy_adapter:ADAPTER"}}
 
-The list says which attribute of which module to load, never where the module is: only what Python finds anyway is
-imported, whoever wrote the list.
+The list has no paths: only modules that Python finds anyway are imported, even if the list was tampered with.
 
 Imported on the append path: nothing heavy here.
 """

@@ -1,6 +1,6 @@
-"""Where our entries were put: `installed.json` in the data root.
+"""Where hooks and plugins are installed: `installed.json` in the data root.
 
-It tells `doctor` where to look, and that a root is one that harnesses record into: then their past belongs there too.
+`doctor` looks there. A root that has the list is one that harnesses record into, so past sessions are imported into it.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ def installed(root: str) -> dict[Path, str]:
         return {}
     if text is None:
         return {}
-    import msgspec  # takes longer than all else here, and commands ask this where nothing is installed, too
+    import msgspec  # slow to import, and commands ask this even if nothing is installed
 
     try:
         found = msgspec.json.decode(text, type=dict[str, str])

@@ -93,7 +93,7 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
         changes, known, ignored = adapters.adapt(event)
         adapter = adapters.of(event.source)
         version = adapter.client_version(event) if adapter and not known else ""
-        batch.add(changes, file.position(line.offset))
+        batch.add(changes, line.position)
         batch.rejects += [Reject(file.name, line.number, line.offset, one.field, one.reason, True) for one in ignored]
     except UnusableError as e:
         reason, field = str(e), e.field

@@ -12,8 +12,8 @@ from clankers.system.config_files import Edit, content
 from clankers.system.jsonc_edit import JSONCError
 
 # The events that add something to the record, and the lowest version that was found to know each (by the list in the
-# client's own code; not looked for below 2.1.0, which kept subagents' transcripts elsewhere). It matters: 2.0 ignores
-# its whole settings file, without a word, for one event that it does not know. Not among them: WorktreeCreate, where a
+# client's own code; not looked for below 2.1.0, which kept subagents' transcripts elsewhere). Older
+# versions silently ignore the whole settings file if it names an unknown event. Not among them: WorktreeCreate, where a
 # hook that prints no path breaks `--worktree`; MessageDisplay, one for every few words; PermissionRequest, which is
 # asked for a decision; PostToolBatch, which repeats every tool's output.
 _OLDEST: Version = (2, 1, 0)
@@ -35,7 +35,7 @@ EVENTS: dict[str, Version] = {
     "TaskCompleted": (2, 1, 38),
     "SessionEnd": _OLDEST,
 }
-_TIMEOUT = 10  # seconds after which the client goes on without us, should the disk hang
+_TIMEOUT = 10  # seconds after which the client goes on if the disk hangs
 _END_TIMEOUT = 30  # SessionEnd's: without one of its own it is killed after 1.5 s
 
 

@@ -1,7 +1,7 @@
-"""The few fields of a transcript's line that recording looks at, without making objects of all the others.
+"""Decodes only the fields of a transcript's line that recording needs.
 
-`jsondoc.parse` takes seven times as long, which an import of the past notices; but a hook, which has a line or two to
-look at, is faster without msgspec.
+`strict_json.parse` takes seven times as long, which matters to an import of many lines. A hook reads a line or two, and
+importing msgspec would take it longer.
 """
 
 from typing import Any, TypedDict
@@ -36,10 +36,10 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 def parse(raw: bytes) -> Any:
-    """What `jsondoc.parse` gives for a line of a transcript, without the fields that nobody asks for here.
+    """What `strict_json.parse` returns for a line of a transcript, without the fields that recording does not need.
 
     Raises:
-        NotJSONError: as `jsondoc.parse` does.
+        NotJSONError: as `strict_json.parse` does.
     """
     try:
         line = _decode(raw)  # checks all of it, but for the encoding of what it skips, and the depth

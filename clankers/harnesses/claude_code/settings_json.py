@@ -1,13 +1,13 @@
-"""Our hooks in the text of Claude Code's settings.json: put there, told, and taken out again.
+"""Adds our hooks to the text of Claude Code's settings.json, finds them and removes them.
 
 The hooks stand in it as `{"hooks": {EVENT: [{"matcher": ..., "hooks": [{"type": "command", "command": ...}]}]}}`:
-events with lists of groups, and groups with lists of definitions. Ours are known by their command (`is_ours`), and all
-else is somebody else's: none of its bytes is touched. `remove_hooks` gives back the text that `add_hooks` was given,
-but for text of nothing but whitespace, which becomes an empty object. A group of nobody else's definitions goes as a
-whole, with its matcher and the comments in it.
+events with lists of groups, and groups with lists of definitions. Ours are known by their command (`is_ours`). Nothing
+else is changed. `remove_hooks` restores the text that `add_hooks` was given, except that text of nothing but
+whitespace becomes an empty object. A group that has only definitions of ours is removed with its matcher and comments.
 
-A list or object that is left empty goes too, unless it was there before us. A space right behind its bracket tells: we
-put one where we add to an empty list or object. A formatter may take it away; then it goes with the last of ours.
+A list or object that becomes empty is removed, unless it was there before. A space right after its bracket marks one
+that was: `add_hooks` puts it into an empty list or object. If a formatter removes the space, the list or object is
+removed with the last of our definitions.
 """
 
 import shlex
@@ -98,7 +98,7 @@ def is_ours(command: str) -> bool:
 
 
 def hooks_disabled(text: str) -> bool:
-    """Whether `disableAllHooks` is true: then Claude Code runs none, whoever's they are.
+    """Whether `disableAllHooks` is true: then Claude Code runs no hooks at all.
 
     Raises:
         JSONCError: the text is malformed, or not an object.
@@ -112,7 +112,7 @@ def _in_place(text: str, hooks: Mapping[str, Mapping[str, object]]) -> bool:
 
 
 def _check_targets(text: str, events: Mapping[str, object]) -> None:
-    # Before anything is removed: later, the places told would not be those in the user's file.
+    # Before anything is removed: later, reported positions would not be those in the user's file.
     hooks = _hooks(text, _settings(text))
     if hooks is None:
         return

@@ -68,7 +68,7 @@ def _level(properties: Any) -> str:
     state = nested(properties, "part", "state")
     if nested(state, "status") == "error" or nested(properties, "status", "type") == "retry":
         return WARN
-    # An exit that is null is a command that was stopped; "invalid" stands for a tool that does not exist.
+    # An exit that is null is a command that was stopped; the tool "invalid" is one that does not exist.
     metadata = nested(state, "metadata")
     stopped = metadata["exit"] if isinstance(metadata, dict) and "exit" in metadata else b"0"
     return WARN if stopped not in (b"0", 0) or nested(properties, "part", "tool") == "invalid" else INFO

@@ -46,7 +46,7 @@ class PluginInstaller(Installer):
             finding = f"OpenCode {version[0]}.x is not recorded yet, for its plugins have another shape"
             return [Obstacle(finding, "use OpenCode 1.x")]
         if content(path) != _plugin():
-            return [Obstacle(f"{path} is that of another clankers", "run `clankers install opencode` again")]
+            return [Obstacle(f"{path} is from another version of clankers", "run `clankers install opencode` again")]
         return []
 
 

@@ -2,7 +2,7 @@
 
 A record's id is made of what it is and of its content, so the same content imported twice bears the same id:
 
-    storage.<kind>:<id>#<crc>   a file of the JSON tree, as it stands there
+    storage.<kind>:<id>#<crc>   a file of the JSON tree, unchanged
     db.<kind>:<id>#<crc>        a row of the database, its JSON columns as JSON
     evt_...                     an event that the database kept of what was removed since, under its own type
 
@@ -68,5 +68,5 @@ def make_record(prefix: str, kind: str, id: str, payload: bytes, *, head: bytes 
 
 
 def quoted(id: str) -> str:
-    """`id` as it stands in a record's id."""
+    """`id` as part of a record's id."""
     return quote(id, safe="", errors="surrogateescape")  # a file's name may be of any bytes

@@ -15,14 +15,14 @@ import * as zlib from "node:zlib"
 const CATCH_UP = [] // the command that brings the database up to date: `clankers install` writes it here
 
 const DAY_MS = 86_400_000
-const GATHER_MS = 800 // what streams is gathered so long before it is written
-const SYNC_MS = 1000 // what is written is on the disk so long after; a power loss takes no more
+const GATHER_MS = 800 // streamed text is buffered for so long, the most a kill can lose
+const SYNC_MS = 1000 // a line is synced so long after it was written, the most a power loss can lose
 const SYNCED = process.env.CLANKERS_FSYNC !== "off"
 const BACKLOG_BYTES = 8 << 20 // kept in memory while the log cannot be written
 const CRC_TAIL = ',"crc":"00000000"}\n'.length
-const TRIES = 3 // whole-line writes before a disk that takes only parts of lines counts as full
+const TRIES = 3 // writes of a line before a disk that takes only parts of it counts as full
 
-// Left out: what OpenCode tells of itself, not of a session. Everything else is kept, what is not known yet too.
+// Left out: events about OpenCode, not about a session. All others are kept, unknown ones too.
 const LEFT_OUT = new Set([
   "plugin.added", // about 45 a run
   "catalog.updated",
@@ -48,7 +48,7 @@ class Recorder {
     this.file = ""
     this.fd = -1
     this.inode = -1 // of the open file
-    this.size = -1 // the file's size behind our last line, if nobody else has written since
+    this.size = -1 // the file's size behind our last line, if no other process has written since
     this.looked = false // in this turn of the event loop
     this.lookAgain = () => (this.looked = false)
     this.unsynced = null // the timer of the next sync, where something was written since the last one began
@@ -60,7 +60,7 @@ class Recorder {
     this.running = new Set() // tool parts whose start was written
     this.due = 0 // when what is gathered must be written, in milliseconds since the epoch
     this.timer = null
-    this.caughtUp = 0 // when the database was last told to catch up
+    this.caughtUp = 0 // when the last catch-up of the database was started
     this.projects = new Set()
     this.seen = new WeakSet() // events: a plugin installed twice hears each twice
     process.on("exit", () => quietly(() => this.exit()))
@@ -82,17 +82,17 @@ class Recorder {
     if (type === "session.idle") this.turnEnded()
   }
 
-  // A streaming text or a running tool is told again and again as it grows. Only the last telling counts, or, where the
+  // A streaming text or a running tool is reported again and again as it grows. Only the last report counts, or, if the
   // client is killed, the last that was written.
   part(event, part, streaming) {
     const running = part.type === "tool" && part.state?.status === "running"
     if (streaming || (running && this.running.has(part.id))) return this.gather(`${part.id} part`, event)
     if (running) this.running.add(part.id)
     else this.running.delete(part.id)
-    const whole = part.time?.end || (part.type === "tool" && !running)
+    const complete = part.time?.end || (part.type === "tool" && !running)
     for (const key of [...this.gathered.keys()]) {
       if (!key.startsWith(`${part.id} `)) continue
-      if (whole) this.gathered.delete(key)
+      if (complete) this.gathered.delete(key)
       else this.writeGathered(key)
     }
     this.write("message.part.updated", event)
@@ -131,12 +131,12 @@ class Recorder {
   writeGathered(key) {
     const { event, texts } = this.gathered.get(key)
     this.gathered.delete(key)
-    const whole = () => ({ ...event, properties: { ...event.properties, delta: texts.join("") } })
+    const joined = () => ({ ...event, properties: { ...event.properties, delta: texts.join("") } })
     // One that is not JSON does not hold up the others.
-    quietly(() => this.write(event.type, event.type === "message.part.delta" ? whole() : event))
+    quietly(() => this.write(event.type, event.type === "message.part.delta" ? joined() : event))
   }
 
-  // What OpenCode tells a plugin of the project, once and before its first session: no event says it.
+  // OpenCode passes the project to a plugin once, before its first session. No event has it.
   project({ directory, worktree, project } = {}) {
     const id = project?.id ?? worktree
     if (id === undefined || this.projects.has(id)) return
@@ -229,9 +229,9 @@ class Recorder {
         return
       }
       this.looked = false
-      // It lacked nothing but its newline: if that does not fit either, whoever writes next puts it there.
+      // Only the newline is missing: if it does not fit either, the next writer adds it.
       if (done === text.length - 1) return quietly(() => fs.writeSync(this.fd, "\n"))
-      // A short write: another writer may already stand behind it, so the line is written again, whole.
+      // A short write: another writer may already stand behind it, so the complete line is written again.
       fs.writeSync(this.fd, "\n")
     }
     throw new Error("the disk takes only parts of a line")
@@ -375,7 +375,7 @@ function crc32(bytes) {
   return (crc ^ 0xffffffff) >>> 0
 }
 
-// One recorder a process, whoever loads this file, and however often.
+// One recorder for each process, even if this file is loaded more than once.
 const KEY = Symbol.for("clankers.opencode.recorder")
 
 export const clankers = async (place) => {

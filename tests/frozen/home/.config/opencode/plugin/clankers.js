@@ -1,0 +1,389 @@
+// Records what happens in OpenCode 1.x as lines of clankers' log; `clankers install opencode` puts this file in place.
+//
+// It appends the lines itself, synchronously: OpenCode does not await event handlers, and a kill gives no warning. It
+// throws nothing and prints nothing: whatever goes wrong with the recording, the client goes on. The format of a line
+// is described in clankers' README. One named async function is all that is exported, because OpenCode takes every
+// export for a plugin. An entry for OpenCode 2.x has another shape and belongs into a directory beside this file.
+
+import { spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import * as fs from "node:fs"
+import { homedir } from "node:os"
+import { join, resolve } from "node:path"
+import * as zlib from "node:zlib"
+
+const CATCH_UP = ["@PYTHON@", "-P", "-m", "clankers", "catch-up"] // the command that brings the database up to date: `clankers install` writes it here
+
+const DAY_MS = 86_400_000
+const GATHER_MS = 800 // what streams is gathered so long before it is written
+const SYNC_MS = 1000 // what is written is on the disk so long after; a power loss takes no more
+const SYNCED = process.env.CLANKERS_FSYNC !== "off"
+const BACKLOG_BYTES = 8 << 20 // kept in memory while the log cannot be written
+const CRC_TAIL = ',"crc":"00000000"}\n'.length
+const TRIES = 3 // whole-line writes before a disk that takes only parts of lines counts as full
+
+// Left out: what OpenCode tells of itself, not of a session. Everything else is kept, what is not known yet too.
+const LEFT_OUT = new Set([
+  "plugin.added", // about 45 a run
+  "catalog.updated",
+  "reference.updated",
+  "integration.updated",
+  "models-dev.refreshed",
+  "installation.updated",
+  "installation.update-available",
+  "server.connected",
+  "server.heartbeat",
+  "file.watcher.updated", // the file system's word; file.edited is the agent's
+  "lsp.updated",
+  "lsp.client.diagnostics",
+  "tui.prompt.append", // what is typed before it is sent
+  "tui.toast.show",
+  "tui.command.execute",
+])
+
+class Recorder {
+  constructor() {
+    this.root = resolve(dataRoot())
+    this.day = -1 // days since the epoch, of the file
+    this.file = ""
+    this.fd = -1
+    this.inode = -1 // of the open file
+    this.size = -1 // the file's size behind our last line, if nobody else has written since
+    this.looked = false // in this turn of the event loop
+    this.lookAgain = () => (this.looked = false)
+    this.unsynced = null // the timer of the next sync, where something was written since the last one began
+    this.syncing = false
+    this.backlog = [] // lines that could not be written yet
+    this.backlogBytes = 0
+    this.lost = 0 // lines that the backlog had no room for
+    this.gathered = new Map() // by part and field: the event to write, and the text that has come since
+    this.running = new Set() // tool parts whose start was written
+    this.due = 0 // when what is gathered must be written, in milliseconds since the epoch
+    this.timer = null
+    this.caughtUp = 0 // when the database was last told to catch up
+    this.projects = new Set()
+    this.seen = new WeakSet() // events: a plugin installed twice hears each twice
+    process.on("exit", () => quietly(() => this.exit()))
+  }
+
+  event(event, place) {
+    const type = event?.type
+    if (typeof type !== "string" || LEFT_OUT.has(type) || this.seen.has(event)) return
+    this.seen.add(event)
+    if (this.due && Date.now() >= this.due) this.flush() // a busy client's timers are late
+    const properties = event.properties ?? {}
+    if (type === "message.part.delta" && typeof properties.delta === "string")
+      return this.gather(`${properties.partID} ${properties.field}`, event, properties.delta)
+    if (type === "message.part.updated") return this.part(event, properties.part ?? {}, properties.delta !== undefined)
+    if (type.startsWith("session.")) quietly(() => this.project(place))
+    // The end of a message or a session, or of their process: nothing may be left in memory.
+    if (!type.startsWith("message.") || properties.info?.time?.completed || type === "message.removed") this.flush()
+    this.write(type, event)
+    if (type === "session.idle") this.turnEnded()
+  }
+
+  // A streaming text or a running tool is told again and again as it grows. Only the last telling counts, or, where the
+  // client is killed, the last that was written.
+  part(event, part, streaming) {
+    const running = part.type === "tool" && part.state?.status === "running"
+    if (streaming || (running && this.running.has(part.id))) return this.gather(`${part.id} part`, event)
+    if (running) this.running.add(part.id)
+    else this.running.delete(part.id)
+    const whole = part.time?.end || (part.type === "tool" && !running)
+    for (const key of [...this.gathered.keys()]) {
+      if (!key.startsWith(`${part.id} `)) continue
+      if (whole) this.gathered.delete(key)
+      else this.writeGathered(key)
+    }
+    this.write("message.part.updated", event)
+  }
+
+  gather(key, event, delta) {
+    const held = this.gathered.get(key)
+    if (delta === undefined || !held) this.gathered.set(key, { event, texts: [delta] })
+    else held.texts.push(delta)
+    if (this.due) return
+    this.due = Date.now() + GATHER_MS
+    this.timer = setTimeout(() => quietly(() => this.flush()), GATHER_MS)
+    this.timer.unref?.()
+  }
+
+  // Write what is gathered. A delta's line is the first of its events with all their text.
+  flush() {
+    if (!this.due) return
+    this.due = 0
+    if (this.timer) clearTimeout(this.timer)
+    this.timer = null
+    for (const key of [...this.gathered.keys()]) this.writeGathered(key)
+  }
+
+  // What could not be written so far has no later chance.
+  end() {
+    this.flush()
+    this.drain()
+  }
+
+  exit() {
+    this.end()
+    if (this.settle() || this.syncing) fs.fsyncSync(this.fd) // one that was begun dies with the process
+  }
+
+  writeGathered(key) {
+    const { event, texts } = this.gathered.get(key)
+    this.gathered.delete(key)
+    const whole = () => ({ ...event, properties: { ...event.properties, delta: texts.join("") } })
+    // One that is not JSON does not hold up the others.
+    quietly(() => this.write(event.type, event.type === "message.part.delta" ? whole() : event))
+  }
+
+  // What OpenCode tells a plugin of the project, once and before its first session: no event says it.
+  project({ directory, worktree, project } = {}) {
+    const id = project?.id ?? worktree
+    if (id === undefined || this.projects.has(id)) return
+    this.projects.add(id)
+    this.write("plugin.project", { directory, worktree, project })
+  }
+
+  turnEnded() {
+    this.sync()
+    const now = Date.now()
+    if (!CATCH_UP.length || now - this.caughtUp < 1000) return // a catch-up waits so long itself
+    this.caughtUp = now
+    spawn(CATCH_UP[0], CATCH_UP.slice(1), { detached: true, stdio: "ignore", windowsHide: true }).on("error", () => {}).unref()
+  }
+
+  write(type, payload) {
+    const text = line("opencode", type, level(type, payload.properties), payload)
+    if (this.backlog.length || this.lost) {
+      this.hold(text)
+      return this.drain()
+    }
+    try {
+      this.append(text)
+    } catch {
+      this.hold(text)
+      this.failed()
+    }
+  }
+
+  hold(text) {
+    this.backlog.push(Buffer.from(text)) // the next line is made in the same place
+    this.backlogBytes += text.length
+  }
+
+  drain() {
+    try {
+      if (this.lost) {
+        this.append(line("clankers", "lost", "error", { source: "opencode", lines: this.lost, reason: "the log could not be written" }))
+        this.lost = 0
+      }
+      while (this.backlog.length) {
+        this.append(this.backlog[0])
+        this.backlogBytes -= this.backlog.shift().length
+      }
+    } catch {
+      this.failed()
+    }
+  }
+
+  // The next event tries again; what is too much until then is only counted.
+  failed() {
+    this.close()
+    while (this.backlogBytes > BACKLOG_BYTES && this.backlog.length > 1) {
+      this.backlogBytes -= this.backlog.shift().length
+      this.lost++
+    }
+  }
+
+  syncSoon() {
+    clearTimeout(this.unsynced)
+    this.unsynced = setTimeout(() => quietly(() => this.sync()), SYNC_MS)
+    this.unsynced.unref?.()
+  }
+
+  // Bring to the disk what was written. Nobody waits for it; on a slow disk syncs must not pile up.
+  sync() {
+    if (this.syncing || !this.settle()) return
+    this.syncing = true
+    fs.fsync(this.fd, () => {
+      this.syncing = false
+      if (this.unsynced) this.syncSoon()
+    })
+  }
+
+  // Whether there is something to sync: the caller's business from here on.
+  settle() {
+    if (!this.unsynced) return false
+    clearTimeout(this.unsynced)
+    this.unsynced = null
+    return true
+  }
+
+  append(text) {
+    this.look()
+    for (let i = 0; i < TRIES; i++) {
+      const done = fs.writeSync(this.fd, text)
+      if (SYNCED && !this.unsynced) this.syncSoon()
+      if (done === text.length) {
+        this.size += done
+        return
+      }
+      this.looked = false
+      // It lacked nothing but its newline: if that does not fit either, whoever writes next puts it there.
+      if (done === text.length - 1) return quietly(() => fs.writeSync(this.fd, "\n"))
+      // A short write: another writer may already stand behind it, so the line is written again, whole.
+      fs.writeSync(this.fd, "\n")
+    }
+    throw new Error("the disk takes only parts of a line")
+  }
+
+  // Have the file open that is to be written to, at the end of a line. A burst within one turn of the event loop is
+  // written after one look: what others do meanwhile is as little seen as what they do between a look and a write.
+  look() {
+    const day = Math.floor(Date.now() / DAY_MS)
+    if (this.looked && day === this.day && this.fd >= 0) return
+    if (day !== this.day) {
+      this.day = day
+      this.file = join(this.root, `clankers-${new Date(day * DAY_MS).toISOString().slice(0, 10)}.jsonl`)
+    }
+    let now = fs.statSync(this.file, { throwIfNoEntry: false })
+    if (now?.ino !== this.inode) {
+      // None is open, or it is another day's, or was moved away.
+      this.close()
+      this.open()
+      now = fs.fstatSync(this.fd)
+      this.inode = now.ino
+      if (SYNCED && !now.size) syncDirectory(this.root) // a new file's name must not be lost with the power
+    }
+    // The tail of a writer that died is closed by a newline, so that the damage stays on a line of its own.
+    if (now.size && now.size !== this.size && lastByte(this.fd, now.size) !== 10) fs.writeSync(this.fd, "\n")
+    this.size = now.size
+    if (this.looked) return
+    this.looked = true
+    setImmediate(this.lookAgain)
+  }
+
+  open() {
+    const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW = 0 } = fs.constants
+    const flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW
+    try {
+      this.fd = fs.openSync(this.file, flags, 0o600)
+    } catch (error) {
+      if (error?.code !== "ENOENT") throw error
+      fs.mkdirSync(this.root, { recursive: true, mode: 0o700 })
+      this.fd = fs.openSync(this.file, flags, 0o600)
+    }
+  }
+
+  close() {
+    const fd = this.fd
+    this.fd = this.inode = this.size = -1
+    if (fd < 0) return
+    if (this.settle() || this.syncing) fs.fsync(fd, () => fs.close(fd, () => {}))
+    else quietly(() => fs.closeSync(fd))
+  }
+}
+
+function quietly(action) {
+  try {
+    return action()
+  } catch {
+    return undefined
+  }
+}
+
+function syncDirectory(path) {
+  fs.open(path, "r", (error, fd) => {
+    if (!error) fs.fsync(fd, () => fs.close(fd, () => {})) // Windows opens none
+  })
+}
+
+// The same place as clankers' own (clankers/paths.py).
+function dataRoot() {
+  const env = process.env
+  if (env.CLANKERS_DATA_PATH) return env.CLANKERS_DATA_PATH
+  if (process.platform === "darwin") return join(homedir(), "Library", "Application Support", "clankers")
+  if (process.platform === "win32") return join(env.LOCALAPPDATA || join(homedir(), "AppData", "Local"), "clankers")
+  const base = env.XDG_DATA_HOME ?? ""
+  return join(base.startsWith("/") ? base : join(homedir(), ".local", "share"), "clankers")
+}
+
+const scratch = Buffer.allocUnsafe(64 << 10)
+const DIGITS = Buffer.from("0123456789abcdef")
+
+// A line of the log; the next one is made in the same place.
+function line(source, type, level, payload) {
+  const now = Date.now()
+  const head = `{"v":1,"id":"${uuid7(now)}","ts":"${iso}","level":"${level}"`
+  const kind = JSON.stringify(type.slice(0, 200))
+  const body = `${head},"source":"${source}","type":${kind},"payload":${JSON.stringify(payload) ?? "null"},"crc":"00000000"}\n`
+  const fits = body.length * 3 <= scratch.length // of UTF-16, whose units are three bytes at most
+  const bytes = fits ? scratch.subarray(0, scratch.write(body)) : Buffer.from(body)
+  const crc = crc32(bytes.subarray(0, -CRC_TAIL))
+  const end = bytes.length - 4
+  for (let k = 0; k < 8; k++) bytes[end - k] = DIGITS[(crc >>> (4 * k)) & 15]
+  return bytes
+}
+
+// The same judgement as clankers' own (clankers/kinds.py).
+function level(type, properties) {
+  if (type === "session.error") return "error"
+  if (!type.startsWith("message.") && !type.startsWith("session.status")) return "info"
+  if (properties?.info?.error) return "error"
+  const part = properties?.part
+  const metadata = part?.state?.metadata
+  const stopped = metadata && typeof metadata === "object" && "exit" in metadata && metadata.exit !== 0
+  const retries = properties?.status?.type === "retry"
+  return part?.state?.status === "error" || part?.tool === "invalid" || stopped || retries ? "warn" : "info"
+}
+
+let lastMillisecond = -1
+let iso = "" // it, as RFC 3339 has it
+let hex = "" // and as a UUID
+let sequence = 0
+
+// RFC 9562, section 5.7; the 12 bits behind the version count within a millisecond, so ids sort as they were made. What
+// is random in it, with the variant's bits, ends a version 4 as well.
+function uuid7(now) {
+  if (now === lastMillisecond) sequence = (sequence + 1) & 0xfff
+  else {
+    sequence = 0
+    lastMillisecond = now
+    iso = new Date(now).toISOString()
+    hex = now.toString(16).padStart(12, "0")
+    hex = `${hex.slice(0, 8)}-${hex.slice(8)}`
+  }
+  return `${hex}-7${sequence.toString(16).padStart(3, "0")}-${randomUUID().slice(19)}`
+}
+
+const one = Buffer.alloc(1)
+
+function lastByte(fd, size) {
+  fs.readSync(fd, one, 0, 1, size - 1)
+  return one[0]
+}
+
+let table = null
+
+function crc32(bytes) {
+  if (zlib.crc32) return zlib.crc32(bytes)
+  table ??= Uint32Array.from({ length: 256 }, (_, n) => {
+    for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1
+    return n
+  })
+  let crc = 0xffffffff
+  for (const byte of bytes) crc = table[(crc ^ byte) & 0xff] ^ (crc >>> 8)
+  return (crc ^ 0xffffffff) >>> 0
+}
+
+// One recorder a process, whoever loads this file, and however often.
+const KEY = Symbol.for("clankers.opencode.recorder")
+
+export const clankers = async (place) => {
+  const recorder = quietly(() => (globalThis[KEY] ??= new Recorder()))
+  if (!recorder) return {}
+  return {
+    event: async (input) => quietly(() => recorder.event(input.event, place)),
+    dispose: async () => quietly(() => (recorder.end(), recorder.sync())),
+  }
+}
