@@ -1,1 +1,1 @@
-"""The replay side: the log in, rows out. What a harness's payloads mean is known here and nowhere else."""
+"""The replay side: turns the log into rows. Only here is it known what a harness's payloads mean."""

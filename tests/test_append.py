@@ -285,7 +285,7 @@ def test_numbers_beyond_64_bits_are_kept_as_they_are(root: Path) -> None:
     assert line.reason == ""
 
 
-def test_a_document_of_50_mb_is_kept_whole(root: Path) -> None:
+def test_a_document_of_50_mb_is_kept_completely(root: Path) -> None:
     document = b'{"type":"big","text":"' + b"\xc3\xa9" * (25 << 20) + b'"}'
     assert append(root, document) == (0, "")
     size = logs(root)[0].stat().st_size
@@ -388,7 +388,7 @@ def test_half_a_document_on_a_stdin_that_never_ends_is_kept_and_the_process_ends
     assert "did not end" in json.loads(only(root).payload)["error"]
 
 
-def test_a_document_that_comes_in_pieces_is_whole(root: Path) -> None:
+def test_a_document_that_comes_in_chunks_is_complete(root: Path) -> None:
     document = json.dumps({"type": "pieces", "text": "x" * 100, "list": list(range(50))}, indent=1).encode()
     with open_process(root) as process:
         assert process.stdin
@@ -595,7 +595,7 @@ def test_a_stream_that_pauses_is_in_the_log_before_it_goes_on(root: Path) -> Non
         assert process.returncode == 0
 
 
-def test_a_stream_of_long_lines_is_kept_whole(root: Path) -> None:
+def test_a_stream_of_long_lines_is_kept_completely(root: Path) -> None:
     texts = [b'{"type":"s","text":"%s"}' % (b"%d" % n * (3 << 20)) for n in range(4)]
     assert append(root, b"\n".join(texts) + b"\n", "--stream") == (0, "")
     assert [line.payload for line in recorded(root)] == texts

@@ -1,4 +1,4 @@
-"""Taking in what clients stored: each record once, whatever the stores hold, and however often it is stopped."""
+"""Importing what clients stored: each record once, whatever the stores hold, and however often it is stopped."""
 
 import json
 import os
@@ -128,7 +128,7 @@ def test_twice_adds_nothing(home: Path, root: Path, opencode: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("lost", ["the cursors", "nothing, but --force is given"])
-def test_a_log_that_was_cut_is_made_whole(seed: int, lost: str, home: Path, root: Path, opencode: Path) -> None:
+def test_a_log_that_was_cut_is_completed(seed: int, lost: str, home: Path, root: Path, opencode: Path) -> None:
     store_everything(home, opencode)
     wanted = everything(root)
     clankers(root, "backfill", "--all")
@@ -161,7 +161,7 @@ sys.exit(main())
 
 
 @POSIX_ONLY
-def test_killed_at_any_moment_it_is_made_whole_by_the_next(home: Path, root: Path, opencode: Path) -> None:
+def test_killed_at_any_moment_it_is_completed_by_the_next(home: Path, root: Path, opencode: Path) -> None:
     store_everything(home, opencode)
     wanted = everything(root)
     dice = random.Random(0)
@@ -175,7 +175,7 @@ def test_killed_at_any_moment_it_is_made_whole_by_the_next(home: Path, root: Pat
     assert ids(root) == wanted
 
 
-def test_a_log_that_is_gone_is_taken_in_again_with_force(home: Path, root: Path, opencode: Path) -> None:
+def test_a_log_that_is_gone_is_imported_again_with_force(home: Path, root: Path, opencode: Path) -> None:
     store_everything(home, opencode)
     wanted = everything(root)
     clankers(root, "backfill", "--all")

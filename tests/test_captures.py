@@ -209,7 +209,7 @@ def test_opencode_subagent_has_its_parent(version: str, root: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.18.33", "1.1.65"])
-def test_opencode_failure_told_twice_is_one_row(version: str, root: Path) -> None:
+def test_opencode_failure_reported_twice_is_one_row(version: str, root: Path) -> None:
     append(root, opencode_records(f"{version}/12-err401"))
     found = rows(project(root))
     (error,) = found["session_errors"]

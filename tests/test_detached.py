@@ -1,4 +1,4 @@
-"""What runs without anybody's asking: hooks, the catch-up at the end of a turn, and taking in the past once."""
+"""What runs unasked: hooks, the catch-up at the end of a turn, and the first import of past sessions."""
 
 import json
 import os
@@ -280,7 +280,7 @@ def test_a_catch_up_that_cannot_work_is_nothing_to_the_hook(home: Path, root: Pa
     assert len(logged(root)) == len(logged(other)) == 1
 
 
-def test_a_catch_up_that_cannot_start_is_told_and_the_event_is_safe(root: Path) -> None:
+def test_a_catch_up_that_cannot_start_is_reported_and_the_event_is_safe(root: Path) -> None:
     lost = "import sys; sys.executable = '/nowhere/python'; from clankers.__main__ import main; sys.exit(main())"
     argv = [sys.executable, "-c", lost, "append", "claude-code"]
     done = subprocess.run(argv, input=STOP, env=environment(root), capture_output=True, check=False, timeout=DEADLINE)
@@ -329,7 +329,7 @@ def test_project_does_not_wait_for_a_watcher(root: Path, start: mock.Mock, monke
     assert WATCHER in done.err
 
 
-# The past, taken in by itself.
+# The first import of past sessions.
 
 
 def store(home: Path, name: str) -> None:
@@ -350,7 +350,7 @@ def mark(root: Path) -> str | None:
 
 
 def settled(root: Path) -> bool:
-    """Whether the past was taken in, and whoever did it is gone."""
+    """Whether past sessions were imported, and the process that did it has ended."""
     return mark(root) is not None and is_free(root / "backfill.lock")
 
 
@@ -359,7 +359,9 @@ def clankers(root: Path, *args: str) -> Result:
 
 
 @POSIX_ONLY
-def test_the_past_is_taken_in_once_by_itself_and_again_when_the_mark_is_lost(home: Path, root: Path) -> None:
+def test_past_sessions_are_imported_once_in_the_background_and_again_when_the_mark_is_lost(
+    home: Path, root: Path
+) -> None:
     store(home, "first")
     begun = time.time_ns() // 10**6
     assert "in the background" in clankers(root, "install", "opencode").err

@@ -114,7 +114,7 @@ def add_to_log(root: Path, data: bytes) -> None:
         log.write(data)
 
 
-def test_a_fresh_machine_without_clients_has_nothing_to_mend(home: Path, root: Path) -> None:
+def test_a_fresh_machine_without_clients_has_nothing_to_repair(home: Path, root: Path) -> None:
     found = findings(home, code=EX_OK)
     assert about(found, "OpenCode") == [
         (True, "`opencode` is not on the PATH"),
@@ -203,7 +203,7 @@ def test_a_plugin_of_another_version_is_to_be_installed_again(home: Path) -> Non
     assert remedy == "run `clankers install opencode` again"
 
 
-def test_lines_that_could_not_be_used_are_told(home: Path, root: Path) -> None:
+def test_lines_that_could_not_be_used_are_reported(home: Path, root: Path) -> None:
     append(root, work(0, 1))
     add_to_log(root, b'no JSON \x1b[2J\n{"v":1,"id":"torn","ts":"2026-\n')
     assert clankers(home, "project").code == EX_OK
@@ -236,7 +236,7 @@ def test_a_torn_last_line_hides_no_event_before_it(home: Path, root: Path) -> No
     assert any("the last event came at " in text for _, text in about(findings(home, code=EX_OK), "OpenCode"))
 
 
-def test_what_was_begun_and_killed_is_told_with_what_finishes_it(home: Path, root: Path) -> None:
+def test_what_was_begun_and_killed_is_reported_with_what_finishes_it(home: Path, root: Path) -> None:
     append(root, work(0, 1))
     clankers(home, "project")
     begun: list[tuple[Callable[[], object], str, str]] = [
@@ -262,7 +262,7 @@ def half_changed(root: Path) -> None:
         in_place_edit.patch(str(root), log.name, [replacement])
 
 
-def test_copies_and_days_on_their_way_are_told_and_nothing_to_mend(home: Path, root: Path) -> None:
+def test_copies_and_days_on_their_way_are_reported_and_nothing_to_repair(home: Path, root: Path) -> None:
     append(root, work(0, 1))
     kept = [root / name for name in ("clankers-2026-11-01.jsonl.damaged-1", "clankers.db.damaged")]
     for path in kept:
@@ -287,7 +287,7 @@ def test_a_database_that_is_current_or_behind_is_well(home: Path, root: Path) ->
     )
 
 
-def test_a_watcher_is_told(home: Path, root: Path) -> None:
+def test_a_watcher_is_reported(home: Path, root: Path) -> None:
     append(root, work(0, 1))
     clankers(home, "project")
     with ProjectorLock(str(root / "clankers.db"), "project --watch"):
@@ -324,7 +324,7 @@ def test_what_is_no_database_is_to_be_rebuilt(home: Path, root: Path) -> None:
     assert text.startswith("it cannot be read: ")
 
 
-def test_a_log_that_was_cut_is_told(home: Path, root: Path) -> None:
+def test_a_log_that_was_cut_is_reported(home: Path, root: Path) -> None:
     append(root, work(0, 3))
     clankers(home, "project")
     (log,) = root.glob("clankers-*.jsonl")
@@ -333,7 +333,7 @@ def test_a_log_that_was_cut_is_told(home: Path, root: Path) -> None:
     assert (subject, text.partition(":")[0]) == ("Database", "the log is not what was read")
 
 
-def test_the_state_of_the_backfill_is_told(home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_state_of_the_backfill_is_reported(home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(root, work(0, 1))
     clankers(home, "project")
     assert "older sessions were not imported" in about(findings(home, code=EX_OK), "Database")[-1][1]
@@ -345,7 +345,7 @@ def test_the_state_of_the_backfill_is_told(home: Path, root: Path, monkeypatch: 
 
 
 @POSIX_ONLY
-def test_a_root_that_cannot_be_written_is_told(home: Path, root: Path) -> None:
+def test_a_root_that_cannot_be_written_is_reported(home: Path, root: Path) -> None:
     append(root, work(0, 1))
     root.chmod(0o500)
     # To root everything can be written: then the mode has to be asked for it.
@@ -357,7 +357,7 @@ def test_a_root_that_cannot_be_written_is_told(home: Path, root: Path) -> None:
     assert "chmod" in remedy
 
 
-def test_what_is_no_file_and_no_directory_is_told_and_all_else_too(home: Path, root: Path) -> None:
+def test_what_is_no_file_and_no_directory_is_reported_and_all_else_too(home: Path, root: Path) -> None:
     append(root, work(0, 1))
     odd = root / "clankers-2026-11-01.jsonl"
     odd.mkdir()
@@ -371,7 +371,7 @@ def test_what_is_no_file_and_no_directory_is_told_and_all_else_too(home: Path, r
     assert {subject for subject, _, _ in wrong(findings(home, code=EX_FAIL))} == {"Log"}
 
 
-def test_a_recorder_that_does_not_start_is_told(home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recorder_that_does_not_start_is_reported(home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(root, work(0, 1))
     broken = home / "python"
     broken.write_text("#!/bin/sh\nprintf 'broken \\033[2J' >&2\nexit 3\n")

@@ -288,7 +288,7 @@ def test_a_read_only_file_stops_all_and_nothing_is_changed(
     assert tree(home) == before
 
 
-def test_a_directory_in_the_files_place_is_told(home: Path, settings: Path) -> None:
+def test_a_directory_in_the_files_place_is_reported(home: Path, settings: Path) -> None:
     settings.mkdir(parents=True)
     done = clankers(home, "install", "claude-code")
     assert (done.code, tree(home)) == (EX_FAIL, {})
@@ -346,7 +346,7 @@ def test_an_older_client_gets_only_what_it_knows_and_the_rest_when_it_is_updated
     assert clankers(home, "install", "claude-code").code == EX_FAIL
 
 
-def test_what_keeps_the_hooks_from_running_is_told(home: Path, settings: Path) -> None:
+def test_what_keeps_the_hooks_from_running_is_reported(home: Path, settings: Path) -> None:
     given(settings, b'{\n  // quiet\n  "disableAllHooks": true\n}\n')
     done = clankers(home, "install", "claude-code")
     assert done.code == EX_OK
@@ -393,7 +393,7 @@ def test_the_plugin_as_installed_is_javascript_and_its_catch_up_runs(home: Path,
         subprocess.run([node, "--check", module], check=True)
 
 
-def test_the_past_is_taken_in_after_an_install_that_changed_something(home: Path, started: mock.Mock) -> None:
+def test_past_sessions_are_imported_after_an_install_that_changed_something(home: Path, started: mock.Mock) -> None:
     clankers(home, "install", "opencode")
     started.assert_called_once_with("backfill")
 

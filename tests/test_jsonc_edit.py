@@ -183,7 +183,7 @@ def test_any_text_is_a_document_or_a_jsonc_error(text: str) -> None:
         ('{"a":' * 100_000, "line 1, column 1001: nested deeper than 200"),
     ],
 )
-def test_what_is_malformed_is_told_with_its_place(text: str, told: str) -> None:
+def test_what_is_malformed_is_reported_with_its_place(text: str, told: str) -> None:
     with pytest.raises(JSONCError) as e:
         parse(text)
     assert str(e.value) == told
@@ -464,7 +464,7 @@ def test_another_command_is_not_ours(command: str) -> None:
         (f'{{"hooks": {{"PreToolUse": [\n{GROUP}],\n "Stop": null}}}}', 'line 3, column 10: "Stop" is not a list'),
     ],
 )
-def test_where_hooks_cannot_be_added_is_told(text: str, told: str) -> None:
+def test_where_hooks_cannot_be_added_is_reported(text: str, told: str) -> None:
     with pytest.raises(JSONCError) as e:
         add_hooks(text, HOOKS)
     assert str(e.value) == told
@@ -484,7 +484,7 @@ def test_odd_shapes_that_are_not_in_the_way_are_left_alone() -> None:
     assert remove_hooks(add_hooks(aside, HOOKS)) == aside
 
 
-def test_disabled_is_told() -> None:
+def test_disabled_is_reported() -> None:
     assert hooks_disabled('{"disableAllHooks": true, // for now\n}')
     assert not hooks_disabled('{"disableAllHooks": 1}')
     assert not hooks_disabled("")

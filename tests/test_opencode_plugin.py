@@ -41,7 +41,7 @@ Json = dict[str, Any]
 
 
 class Client:
-    """A process that has the plugin loaded, and does what it is told."""
+    """A process that has the plugin loaded, and follows commands."""
 
     def __init__(self, folder: Path, env: dict[str, str], catch_up: list[str] | None) -> None:
         self.file = folder / "clankers.mjs"
@@ -87,7 +87,7 @@ class Client:
         self.do("return 0")
 
     def kill(self) -> None:
-        """End it as soon as all was told, in a way that it cannot notice."""
+        """End it as soon as all was sent, in a way that it cannot notice."""
         self.sync()
         self.process.kill()
         assert self.process.wait() == -signal.SIGKILL
@@ -299,7 +299,7 @@ def test_it_writes_where_clankers_reads(start: Start, tmp_path: Path) -> None:
     assert found == ["a", "relative", "xdg/clankers", *(f"home{n}/.local/share/clankers" for n in (3, 4, 5))]
 
 
-# What is logged of what real clients told
+# What is logged of real clients' events
 
 LEFT_OUT = {
     "plugin.added",
@@ -321,7 +321,7 @@ LEFT_OUT = {
 
 
 def seen(name: str) -> tuple[Json, list[Json]]:
-    """What the plugin of a capture was given when it was loaded, and the events that it was told."""
+    """What the plugin of a capture was given when it was loaded, and the events that it got."""
     records = [json.loads(line) for line in (CAPTURES / "opencode" / name / "plugin.jsonl").open(encoding="utf-8")]
     loads = [r for r in records if r["kind"] == "plugin.load"]
     place = {k: loads[0][k] for k in ("directory", "worktree", "project")} if loads else {}
@@ -329,7 +329,7 @@ def seen(name: str) -> tuple[Json, list[Json]]:
 
 
 def streams(event: Json) -> bool:
-    """Whether it is told again and again as it grows."""
+    """Whether it is reported again and again as it grows."""
     given = event["properties"]
     running = given.get("part", {}).get("state", {}).get("status") == "running"
     return event["type"] == "message.part.delta" or (
@@ -419,7 +419,7 @@ def test_the_plugins_log_makes_the_rows_of_the_events(replayed: tuple[str, Path]
 def test_a_slow_stream_makes_the_same_rows(name: str, tmp_path: Path) -> None:
     play(name, tmp_path / "slow", tmp_path, 150)
     direct(name, tmp_path / "direct")
-    times = {  # when they were told, which is the log's time
+    times = {  # when they were reported, which is the log's time
         "sessions": {"deleted_at"},
         "messages": {"deleted_at"},
         "parts": {"deleted_at"},
@@ -430,7 +430,7 @@ def test_a_slow_stream_makes_the_same_rows(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.18.33", "1.1.65"])
-def test_the_project_is_told_once(version: str, start: Start, root: Path) -> None:
+def test_the_project_is_reported_once(version: str, start: Start, root: Path) -> None:
     place, events = seen(f"{version}/01-plain")
     client = start(loaded=False)
     client.load(place=place)
@@ -591,7 +591,7 @@ def test_parts_and_fields_keep_their_own_text(start: Start, root: Path) -> None:
     }
 
 
-def test_deltas_cut_in_the_middle_of_a_character_are_whole_again(start: Start, root: Path) -> None:
+def test_deltas_cut_in_the_middle_of_a_character_are_complete_again(start: Start, root: Path) -> None:
     client = start()
     told = json.dumps(delta("HALF"))
     client.do(
@@ -669,7 +669,7 @@ def test_a_part_that_is_not_final_does_not_take_its_deltas_along(start: Start, r
     assert payloads(root) == [open, delta("ab"), open]
 
 
-def test_a_growing_text_is_told_as_it_was_last(start: Start, root: Path) -> None:
+def test_a_growing_text_is_reported_as_it_was_last(start: Start, root: Path) -> None:
     """OpenCode 1.0 and 1.1."""
     client = start()
     grown = [part(text="word " * n, delta="word ", time={"start": 1}) for n in range(1, 40)]
@@ -680,7 +680,7 @@ def test_a_growing_text_is_told_as_it_was_last(start: Start, root: Path) -> None
     assert payloads(root) == [grown[-1], event("session.idle", sessionID="ses_1"), final]
 
 
-def test_a_running_tool_is_told_at_once_then_now_and_then_and_at_its_end(start: Start, root: Path) -> None:
+def test_a_running_tool_is_reported_at_once_then_now_and_then_and_at_its_end(start: Start, root: Path) -> None:
     client = start()
     client.clock(NOON)  # all of it is in one day's file
     client.tell(tool("pending"), tool("running", "0"))
@@ -708,7 +708,7 @@ def test_a_running_tool_is_told_at_once_then_now_and_then_and_at_its_end(start: 
     assert all(GATHER <= (b - a) * 10 <= GATHER + 20 for a, b in pairwise(grown))
 
 
-def test_a_tool_that_runs_again_is_told_at_once(start: Start, root: Path) -> None:
+def test_a_tool_that_runs_again_is_reported_at_once(start: Start, root: Path) -> None:
     told = [tool("running", "1"), tool("error", error="no"), tool("running", "2"), tool("completed", "3")]
     client = start()
     client.tell(*told)
@@ -844,7 +844,7 @@ return 0
 
 
 @pytest.mark.parametrize(("times", "held"), [(1, False), (2, False), (3, True)])
-def test_a_piece_of_a_line_stays_on_a_line_of_its_own(times: int, held: bool, start: Start, root: Path) -> None:
+def test_a_part_of_a_line_stays_on_a_line_of_its_own(times: int, held: bool, start: Start, root: Path) -> None:
     client = start()
     client.tell(todo(0))
     client.do(SHORT)
@@ -886,7 +886,7 @@ def test_a_line_longer_than_what_is_held_is_held(start: Start, root: Path) -> No
     assert [one["type"] for one in logged(root)] == ["lost", "todo.updated", "todo.updated"]
 
 
-def test_a_root_that_was_removed_is_made_anew(start: Start, root: Path) -> None:
+def test_a_root_that_was_removed_is_made_again(start: Start, root: Path) -> None:
     client = start()
     client.tell(todo(0))
     client.sync()
@@ -1056,7 +1056,7 @@ def test_no_place_harms_the_client(place: str, start: Start, root: Path) -> None
     assert found == [1, 2, 3]
 
 
-def test_a_handler_that_is_told_nothing_rejects_nothing(start: Start, root: Path) -> None:
+def test_a_handler_that_is_reported_nothing_rejects_nothing(start: Start, root: Path) -> None:
     client = start()
     client.do("for (const given of [[], [null], [{}], [1]]) call(() => plugins[0].event(...given)); return 0")
     client.tell(todo(1))

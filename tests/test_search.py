@@ -342,7 +342,8 @@ def test_a_damaged_database_is_told_with_the_remedy(root: Path) -> None:
         f.write(b"\xff" * page)
     done = call(root, "search", "needle")
     assert done.code == EX_FAIL
-    assert "`clankers project --rebuild` makes it anew" in done.err
+    assert "is damaged" in done.err
+    assert "run `clankers project --rebuild`" in done.err
     assert call(root, "project", "--rebuild").code == 0
     assert len(found(root, "needle")) == 1
 
@@ -464,7 +465,7 @@ def test_a_nul_hides_nothing_of_what_stands_behind_it(root: Path) -> None:
 def test_a_source_that_no_session_is_of_is_named(root: Path) -> None:
     append(root, [session("ses_1"), *said("msg_1", "needle")])
     assert call(root, "search", "needle", "--source", "nonsense") == (
-        *(0, "No session is of nonsense: there are sessions of opencode.\n", ""),
+        *(0, "No sessions from nonsense. Recorded sources: opencode.\n", ""),
     )
     assert "all of these words" in call(root, "search", "hay", "--source", "opencode").out
 

@@ -1,4 +1,4 @@
-"""Taking in Claude Code's transcripts: files that grow, are cut, rewritten and replaced; each line once in the log."""
+"""Importing Claude Code's transcripts: files that grow, are cut, rewritten and replaced; each line once in the log."""
 
 import contextlib
 import json
@@ -320,7 +320,7 @@ def test_a_hook_killed_at_any_moment_makes_no_duplicates_and_loses_nothing(root:
             process.kill()
             process.wait()
     fire(root, client.hook())
-    sweep(root)  # a hook takes in its share only
+    sweep(root)  # a hook imports its share only
     assert_once(root)
     assert sorted(ids(root)) == sorted(uuids(*(f"{n}-{m}" for n in range(12) for m in range(20))))
 
@@ -535,7 +535,7 @@ def test_a_refused_path_does_not_fail_the_hook(root: Path, home: Path) -> None:
     assert not root.joinpath("cursors").exists()
 
 
-def test_a_refused_transcript_keeps_no_other_session_from_being_taken_in(root: Path, home: Path) -> None:
+def test_a_refused_transcript_keeps_no_other_session_from_being_imported(root: Path, home: Path) -> None:
     bad, good = Client(home, OTHER), Client(home)
     bad.path.symlink_to("/dev/null")
     good.say(user(1))
@@ -568,7 +568,7 @@ def test_a_transcript_that_became_a_link_keeps_no_other_session_from_being_swept
 # Sessions that no hook of their own follows any more
 
 
-def test_what_a_killed_client_wrote_last_is_taken_in_by_the_next_hook_of_another_session(
+def test_what_a_killed_client_wrote_last_is_imported_by_the_next_hook_of_another_session(
     root: Path, home: Path
 ) -> None:
     killed, other = Client(home), Client(home, OTHER)
@@ -579,7 +579,7 @@ def test_what_a_killed_client_wrote_last_is_taken_in_by_the_next_hook_of_another
     assert ids(root) == uuids(1, 2, 3)
 
 
-def test_what_a_killed_client_wrote_last_is_taken_in_by_a_sweep(root: Path, home: Path) -> None:
+def test_what_a_killed_client_wrote_last_is_imported_by_a_sweep(root: Path, home: Path) -> None:
     killed = Client(home)
     killed.say(user(1))
     fire(root, killed.hook())
@@ -589,7 +589,7 @@ def test_what_a_killed_client_wrote_last_is_taken_in_by_a_sweep(root: Path, home
     assert ids(root) == uuids(1, 2, 3)
 
 
-def test_lines_behind_the_hook_that_ends_a_session_are_taken_in(root: Path, home: Path) -> None:
+def test_lines_behind_the_hook_that_ends_a_session_are_imported(root: Path, home: Path) -> None:
     client = Client(home)
     client.say(user(1))
     fire(root, client.hook("SessionEnd"))
@@ -637,7 +637,7 @@ def test_a_sweep_survives_a_transcript_that_was_deleted(root: Path, home: Path) 
 # Subagents
 
 
-def test_subagents_files_and_their_descriptions_are_taken_in(root: Path, home: Path) -> None:
+def test_subagents_files_and_their_descriptions_are_imported(root: Path, home: Path) -> None:
     client = Client(home)
     client.say(user(1))
     client.say(user(2), {"type": "mode"}, agent="ab12")
@@ -658,7 +658,7 @@ def test_subagents_files_and_their_descriptions_are_taken_in(root: Path, home: P
     }
 
 
-def test_a_description_that_changes_is_taken_in_again_and_a_half_written_one_later(root: Path, home: Path) -> None:
+def test_a_description_that_changes_is_imported_again_and_a_half_written_one_later(root: Path, home: Path) -> None:
     client = Client(home)
     client.say(user(1), agent="x")
     meta = client.agent("x").with_suffix(".meta.json")
@@ -737,7 +737,7 @@ def test_a_stop_hook_whose_answer_is_there_does_not_wait(
     assert f"{SESSION}:a-1" in ids(root)
 
 
-def test_a_stop_hook_whose_answer_was_taken_in_by_another_does_not_wait(
+def test_a_stop_hook_whose_answer_was_imported_by_another_does_not_wait(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
@@ -791,7 +791,7 @@ def test_hooks_of_one_session_at_once_make_no_duplicates(root: Path, home: Path)
     assert sum(e.type == "PreToolUse" for e in events(root)) == 6
 
 
-def test_a_growing_transcript_is_taken_in_once_by_many_hooks_and_sweeps(root: Path, home: Path) -> None:
+def test_a_growing_transcript_is_imported_once_by_many_hooks_and_sweeps(root: Path, home: Path) -> None:
     client, other = Client(home), Client(home, OTHER)
     done = threading.Event()
 
@@ -813,10 +813,10 @@ def test_a_growing_transcript_is_taken_in_once_by_many_hooks_and_sweeps(root: Pa
     assert ids(root) == uuids(*range(300))
 
 
-# How much one hook takes in
+# How much one hook imports
 
 
-def test_a_hook_takes_in_its_share_and_the_rest_follows_by_sweep(
+def test_a_hook_imports_its_share_and_the_rest_follows_by_sweep(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = Client(home)
@@ -925,7 +925,7 @@ def test_a_sweeps_budget_holds_for_all_sessions_together(root: Path, home: Path)
     assert_once(root)
 
 
-def test_a_line_longer_than_a_hooks_share_is_taken_in_whole(
+def test_a_line_longer_than_a_hooks_share_is_imported_completely(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = Client(home)
@@ -947,7 +947,7 @@ def test_where_a_read_ends_does_not_matter(root: Path, home: Path, chunk: int, m
     assert ids(root) == [*uuids(*range(10)), state(before, encoded({"type": "mode"}))]
 
 
-def test_take_in_reads_all_of_one_session_and_says_how_much_was_new(root: Path, home: Path) -> None:
+def test_import_reads_all_of_one_session_and_says_how_much_was_new(root: Path, home: Path) -> None:
     client = Client(home)
     client.say(user(1), user(2))
     client.say(user(3), agent="x")

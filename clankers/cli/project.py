@@ -87,7 +87,7 @@ def _watch() -> None:
     begun = time.monotonic()
     with ProjectorLock(path, WATCHER, patience=PATIENCE):
         report = partial(_report_if_there, path, begun)
-        anyio.run(partial(follow, path, root, sweep=partial(sweep, say), told=report))
+        anyio.run(partial(follow, path, root, sweep=partial(sweep, say), report=report))
 
 
 def _report_if_there(path: str, begun: float, done: Replayed) -> None:

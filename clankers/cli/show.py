@@ -133,12 +133,12 @@ def command(
 
     --source, --project, --model, --since and --until say among which sessions SESSION is looked for.
     """
-    asked = filters(source, project, model, since, until)
+    chosen = filters(source, project, model, since, until)
     if raw and (thinking or full):
         raise UsageError("--raw shows the lines as they are; --thinking and --full are for the conversation")
     db = open_current()
     try:
-        found = find(db, session, asked)
+        found = find(db, session, chosen)
     finally:
         db.close()
     if raw:
@@ -153,13 +153,13 @@ def command(
                 out.print(drawn)
 
 
-def find(db: apsw.Connection, name: str, asked: Filters) -> Conversation:
-    """The conversation that `name` means, an id, how one begins, or `last`, among those `asked` for.
+def find(db: apsw.Connection, name: str, chosen: Filters) -> Conversation:
+    """The conversation that `name` means, an id, how one begins, or `last`, among those `chosen` for.
 
     Raises:
         UsageError: it is nobody's, or more than one's.
     """
-    return conversation(db, named(all_sessions(db, asked), [name])[0].id)
+    return conversation(db, named(all_sessions(db, chosen), [name])[0].id)
 
 
 def draw(found: Conversation, look: Look) -> Iterator[RenderableType]:

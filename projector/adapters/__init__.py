@@ -1,7 +1,7 @@
 """The registry of adapters: what each harness's events mean. May import `projector.model` and `clankers.log`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
@@ -61,7 +61,8 @@ class Adapters:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._loaded: dict[str, Adapter | str | None] = {}  # a text says why there is none
+        self._usable: dict[str, Adapter] = {}
+        self._others: dict[str, str] = {}  # why each is not usable; empty for no adapter
 
     def of(self, source: str) -> Adapter | None:
         """The adapter of `source`; None if there is none.
@@ -69,23 +70,34 @@ class Adapters:
         Raises:
             UnusableError: it is listed as an extension, and cannot be loaded.
         """
-        if source not in self._loaded:
-            self._loaded[source] = self._load(source)
-        found = self._loaded[source]
-        if isinstance(found, str):
-            raise UnusableError(found)
-        return found
+        if source not in self._usable and source not in self._others:
+            self._load(source)
+        if reason := self._others.get(source):
+            raise UnusableError(reason)
+        return self._usable.get(source)
 
-    def _load(self, source: str) -> Adapter | str | None:
-        if adapter := built_in(source):
-            return adapter
+    def _load(self, source: str) -> None:
         try:
-            adapter = extensions.load(self._root, extensions.ADAPTERS, source)
+            adapter = built_in(source) or extensions.load(self._root, extensions.ADAPTERS, source)
         except extensions.ExtensionError as e:
-            return str(e)
-        if adapter is not None and not isinstance(adapter, Adapter):
-            return f"the extension {source} is not an adapter but a {type(adapter).__name__}; update its package"
-        return adapter
+            self._others[source] = str(e)
+            return
+        if isinstance(adapter, Adapter):
+            self._usable[source] = adapter
+        elif adapter is None:
+            self._others[source] = ""
+        else:
+            kind = type(adapter).__name__
+            self._others[source] = f"the extension {source} is not an adapter but a {kind}; update its package"
+
+    def versions(self, sources: Collection[str]) -> dict[str, str]:
+        """The versions of the adapters of `sources`, which must be usable; sources without an adapter are left out."""
+        return {source: adapter.version for source in sorted(sources) if (adapter := self.of(source))}
+
+    def client_version(self, event: Event) -> str:
+        """The version of the client that sent `event`; empty if its adapter cannot say."""
+        adapter = self.of(event.source)
+        return adapter.client_version(event) if adapter else ""
 
     def adapt(self, event: Event) -> Adapted:
         """What `event` means.
@@ -93,9 +105,10 @@ class Adapters:
         Raises:
             UnusableError: the adapter cannot read the event, or cannot be loaded.
         """
-        adapter = self.of(event.source)
+        source = event.source
+        adapter = self._usable.get(source) or self.of(source)
         if adapter is None:
-            return Adapted((), event.source == _OWN, ())
+            return Adapted((), source == _OWN, ())
         if event.type == INVALID:
             raise UnusableError("input that was not one JSON document; its payload says why")
         case = adapter.cases.get(event.type)

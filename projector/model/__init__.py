@@ -1,1 +1,1 @@
-"""What events mean, as plain data, and how two tellings of one row are merged."""
+"""What events mean, as plain data, and how two reports of one row are merged. May import `clankers.log`."""

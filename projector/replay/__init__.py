@@ -1,1 +1,1 @@
-"""Replays the log into a database: folding, rebuilding, following, comparing."""
+"""Replays the log into a database: fold, rebuild, follow, compare. May import every other room but trace and feed."""

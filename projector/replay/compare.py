@@ -1,4 +1,4 @@
-"""The live database against a fresh replay of the log: every table, every column, every row."""
+"""Compares the live database with a fresh replay of the log: every table, column and row."""
 
 import contextlib
 import os
@@ -19,27 +19,27 @@ from projector.store.read_only import uri
 from projector.store.sqlite_file import BUSY_MS, open_database
 from projector.store.sqlite_writer import SqliteStore
 
-# `changes` follows how the log was cut into batches.
+# `changes` depends on the cuts between batches.
 _NOT_OF_THE_LOG = frozenset({"meta", "prices", "changes"})
-_NOT_COMPARED = frozenset({"tail"})  # which an archived day has not
-# Not compared where a watcher still prices with another table.
+_NOT_COMPARED = frozenset({"tail"})  # archived files have none
+# Not compared while a watcher still uses another price table.
 _OF_THE_PRICES = frozenset({"cost", "cost_source", "cost_split", "unpriced_messages", "cost_rate", "token_rate"})
 _SHOWN = 3  # ids of each kind
-_POLL = 0.05  # seconds between two looks whether both are of the same position in the log
-_STILL = 5.0  # seconds after which a live database that stays at another position will not get there by itself
-_PATIENCE = 120.0  # seconds to wait for the log to stand still for a moment
+_POLL = 0.05  # seconds between two checks whether both are at the same position in the log
+_STILL = 5.0  # seconds after which a live database that stays at another position will not move any more
+_PATIENCE = 120.0  # seconds to wait for a moment without writes to the log
 
 
 class Difference(msgspec.Struct):
-    """How a table is not what the log says.
+    """How a table differs from a fresh replay.
 
     Attributes:
-        table: its name; empty where it is the database as a whole.
-        missing: rows that it lacks.
-        extra: rows that it should not have.
-        changed: rows with other values.
+        table: its name; empty for the database as a whole.
+        missing: the number of rows that it lacks.
+        extra: that it should not have.
+        changed: with other values.
         ids: of a few of these rows.
-        problem: what else is wrong; None where nothing is.
+        problem: what else is wrong; None for nothing.
     """
 
     table: str
@@ -51,23 +51,23 @@ class Difference(msgspec.Struct):
 
 
 class FreshReplay:
-    """A fresh replay, to compare with: `with FreshReplay(path, root) as fresh: fresh.build(); fresh.differences(...)`.
+    """A fresh replay: `with FreshReplay(path, root) as fresh: fresh.build(); fresh.differences(...)`.
 
-    It stands beside the live database, where there is room for a rebuild too, until it was compared; where nothing can
-    be written there, as in a backup that is mounted, among the temporary files.
+    Its file is beside the live database, where a rebuild needs the same space; if nothing can be written there, as in a
+    mounted backup, it is a temporary file.
 
     Args:
-        path: of the live database, which is not changed.
+        path: of the live database, which is only read.
         root: the data root.
 
     Raises:
-        BusyError: from `with`, when another comparison is under way.
+        BusyError: from `with`, if another comparison is running.
     """
 
     def __init__(self, path: str, root: str) -> None:
         self._live, self._root = path, root
         self._path = path + ".verify"
-        self._lock = NamedLock(self._path + ".lock", "verify", "the database is being compared already")
+        self._lock = NamedLock(self._path + ".lock", "verify", "another comparison of this database is running")
         self._left = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -82,39 +82,39 @@ class FreshReplay:
             os.unlink(self._path)
 
     def build(self, *, progress: Callable[[int], object] | None = None) -> None:
-        """Replay the log; `progress` is told of the bytes read, now and then.
+        """Replay the log; `progress` is called with the number of bytes read.
 
         Raises:
-            RebuildError: what comes out is not sound.
+            RebuildError: the result is not sound.
         """
         build(self._path, self._root, progress=progress)
 
     def differences(
         self, bring_up_to_date: Callable[[], object], *, step: Callable[[int], object] = lambda _: None
     ) -> list[Difference]:
-        """Where the live database is not what the replay makes.
+        """How the live database differs from the replay.
 
         Args:
-            bring_up_to_date: brings the live one up to the log's end, or returns when another projector is doing so.
-            step: told of each table that is compared.
+            bring_up_to_date: brings the live one to the log's end, or returns if another projector is doing that.
+            step: called for each table that is compared.
 
         Raises:
-            BusyError: the log does not stand still for a moment.
-            ClankersError: the log was cut meanwhile.
-            apsw.Error: the database cannot be read at all.
+            BusyError: the log is written to all the time.
+            ClankersError: the log was truncated meanwhile.
+            apsw.Error: the database cannot be read.
         """
         try:
             with _at_one_position(self._live, self._path, self._root, bring_up_to_date) as db:
                 return list(_differences(db, step))
         except LogChangedError as e:
-            raise ClankersError(f"the log was cut while it was being replayed: {e}; run this again") from e
+            raise ClankersError(f"the log was truncated while it was being replayed: {e}; run this again") from e
 
 
 @contextlib.contextmanager
 def _at_one_position(
     path: str, fresh: str, root: str, bring_up_to_date: Callable[[], object]
 ) -> Iterator[apsw.Connection]:
-    """Both databases in one connection and transaction, as `live` and `main`, made from the same bytes of the log."""
+    """Both databases in one connection and transaction, as `live` and `main`, at the same position of the log."""
     deadline = time.monotonic() + _PATIENCE
     still_since, seen = time.monotonic(), None
     while True:
@@ -133,7 +133,7 @@ def _at_one_position(
                 yield db
                 return
         if time.monotonic() > deadline:
-            raise BusyError("the log is written to faster than it can be compared; try again when less is going on")
+            raise BusyError("the log is written to faster than it can be compared; try again later")
         time.sleep(_POLL)
 
 
@@ -151,14 +151,14 @@ def _both(path: str, fresh: str) -> apsw.Connection:
 def _positions(db: apsw.Connection, name: str) -> list[tuple[str, object]] | str:
     try:
         return [(str(file), at) for file, at in db.execute(f'SELECT name, "offset" FROM {name}.log_files ORDER BY 1')]
-    except apsw.SQLError as e:  # somebody dropped it
+    except apsw.SQLError as e:  # the table is missing
         return str(e)
 
 
 def _price_table(db: apsw.Connection, name: str) -> str | None:
     try:
         version: str | None = db.execute(f"SELECT value FROM {name}.meta WHERE key = ?", (VERSION_KEY,)).get
-    except apsw.SQLError:  # somebody dropped it
+    except apsw.SQLError:  # the table is missing
         return None
     return version
 

@@ -70,6 +70,7 @@ def fold(
     batch, lines, since, full = Batch(), 0, time.monotonic(), False
     for line in read(root, file, offset, number, span.end):
         if full:
+            batch.adapters = adapters.versions({kind.source for kind in batch.types})
             yield FoldedBatch(batch, file.name, start, offset, number, offset - start)
             start, batch, lines, since, full = offset, Batch(), 0, time.monotonic(), False
         _fold_line(batch, adapters, file, line, until)
@@ -79,6 +80,7 @@ def fold(
             late = not lines % 256 and time.monotonic() - since > BATCH_SECONDS
             full = late or offset - start >= BATCH_BYTES or lines == batch_lines
     if lines:
+        batch.adapters = adapters.versions({kind.source for kind in batch.types})
         yield FoldedBatch(batch, file.name, start, offset, number, offset - start)
 
 
@@ -91,10 +93,10 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
         if until is not None and millis(event.ts) > until:
             return
         changes, known, ignored = adapters.adapt(event)
-        adapter = adapters.of(event.source)
-        version = adapter.client_version(event) if adapter and not known else ""
+        version = "" if known else adapters.client_version(event)
         batch.add(changes, line.position)
-        batch.rejects += [Reject(file.name, line.number, line.offset, one.field, one.reason, True) for one in ignored]
+        for one in ignored:
+            batch.rejects.append(Reject(file.name, line.number, line.offset, one.field, one.reason, line_used=True))
     except UnusableError as e:
         reason, field = str(e), e.field
     except ValueError as e:
@@ -105,7 +107,5 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
     else:
         kind = EventType(event.source, event.type, known, version)
         batch.types[kind] = batch.types.get(kind, 0) + 1
-        if adapter:
-            batch.adapters[event.source] = adapter.version
         return
-    batch.rejects.append(Reject(file.name, line.number, line.offset, field, reason, False))
+    batch.rejects.append(Reject(file.name, line.number, line.offset, field, reason, line_used=False))

@@ -1,4 +1,4 @@
-"""`project --watch`: the database follows the log, line by line, until it is told to stop."""
+"""`project --watch`: keeps the database up to date with the log until a signal stops it."""
 
 import contextlib
 import os
@@ -30,28 +30,30 @@ async def follow(
     root: str,
     *,
     sweep: Callable[[], object],
-    told: Callable[[Replayed], object],
+    report: Callable[[Replayed], object],
 ) -> None:
-    """Follow the log in `root` into the database at `path` until SIGINT or SIGTERM. The projector's lock must be held.
+    """Keep the database at `path` up to date with the log in `root` until SIGINT or SIGTERM.
+
+    The projector's lock must be held.
 
     Args:
         path: of the database.
         root: the data root.
-        sweep: called now and then, to take in what clients wrote without telling.
-        told: called with what each replay did.
+        sweep: called regularly, to import what clients wrote without a hook.
+        report: called with what each replay did.
     """
     try:
-        await _follow(path, root, sweep=sweep, told=told)
+        await _follow(path, root, sweep=sweep, report=report)
     except BaseExceptionGroup as group:
         if len(group.exceptions) == 1:
             raise group.exceptions[0] from None
         raise
 
 
-async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Callable[[Replayed], object]) -> None:
+async def _follow(path: str, root: str, *, sweep: Callable[[], object], report: Callable[[Replayed], object]) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
-        told(await _when_free(partial(update, path, root)))
+        report(await _when_free(partial(update, path, root)))
         seen = [_identity(path)]
         swept = 0.0
         db = await anyio.to_thread.run_sync(open_live, path)
@@ -64,10 +66,10 @@ async def _follow(path: str, root: str, *, sweep: Callable[[], object], told: Ca
                     same, seen = now[0] == seen[0], now
                     done, now_open = await _when_free(partial(_catch_up, path, root, db, same))
                     if now_open is not db:
-                        # Made anew, from a log that may since have become again what it was when it was looked at.
+                        # Rebuilt, from a log that may have changed back meanwhile: look again.
                         db, seen = now_open, [_identity(path)]
                     if done.events or done.rejected:
-                        told(done)
+                        report(done)
                 await anyio.sleep(POLL)
         finally:
             db.close()
@@ -86,7 +88,7 @@ async def _when_free(work: Callable[[], Result]) -> Result:
 
 
 def _catch_up(path: str, root: str, db: apsw.Connection, same: bool) -> tuple[Replayed, apsw.Connection]:
-    """What is new in the log, into `db`, if it is the `same` that stands at `path`; else, or after a cut, into that."""
+    """Replay what is new into `db` if it is the `same` file as at `path`; else, or if the log changed, update that."""
     with contextlib.suppress(LogChangedError):
         if same:
             done = replay(SqliteStore(db), root)
@@ -105,7 +107,7 @@ async def _stop_on_signal(scope: anyio.CancelScope) -> None:
 
 
 def _identity(path: str) -> tuple[str, int]:
-    """Which file is the database: another one stands there once it was deleted, and perhaps made anew by somebody."""
+    """Identifies the database file: another one is there after somebody deleted and rebuilt it."""
     try:
         return path, os.stat(path).st_ino
     except FileNotFoundError:

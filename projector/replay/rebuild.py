@@ -1,8 +1,8 @@
-"""A database from the log: brought up to date, or made anew and swapped in whole.
+"""Brings the database up to date with the log, or rebuilds it and swaps it in atomically.
 
-A rebuild goes into a file of its own, is checked, and is then copied over the live database by SQLite's backup in one
-transaction. So a reader with a transaction open goes on with what it sees, the next one sees the new rows, and a kill
-at any moment leaves either database whole. Renaming the file would leave the old one's WAL beside the new one.
+A rebuild writes a file of its own, checks it, and copies it over the live database with SQLite's backup in one
+transaction. A reader with an open transaction keeps its view, the next one sees the new rows, and a kill at any moment
+leaves a complete database. Renaming the file would leave the old one's WAL beside the new one.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from projector.derived.prices import reprice
 from projector.replay.replay import LogChangedError, Replayed, replay
 from projector.search.index import remove_indexes
 from projector.store.meta import BACKFILL, read_meta, set_meta
-from projector.store.sqlite_file import BUSY_MS, OutdatedError, SchemaError, open_database
+from projector.store.sqlite_file import BUSY_MS, OutdatedError, SchemaError, damaged, open_database
 from projector.store.sqlite_writer import SqliteStore
 
 _SWAP_SECONDS = 60.0  # to wait for another writer
@@ -27,15 +27,15 @@ _LONG_WAL = 1000  # pages
 
 
 class RebuildError(ClankersError):
-    """The new database did not pass its checks, or could not be swapped in; the old one is as it was."""
+    """The new database did not pass its checks, or could not be swapped in; the old one is unchanged."""
 
 
 def open_live(path: str) -> apsw.Connection:
-    """The live database at `path`; made, for its owner alone, when it is missing.
+    """Open the live database at `path`; create it, private to its owner, if it is missing.
 
     Raises:
         SchemaError: it is not ours.
-        OutdatedError: it is to be rebuilt.
+        OutdatedError: it must be rebuilt.
     """
     make_private(os.path.dirname(os.path.abspath(path)))
     if not os.path.exists(path):
@@ -49,19 +49,19 @@ def _create(path: str) -> None:
     fresh = temporary_path(path)
     _make_private_file(fresh)
     open_database(fresh, durable=False).close()
-    for suffix in ("-journal", "-wal", "-shm"):  # left of a database that was deleted; SQLite would mix them in
+    for suffix in ("-journal", "-wal", "-shm"):  # of a deleted database; SQLite would use them
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + suffix)
     os.replace(fresh, path)
 
 
 def _make_private_file(path: str) -> None:
-    """A file for its owner alone: SQLite would make it readable for others; its -wal and -shm follow it."""
+    """Create a file private to its owner. SQLite would make it readable for others; -wal and -shm copy its mode."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def update(path: str, root: str, *, progress: Callable[[int], object] | None = None) -> Replayed:
-    """Bring the database at `path` up to date with the log in `root`, by a rebuild where nothing less will do.
+    """Bring the database at `path` up to date with the log in `root`, by a rebuild if necessary.
 
     The projector's lock must be held.
     """
@@ -79,17 +79,17 @@ def update(path: str, root: str, *, progress: Callable[[int], object] | None = N
     except (apsw.BusyError, apsw.LockedError) as e:
         raise BusyError(f"another program is writing {path}; close it and try again") from e
     except (apsw.CorruptError, apsw.NotADBError) as e:
-        raise SchemaError(f"{path} is damaged: {e}; `clankers project --rebuild` makes it anew") from e
+        raise damaged(path, e) from e
     finally:
         db.close()
     return done
 
 
 def checkpoint(db: apsw.Connection) -> None:
-    """Move what is in the WAL into the database file, as far as readers let us: plain copies of it are then current.
+    """Move the WAL into the database file, as far as readers allow, so that plain copies of the file are current.
 
-    A long WAL, as a rebuild leaves it, is then emptied, if nobody reads from it: who opens the database when nobody has
-    it open reads all of the WAL first, 40 ms for 150 MB.
+    A long WAL, as a rebuild leaves it, is then truncated if nobody reads from it: the first one to open the database
+    reads all of the WAL, which takes 40 ms for 150 MB.
     """
     with contextlib.suppress(apsw.BusyError):
         frames, moved = db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
@@ -102,7 +102,7 @@ def checkpoint(db: apsw.Connection) -> None:
 
 
 def rebuild(path: str, root: str, *, progress: Callable[[int], object] | None = None) -> Replayed:
-    """Make the database at `path` anew from the log in `root`. The projector's lock must be held.
+    """Rebuild the database at `path` from the log in `root`. The projector's lock must be held.
 
     Raises:
         RebuildError: the new database is not sound, or another writer keeps the old one.
@@ -112,12 +112,14 @@ def rebuild(path: str, root: str, *, progress: Callable[[int], object] | None = 
         done = build(fresh, root, progress=progress)
         if backfilled := read_meta(path, BACKFILL):
             set_meta(fresh, BACKFILL, backfilled)
-        new = apsw.Connection(fresh, flags=apsw.SQLITE_OPEN_READONLY)  # removed by another: no empty one is swapped in
+        new = apsw.Connection(
+            fresh, flags=apsw.SQLITE_OPEN_READONLY
+        )  # read-only: if it was removed, no empty one is swapped in
         try:
             _swap(path, new)
         finally:
             new.close()
-        remove_indexes(path)  # what was forgotten stands in them too
+        remove_indexes(path)  # they may hold forgotten texts
     finally:
         _remove(fresh)
     return done
@@ -126,7 +128,7 @@ def rebuild(path: str, root: str, *, progress: Callable[[int], object] | None = 
 def build(
     path: str, root: str, *, until: int | None = None, progress: Callable[[int], object] | None = None
 ) -> Replayed:
-    """A new database at `path` from the log in `root`, up to `until` (epoch milliseconds), checked.
+    """Build a new database at `path` from the log in `root`, up to `until` (epoch milliseconds), and check it.
 
     Raises:
         RebuildError: it is not sound.
@@ -140,7 +142,9 @@ def build(
         if (problem := db.pragma("quick_check")) != "ok":
             raise RebuildError(f"the new database is not sound: {problem}; the old one is kept")
         if db.execute("PRAGMA foreign_key_check").fetchone():
-            raise RebuildError("the new database has rows that hang in the air; the old one is kept")
+            raise RebuildError(
+                "the new database has rows with missing parents (foreign_key_check); the old one is kept"
+            )
     finally:
         db.close()
     return done
@@ -154,7 +158,7 @@ def _swap(path: str, new: apsw.Connection) -> None:
     except SchemaError as e:
         if not isinstance(e.__cause__, apsw.NotADBError | apsw.CorruptError):
             raise
-        # Damaged beyond opening. The log is the truth, but a person may want to look: keep it.
+        # It cannot even be opened. The log is the truth, but a person may want to look at it: keep it.
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.replace(path + suffix, path + ".damaged" + suffix)

@@ -1,1 +1,1 @@
-"""The full-text index."""
+"""The full-text index. May import `projector.store`."""

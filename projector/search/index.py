@@ -1,11 +1,11 @@
-"""The full-text index of what was said and done: a file beside the database, brought up to date by who searches.
+"""The full-text index of messages and tool calls: a file beside the database that each search brings up to date.
 
-A file of its own, so that no projector ever waits for it or writes to it, and the database stays plain tables, which
-every SQLite, DuckDB and Datasette reads. It can be deleted at any moment. Its name tells which database it is of: one
-that is made anew, as by a rebuild, has another id; after a VACUUM, which may number the rows anew, the schema version
-is another. Who makes a database anew removes it (`remove_indexes`): what was forgotten stands in it too.
+It is a separate file, so that no projector waits for it, and the database stays plain tables that any SQLite, DuckDB
+and Datasette can read. It can be deleted at any time. Its name identifies the database: a rebuilt one has another id,
+and after a VACUUM, which may renumber rows, the schema version differs. A rebuild removes it (`remove_indexes`),
+because it may hold forgotten texts.
 
-What changed since is known by session (table `changes`); of those each text is compared by its CRC.
+The table `changes` says which sessions changed. Their texts are compared by CRC.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ import apsw
 from clankers.errors import BusyError
 from projector.search.tokenize import TOKENIZER, readable, spaced
 from projector.store.read_only import open_read_only, uri
-from projector.store.sqlite_file import SchemaError
+from projector.store.sqlite_file import damaged
 
 _SCHEMA = f"""
 CREATE VIRTUAL TABLE texts USING fts5(said, input, output, content='', contentless_delete=1, tokenize="{TOKENIZER}");
-INSERT INTO texts (texts, rank) VALUES ('hashsize', {32 << 20});  -- bytes gathered in memory before they are written
-INSERT INTO texts (texts, rank) VALUES ('rank', 'bm25(4.0, 2.0, 1.0)');  -- words count more than what a command printed
-CREATE TABLE docs (  -- what is known of the rows of `texts`: their rowid is that of their row * 2, + 1 for a tool call
+INSERT INTO texts (texts, rank) VALUES ('hashsize', {32 << 20});  -- bytes in memory before they are written
+INSERT INTO texts (texts, rank) VALUES ('rank', 'bm25(4.0, 2.0, 1.0)');  -- messages count more than a command's output
+CREATE TABLE docs (  -- the rows of `texts`; their rowid is twice that of the message, or of the tool call, plus 1
   doc INTEGER PRIMARY KEY,
   session INTEGER NOT NULL,  -- its rowid
   at INTEGER,
@@ -35,7 +35,7 @@ CREATE TABLE docs (  -- what is known of the rows of `texts`: their rowid is tha
   crc INTEGER NOT NULL
 );
 CREATE INDEX docs_by_session ON docs (session);
-CREATE TABLE state (batch INTEGER NOT NULL);  -- up to which the changes stand in here
+CREATE TABLE state (batch INTEGER NOT NULL);  -- the last batch of `changes` that is indexed
 INSERT INTO state VALUES (0);
 """
 _MESSAGES = """
@@ -46,25 +46,25 @@ _CALLS = """
 SELECT t.rowid * 2 + 1, t.created_at, m.model, NULL, t.tool_input, t.tool_output, t.error_message
 FROM live.tools AS t LEFT JOIN live.messages AS m ON m.id = t.message_id WHERE t.session_id = ?
 """
-_AT_ONCE = 16 << 20  # characters of text in a transaction, about: who empties the database's WAL waits as long
-_PATIENCE = 600_000  # milliseconds to wait for another who makes the index: it is then made
-_TRIES = 5  # databases that are put in each other's place while the index is made
+_AT_ONCE = 16 << 20  # characters in a transaction, about; emptying the database's WAL waits for it
+_PATIENCE = 600_000  # milliseconds to wait while another process builds the index
+_TRIES = 5  # if the database is replaced while the index is built
 
 T = TypeVar("T")
-_Texts = dict[int, tuple[str, str, str] | None]  # by their numbers in the index; None for one that is gone
+_Texts = dict[int, tuple[str, str, str] | None]  # by rowid in the index; None for a removed one
 
 
 class IndexedText(NamedTuple):
-    """A row of the database as it is searched.
+    """A row of the database as it is indexed.
 
     Attributes:
-        doc: in the index.
-        at: epoch milliseconds, when it was said or called.
-        model: that said it or called.
-        said: of a message.
-        input: of a tool call, as it was recorded.
-        output: the same.
-        error: the same.
+        doc: the rowid in the index.
+        at: epoch milliseconds, when the message or call was created.
+        model: of the message, or of the one that made the call.
+        said: the text of a message.
+        input: of a tool call, as recorded.
+        output: likewise.
+        error: likewise.
     """
 
     doc: int
@@ -76,21 +76,21 @@ class IndexedText(NamedTuple):
     error: str | None
 
     def crc(self) -> int:
-        """By which a text is known to be the one that is in the index."""
+        """A checksum that says whether the text in the index is the same."""
         return crc32("\0".join(text or "" for text in self[3:]).encode("utf-8", "replace"))
 
     def columns(self) -> tuple[str, str, str]:
-        """What is searched: `said`, `input` and `output`."""
+        """The searched columns: `said`, `input` and `output`."""
         results = dict.fromkeys(readable(text) for text in (self.output, self.error) if text)
         return spaced(self.said or ""), spaced(readable(self.input or "")), spaced("\n".join(results))
 
 
 class _MovedError(Exception):
-    """Another database stands in the place of the one that the index is of."""
+    """Another database has replaced the one that the index is of."""
 
 
 def remove_indexes(path: str, *, but: str | None = None) -> None:
-    """Remove the indexes of the database at `path`, all or `but` one file.
+    """Remove the indexes of the database at `path`, all but the file `but`.
 
     Raises:
         OSError: one cannot be removed.
@@ -113,20 +113,20 @@ def query_index(
     progress: Callable[[int], object],
     note: Callable[[str], object] = lambda _: None,
 ) -> T:
-    """What `query` finds in the index of the database at `path`, brought up to date.
+    """The result of `query` on the index of the database at `path`, which is brought up to date first.
 
-    Where the index cannot be written, as on a read-only disk, one that is there is asked as it stands, and else one
-    that is made for this once.
+    If the index cannot be written, as on a read-only disk, an existing one is used without an update; if there is none,
+    a temporary one is built.
 
     Args:
         path: of the database, which must exist.
-        query: asked of the index, in which the database is `live`; again, where the index turns out to be damaged.
-        progress: told how many more sessions were taken in.
-        note: told that the index could not be written, and what was asked instead.
+        query: called with the index, with the database attached as `live`; called again if the index is damaged.
+        progress: called with the number of sessions that were indexed.
+        note: called with a message if the index could not be written.
 
     Raises:
         SchemaError: the database is damaged.
-        BusyError: somebody makes it anew all the time.
+        BusyError: it is replaced all the time.
         apsw.Error: the database cannot be read, or the disk is full.
     """
     for tried in range(_TRIES):
@@ -142,13 +142,13 @@ def query_index(
             return _query_read_only(path, file, query, progress, note, why=e)
         except (apsw.CorruptError, apsw.NotADBError) as e:
             if tried:  # the index was new
-                raise SchemaError(f"{path} is damaged: {e}; `clankers project --rebuild` makes it anew") from e
+                raise damaged(path, e) from e
         remove_indexes(path)
-    raise BusyError(f"{path} is being made anew all the time; try again when less is going on")
+    raise BusyError(f"{path} is being rebuilt all the time; try again later")
 
 
 def _open(path: str, file: str) -> apsw.Connection:
-    """The index in `file`, made when it is missing, for its owner alone."""
+    """The index in `file`; created, private to its owner, if it is missing."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     return _beside(path, "file:" + quote(os.path.abspath(file)))
@@ -157,7 +157,7 @@ def _open(path: str, file: str) -> apsw.Connection:
 def _beside(
     path: str, index: str, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 ) -> apsw.Connection:
-    """The index at the URI `index`, in which the database at `path` is `live`."""
+    """The index at the URI `index`, with the database at `path` attached as `live`."""
     db = apsw.Connection(index, flags=flags | apsw.SQLITE_OPEN_URI)
     try:
         db.set_busy_timeout(_PATIENCE)
@@ -177,8 +177,8 @@ def _query_read_only(
     *,
     why: Exception,
 ) -> T:
-    """What `query` finds in the index `file`, which cannot be written, as it stands; or in one that is not kept."""
-    # One that somebody was writing when he was killed is mended by who may write; until then it is half of two states.
+    """The result of `query` on the index `file` without an update, or on a temporary one."""
+    # With a journal, the index is inconsistent until somebody who may write opens it.
     if os.path.exists(file) and not os.path.exists(file + "-journal"):
         with contextlib.closing(_beside(path, uri(file), apsw.SQLITE_OPEN_READONLY)) as db:
             if db.execute("SELECT count(*) FROM main.sqlite_schema").get:
@@ -186,16 +186,16 @@ def _query_read_only(
                     "SELECT count(*) FROM live.changes WHERE batch > (SELECT batch FROM main.state)"
                 ).get
                 if behind:
-                    note(f"the search index is used as it stands, without what is new in {behind:,} sessions: {why}")
+                    note(f"the search index cannot be updated; changes in {behind:,} sessions are missing: {why}")
                 return query(db)
-    note(f"the search index is made for this once, and not kept: {why}")
-    with contextlib.closing(_beside(path, "")) as db:  # a file of SQLite's own, that nobody else sees
+    note(f"the search index cannot be kept; this search builds a temporary one: {why}")
+    with contextlib.closing(_beside(path, "")) as db:  # a temporary file of SQLite's
         _bring_up_to_date(db, path, file, progress)
         return query(db)
 
 
 def _file(path: str) -> str:
-    """The index of the database that stands at `path` now."""
+    """The index file of the database that is at `path` now."""
     db = open_read_only(path)
     try:
         db.set_busy_timeout(_PATIENCE)
@@ -206,24 +206,24 @@ def _file(path: str) -> str:
 
 
 def _bring_up_to_date(db: apsw.Connection, path: str, file: str, progress: Callable[[int], object]) -> None:
-    """Take in what changed, some of it at a time: who is killed has not worked in vain, and others get in between."""
+    """Index what changed in several transactions: a kill loses little, and other processes need not wait long."""
     while True:
-        db.execute("BEGIN IMMEDIATE")  # which closing takes back
+        db.execute("BEGIN IMMEDIATE")  # closing rolls it back
         if not db.execute("SELECT count(*) FROM main.sqlite_schema").get:
             db.execute(_SCHEMA)
-        taken, more = _some(db)
+        indexed, more = _index_some(db)
         db.execute("COMMIT")
         if _file(path) != file:
             raise _MovedError
-        progress(taken)
+        progress(indexed)
         if not more:
             return
 
 
-def _some(db: apsw.Connection) -> tuple[int, bool]:
-    """Take in some changes; how many sessions that were, and whether there are more."""
+def _index_some(db: apsw.Connection) -> tuple[int, bool]:
+    """Index some changes; returns the number of sessions, and whether there are more."""
     texts: _Texts = {}
-    characters, taken, last = 0, 0, 0
+    characters, indexed, last = 0, 0, 0
     changes: Any = db.execute(
         "SELECT c.batch, s.rowid, s.id FROM live.changes AS c JOIN live.sessions AS s ON s.id = c.session_id "
         "WHERE c.batch > (SELECT batch FROM state) ORDER BY c.batch"
@@ -233,22 +233,22 @@ def _some(db: apsw.Connection) -> tuple[int, bool]:
             if characters > _AT_ONCE and batch != last:
                 break
             characters += _session(db, session, id, texts)
-            taken, last = taken + 1, batch
+            indexed, last = indexed + 1, batch
         else:
             batch = last
-    # In the order of their numbers: FTS5 writes what it gathered in memory whenever a smaller one follows.
+    # Ordered by rowid: FTS5 writes what it has in memory whenever a smaller rowid follows.
     for doc, columns in sorted(texts.items()):
         if columns:
             db.execute("INSERT OR REPLACE INTO texts (rowid, said, input, output) VALUES (?, ?, ?, ?)", (doc, *columns))
         else:
             db.execute("DELETE FROM texts WHERE rowid = ?", (doc,))
-    if taken:
+    if indexed:
         db.execute("UPDATE state SET batch = ?", (last,))
-    return taken, batch != last
+    return indexed, batch != last
 
 
 def _session(db: apsw.Connection, session: int, id: str, texts: _Texts) -> int:
-    """Find out what became of the texts of a session; returns how many characters are new."""
+    """Note in `texts` the changed and removed texts of a session; returns the number of new characters."""
     known = {
         doc: rest for doc, *rest in db.execute("SELECT doc, at, model, crc FROM docs WHERE session = ?", (session,))
     }

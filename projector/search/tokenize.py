@@ -1,4 +1,4 @@
-"""Texts as they are searched: of JSON the values, and scripts without spaces between words a character a word."""
+"""Texts as the index searches them: the values of JSON, and one word per character of scripts without spaces."""
 
 import re
 from collections.abc import Iterator
@@ -6,27 +6,27 @@ from typing import Any
 
 import msgspec
 
-TOKENIZER = "unicode61 remove_diacritics 2"  # FTS5's: letters and digits are words, in capitals or not
+TOKENIZER = "unicode61 remove_diacritics 2"  # FTS5's: words of letters and digits, case-insensitive
 
-# Han, kana, hangul: to the tokenizer a whole clause is one word. Between its characters goes what nobody sees.
+# Han, kana, hangul: the tokenizer takes a clause for one word. An invisible character separates its characters.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _GAP = "\u200b"
 
 
 def spaced(text: str) -> str:
-    """`text` for the tokenizer."""
+    """`text` with gaps between characters of such scripts, for the tokenizer."""
     return text if text.isascii() else _UNSPACED.sub(rf"{_GAP}\g<0>{_GAP}", text)
 
 
 def unspaced(text: str) -> str:
-    """What `spaced` made of a text, for people."""
+    """The text without the gaps of `spaced`."""
     return text.replace(_GAP, "")
 
 
 def readable(text: str) -> str:
-    r"""The texts and numbers in `text`, if that is JSON, a line each; else itself.
+    r"""The strings and numbers in `text`, one per line, if it is JSON; else `text`.
 
-    As JSON a line break is `\n`, which would stick to the next word, and every call would be found by its keys.
+    In JSON a line break is `\n`, whose `n` would become part of the next word, and keys would match every call.
     """
     if text.lstrip()[:1] not in ("{", "[", '"'):
         return text

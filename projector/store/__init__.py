@@ -1,1 +1,1 @@
-"""The database: its file, writing batches, reading it."""
+"""The database: its file, writing and reading it. May import `projector.model`, `projector.derived`."""

@@ -1,4 +1,4 @@
-"""The database opened for reading only, wherever it stands: beside a projector at work, or on a read-only disk."""
+"""Opens the database read-only: while a projector writes it, or on a read-only disk."""
 
 import os
 from urllib.parse import quote
@@ -9,11 +9,11 @@ from projector.store.sqlite_file import BUSY_MS
 
 
 def uri(path: str) -> str:
-    """The URI by which SQLite reads the database at `path` and nothing more.
+    """The URI with which SQLite only reads the database at `path`.
 
-    SQLite makes the files of a WAL beside a database even to read it. A copy without a WAL, where nothing can be made,
-    as a backup that is mounted, is therefore read as a file that nobody changes. A WAL is never passed over like this:
-    without it the database may be half of two states.
+    SQLite creates WAL files beside a database even to read it. A copy without a WAL in a read-only directory, such as a
+    mounted backup, is therefore opened as immutable. A WAL is never ignored, because without it the database may be
+    inconsistent.
     """
     where = os.path.abspath(path)
     alone = not os.path.exists(where + "-wal") and not os.access(os.path.dirname(where), os.W_OK)
@@ -21,17 +21,17 @@ def uri(path: str) -> str:
 
 
 def open_read_only(path: str) -> apsw.Connection:
-    """The database at `path`; SQLite itself refuses to change anything.
+    """The database at `path`; SQLite refuses every change.
 
     Raises:
-        apsw.CantOpenError: it is not there, or SQLite cannot make the files beside it that reading takes.
+        apsw.CantOpenError: it is missing, or SQLite cannot create the files it needs beside it.
         apsw.Error: it cannot be read.
     """
     db = apsw.Connection(uri(path), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
     try:
         db.set_busy_timeout(BUSY_MS)
         db.pragma("query_only", True)
-        db.pragma("schema_version")  # what cannot be read is to be told here
+        db.pragma("schema_version")  # so that an unreadable file raises here
     except apsw.Error:
         db.close()
         raise

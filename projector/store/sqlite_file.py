@@ -1,15 +1,15 @@
-"""The database's file: how it is known, made and opened, and whether it holds what the log holds.
+"""The database file: creates, identifies and opens it, and says whether it is up to date with the log.
 
 Why these settings:
-- journal_mode=WAL: readers and the projector do not wait for each other. A reader that holds a transaction open only
-  keeps the WAL from being reset, never the projector from writing.
-- synchronous=NORMAL: a power loss may take the last transactions, whole; the log position goes with the rows, so the
-  next run replays them. Nothing that only the database knows matters.
-- busy_timeout: another writer (a second projector that did not ask for the lock) is waited for, not failed on. Who
-  then finds the log position moved writes nothing: what was gathered is counted already.
-- no checkpoint on close: closing takes no exclusive lock, so a reader that opens at this moment is not told
-  "database is locked". Checkpoints happen after commits, passively.
-- foreign_keys=ON: a row that hangs in the air is a bug of ours; the transaction fails and nothing is half done.
+- journal_mode=WAL: readers and the projector do not wait for each other. A reader with an open transaction only keeps
+  the WAL from being reset.
+- synchronous=NORMAL: a power loss may lose the last transactions, but never part of one. The log position is in the
+  same transaction as the rows, so the next run replays what was lost.
+- busy_timeout: the projector waits for another writer, such as a second projector without the lock. It then finds that
+  the log position has moved, and writes nothing, because its lines are counted already.
+- no checkpoint on close: closing takes no exclusive lock, so a reader that opens at that moment does not get "database
+  is locked". Checkpoints happen after commits and wait for nobody.
+- foreign_keys=ON: a row without its parent is a bug of ours. The transaction fails as a whole.
 """
 
 import os
@@ -19,33 +19,43 @@ import apsw
 from clankers.errors import ClankersError
 from clankers.log.segments import segment_sizes, tail_crc
 
-# Of the tables and of what the adapters make of the log. An older database is rebuilt. Raise it with either.
+# Of the schema and of what the adapters make of the log. Raise it when either changes: older databases are rebuilt.
 VERSION = 9
-APPLICATION_ID = 0x636C_6B72  # "clkr", so that file(1) and we know the file for ours
+APPLICATION_ID = 0x636C_6B72  # "clkr": identifies our files, also for file(1)
 BUSY_MS = 5000
-UNWRITABLE = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)  # what SQLite says of such a file
-_CACHE_KIB = 32 << 10  # of pages: ids come in no order, and each goes to its place in an index
-YOUNG = 2  # days of which a power loss may have taken the end
+UNWRITABLE = (
+    apsw.FullError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+)  # SQLite's errors for an unwritable file
+_CACHE_KIB = 32 << 10  # page cache: ids are not ordered, so each insert goes to another place of an index
+YOUNG = 2  # youngest log files, whose end a power loss may have truncated
 
 
 class SchemaError(ClankersError):
-    """The database is not one of ours, or a newer clankers made it."""
+    """The file is damaged, not one of ours, or made by a newer clankers."""
 
 
 class OutdatedError(Exception):
-    """The database was made by an older clankers: it is to be rebuilt."""
+    """The database was made by an older clankers and must be rebuilt."""
+
+
+def damaged(path: str, error: Exception) -> SchemaError:
+    """The error to raise for a database that SQLite cannot read."""
+    return SchemaError(f"{path} is damaged: {error}; run `clankers project --rebuild` to make it again from the log")
 
 
 def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
-    """The database at `path`, made when it is missing, open for the projector.
+    """Open the database at `path` for the projector; create it if it is missing.
 
     Args:
         path: of the file; its directory must exist.
-        durable: False for a file that is thrown away when anything goes wrong: no journal, no syncs.
+        durable: False for a file that is deleted if anything goes wrong: no journal, no syncs.
 
     Raises:
-        SchemaError: another program's file, or a newer clankers'.
-        OutdatedError: an older clankers' database.
+        SchemaError: it is damaged, another program's, or made by a newer clankers.
+        OutdatedError: an older clankers made it.
     """
     try:
         db = apsw.Connection(path)
@@ -54,7 +64,7 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
         empty = db.pragma("schema_version") == 0
         db.execute("SELECT count(*) FROM sqlite_schema")  # parses the schema
     except (apsw.NotADBError, apsw.CorruptError) as e:
-        raise SchemaError(f"{path} is damaged: {e}; `clankers project --rebuild` makes it anew") from e
+        raise damaged(path, e) from e
     if not empty and owner != APPLICATION_ID:
         db.close()
         raise SchemaError(f"{path} is another program's database; set CLANKERS_DB_PATH to a file for clankers")
@@ -70,14 +80,16 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
     db.pragma("foreign_keys", True)
     db.pragma("cache_size", -_CACHE_KIB)
     if empty:
-        from importlib.resources import files  # which most commands need not import
+        from importlib.resources import files  # most commands need not import it
 
         with db:
             db.execute(files("projector.store").joinpath("schema.sql").read_text("utf-8"))
             db.pragma("application_id", APPLICATION_ID)
             db.pragma("user_version", VERSION)
             db.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(VERSION),))
-            db.execute("INSERT INTO meta VALUES ('database_id', ?)", (os.urandom(8).hex(),))  # for what is made from it
+            db.execute(
+                "INSERT INTO meta VALUES ('database_id', ?)", (os.urandom(8).hex(),)
+            )  # the search index is of one database
     return db
 
 
@@ -91,7 +103,7 @@ def is_ours(db: apsw.Connection) -> bool:
 
 
 def is_current(db: apsw.Connection, root: str) -> bool:
-    """Whether every byte of the log in `root` was read into `db`, as far as can be said without what replays it.
+    """Whether `db` holds every byte of the log in `root`, checked without importing replay.
 
     Raises:
         apsw.Error: it cannot be read.

@@ -234,7 +234,7 @@ def test_a_file_that_is_back_once_the_database_was_made_without_it_is_read(
     async def watch() -> None:
         with anyio.move_on_after(10):
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(partial(follow.follow, path, str(root), sweep=lambda: None, told=lambda _: None))
+                tasks.start_soon(partial(follow.follow, path, str(root), sweep=lambda: None, report=lambda _: None))
                 while len(called) < 3 or count(root / "clankers.db") != 8:  # noqa: ASYNC110 (a database tells nobody)
                     await anyio.sleep(0.02)
                 tasks.cancel_scope.cancel()

@@ -208,7 +208,7 @@ def test_search_needs_no_place_of_its_own(state: Callable[[Path], None], index: 
     assert b"Permission denied" in told or b"readonly" in told
     assert b"set CLANKERS_DB_PATH to a file elsewhere" in told
     assert (b"without what is new in 1 sessions" in told) == (index == "old")
-    assert (b"made for this once" in told) == (index != "old")
+    assert (b"builds a temporary one" in told) == (index != "old")
 
 
 @pytest.mark.long  # it gives a projector time to write them after all
