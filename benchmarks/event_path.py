@@ -23,16 +23,17 @@ import json, sys, threading
 folder, out = sys.argv[1:3]
 sys.path.insert(0, folder)
 del sys.argv[1:3]
+ours = folder + "/clankers/", folder + "/projector/"
 ran, switches, last = set(), 0, None
 
 def profile(frame, event, _):
     global switches, last
     name = frame.f_code.co_filename
-    if event != "call" or frame.f_code.co_name.startswith("<") or not name.startswith((folder + "/clankers", folder + "/projector")):
+    if event != "call" or frame.f_code.co_name.startswith("<") or not name.startswith(ours):
         return
     above = frame.f_back
     while above:
-        if above.f_code.co_name == "<module>" and above.f_code.co_filename.startswith(folder):
+        if above.f_code.co_name == "<module>" and above.f_code.co_filename.startswith(ours):
             return
         above = above.f_back
     ran.add((name, frame.f_code.co_qualname))

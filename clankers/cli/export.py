@@ -183,8 +183,9 @@ def _lines(db: Database, sessions: list[str], masks: Masks | None) -> Iterator[b
                 masks.counts += counts
             yield raw + b"\n"
     if unusable:
-        told = f"{count(unusable, 'line')} in which a session's id stands, but no event that can be read; left out"
-        say(told)
+        say(
+            f"left out {count(unusable, 'line')} that name a session but cannot be read; `clankers verify` lists damage"
+        )
 
 
 def _tables(db: apsw.Connection, folder: str, sessions: list[str] | None, masks: Masks | None) -> None:

@@ -241,7 +241,7 @@ class _Beat:
 
 @contextlib.contextmanager
 def _stopping(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` when the process is told to end: the request under way is finished first."""
+    """Set `stop` on a signal to end, so that the current request is finished first."""
     names = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     # By a thread: an event's lock may be held by what the signal has interrupted.
     before = {name: signal.signal(name, lambda *_: threading.Thread(target=stop.set).start()) for name in names}

@@ -161,5 +161,5 @@ def _is_path(project: str) -> bool:
 
 def _places(path: str) -> tuple[str, ...]:
     """The directory `path` as it is written and as it is behind symbolic links: clients note the one or the other."""
-    whole = os.path.abspath(os.path.expanduser(path))
-    return tuple(dict.fromkeys((whole, os.path.realpath(whole))))
+    absolute = os.path.abspath(os.path.expanduser(path))
+    return tuple(dict.fromkeys((absolute, os.path.realpath(absolute))))

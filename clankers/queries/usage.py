@@ -172,7 +172,7 @@ def count(db: Database, by: str, chosen: Filters) -> tuple[list[Group], Group]:
     By tool the sessions are those with calls, and there are no messages, tokens and costs: a message may call several.
     """
     second = _SecondQuery(db, lambda other: (_calls(other, by, chosen), _calls(other, None, chosen)))
-    whole = Group(None)
+    total = Group(None)
     if by == "tool":
         groups = _fill({}, _callers(db, by, chosen))
         of_all = _callers(db, None, chosen)
@@ -180,11 +180,11 @@ def count(db: Database, by: str, chosen: Filters) -> tuple[list[Group], Group]:
         groups = _fill({}, _messages(db, by, chosen))
         of_all = _speakers(db, chosen)  # several groups may have the same
     for one in groups.values():
-        whole.add(one)
+        total.add(one)
     calls, all_calls = second.answer()
     _fill(groups, calls)
-    _fill({None: whole}, of_all + all_calls)
-    return sorted(groups.values(), key=lambda g: (g.key is None, g.key)), whole
+    _fill({None: total}, of_all + all_calls)
+    return sorted(groups.values(), key=lambda g: (g.key is None, g.key)), total
 
 
 def _fill(groups: dict[str | None, Group], found: _Measured) -> dict[str | None, Group]:
