@@ -209,7 +209,7 @@ def test_it_is_what_the_library_itself_reckons(
     assert message.cost == (pytest.approx(float(expected), abs=1e-11) if any(counts) else None)
 
 
-def test_a_growing_response_is_priced_anew(root: Path) -> None:
+def test_a_growing_response_is_priced_again(root: Path) -> None:
     with database(root, answer(1, output_tokens=1)) as db:
         assert costs(db)["s"] == (0.00042, "prices")
     with database(root, answer(1, output_tokens=500)) as db:
@@ -300,7 +300,7 @@ def test_a_bill_is_kept_as_it_is_and_pays_for_subagents(root: Path, batch_lines:
 
 
 @pytest.mark.parametrize("batch_lines", [1, None])
-def test_a_bill_that_cannot_be_told_from_its_origin_s_pays_for_nothing(root: Path, batch_lines: int | None) -> None:
+def test_a_bill_that_cannot_be_separated_from_its_origins_pays_for_nothing(root: Path, batch_lines: int | None) -> None:
     """A fork's sum goes on from its origin's, of which nothing is known here; that it is a fork is told last."""
     fork = json.dumps(
         {"sessionId": "s", "uuid": "u9", "timestamp": "2026-11-20T20:00:00Z", "forkedFrom": {"sessionId": "o"}}
@@ -318,7 +318,7 @@ def test_a_bill_with_a_model_that_the_client_could_not_price_is_none(root: Path)
         assert costs(db)["s"] == (0.0006, "prices")
 
 
-def test_what_opencode_says_stands_even_where_it_is_nothing(root: Path) -> None:
+def test_a_cost_that_opencode_reports_counts_even_if_it_is_zero(root: Path) -> None:
     append(root, opencode_records("1.18.33/01-plain"))
     with closing(project(root)) as db:
         told = db.execute("SELECT count(*), sum(cost_source = 'client') FROM messages WHERE cost IS NOT NULL").get
@@ -431,7 +431,7 @@ def priced(root: Path) -> tuple[Any, ...]:
         return rows(db), table, db.execute("SELECT value FROM meta WHERE key = ?", (price_table.VERSION_KEY,)).get
 
 
-def test_project_prices_anew_when_the_table_is_another(root: Path) -> None:
+def test_project_prices_again_when_the_table_is_another(root: Path) -> None:
     with database(root, *LINES):
         pass
     before = priced(root)
@@ -448,7 +448,7 @@ def test_project_prices_anew_when_the_table_is_another(root: Path) -> None:
 
 
 @pytest.mark.parametrize("args", [("sessions",), ("show", "s"), ("stats",), ("query", "SELECT 1")])
-def test_commands_that_read_price_anew_when_the_table_is_newer(root: Path, args: tuple[str, ...]) -> None:
+def test_reading_commands_price_again_when_the_table_is_newer(root: Path, args: tuple[str, ...]) -> None:
     with database(root, *LINES):
         pass
     before = priced(root)
@@ -533,7 +533,7 @@ def test_verify_compares_like_with_like(root: Path) -> None:
         assert {d.table: d.changed for d in fresh.differences(lambda: None)} == {"sessions": 2, "messages": 3}
 
 
-def test_verify_prices_anew_what_another_table_priced(root: Path) -> None:
+def test_verify_prices_again_what_another_table_priced(root: Path) -> None:
     with database(root, *LINES):
         pass
     before = priced(root)
@@ -563,7 +563,7 @@ def test_the_library_is_imported_for_models_that_are_new_and_for_no_others(root:
         assert db.execute("SELECT count(*) FROM messages WHERE cost_source IS NOT NULL").get == 4
 
 
-def test_the_library_is_not_imported_where_the_client_tells_the_cost(root: Path) -> None:
+def test_the_library_is_not_imported_if_the_client_reports_the_cost(root: Path) -> None:
     append(root, opencode_records("1.18.33/01-plain"))
     code = "import sys; from projector.replay.rebuild import update; update(*sys.argv[1:]); " + WHAT_IS_LOADED
     assert in_a_process(code, str(root / "clankers.db"), str(root)) == "[]\n"
@@ -576,7 +576,7 @@ def test_the_version_is_known_without_the_library_and_is_the_one_it_says() -> No
 
 
 @pytest.mark.parametrize("pattern", ["(none is named so)", "(.*)"])
-def test_the_version_is_asked_for_where_no_directory_tells(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+def test_the_version_is_looked_up_if_no_directory_names_it(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
     monkeypatch.delitem(sys.modules, "genai_prices")
     monkeypatch.setattr(price_table, "_DIST_INFO", re.compile(pattern))
     assert installed() == f"genai-prices {genai_prices.__version__}"

@@ -1,7 +1,8 @@
-"""What each package may do: who prints, who knows the command line, who has SQL on our tables."""
+"""What each package may do: what it imports, who prints, who knows the command line, who has SQL on our tables."""
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +82,113 @@ RENDER = [path for path in MODULES if module(path).startswith("clankers/render/"
 @pytest.mark.parametrize("path", RENDER, ids=module)
 def test_render_asks_nothing(path: Path) -> None:
     assert "apsw" not in imported(ast.parse(path.read_text("utf-8")))
+
+
+# The rooms, each after all that it may import, also inside functions.
+BASE = {"clankers", "clankers.errors", "clankers.paths", "clankers.formatting"}
+LOG = {*BASE, "clankers.system", "clankers.log"}
+RECORDING = {*LOG, "clankers.secrets", "clankers.ingest", "clankers.harnesses"}
+PROJECTOR = {
+    f"projector.{room}" for room in ("model", "adapters", "derived", "store", "search", "replay", "trace", "feed")
+}
+ASKED = {*RECORDING, *PROJECTOR, "clankers.queries"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "clankers": set(),
+    "clankers.docs": set(),
+    "clankers.errors": set(),
+    "clankers.paths": {"clankers.errors"},
+    "clankers.formatting": {"clankers.errors", "clankers.paths"},
+    "clankers.system": BASE,
+    "clankers.log": LOG,
+    "clankers.secrets": set(),
+    "clankers.ingest": {*LOG, "clankers.secrets"},
+    "clankers.harnesses": {*LOG, "clankers.secrets", "clankers.ingest"},
+    "clankers.append": RECORDING,
+    "clankers.maintenance": {*LOG, "clankers.secrets"},
+    "projector": set(),
+    "projector.model": {"clankers.log"},
+    "projector.adapters": {"clankers", "clankers.log", "clankers.system", "projector.model"},
+    "projector.derived": {"projector.model"},
+    "projector.store": {*LOG, "projector.model", "projector.derived"},
+    "projector.search": {*LOG, "projector.model", "projector.derived", "projector.store"},
+    "projector.replay": {*LOG, *PROJECTOR} - {"projector.trace", "projector.feed"},
+    "projector.trace": {*LOG, "clankers.maintenance", "projector.model", "projector.adapters", "projector.store"},
+    "projector.feed": {"clankers.log", "projector.model", "projector.adapters"},
+    "clankers.queries": {*RECORDING, *PROJECTOR},
+    "clankers.render": {*BASE, "clankers.system", "clankers.secrets", "clankers.queries"},
+    "clankers.sync": {*ASKED, "clankers.render"},
+    "clankers.serve": {*ASKED, "clankers.render", "clankers.sync"},
+    "clankers.cli": {
+        *ASKED,
+        "clankers.render",
+        "clankers.sync",
+        "clankers.serve",
+        "clankers.maintenance",
+        "clankers.docs",
+    },
+    "clankers.__main__": {*LOG, "clankers.append", "clankers.cli"},
+}
+PATH_OF_APPEND = {"__init__.py", "__main__.py", "append.py", "errors.py", "formatting.py", "paths.py", "py.typed"}
+
+
+def room(dotted: str) -> str:
+    """The room of a module, or of a name in one."""
+    top, _, rest = dotted.partition(".")
+    found = f"{top}.{rest.partition('.')[0]}"
+    return found if found in MAY_IMPORT else top
+
+
+def rooms_imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports name the package"
+            names.update(f"{node.module}.{name.name}" for name in node.names)
+    return {room(name) for name in names if name.partition(".")[0] in ("clankers", "projector")}
+
+
+def test_the_rooms_stand_one_above_the_other() -> None:
+    below: set[str] = set()
+    for name, allowed in MAY_IMPORT.items():
+        assert allowed - {name} <= below, name
+        below.add(name)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module)
+def test_every_import_points_downward(path: Path) -> None:
+    own = room(module(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+    assert rooms_imported(path) - {own} <= MAY_IMPORT[own]
+
+
+def test_what_a_hook_imports_first_imports_nothing() -> None:
+    for package in ("clankers/log", "clankers/harnesses"):
+        body = ast.parse((PACKAGES / package / "__init__.py").read_text("utf-8")).body
+        found = [ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert [line for line in found if line != "from __future__ import annotations"] == [], package
+
+
+def test_clankers_holds_folders_and_the_path_of_append() -> None:
+    assert {path.name for path in (PACKAGES / "clankers").iterdir() if path.is_file()} == PATH_OF_APPEND
+
+
+FOLDERS = [name for name in MAY_IMPORT if (PACKAGES / name.replace(".", "/")).is_dir() and "." in name]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_says_what_it_is_for_and_what_it_may_import(name: str) -> None:
+    doc = ast.get_docstring(ast.parse((PACKAGES / name.replace(".", "/") / "__init__.py").read_text("utf-8")))
+    assert doc
+    assert "import" in doc.partition("\n")[0].lower()
+
+
+def test_every_public_class_has_a_name_of_its_own() -> None:
+    found = defaultdict(list)
+    for path in MODULES:
+        if "adapters" in path.parts and "wire" in path.name:  # foreign structs bear the format's own names
+            continue
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(module(path))
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}

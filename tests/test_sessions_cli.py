@@ -368,7 +368,7 @@ def test_usage_errors_of_ours_have_their_own_exit_code(root: Path) -> None:
         assert done.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ["append", *cli.COMMANDS])
 def test_a_wrong_option_is_a_usage_error_of_every_command(root: Path, name: str) -> None:
     done = call(root, name, "--no-such-option")
     assert (done.code, done.out) == (EX_USAGE, "")

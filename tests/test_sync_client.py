@@ -340,7 +340,7 @@ class Early:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_TIMEOUT", {"connect": 5.0, "read": 0.3, "write": 0.3, "pool": 5.0})
-    monkeypatch.setattr(client, "_WHOLE", 0.9)
+    monkeypatch.setattr(client, "_REQUEST", 0.9)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -563,7 +563,7 @@ replies = st.builds(
             ),
         ).map(lambda told: json.dumps(told).encode()),
     ),
-    whole=st.booleans(),
+    complete=st.booleans(),
 )
 
 

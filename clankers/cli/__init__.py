@@ -1,4 +1,4 @@
-"""The command line: a command is a file with its options, a call, and printing."""
+"""The command line: a command is a file with its options, a call, and printing. May import everything else."""
 
 import os
 import sys

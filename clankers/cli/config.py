@@ -115,7 +115,7 @@ def _change(name: str, value: Any) -> None:
     try:
         document = tomlkit.parse(before or b"")
     except (ParseError, UnicodeDecodeError) as e:
-        raise SettingsError(f"{path} is not TOML: {e}; mend it by hand") from None
+        raise SettingsError(f"{path} is not TOML: {e}; fix it by hand") from None
     if value is not None:
         document[name] = value
         done = f"{name} is set"

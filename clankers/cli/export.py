@@ -68,23 +68,23 @@ def command(
 
     Without SESSION, all sessions that match the filters; as Parquet, without filters, everything.
     """
-    asked = filters(source, project, model, since, until)
+    chosen = filters(source, project, model, since, until)
     form = format or _by_ending(to)
     if form is Format.PARQUET:
         if to == "-":
             raise UsageError("Parquet is one file a table: name a directory by -o")
         if os.path.exists(to) and not os.path.isdir(to):
             raise UsageError(f"{to} is a file; Parquet is one file a table: name a directory by -o")
-    elif not sessions and not asked:
+    elif not sessions and not chosen:
         raise UsageError("say what to export: SESSION..., `last`, or filters as --project . or --since 7d")
     masks = Masks()
     db = open_current()
     try:
         if form is Format.PARQUET:
-            only = _with_subagents(db, meant(db, sessions or [], asked)) if sessions or asked else None
+            only = _with_subagents(db, meant(db, sessions or [], chosen)) if sessions or chosen else None
             _tables(db, to, only, None if no_scrub else masks)
         else:
-            write(to, render(db, meant(db, sessions or [], asked), form, None if no_scrub else masks))
+            write(to, render(db, meant(db, sessions or [], chosen), form, None if no_scrub else masks))
     finally:
         db.close()
     if masks.counts:
@@ -92,13 +92,13 @@ def command(
         say(f"{count(masks.counts.total(), 'credential')} masked ({kinds}); --no-scrub leaves them")
 
 
-def meant(db: Database, names: list[str], asked: Filters) -> list[str]:
+def meant(db: Database, names: list[str], chosen: Filters) -> list[str]:
     """The ids of the sessions to export, each once; subagents go with their parents.
 
     Raises:
         UsageError: a name is nobody's, or more than one's; or there is nothing.
     """
-    known = all_sessions(db, asked)
+    known = all_sessions(db, chosen)
     # A filter selects conversations; a subagent is part of its parent's.
     ids = (
         [one.id for one in named(known, names)]
@@ -183,8 +183,9 @@ def _lines(db: Database, sessions: list[str], masks: Masks | None) -> Iterator[b
                 masks.counts += counts
             yield raw + b"\n"
     if unusable:
-        told = f"{count(unusable, 'line')} in which a session's id stands, but no event that can be read; left out"
-        say(told)
+        say(
+            f"left out {count(unusable, 'line')} that name a session but cannot be read; `clankers verify` lists damage"
+        )
 
 
 def _tables(db: apsw.Connection, folder: str, sessions: list[str] | None, masks: Masks | None) -> None:

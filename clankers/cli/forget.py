@@ -1,12 +1,12 @@
 """`clankers forget`: removes sessions from the log and the database, for good.
 
-In this order, so that a kill at any point is made good by the next `clankers forget`, whatever it is told to forget
-(without anything to forget, it only finishes what was begun):
+In this order, so that after a kill at any point the next `clankers forget` finishes the work, whatever else it removes
+(without arguments, it only finishes):
 
 1. what the clients' transcripts hold of them by now counts as read;
 2. a tombstone is appended to the log (`clankers.log.tombstones`): from here on the next run finishes this one;
 3. their lines are made blank where they stand (`projector.trace.erase`);
-4. the database is made anew, and its WAL emptied;
+4. the database is rebuilt, and its WAL emptied;
 5. a second line says that nothing is left.
 
 A kill before the tombstone leaves the sessions as they were: forget them again.

@@ -9,13 +9,16 @@ import typer
 
 from clankers import harnesses, paths
 from clankers.errors import ClankersError
+from clankers.formatting import clean
 from clankers.queries.connect import open_for_reading
 from clankers.queries.dates import FORMS
+from clankers.queries.dialect import Database
+from clankers.queries.filters import Filters, sources_instead
 from clankers.queries.session_select import LAST, all_sessions
 
 TIMES = f"{FORMS}, or RFC 3339"  # for the help of every option that takes a time
 
-BIGGEST = 2**63 - 1  # that an option may be: SQLite counts no further
+MOST = 1_000_000_000  # things that a person may ask for; SQLite takes no number beyond 64 bits
 
 _OFFERED = 50  # ids to a shell
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
@@ -31,7 +34,7 @@ Sources = Annotated[
     typer.Option(
         "--source",
         metavar="NAME",
-        help=f"Of this harness: {', '.join(harnesses.BUILT_IN)}, ...; also several times.",
+        help=f"Only this harness: {', '.join(harnesses.BUILT_IN)}, ...; repeat it for several.",
         autocompletion=known_sources,
     ),
 ]
@@ -48,8 +51,16 @@ Since = Annotated[
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="WHEN", help=f"Up to then; a day, month or year is included: {TIMES}."),
+    typer.Option("--until", metavar="WHEN", help="Up to then, in the same forms; a day, month or year is included."),
 ]
+
+
+def no_such_source(db: Database, chosen: Filters) -> str:
+    """A sentence that no session is from the chosen sources, and which sources there are; empty if one is."""
+    recorded = sources_instead(db, chosen)
+    if not recorded:
+        return ""
+    return f"No sessions from {clean(' or '.join(chosen.sources))}. Recorded sources: {clean(', '.join(recorded))}."
 
 
 def known_ids(begun: str) -> list[str]:

@@ -39,7 +39,7 @@ def console() -> Console:
 
 
 def width() -> int:
-    """Columns of standard output; as many as needed where it is no terminal, so that pipes get whole cells."""
+    """Columns of standard output; as many as needed where it is no terminal, so that nothing is cut in a pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000_000
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from clankers.cli.database import open_current
-from clankers.cli.options import BIGGEST
+from clankers.cli.options import MOST
 from clankers.cli.output import print_json, print_table, say
 from clankers.errors import UsageError
 from clankers.formatting import clean
@@ -21,7 +21,7 @@ def command(
     sql: Annotated[str, typer.Argument(help="One statement, for example: select * from sessions limit 5")],
     as_json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV, with a header line.")] = False,
-    limit: Annotated[int | None, typer.Option(help="How many rows, at most.", min=0, max=BIGGEST)] = None,
+    limit: Annotated[int | None, typer.Option(help="How many rows, at most.", min=0, max=MOST)] = None,
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Stop the statement after so long.", min=0.001)
     ] = None,

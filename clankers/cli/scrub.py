@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Find credentials in the log, and put masks in their places, there and in the database.
 
-    What is found is told by kind, never itself. Exit code 75, and nothing changed, while a watcher is at work.
+    Credentials are counted by kind and never printed. While `project --watch` runs, nothing changes: exit code 75.
     """
     from clankers.maintenance import scrub  # brings detect-secrets and requests, which no other command is to wait for
 

@@ -9,12 +9,12 @@ from rich.text import Text
 
 from clankers import paths
 from clankers.cli.database import open_current
-from clankers.cli.options import BIGGEST, Model, Project, Since, Sources, Until
+from clankers.cli.options import MOST, Model, Project, Since, Sources, Until, no_such_source
 from clankers.cli.output import console, counting_bar, print_json, say
 from clankers.formatting import clean, local_time
 from clankers.queries.changes import changed_sessions
 from clankers.queries.connect import ELSEWHERE
-from clankers.queries.filters import filters, no_such_source
+from clankers.queries.filters import filters
 from clankers.queries.search import Hit, match_expression, search
 
 _INDENT = 2  # columns
@@ -25,7 +25,7 @@ def command(
         list[str],
         typer.Argument(metavar="WORDS...", help='All of them must be there; "quoted words" are a phrase.'),
     ],
-    limit: Annotated[int, typer.Option(help="How many, at most.", min=1, max=BIGGEST)] = 20,
+    limit: Annotated[int, typer.Option(help="How many, at most.", min=1, max=MOST)] = 20,
     source: Sources = None,
     project: Project = None,
     model: Model = None,

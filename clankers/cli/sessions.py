@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clankers.cli.database import open_current
-from clankers.cli.options import BIGGEST, Model, Project, Since, Sources, Until
+from clankers.cli.options import MOST, Model, Project, Since, Sources, Until, no_such_source
 from clankers.cli.output import print_json, print_table, width
 from clankers.formatting import (
     cells,
@@ -19,7 +19,7 @@ from clankers.formatting import (
     shortened,
     sum_of_costs,
 )
-from clankers.queries.filters import filters, no_such_source
+from clankers.queries.filters import filters
 from clankers.queries.sessions import ListedSession, list_sessions
 
 # What is shown, and in which order it gives way on a terminal where not all of it fits.
@@ -46,7 +46,7 @@ def command(
     since: Since = None,
     until: Until = None,
     tree: Annotated[bool, typer.Option("--tree", help="Subagents on lines of their own, below their parent.")] = False,
-    limit: Annotated[int, typer.Option(help="How many, at most; with their subagents.", min=1, max=BIGGEST)] = 25,
+    limit: Annotated[int, typer.Option(help="How many, at most; with their subagents.", min=1, max=MOST)] = 25,
     as_json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
 ) -> None:
     """List sessions, the last active first.

@@ -79,13 +79,13 @@ class Row(msgspec.Struct, kw_only=True):
 
 
 class RawLine(msgspec.Struct, kw_only=True):
-    """A line of the log that tells of a session or its subagents.
+    """A line of the log about a session or its subagents.
 
     Attributes:
         file: the day, in the data root.
         line: its number, from 1.
         offset: bytes before it, uncompressed.
-        rows: what it tells of; none where it only names the session, or cannot be read.
+        rows: the rows made of it; none if it only names the session, or cannot be read.
         raw: the line.
     """
 
@@ -133,12 +133,12 @@ def command(
 
     --source, --project, --model, --since and --until say among which sessions SESSION is looked for.
     """
-    asked = filters(source, project, model, since, until)
+    chosen = filters(source, project, model, since, until)
     if raw and (thinking or full):
         raise UsageError("--raw shows the lines as they are; --thinking and --full are for the conversation")
     db = open_current()
     try:
-        found = find(db, session, asked)
+        found = find(db, session, chosen)
     finally:
         db.close()
     if raw:
@@ -153,13 +153,13 @@ def command(
                 out.print(drawn)
 
 
-def find(db: apsw.Connection, name: str, asked: Filters) -> Conversation:
-    """The conversation that `name` means, an id, how one begins, or `last`, among those `asked` for.
+def find(db: apsw.Connection, name: str, chosen: Filters) -> Conversation:
+    """The conversation that `name` means, an id, how one begins, or `last`, among those `chosen` for.
 
     Raises:
         UsageError: it is nobody's, or more than one's.
     """
-    return conversation(db, named(all_sessions(db, asked), [name])[0].id)
+    return conversation(db, named(all_sessions(db, chosen), [name])[0].id)
 
 
 def draw(found: Conversation, look: Look) -> Iterator[RenderableType]:
@@ -324,7 +324,7 @@ def _draw_line(one: SourceLine) -> Iterator[Text]:
     tables: dict[str, list[str]] = {}
     for table, id in one.rows:
         tables.setdefault(table, []).append(id)
-    told = "; ".join(f"{table} {', '.join(ids)}" for table, ids in tables.items())
+    made = "; ".join(f"{table} {', '.join(ids)}" for table, ids in tables.items())
     yield Text(f"{one.file.name}:{one.line.number}", style="bold").append(f"  {clean(what)}", style="dim")
-    yield Text(clean(f"  → {told}" if told else "  → no row; it names the session"), style="green")
+    yield Text(clean(f"  → {made}" if made else "  → no row; it names the session"), style="green")
     yield Text(clean(one.line.raw.decode("utf-8", "replace")))

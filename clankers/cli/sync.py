@@ -68,11 +68,11 @@ def command(
         return
     if watch and (session or since or dry_run):
         raise UsageError("--watch sends all that is new; take it alone")
-    asked = filters(since=since)
+    chosen = filters(since=since)
     root = paths.data_root()
     settings = load(root)
     if dry_run:
-        _print_bodies(root, settings, session or [], asked)
+        _print_bodies(root, settings, session or [], chosen)
         return
     if not settings.session_sync_enabled:
         say("SESSION_SYNC_ENABLED is false; nothing is sent")
@@ -90,12 +90,12 @@ def command(
         if watch:
             _watch(settings, known, sender, stop)
         else:
-            _once(settings, known, sender, session or [], asked)
+            _once(settings, known, sender, session or [], chosen)
 
 
-def _once(settings: Settings, known: Acknowledged, sender: "Sender", names: list[str], asked: Filters) -> None:
+def _once(settings: Settings, known: Acknowledged, sender: "Sender", names: list[str], chosen: Filters) -> None:
     with contextlib.closing(open_current()) as db, counting_bar("Sending rows") as step:
-        which = _which(db, names, asked)
+        which = _which(db, names, chosen)
         push = _push(db, settings, known, sender, step)
         try:
             all_of_it = push.push(which)
@@ -119,11 +119,11 @@ def summary(sent: Sent) -> str:
     return f"Sent {counted(sent.sessions, 'session')}{rows} in {how}"
 
 
-def _which(db: Database, names: list[str], asked: Filters) -> Callable[[str], bool] | None:
-    """Which sessions are meant: those named, with their subagents, of those that are asked for; None for all."""
-    if not names and not asked:
+def _which(db: Database, names: list[str], chosen: Filters) -> Callable[[str], bool] | None:
+    """Which sessions are meant: those named, with their subagents, of those that are chosen for; None for all."""
+    if not names and not chosen:
         return None
-    known = all_sessions(db, asked)
+    known = all_sessions(db, chosen)
     ids = {one.id for one in with_children(known, named(known, names))} if names else set(known)
     return ids.__contains__
 
@@ -159,7 +159,7 @@ class _Unchanged(Acknowledged):
         """Nothing was."""
 
 
-def _print_bodies(root: str, settings: Settings, names: list[str], asked: Filters) -> None:
+def _print_bodies(root: str, settings: Settings, names: list[str], chosen: Filters) -> None:
     path = os.path.join(root, FILE)
     there = settings.session_api_url and os.path.exists(path)
     with (
@@ -167,7 +167,7 @@ def _print_bodies(root: str, settings: Settings, names: list[str], asked: Filter
         contextlib.closing(open_current()) as db,
     ):
         push = _push(db, settings, known, _Printer())
-        push.push(_which(db, names, asked))
+        push.push(_which(db, names, chosen))
 
 
 def _watch(settings: Settings, known: Acknowledged, sender: "Sender", stop: threading.Event) -> None:
@@ -241,7 +241,7 @@ class _Beat:
 
 @contextlib.contextmanager
 def _stopping(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` when the process is told to end: the request under way is finished first."""
+    """Set `stop` on a signal to end, so that the current request is finished first."""
     names = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     # By a thread: an event's lock may be held by what the signal has interrupted.
     before = {name: signal.signal(name, lambda *_: threading.Thread(target=stop.set).start()) for name in names}

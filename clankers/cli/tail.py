@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from clankers import paths
-from clankers.cli.options import BIGGEST, Model, Project, Sources
+from clankers.cli.options import MOST, Model, Project, Sources
 from clankers.cli.output import console, print_json
 from clankers.formatting import clean, short_duration
 from clankers.queries.filters import filters
@@ -30,7 +30,7 @@ _STYLES = {"prompt": "bold cyan", "failed": "red", "error": "bold red", "retry":
 
 
 def command(
-    count: Annotated[int, typer.Option("-n", help="How many earlier lines to print first.", min=0, max=BIGGEST)] = 10,
+    count: Annotated[int, typer.Option("-n", help="How many earlier lines to print first.", min=0, max=MOST)] = 10,
     source: Sources = None,
     project: Project = None,
     model: Model = None,

@@ -1,1 +1,1 @@
-"""What is asked of the database, answered in plain data; prints nothing."""
+"""Questions to the database, answered in plain data; prints nothing. May import `projector` and the recording side."""

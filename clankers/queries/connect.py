@@ -37,7 +37,7 @@ _PATIENCE = 2.0  # seconds to wait for another projector, which does the same wo
 _POLL = 0.02  # seconds
 ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from the log"
 
-# What a statement may do: read. ATTACH is not among it, nor is VACUUM INTO, which would write a file.
+# What a statement may do: read. Not ATTACH, and not VACUUM INTO, which would write a file.
 _ALLOWED = frozenset(
     {apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE, apsw.SQLITE_PRAGMA}
 )
@@ -122,7 +122,7 @@ def open_current(note: Note = silent, progress: Progress = no_progress) -> apsw.
             db = _made_current(path, root, note, progress)
         elif is_newer(db):
             db.close()
-            with suppress(BusyError):  # a watcher goes on by the table that it began with
+            with suppress(BusyError):  # a watcher keeps the price table with which it started
                 bring_up_to_date("query", note=note, progress=progress)
             db = open_for_reading(path)
     except (OSError, *UNWRITABLE) as e:
@@ -153,15 +153,15 @@ def _made_current(path: str, root: str, note: Note, progress: Progress) -> apsw.
 
 
 def _if_current(path: str, root: str) -> apsw.Connection | None:
-    """The database, if all that the log holds is in it."""
+    """The database, if it has everything that is in the log."""
     if not os.path.exists(path):
         return None
     try:
         db = open_for_reading(path)
     except (ClankersError, apsw.Error):
-        return None  # who brings it up to date says what is wrong
+        return None  # bringing it up to date will say what is wrong
     try:
-        if is_ours(db) and (is_current(db, root) or not _whole_lines(db, root)):
+        if is_ours(db) and (is_current(db, root) or not _lacks_lines(db, root)):
             return db
     except apsw.Error:
         pass  # the same
@@ -169,8 +169,8 @@ def _if_current(path: str, root: str) -> apsw.Connection | None:
     return None
 
 
-def _whole_lines(db: apsw.Connection, root: str) -> bool:
-    """Whether the log holds lines that `db` does not; a last one without its newline, which may never come, is none."""
+def _lacks_lines(db: apsw.Connection, root: str) -> bool:
+    """Whether the log has complete lines that `db` lacks; a last one without its newline is in flight."""
     from clankers.log.reader import read
     from projector.replay.replay import LogChangedError, pending
     from projector.store.sqlite_writer import SqliteStore
@@ -193,9 +193,9 @@ def open_for_reading(path: str) -> apsw.Connection:
     except apsw.BusyError:
         raise
     except apsw.CantOpenError as e:
-        raise ClankersError(f"{path} cannot be opened, or made: {e}; check its owner; {ELSEWHERE}") from e
+        raise ClankersError(f"{path} cannot be opened or made: {e}; check its owner; {ELSEWHERE}") from e
     except apsw.Error as e:
-        raise ClankersError(f"{path} cannot be read: {e}; `clankers project --rebuild` makes it anew") from e
+        raise ClankersError(f"{path} cannot be read: {e}; `clankers project --rebuild` makes a new one") from e
     db.authorizer = _authorize
     return db
 

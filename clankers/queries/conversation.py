@@ -149,7 +149,7 @@ class Conversation(Struct, tag_field="kind", tag="conversation", kw_only=True):
 
 Item = Message | ToolCall | Failure | Compaction | Conversation
 _Row = TypeVar("_Row", bound=Struct)
-_MADE = {"parts", "errors", "subagents"}  # fields that are no columns
+_NOT_COLUMNS = {"parts", "errors", "subagents"}  # fields that are no columns
 
 
 def conversation(db: Database, id: str) -> Conversation:
@@ -167,14 +167,14 @@ def _conversation(db: Database, id: str, within: tuple[str, ...]) -> Conversatio
         raise LookupError(id)
     messages = {row.id: row for row, _ in _rows(db, Message, "messages", "session_id = :id", id)}
     tools: dict[str, ToolCall] = {}
-    said_in: dict[str, str] = {}  # the message of a call
+    message_of: dict[str, str] = {}  # the message of a call
     for tool, message in _rows(db, ToolCall, "tools", "session_id = :id", id, also="message_id"):
         tool.tool_input = _decoded(tool.tool_input)
         tools[tool.id] = tool
         if message in messages:
-            said_in[tool.id] = message
-    _put_parts(db, messages, tools, said_in)
-    items: list[Item] = [*messages.values(), *(tool for tool in tools.values() if tool.id not in said_in)]
+            message_of[tool.id] = message
+    _put_parts(db, messages, tools, message_of)
+    items: list[Item] = [*messages.values(), *(tool for tool in tools.values() if tool.id not in message_of)]
     for error, message in _rows(db, Failure, "session_errors", "session_id = :id", id, also="message_id"):
         if message in messages:
             messages[message].errors.append(error)
@@ -192,7 +192,9 @@ def began(item: Item) -> int | None:
     return item.session.created_at if isinstance(item, Conversation) else item.created_at
 
 
-def _put_parts(db: Database, messages: dict[str, Message], tools: dict[str, ToolCall], said_in: dict[str, str]) -> None:
+def _put_parts(
+    db: Database, messages: dict[str, Message], tools: dict[str, ToolCall], message_of: dict[str, str]
+) -> None:
     """Put the parts into their messages: calls where they were made, those that only a hook reported at the end."""
     placed = set()
     for message in messages.values():
@@ -202,10 +204,10 @@ def _put_parts(db: Database, messages: dict[str, Message], tools: dict[str, Tool
             if call in tools:
                 message.parts.append(tools[call])
                 placed.add(call)
-                said_in[call] = message.id
+                message_of[call] = message.id
             else:
                 message.parts.append(part)
-    for id, in_message in said_in.items():
+    for id, in_message in message_of.items():
         if id not in placed:
             messages[in_message].parts.append(tools[id])
 
@@ -225,13 +227,13 @@ def _subagents(db: Database, id: str, tools: dict[str, ToolCall], within: tuple[
             {"id": id},
         )
     )
-    homeless: list[Item] = []
+    without_call: list[Item] = []
     children = db.execute(
         "SELECT id FROM sessions WHERE parent_id = :id ORDER BY created_at, id", {"id": id}
     ).fetchall()
     for child in (str(child) for (child,) in children):
         if child in within:
-            continue  # whose log says that it is its own grandparent
+            continue  # a damaged log may make a session its own grandparent
         inner = _conversation(db, child, within)
         call = tools.get(called.get(child, ""))
         # Else by the result, in which the client names the subagent to the model.
@@ -239,8 +241,8 @@ def _subagents(db: Database, id: str, tools: dict[str, ToolCall], within: tuple[
         if call:
             call.subagents.append(inner)
         else:
-            homeless.append(inner)
-    return homeless
+            without_call.append(inner)
+    return without_call
 
 
 def _rows(
@@ -254,7 +256,7 @@ def _rows(
     order: str = "created_at, id",
 ) -> Iterator[tuple[_Row, Any]]:
     """The rows of a table as structs whose fields are its columns, each with the column `also`."""
-    columns = [name for name in kind.__struct_fields__ if name not in _MADE]
+    columns = [name for name in kind.__struct_fields__ if name not in _NOT_COLUMNS]
     names = ", ".join(f'"{name}"' for name in columns)
     for *values, more in db.execute(f"SELECT {names}, {also} FROM {table} WHERE {where} ORDER BY {order}", {"id": id}):
         yield kind(**dict(zip(columns, values, strict=True))), more

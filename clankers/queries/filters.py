@@ -1,4 +1,4 @@
-"""What part of the history is asked for: the options `--source --project --model --since --until`, as SQL.
+"""Filters: the options `--source --project --model --since --until`, as SQL conditions.
 
 They mean the same in every command:
 
@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from clankers.errors import UsageError
-from clankers.formatting import clean
 from clankers.queries.dates import span
 from clankers.queries.dialect import Database, contains
 
@@ -24,7 +23,7 @@ _FIRST, _LAST = -(1 << 63), (1 << 63) - 1  # epoch milliseconds before and behin
 
 @dataclass(frozen=True)
 class Filters:
-    """What is asked for; made by `filters`.
+    """What to select; made by `filters`.
 
     Attributes:
         sources: their names; none for all.
@@ -57,11 +56,11 @@ class Filters:
         object.__setattr__(self, "values", values)
 
     def __bool__(self) -> bool:
-        """Whether anything is left out."""
+        """Whether anything is filtered out."""
         return self != Filters()
 
     def sessions(self, s: str = "s") -> str:
-        """A condition on the row `s` of `sessions`: something of the session is asked for."""
+        """The condition on the row `s` of `sessions`: the session, or something in it, matches."""
         found = self._of_session(s)
         if self.model is not None:
             found.append(
@@ -77,7 +76,7 @@ class Filters:
         return " AND ".join(found) or "TRUE"
 
     def rows(self, at: str, model: str, s: str = "s") -> str:
-        """A condition on a row that belongs to a session.
+        """The condition on a row that belongs to a session.
 
         Args:
             at: the column with its time.
@@ -91,8 +90,8 @@ class Filters:
             found.append(_in_span(at))
         return " AND ".join(found) or "TRUE"
 
-    def settled(self, r: str, at: str) -> str:
-        """The same for a row `r` that names its session's model where it has none: that row is not needed then."""
+    def rows_with_model(self, r: str, at: str) -> str:
+        """The same for a row `r` that has its session's model where it has none of its own: no join is needed."""
         found = []
         if of_session := self._of_session("f_s"):
             found.append(f"{r}.session_id IN (SELECT f_s.id FROM sessions AS f_s WHERE {' AND '.join(of_session)})")
@@ -134,7 +133,7 @@ def filters(
     since: str | None = None,
     until: str | None = None,
 ) -> Filters:
-    """What a command's options of these names ask for.
+    """The filters that a command's options of these names mean.
 
     Raises:
         UsageError: a time that is none, or a span that ends before it begins.
@@ -148,14 +147,12 @@ def filters(
     return Filters(tuple(sources or ()), places, name, None if model is None else model.lower(), begin, end)
 
 
-def no_such_source(db: Database, asked: Filters) -> str:
-    """A sentence that no session is of the sources that are asked for, and which there are; empty where one is."""
-    if not asked.sources:
-        return ""
-    there = [str(name) for (name,) in db.execute("SELECT DISTINCT source FROM sessions ORDER BY 1")]
-    if not there or set(asked.sources) & set(there):
-        return ""
-    return f"No sessions from {clean(' or '.join(asked.sources))}. Recorded sources: {clean(', '.join(there))}."
+def sources_instead(db: Database, chosen: Filters) -> list[str]:
+    """The recorded sources, if none of the chosen ones is among them; else none."""
+    if not chosen.sources:
+        return []
+    recorded = [str(name) for (name,) in db.execute("SELECT DISTINCT source FROM sessions ORDER BY 1")]
+    return [] if set(chosen.sources) & set(recorded) else recorded
 
 
 def _is_path(project: str) -> bool:
@@ -164,5 +161,5 @@ def _is_path(project: str) -> bool:
 
 def _places(path: str) -> tuple[str, ...]:
     """The directory `path` as it is written and as it is behind symbolic links: clients note the one or the other."""
-    whole = os.path.abspath(os.path.expanduser(path))
-    return tuple(dict.fromkeys((whole, os.path.realpath(whole))))
+    absolute = os.path.abspath(os.path.expanduser(path))
+    return tuple(dict.fromkeys((absolute, os.path.realpath(absolute))))

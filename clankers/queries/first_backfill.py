@@ -19,7 +19,7 @@ def start_first_backfill(note: Callable[[str], object], *, again: bool = False) 
     """Start it where harnesses record into this root, it is not done and not under way.
 
     Args:
-        note: told that it was started.
+        note: called when it was started.
         again: also where the database says that it was done.
     """
     root = paths.data_root()

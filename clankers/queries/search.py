@@ -84,8 +84,8 @@ def search(
         words: each a word, or several that are a phrase; quotes may stand in it, too.
         chosen: where to look.
         limit: how many, at most.
-        progress: told how many more sessions were indexed.
-        note: told that the index could not be written, and what was asked instead.
+        progress: called with how many more sessions were indexed.
+        note: called when the index cannot be written, with what is searched instead.
 
     Raises:
         UsageError: no word has a letter or digit.

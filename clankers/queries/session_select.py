@@ -1,4 +1,4 @@
-"""Which sessions a person means: by id, by date, by project."""
+"""Selects sessions as a person names them: by id, by the start of an id, by time, by project."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from clankers.errors import UsageError
 from clankers.queries.dialect import Database, greatest
 from clankers.queries.filters import Filters
 
-LAST = "last"  # stands for the session in which something happened last
+LAST = "last"  # stands for the last active session
 _SHOWN = 5  # ids of an ambiguous prefix
 
 
@@ -23,7 +23,7 @@ class SessionRef(NamedTuple):
 
 
 def named(known: dict[str, SessionRef], names: list[str]) -> list[SessionRef]:
-    """The sessions whose ids are `names`, or begin so, or that `last` stands for.
+    """The sessions that `names` stand for: ids, beginnings of ids, or `last`.
 
     Raises:
         UsageError: a name is nobody's, or more than one's.
@@ -44,17 +44,17 @@ def named(known: dict[str, SessionRef], names: list[str]) -> list[SessionRef]:
 
 
 def _last(known: dict[str, SessionRef]) -> SessionRef:
-    """The session in which something happened last; where that was in a subagent's, the one that called it.
+    """The last active session; for a subagent's, the session that a person started.
 
     Raises:
         UsageError: there is none.
     """
-    # Of several at that time the one that began last: `known` has it behind the others.
+    # Of several at that time, the one that began last: `known` is sorted by that.
     one = max(reversed(known.values()), key=lambda one: -1 if one.updated is None else one.updated, default=None)
     if one is None:
         raise UsageError("there is no last session: nothing is recorded, or no session matches the filters")
     seen = {one.id}
-    while one.parent in known and one.parent not in seen:  # whose log says that it is its own grandparent
+    while one.parent in known and one.parent not in seen:  # a damaged log may make a session its own grandparent
         one = known[one.parent]
         seen.add(one.id)
     return one
@@ -104,18 +104,18 @@ def _family(known: dict[str, SessionRef], children: dict[str, list[str]], one: S
     found: dict[str, SessionRef] = {}
     todo = [one.id]
     while todo:
-        if (id := todo.pop()) not in found:  # whose log says that it is its own grandparent
+        if (id := todo.pop()) not in found:  # a damaged log may make a session its own grandparent
             found[id] = known[id]
             todo += reversed(children.get(id, []))
     return list(found.values())
 
 
-def all_sessions(db: Database, asked: Filters = Filters()) -> dict[str, SessionRef]:  # noqa: B008 (does not change)
-    """The sessions in a database by id that are `asked` for, the oldest first."""
+def all_sessions(db: Database, chosen: Filters = Filters()) -> dict[str, SessionRef]:  # noqa: B008 (does not change)
+    """The sessions in a database by id that match, the oldest first."""
     rows = db.execute(
         "SELECT id, parent_id, title, project_path, "
         + greatest("coalesce(updated_at, ended_at, created_at)", "coalesce(ended_at, updated_at, created_at)")
-        + f" FROM sessions AS s WHERE {asked.sessions()} ORDER BY created_at, id",
-        asked.values,
+        + f" FROM sessions AS s WHERE {chosen.sessions()} ORDER BY created_at, id",
+        chosen.values,
     )
     return {row[0]: SessionRef(*row) for row in rows}

@@ -4,7 +4,7 @@ Each message counts once: what a fork copied is left out, a session that was res
 
 Added up are the rows of `activity`, which the projector keeps: what happened in a quarter of an hour, and its part of
 what its session cost (`projector.derived.activity`). Days begin on quarters; where a span cuts one, what is left of
-that is counted message by message. Tools are counted call by call: an index holds all that is asked of them.
+that is counted message by message. Tools are counted call by call: an index holds all that is measures of them.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from projector.derived.buckets import bucket_start, token_weight
 
 TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
 
-# What `--by` may be, as an expression for the local time `{now}`, its day `{day}`, the row `r` and its session `s`.
+# The values of `--by`, as expressions for the local time `{now}`, its day `{day}`, the row `r` and its session `s`.
 BY = {
     "day": "{day}",
     "week": "({day} - 1) / 7",
@@ -39,7 +39,7 @@ _NAMES: dict[str, Callable[[int], str]] = {  # of what the expression gives, whe
 }
 _OF_SESSIONS = ("project", "source")
 
-# What is asked, by the attributes of a group that it is for.
+# The expressions of the attributes of a group.
 _NUMBERS = ("turns", "messages", *TOKENS, "cost", "cost_split", "unpriced_messages")
 _MESSAGES = {
     "sessions": "count(DISTINCT CASE WHEN r.subagent = 0 THEN r.session_id END)",
@@ -60,9 +60,9 @@ _CALLERS = {
     "subagents": "count(*) FILTER (WHERE s.parent_id IS NOT NULL)",
 }
 
-# The rows of `activity` that lie in a span, and what is left of the quarters that it cuts.
+# The rows of `activity` in a span, and the messages in the span of the quarters of an hour that it cuts.
 _CUT = f"({bucket_start(':f_since')}, {bucket_start(':f_until')})"
-_PART = f"(coalesce(m.cost, 0) * a.cost_rate + {token_weight('m')} * a.token_rate)"  # what a message bears of the cost
+_PART = f"(coalesce(m.cost, 0) * a.cost_rate + {token_weight('m')} * a.token_rate)"  # a message's share of the cost
 _OF_SPAN = f"""(
   SELECT session_id, begin, model, subagent, {", ".join(_NUMBERS)} FROM activity
   WHERE begin > {bucket_start(":f_since")} AND begin < {bucket_start(":f_until")}
@@ -82,7 +82,7 @@ _OF_SPAN = f"""(
   WHERE a.messages = 0 AND a.begin IN {_CUT} AND s.created_at >= :f_since AND s.created_at < :f_until
 )"""
 
-_Found = list[tuple[str | None, dict[str, Any]]]  # keys of groups, and attributes
+_Measured = list[tuple[str | None, dict[str, Any]]]  # keys of groups, and attributes
 
 
 @dataclass
@@ -126,7 +126,7 @@ class Group:
         return self.prompt_tokens + self.completion_tokens + self.cache_read_tokens + self.cache_write_tokens
 
     def add(self, other: "Group") -> None:
-        """Count `other` in, but for what cannot be added up."""
+        """Add the counts of `other`; percentiles and numbers of sessions cannot be added."""
         self.turns += other.turns
         self.messages += other.messages
         for kind in TOKENS:
@@ -137,28 +137,28 @@ class Group:
         self.unpriced_messages += other.unpriced_messages
 
     def plain(self) -> dict[str, Any]:
-        """For JSON: to a millionth of a cent and a microsecond, without the noise of floating point behind."""
+        """For JSON, rounded to a millionth of a cent and a microsecond, which removes floating-point noise."""
         return {name: round(value, 8) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
 class _SecondQuery(Thread):
     """Asks the database while another query runs: that halves the time they take."""
 
-    def __init__(self, db: Database, ask: Callable[[Database], tuple[_Found, _Found]]) -> None:
+    def __init__(self, db: Database, ask: Callable[[Database], tuple[_Measured, _Measured]]) -> None:
         super().__init__(daemon=True)
         self._db, self._ask = second_connection(db), ask
-        self._found: tuple[_Found, _Found] | BaseException
+        self._found: tuple[_Measured, _Measured] | BaseException
         self.start()
 
     def run(self) -> None:
         try:
             self._found = self._ask(self._db)
-        except BaseException as e:  # noqa: BLE001 (raised where the answer is asked for)
+        except BaseException as e:  # noqa: BLE001 (raised by `answer`)
             self._found = e
         finally:
             self._db.close()
 
-    def answer(self) -> tuple[_Found, _Found]:
+    def answer(self) -> tuple[_Measured, _Measured]:
         """What it found, once it has."""
         self.join()
         if isinstance(self._found, BaseException):
@@ -167,12 +167,12 @@ class _SecondQuery(Thread):
 
 
 def count(db: Database, by: str, chosen: Filters) -> tuple[list[Group], Group]:
-    """The groups `by` one of `BY`, by their keys, and the total of what `chosen` asks for.
+    """The groups `by` one of `BY`, by their keys, and the total of what `chosen` selects.
 
     By tool the sessions are those with calls, and there are no messages, tokens and costs: a message may call several.
     """
     second = _SecondQuery(db, lambda other: (_calls(other, by, chosen), _calls(other, None, chosen)))
-    whole = Group(None)
+    total = Group(None)
     if by == "tool":
         groups = _fill({}, _callers(db, by, chosen))
         of_all = _callers(db, None, chosen)
@@ -180,14 +180,14 @@ def count(db: Database, by: str, chosen: Filters) -> tuple[list[Group], Group]:
         groups = _fill({}, _messages(db, by, chosen))
         of_all = _speakers(db, chosen)  # several groups may have the same
     for one in groups.values():
-        whole.add(one)
+        total.add(one)
     calls, all_calls = second.answer()
     _fill(groups, calls)
-    _fill({None: whole}, of_all + all_calls)
-    return sorted(groups.values(), key=lambda g: (g.key is None, g.key)), whole
+    _fill({None: total}, of_all + all_calls)
+    return sorted(groups.values(), key=lambda g: (g.key is None, g.key)), total
 
 
-def _fill(groups: dict[str | None, Group], found: _Found) -> dict[str | None, Group]:
+def _fill(groups: dict[str | None, Group], found: _Measured) -> dict[str | None, Group]:
     for key, numbers in found:
         one = groups.setdefault(key, Group(key))
         for name, number in numbers.items():
@@ -196,35 +196,35 @@ def _fill(groups: dict[str | None, Group], found: _Found) -> dict[str | None, Gr
 
 
 def _activity(chosen: Filters) -> str:
-    """The rows `r` that are asked for."""
+    """The table or subquery of the rows `r`."""
     return "activity AS r" if chosen.since is None and chosen.until is None else f"{_OF_SPAN} AS r"
 
 
-def _messages(db: Database, by: str, chosen: Filters) -> _Found:
+def _messages(db: Database, by: str, chosen: Filters) -> _Measured:
     join = "JOIN sessions AS s ON s.id = r.session_id" if by in _OF_SESSIONS else ""
-    rows = f"{_activity(chosen)} {join} WHERE {chosen.settled('r', 'r.begin')}"
+    rows = f"{_activity(chosen)} {join} WHERE {chosen.rows_with_model('r', 'r.begin')}"
     return _grouped(db, _MESSAGES, _key(db, by, "begin", "activity"), by, rows, chosen)
 
 
-def _speakers(db: Database, chosen: Filters) -> _Found:
-    each = f"SELECT max(r.subagent) AS subagent FROM {_activity(chosen)} WHERE {chosen.settled('r', 'r.begin')}"
+def _speakers(db: Database, chosen: Filters) -> _Measured:
+    each = f"SELECT max(r.subagent) AS subagent FROM {_activity(chosen)} WHERE {chosen.rows_with_model('r', 'r.begin')}"
     return _grouped(db, _SPEAKERS, "NULL", None, f"({each} GROUP BY r.session_id)", chosen)
 
 
-def _calls(db: Database, by: str | None, chosen: Filters) -> _Found:
-    # CROSS: session by session, else SQLite looks for the session of each call.
+def _calls(db: Database, by: str | None, chosen: Filters) -> _Measured:
+    # Session by session: SQLite would else look up the session of each call.
     join = (
         f"sessions AS s {dialect.JOIN_IN_THIS_ORDER} tools AS r ON r.session_id = s.id"
         if by in _OF_SESSIONS
         else "tools AS r"
     )
-    rows = f"{join} WHERE {chosen.settled('r', 'r.created_at')}"
+    rows = f"{join} WHERE {chosen.rows_with_model('r', 'r.created_at')}"
     return _grouped(db, _CALLS, _key(db, by, "created_at", "tools"), by, rows, chosen)
 
 
-def _callers(db: Database, by: str | None, chosen: Filters) -> _Found:
+def _callers(db: Database, by: str | None, chosen: Filters) -> _Measured:
     names = "r.session_id, r.tool_name" if by else "r.session_id"
-    calls = f"SELECT DISTINCT {names} FROM tools AS r WHERE {chosen.settled('r', 'r.created_at')}"
+    calls = f"SELECT DISTINCT {names} FROM tools AS r WHERE {chosen.rows_with_model('r', 'r.created_at')}"
     rows = f"({calls}) AS r JOIN sessions AS s ON s.id = r.session_id"
     return _grouped(db, _CALLERS, _key(db, by, "created_at", "tools"), by, rows, chosen)
 
@@ -238,11 +238,11 @@ def _key(db: Database, by: str | None, at: str, table: str) -> str:
     return BY[by].format(now=now, day=ordinal(now))
 
 
-def _grouped(db: Database, asked: dict[str, str], key: str, by: str | None, rows: str, chosen: Filters) -> _Found:
-    """What `asked` says of `rows`, by the expression `key`, or of all of them together."""
-    query = f"SELECT {key}, {', '.join(asked.values())} FROM {rows} {'GROUP BY 1' if by else ''} HAVING count(*) > 0"
+def _grouped(db: Database, measures: dict[str, str], key: str, by: str | None, rows: str, chosen: Filters) -> _Measured:
+    """The `measures` of `rows`, by the expression `key`, or of all of them together."""
+    query = f"SELECT {key}, {', '.join(measures.values())} FROM {rows} {'GROUP BY 1' if by else ''} HAVING count(*) > 0"
     name = _NAMES.get(by or "", str)
     return [
-        (None if found is None else name(found), dict(zip(asked, numbers, strict=True)))
+        (None if found is None else name(found), dict(zip(measures, numbers, strict=True)))
         for found, *numbers in db.execute(query, chosen.values)
     ]

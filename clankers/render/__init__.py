@@ -1,1 +1,1 @@
-"""Forms of a session: Markdown, HTML, Parquet; asks nothing."""
+"""Forms of a session: Markdown, HTML, Parquet. Asks nothing; may import structs of `queries`, and `secrets`."""

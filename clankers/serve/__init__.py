@@ -1,4 +1,4 @@
-"""`clankers serve`: takes what `clankers sync` of other machines sends, and appends it to a log of its own.
+"""`clankers serve`: logs what other machines send. May import queries, render, sync and what they may.
 
 A request is answered with 200 only once its line is on the disk. The log is one like any other: in the data root of the
 server, from which every command makes a database and shows it.

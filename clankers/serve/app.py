@@ -75,7 +75,7 @@ class Receiver:
         return _json({"ok": True})
 
     def _authenticate(self, request: Request) -> None:
-        """Compared are digests: how long that takes tells nothing of the key, nor of its length."""
+        """Check the key. Digests are compared, so that the time it takes reveals neither the key nor its length."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         given = sha256(key.strip().encode()).digest()
         if not hmac.compare_digest(given, self._key) or scheme.lower() != "bearer":

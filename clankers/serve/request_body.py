@@ -110,10 +110,10 @@ def _body(payload: bytes) -> wire.SyncBody:
     try:
         return _decode(payload)
     except DecodeError:
-        whole = mended(payload)  # as the log's reader does
-        if whole == payload:
+        repaired = mended(payload)  # as the log's reader does
+        if repaired == payload:
             raise
-        return _decode(whole)
+        return _decode(repaired)
 
 
 def _level(body: wire.SyncBody) -> str:

@@ -20,6 +20,7 @@ from projector.store.sqlite_file import BUSY_MS
 FILE = "sync.db"
 MEMORY = ":memory:"
 _VERSION = 1
+# The names stay, because an older clankers opens the same file: `told` is what was sent, `looked` what was compared.
 _SCHEMA = """
 CREATE TABLE servers (
   id INTEGER PRIMARY KEY,
@@ -28,7 +29,7 @@ CREATE TABLE servers (
   batch INTEGER NOT NULL DEFAULT 0,  -- of `changes`: what that and those before it changed is acknowledged
   file TEXT,  -- of the log, up to which all is acknowledged
   "offset" INTEGER,  -- bytes
-  lines INTEGER,  -- of the whole log up to there
+  lines INTEGER,  -- of the complete log up to there
   succeeded_at INTEGER,  -- epoch milliseconds of the last acknowledgement
   failed_at INTEGER,
   failure TEXT

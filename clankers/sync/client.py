@@ -30,7 +30,7 @@ from projector.adapters.session_sync.wire import HEALTH_PATH, PATH
 STOPPED = "stopped; what was not acknowledged is sent the next time"
 MAX_BACKOFF = 60.0  # seconds from one retry to the next, at most
 PATIENCE = 300.0  # seconds for which a server may ask by Retry-After; for more, it is left alone at once
-_WHOLE = 120.0  # seconds that a request may take in all
+_REQUEST = 120.0  # seconds that a request may take in all
 _HEALTH = 10.0  # and a health check
 _TIMEOUT = {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 10.0}  # seconds, of each step
 _LEVEL = 3  # of gzip
@@ -87,7 +87,7 @@ class Sender:
 
         Raises:
             RefusedError: this body will never be taken.
-            DeniedError: nothing will be taken until somebody mends the settings.
+            DeniedError: nothing is accepted until the settings are fixed.
             UnavailableError: retries are used up.
             StoppedError: the event `stop` was set.
         """
@@ -132,7 +132,7 @@ class Sender:
 
     def _post_once(self, data: bytes, digest: str, *, packed: bool = False) -> None:
         url = self._settings.session_api_url + PATH
-        responses.check(self._ask("POST", url, _WHOLE, data, packed=packed), digest, self._clean)
+        responses.check(self._ask("POST", url, _REQUEST, data, packed=packed), digest, self._clean)
 
     def _ask(self, method: str, url: str, seconds: float, data: bytes | None = None, *, packed: bool = False) -> Reply:
         """The server's answer, whatever it is.
@@ -200,8 +200,8 @@ def _body(response: httpcore2.Response) -> tuple[bytes, bool]:
     """What there is of the body, as far as an answer may be long, and whether that is all of it."""
     body = b""
     try:
-        for piece in response.iter_stream():
-            body += piece
+        for chunk in response.iter_stream():
+            body += chunk
             if len(body) > _LONGEST_ANSWER:
                 return body[:_LONGEST_ANSWER], False
     except _BROKEN:

@@ -89,7 +89,7 @@ class Head(Struct):
     """What every body of a session begins with.
 
     Attributes:
-        session: as `wire.SyncSession`, without what it tells of rows.
+        session: as `wire.SyncSession`, without what it says of rows.
     """
 
     session: dict[str, Any]

@@ -28,14 +28,14 @@ class Reply(NamedTuple):
     Attributes:
         url: that was asked.
         headers: by their names in small letters.
-        whole: whether `body` is all of it.
+        complete: whether `body` is all of it.
     """
 
     url: str
     status: int
     headers: dict[str, str]
     body: bytes
-    whole: bool
+    complete: bool
 
 
 def check(reply: Reply, digest: str, clean: Clean) -> None:
@@ -45,7 +45,7 @@ def check(reply: Reply, digest: str, clean: Clean) -> None:
         SendError: it does not; which of them says what to do.
     """
     _check_status(reply, clean)
-    if not reply.whole:
+    if not reply.complete:
         raise _none(reply, "it was cut off, or is too long for an answer")
     if not reply.body:
         # Where only the connection's end ends an answer, nothing may be the beginning of something.

@@ -244,11 +244,11 @@ def _file(path: str) -> Mapping[str, Any]:
     except OSError as e:
         raise SettingsError(f"{path} cannot be read: {e.strerror}") from e
     except UnicodeDecodeError:
-        raise SettingsError(f"{path} is not UTF-8; mend it, or remove it and set anew") from None
+        raise SettingsError(f"{path} is not UTF-8; fix it, or remove it and set the values again") from None
     try:
         stored = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:  # it says the line, and of the text a character at most
-        raise SettingsError(f"{path} is not TOML: {e}; mend it by hand") from None
+        raise SettingsError(f"{path} is not TOML: {e}; fix it by hand") from None
     exposed = exposure(status.st_mode)
     if exposed and ("changed" in exposed or "SESSION_API_KEY" in stored):
         raise SettingsError(

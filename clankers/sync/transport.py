@@ -15,7 +15,7 @@ import httpcore2
 from clankers.sync.settings import SettingsError, is_loopback
 
 GRACE = 2.0  # seconds for which an answer is still waited for, once one is to stop
-WRONG_PROXY = "HTTPS_PROXY names no proxy of the form http://host:port; mend it, or set NO_PROXY to go without"
+WRONG_PROXY = "HTTPS_PROXY names no proxy of the form http://host:port; fix it, or set NO_PROXY to go without"
 _GLANCE = 0.2  # seconds from one look at whether one is to stop to the next
 _PIECE = 1 << 16  # bytes that are written between two looks
 

@@ -11,7 +11,7 @@ from clankers import queries
 from clankers.queries import changes, health, session_rows
 from clankers.queries.conversation import Message, Part, ToolCall, conversation, subagents
 from clankers.queries.dialect import Database
-from clankers.queries.filters import Filters, filters, no_such_source
+from clankers.queries.filters import Filters, filters, sources_instead
 from clankers.queries.session_select import all_sessions
 from clankers.queries.sessions import list_sessions
 from clankers.queries.usage import BY, count
@@ -119,8 +119,8 @@ def test_filters_mean_the_same_for_sessions_and_totals(
 
 def test_a_source_without_sessions_is_named_with_those_that_have_some(make: Make) -> None:
     db = make(TALK)
-    assert no_such_source(db, filters(["opencode"])) == ""
-    assert no_such_source(db, filters(["codex"])) == "No sessions from codex. Recorded sources: opencode."
+    assert sources_instead(db, filters(["opencode", "codex"])) == []
+    assert sources_instead(db, filters(["codex"])) == ["opencode"]
 
 
 @pytest.mark.parametrize("by", BY)
@@ -184,7 +184,7 @@ def test_a_session_is_read_row_by_row(make: Make) -> None:
 def test_totals_and_health(make: Make) -> None:
     db = make(TALK)
     assert health.totals(db) == (3, 6, 2, 0)
-    assert health.rejects(db) == (0, None)
+    assert health.rejects(db) == (0, None, 0)
 
 
 def test_an_empty_database_answers_too(make: Make) -> None:
