@@ -403,9 +403,9 @@ def test_a_conversation_begins_with_what_it_and_its_subagents_came_to(root: Path
     whole = "2 messages · 220 tokens · ~$0.0012 estimated"
     assert facts("with").endswith(f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~$0.0006 estimated")
     assert facts("part").endswith(
-        "$0.0006+ and a cost that is not known · of which 1 subagent: 1 message, 110 tokens, a cost that is not known"
+        "$0.0006+ and an unknown cost · of which 1 subagent: 1 message, 110 tokens, an unknown cost"
     )
-    assert facts("un").endswith("110 tokens · a cost that is not known")
+    assert facts("un").endswith("110 tokens · an unknown cost")
     assert facts("billed").endswith("2 messages · 220 tokens · $1.50 · of which 1 subagent: 1 message, 110 tokens")
     assert facts("a3").endswith("1 message · 110 tokens · its cost is included in its parent's")
 
