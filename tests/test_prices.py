@@ -1,5 +1,6 @@
 """What a session cost where its client does not tell, and that nothing else makes a number of it."""
 
+import html
 import json
 import re
 import subprocess
@@ -396,7 +397,7 @@ def test_a_conversation_begins_with_what_it_and_its_subagents_came_to(root: Path
 
     def facts(id: str) -> str:
         text = call(root, args[0], id, *args[1:], NO_COLOR="1", COLUMNS="1000").out.partition("msg")[0]
-        text = re.sub(r"</li>\s*<li>|\n- ", " · ", text).replace("\\", "")
+        text = html.unescape(re.sub(r"</li>\s*<li>|\n- ", " · ", text)).replace("\\", "")
         return text[: text.index(f" · {id}" if args[0] == "export" else f"\n{id}\n")]
 
     assert facts("alone").endswith("1 message · 110 tokens · ~$0.0006 estimated")
