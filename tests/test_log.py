@@ -130,6 +130,11 @@ def test_a_line_is_one_write_alone_or_with_others(root: Path, monkeypatch: pytes
 # Torn lines
 
 
+def test_a_line_that_is_the_payload_of_one_within_a_torn_line_is_not_an_event(root: Path) -> None:
+    put(root, line("t")[:60] + line("outer", line("inner")[:-1]))
+    assert ids_of(lines_of(root)) == ["outer"]
+
+
 def test_the_torn_tail_of_a_crashed_writer_stays_on_a_line_of_its_own(root: Path) -> None:
     torn = line("b")[:100]
     put(root, line("a") + torn)

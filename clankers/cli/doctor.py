@@ -25,7 +25,7 @@ from clankers.log.reader import LogFile, log_files
 from clankers.log.segments import ARCHIVING, COMPRESSED, Segment, disk_sizes, list_segments, segment_sizes
 from clankers.log.writer import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.maintenance import in_place_edit
-from clankers.maintenance.backup_files import copies
+from clankers.maintenance.backup_files import backup_files
 from clankers.queries.connect import open_for_reading
 from clankers.queries.first_backfill import under_way
 from clankers.queries.health import rejects, unknown_events, unpriced
@@ -231,7 +231,7 @@ def _begun(root: str) -> Iterator[Finding]:
 
 
 def _kept(root: str, database: str) -> Iterator[Finding]:
-    for path in copies(root, database):
+    for path in backup_files(root, database):
         size = short_bytes(os.stat(path).st_size)
         yield Finding(
             "Log", True, f"a copy of what was damaged is kept: {path}, {size}", "remove it when you need it no more"
