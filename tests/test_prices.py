@@ -1,5 +1,6 @@
 """What a session cost where its client does not tell, and that nothing else makes a number of it."""
 
+import html
 import json
 import re
 import subprocess
@@ -229,7 +230,7 @@ def test_an_unknown_model_has_no_cost_and_is_listed(root: Path) -> None:
         found = "SELECT provider, model, messages, sessions, prompt_tokens, completion_tokens FROM v_unpriced"
         assert db.execute(found).fetchall() == [("anthropic", "mystery-1", 2, 1, 200, 20)]
     said = call(root, "doctor").out
-    assert f"{installed()} has no price of mystery-1: 2 messages are without a cost" in said
+    assert f"{installed()} has no price for mystery-1: 2 messages have no cost" in said
 
 
 def test_a_copy_of_a_fork_is_in_no_list(root: Path) -> None:
@@ -371,7 +372,7 @@ def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) ->
     cells = {cell for cell in shown.split() if re.search(r"\$|^\?$", cell)}
     assert cells == {"~$0.0006", "~$0.0012", "$0.0006+", "?", "$1.50"}
     assert "~ is estimated" in shown
-    assert "? and + stand for" in shown
+    assert "? and + mark models without a known price" in shown
     tree = call(root, "sessions", "--tree").out
     costs = {line.split()[-1]: re.findall(r"[~$?↑]\S*", line) for line in tree.splitlines() if "(no title)" in line}
     assert costs == {
@@ -384,7 +385,7 @@ def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) ->
         "billed": ["$1.50"],
         "a3": ["↑"],
     }
-    assert "↑ is in the cost of the session that called it" in tree
+    assert "↑ is included in the cost of its parent session" in tree
     assert "↑" not in shown
     told = call(root, "sessions", "--project", "nowhere").out + call(root.parent / "none", "sessions").out
     assert "~" not in told
@@ -397,15 +398,16 @@ def test_a_conversation_begins_with_what_it_and_its_subagents_came_to(root: Path
     def facts(id: str) -> str:
         text = call(root, args[0], id, *args[1:], NO_COLOR="1", COLUMNS="1000").out.partition("msg")[0]
         text = re.sub(r"</li>\s*<li>|\n- ", " · ", text).replace("\\", "")
+        text = html.unescape(text)
         return text[: text.index(f" · {id}" if args[0] == "export" else f"\n{id}\n")]
 
     assert facts("alone").endswith("1 message · 110 tokens · ~$0.0006 estimated")
     whole = "2 messages · 220 tokens · ~$0.0012 estimated"
     assert facts("with").endswith(f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~$0.0006 estimated")
     assert facts("part").endswith(
-        "$0.0006+ and a cost that is not known · of which 1 subagent: 1 message, 110 tokens, a cost that is not known"
+        "$0.0006+ and an unknown cost · of which 1 subagent: 1 message, 110 tokens, an unknown cost"
     )
-    assert facts("un").endswith("110 tokens · a cost that is not known")
+    assert facts("un").endswith("110 tokens · an unknown cost")
     assert facts("billed").endswith("2 messages · 220 tokens · $1.50 · of which 1 subagent: 1 message, 110 tokens")
     assert facts("a3").endswith("1 message · 110 tokens · its cost is included in its parent's")
 
