@@ -98,6 +98,7 @@ def test_a_damaged_newline_between_two_whole_lines_is_put_back(root: Path, byte:
         line("a")[:-1] + b"xy" + line("b"),
         line("a").replace(b"caf", b"CAF")[:-1] + b" " + line("b").replace(b"caf", b"CAF"),
         FOREIGN[:-1] % (1, b"1") + b"x" + FOREIGN % (2, b"2"),  # no CRC says that they are whole
+        line("a")[:-1] + b"x" + FOREIGN % (2, b"2"),  # nor here that the second one is
     ],
 )
 def test_what_is_glued_and_not_proved_is_left_as_it_is(root: Path, glued: bytes) -> None:
@@ -446,6 +447,17 @@ def test_a_file_that_was_replaced_is_refused_and_left(root: Path, begun: Path, r
     done = call(root, "repair")
     assert (done.code, done.out) == (1, "")
     assert JOURNAL in done.err
+
+
+def test_a_file_with_two_torn_blocks_is_refused(root: Path, begun: Path) -> None:
+    """A kill stops one write: at most one block is neither old nor new."""
+    torn = bytearray(BEFORE)
+    for at in (1024, 1536):
+        torn[at : at + 2] = AFTER[at : at + 1] + b"?"
+    begun.write_bytes(torn)
+    with pytest.raises(PatchError, match="then remove"):
+        finish(str(root))
+    assert begun.read_bytes() == torn
 
 
 def test_a_damaged_journal_changes_nothing(root: Path, begun: Path) -> None:
