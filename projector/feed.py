@@ -108,7 +108,7 @@ class Feed:
     def items(self, event: Event) -> list[FeedItem]:
         """The new items of `event`."""
         try:
-            changes, _ = self._adapters.adapt(event)
+            changes = self._adapters.adapt(event).changes
             logged = millis(event.ts)
         except (UnusableError, ValueError):
             return []

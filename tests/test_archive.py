@@ -393,7 +393,7 @@ def test_writers_and_a_watcher_lose_nothing_while_their_day_is_archived_again_an
                 except InUseError:
                     pass
         archive_day(root)
-        wait_for(lambda: state(database)["event_types"] == [("test", "t", 0, len(expected))])
+        wait_for(lambda: state(database)["event_types"] == [("test", "t", 0, len(expected), "")])
         watch.send_signal(signal.SIGTERM)
         assert watch.communicate()[1] == b""
         assert watch.returncode == 0
@@ -415,7 +415,7 @@ def test_a_day_that_somebody_has_open_for_writing_is_left_for_the_next_run(root:
     assert done.code == 0
     assert "has it open for writing" in done.err
     assert done.out.startswith("0 days archived")
-    assert "1 day left as before" in done.out
+    assert "1 day left unchanged" in done.out
     assert call(root, "archive").out.startswith("1 day archived")
     assert ids(root) == ["a", "b"]
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from clankers.errors import EX_CONFIG, EX_FAIL, EX_OK, EX_USAGE
 from clankers.sync.settings import MASK, SETTINGS, Secret, Settings, SettingsError, entries, load, read
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, Result, call, command, environment
+from tests.patience import DEADLINE
 
 KEY = "sk-nobody-may-see-this"
 URL = "https://sync.example"
@@ -403,7 +404,7 @@ def test_on_a_terminal_the_key_is_typed_unseen(root: Path, file: Path) -> None:
                 seen += more
         except OSError:  # Linux's way to say that nobody has the other end open
             pass
-        assert process.wait(30) == EX_OK, seen
+        assert process.wait(DEADLINE) == EX_OK, seen
     os.close(ours)
     assert KEY.encode() not in seen
     assert file.read_text("utf-8") == f'SESSION_API_KEY = "{KEY}"\n'

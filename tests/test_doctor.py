@@ -24,7 +24,7 @@ from clankers.system.locks import NamedLock
 from projector.store.lock import ProjectorLock
 from projector.store.meta import BACKFILL, set_meta
 from projector.store.sqlite_file import VERSION
-from tests.commands import HOSTILE, POSIX_ONLY, RAW, Result, call, work
+from tests.commands import HOSTILE, POSIX_ONLY, RAW, Result, call, event, work
 from tests.feeding import append
 
 CLIENTS = {"claude": "2.1.329 (Claude Code)", "opencode": "1.18.33"}
@@ -210,6 +210,16 @@ def test_lines_that_could_not_be_used_are_reported(home: Path, root: Path) -> No
     ((_, text, remedy),) = wrong(findings(home, code=EX_FAIL))
     assert text.startswith("2 lines of the log could not be used, the last in clankers-")
     assert "select * from rejects" in remedy
+
+
+def test_values_and_event_types_that_are_not_known_are_reported(home: Path, root: Path) -> None:
+    append(root, work(0, 1))
+    odd = event("message.updated", info={"id": "msg_1", "sessionID": "ses_000000", "role": "user", "cost": -1})
+    append(root, [odd, event("session.imagined", sessionID="ses_000000"), ("newcomer", "hello", b"{}")])
+    assert clankers(home, "project").code == EX_OK
+    texts = [text for _, text in about(findings(home, code=EX_OK), "Database")]
+    assert "1 value of an unexpected form left out; the rest of their lines was used" in texts
+    assert "2 events of unknown types: newcomer hello, opencode session.imagined" in texts
 
 
 @pytest.mark.parametrize("ts", ["garbage", "", "2026-13-01T00:00:00Z", "\\u001b[2J"])

@@ -34,6 +34,7 @@ from clankers.system.atomic_write import TEMPORARY, output_file
 from tests.commands import POSIX_ONLY, RAW, call, event, session
 from tests.feeding import append, opencode_records, project
 from tests.golden import assert_golden
+from tests.patience import DEADLINE
 from tests.talks import GITHUB, demo, talk
 
 SUBAGENTS = "0aee4390-a408-41f0-9070-440cf9a316bf"
@@ -427,7 +428,7 @@ def test_what_is_no_plain_file_is_not_replaced_and_a_link_stays_one(sample: Path
     reader = threading.Thread(target=lambda: got.append(pipe.read_text("utf-8")))
     reader.start()
     assert call(sample, "export", "last", "-o", str(pipe)).code == 0
-    reader.join(30)
+    reader.join(DEADLINE)
     assert got == [whole]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     (tmp_path / "link").symlink_to("file")

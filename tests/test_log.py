@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clankers.log import envelope
+from clankers.log import envelope, record_ids
 from clankers.log.reader import Event, Line, LogFile, log_files, place_of, read
 from clankers.log.writer import Log, file_name
 from tests.patience import DEADLINE
@@ -128,6 +128,11 @@ def test_a_line_is_one_write_alone_or_with_others(root: Path, monkeypatch: pytes
 
 
 # Torn lines
+
+
+def test_a_line_that_is_the_payload_of_one_within_a_torn_line_is_not_an_event(root: Path) -> None:
+    put(root, line("t")[:60] + line("outer", line("inner")[:-1]))
+    assert ids_of(lines_of(root)) == ["outer"]
 
 
 def test_the_torn_tail_of_a_crashed_writer_stays_on_a_line_of_its_own(root: Path) -> None:
@@ -550,3 +555,8 @@ def test_killed_writers_take_no_line_of_others_along(root: Path) -> None:
     for round_ in range(4):
         own = [int(id.split("-")[1]) for id in ids if id.startswith(f"{round_}-")]
         assert own == list(range(len(own)))
+
+
+def test_the_id_of_a_damaged_record_is_not_among_those_that_the_log_holds(root: Path) -> None:
+    put(root, line("a") + line("ab")[:-9] + b"\n" + line("ac")[:70] + line("ad"))
+    assert list(record_ids.ids(str(root), "a")) == ["a", "ad"]

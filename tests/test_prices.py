@@ -1,5 +1,6 @@
 """What a session cost where its client does not tell, and that nothing else makes a number of it."""
 
+import html
 import json
 import re
 import subprocess
@@ -209,7 +210,7 @@ def test_it_is_what_the_library_itself_reckons(
     assert message.cost == (pytest.approx(float(expected), abs=1e-11) if any(counts) else None)
 
 
-def test_a_growing_response_is_priced_anew(root: Path) -> None:
+def test_a_growing_response_is_priced_again(root: Path) -> None:
     with database(root, answer(1, output_tokens=1)) as db:
         assert costs(db)["s"] == (0.00042, "prices")
     with database(root, answer(1, output_tokens=500)) as db:
@@ -229,7 +230,7 @@ def test_an_unknown_model_has_no_cost_and_is_listed(root: Path) -> None:
         found = "SELECT provider, model, messages, sessions, prompt_tokens, completion_tokens FROM v_unpriced"
         assert db.execute(found).fetchall() == [("anthropic", "mystery-1", 2, 1, 200, 20)]
     said = call(root, "doctor").out
-    assert f"{installed()} has no price of mystery-1: 2 messages are without a cost" in said
+    assert f"{installed()} has no price for mystery-1: 2 messages have no cost" in said
 
 
 def test_a_copy_of_a_fork_is_in_no_list(root: Path) -> None:
@@ -300,7 +301,7 @@ def test_a_bill_is_kept_as_it_is_and_pays_for_subagents(root: Path, batch_lines:
 
 
 @pytest.mark.parametrize("batch_lines", [1, None])
-def test_a_bill_that_cannot_be_told_from_its_origin_s_pays_for_nothing(root: Path, batch_lines: int | None) -> None:
+def test_a_bill_that_cannot_be_separated_from_its_origins_pays_for_nothing(root: Path, batch_lines: int | None) -> None:
     """A fork's sum goes on from its origin's, of which nothing is known here; that it is a fork is told last."""
     fork = json.dumps(
         {"sessionId": "s", "uuid": "u9", "timestamp": "2026-11-20T20:00:00Z", "forkedFrom": {"sessionId": "o"}}
@@ -318,7 +319,7 @@ def test_a_bill_with_a_model_that_the_client_could_not_price_is_none(root: Path)
         assert costs(db)["s"] == (0.0006, "prices")
 
 
-def test_what_opencode_says_stands_even_where_it_is_nothing(root: Path) -> None:
+def test_a_cost_that_opencode_reports_counts_even_if_it_is_zero(root: Path) -> None:
     append(root, opencode_records("1.18.33/01-plain"))
     with closing(project(root)) as db:
         told = db.execute("SELECT count(*), sum(cost_source = 'client') FROM messages WHERE cost IS NOT NULL").get
@@ -371,7 +372,7 @@ def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) ->
     cells = {cell for cell in shown.split() if re.search(r"\$|^\?$", cell)}
     assert cells == {"~$0.0006", "~$0.0012", "$0.0006+", "?", "$1.50"}
     assert "~ is estimated" in shown
-    assert "? and + stand for" in shown
+    assert "? and + mark models without a known price" in shown
     tree = call(root, "sessions", "--tree").out
     costs = {line.split()[-1]: re.findall(r"[~$?↑]\S*", line) for line in tree.splitlines() if "(no title)" in line}
     assert costs == {
@@ -384,7 +385,7 @@ def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) ->
         "billed": ["$1.50"],
         "a3": ["↑"],
     }
-    assert "↑ is in the cost of the session that called it" in tree
+    assert "↑ is included in the cost of its parent session" in tree
     assert "↑" not in shown
     told = call(root, "sessions", "--project", "nowhere").out + call(root.parent / "none", "sessions").out
     assert "~" not in told
@@ -397,15 +398,16 @@ def test_a_conversation_begins_with_what_it_and_its_subagents_came_to(root: Path
     def facts(id: str) -> str:
         text = call(root, args[0], id, *args[1:], NO_COLOR="1", COLUMNS="1000").out.partition("msg")[0]
         text = re.sub(r"</li>\s*<li>|\n- ", " · ", text).replace("\\", "")
+        text = html.unescape(text)
         return text[: text.index(f" · {id}" if args[0] == "export" else f"\n{id}\n")]
 
     assert facts("alone").endswith("1 message · 110 tokens · ~$0.0006 estimated")
     whole = "2 messages · 220 tokens · ~$0.0012 estimated"
     assert facts("with").endswith(f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~$0.0006 estimated")
     assert facts("part").endswith(
-        "$0.0006+ and a cost that is not known · of which 1 subagent: 1 message, 110 tokens, a cost that is not known"
+        "$0.0006+ and an unknown cost · of which 1 subagent: 1 message, 110 tokens, an unknown cost"
     )
-    assert facts("un").endswith("110 tokens · a cost that is not known")
+    assert facts("un").endswith("110 tokens · an unknown cost")
     assert facts("billed").endswith("2 messages · 220 tokens · $1.50 · of which 1 subagent: 1 message, 110 tokens")
     assert facts("a3").endswith("1 message · 110 tokens · its cost is included in its parent's")
 
@@ -431,7 +433,7 @@ def priced(root: Path) -> tuple[Any, ...]:
         return rows(db), table, db.execute("SELECT value FROM meta WHERE key = ?", (price_table.VERSION_KEY,)).get
 
 
-def test_project_prices_anew_when_the_table_is_another(root: Path) -> None:
+def test_project_prices_again_when_the_table_is_another(root: Path) -> None:
     with database(root, *LINES):
         pass
     before = priced(root)
@@ -448,7 +450,7 @@ def test_project_prices_anew_when_the_table_is_another(root: Path) -> None:
 
 
 @pytest.mark.parametrize("args", [("sessions",), ("show", "s"), ("stats",), ("query", "SELECT 1")])
-def test_commands_that_read_price_anew_when_the_table_is_newer(root: Path, args: tuple[str, ...]) -> None:
+def test_reading_commands_price_again_when_the_table_is_newer(root: Path, args: tuple[str, ...]) -> None:
     with database(root, *LINES):
         pass
     before = priced(root)
@@ -533,7 +535,7 @@ def test_verify_compares_like_with_like(root: Path) -> None:
         assert {d.table: d.changed for d in fresh.differences(lambda: None)} == {"sessions": 2, "messages": 3}
 
 
-def test_verify_prices_anew_what_another_table_priced(root: Path) -> None:
+def test_verify_prices_again_what_another_table_priced(root: Path) -> None:
     with database(root, *LINES):
         pass
     before = priced(root)
@@ -563,7 +565,7 @@ def test_the_library_is_imported_for_models_that_are_new_and_for_no_others(root:
         assert db.execute("SELECT count(*) FROM messages WHERE cost_source IS NOT NULL").get == 4
 
 
-def test_the_library_is_not_imported_where_the_client_tells_the_cost(root: Path) -> None:
+def test_the_library_is_not_imported_if_the_client_reports_the_cost(root: Path) -> None:
     append(root, opencode_records("1.18.33/01-plain"))
     code = "import sys; from projector.replay.rebuild import update; update(*sys.argv[1:]); " + WHAT_IS_LOADED
     assert in_a_process(code, str(root / "clankers.db"), str(root)) == "[]\n"
@@ -576,7 +578,7 @@ def test_the_version_is_known_without_the_library_and_is_the_one_it_says() -> No
 
 
 @pytest.mark.parametrize("pattern", ["(none is named so)", "(.*)"])
-def test_the_version_is_asked_for_where_no_directory_tells(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+def test_the_version_is_looked_up_if_no_directory_names_it(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
     monkeypatch.delitem(sys.modules, "genai_prices")
     monkeypatch.setattr(price_table, "_DIST_INFO", re.compile(pattern))
     assert installed() == f"genai-prices {genai_prices.__version__}"

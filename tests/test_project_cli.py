@@ -171,7 +171,7 @@ def test_a_reader_keeps_its_rows_during_a_rebuild_and_a_new_one_sees_the_new(roo
 
 
 @POSIX_ONLY
-def test_a_kill_at_any_moment_of_a_rebuild_leaves_the_database_whole(tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_of_a_rebuild_leaves_a_complete_database(tmp_path: Path) -> None:
     before = tmp_path / "before"
     append(before, work(0, 400))
     assert call(before, "project").code == 0
@@ -249,7 +249,7 @@ def test_a_rebuild_under_another_writer_keeps_the_old_rows(
     assert count(database) == 4
 
 
-def test_another_writer_that_does_not_end_is_told_of(
+def test_another_writer_that_does_not_end_is_reported(
     root: Path, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(db_file, "BUSY_MS", 10)
@@ -295,7 +295,7 @@ def _cut(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_garbage, _broken_pages, _broken_rows, _cut])
-def test_a_damaged_database_is_told_of_with_the_remedy_and_a_rebuild_heals_it(
+def test_a_damaged_database_is_reported_with_the_remedy_and_a_rebuild_repairs_it(
     root: Path, database: Path, damage: Callable[[Path], None]
 ) -> None:
     damage(database)
@@ -499,7 +499,7 @@ def test_options_that_make_no_sense_together_are_refused(root: Path, args: tuple
 
 
 @pytest.mark.parametrize("option", [(), ("--rebuild",), ("--watch",)])
-def test_a_second_projector_is_refused_and_told_who_the_first_is(
+def test_a_second_projector_is_refused_with_the_name_of_the_first(
     root: Path, database: Path, option: tuple[str, ...]
 ) -> None:
     with ProjectorLock(str(database), "project --watch"):

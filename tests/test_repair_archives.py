@@ -3,12 +3,14 @@
 import gzip
 import random
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
 from clankers.log.segments import COMPRESSED
-from clankers.maintenance import in_place_edit
+from clankers.maintenance import gzip_rewrite, in_place_edit
 from clankers.maintenance.archive import archive
+from clankers.maintenance.gzip_writer import ArchiveError, write_gzip
 from clankers.maintenance.in_place_edit import PatchError
 from clankers.maintenance.repair import apply, plan
 from clankers.maintenance.verify import verify
@@ -178,3 +180,22 @@ def test_the_command_says_what_it_does_and_the_database_follows(root: Path) -> N
     assert total == "1 repair, 0 bad places left"
     assert call(root, "verify").code == 0
     assert call(root, "query", "select count(*) from sessions", "--csv").out.split() == ["count(*)", "20"]
+
+
+def test_an_archive_that_the_disk_does_not_keep_does_not_replace_the_old_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pack(root, glue(line("a") + line("b")))
+    before = path.read_bytes()
+    real = write_gzip
+
+    def write(out: BinaryIO, *args: Any) -> int:
+        size = real(out, *args)
+        out.truncate(40)
+        return size
+
+    monkeypatch.setattr(gzip_rewrite, "write_gzip", write)
+    with pytest.raises(ArchiveError, match="check the disk"):
+        mend(root)
+    assert path.read_bytes() == before
+    assert not list(root.glob("*.tmp"))

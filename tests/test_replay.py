@@ -282,7 +282,7 @@ def test_unknown_event_types_are_counted_and_name_their_session(tmp_path: Path) 
     assert {s for (s,) in db.execute("SELECT id FROM sessions")} == {"s1", "ses_2"}
 
 
-def test_a_line_that_cannot_be_used_is_told_with_file_line_and_reason(tmp_path: Path) -> None:
+def test_a_line_that_cannot_be_used_is_rejected_with_file_line_and_reason(tmp_path: Path) -> None:
     good = envelope.line("claude-code", "Stop", b'{"session_id":"s1"}')
     bad = envelope.line("claude-code", "PreToolUse", b'{"session_id":7}')
     (tmp_path / f"clankers-{DAY}.jsonl").write_bytes(good + b"not json\n" + bad + good)
@@ -417,7 +417,7 @@ def test_parts_that_come_before_their_message_make_the_same_rows(tmp_path: Path)
     assert (at_once["messages"][0]["text_content"], at_once["messages"][0]["synthetic"]) == ("note", 1)
 
 
-def test_what_is_told_of_a_project_adds_up(tmp_path: Path) -> None:
+def test_reports_of_a_project_add_up(tmp_path: Path) -> None:
     lines = [
         envelope.line("opencode", kind, payload)
         for kind, payload in (

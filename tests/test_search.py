@@ -98,7 +98,7 @@ def test_prompts_answers_inputs_and_outputs_are_found(recorded: Path) -> None:
     assert {(hit["tool_name"], hit["success"]) for hit in failed} == {("read", 0)}
 
 
-def test_every_word_that_was_recorded_is_found_where_it_stands(recorded: Path) -> None:
+def test_every_recorded_word_is_found_in_its_place(recorded: Path) -> None:
     """Against a search by hand, in a sample of all words."""
     call(recorded, "project")
     with closing(apsw.Connection(str(recorded / "clankers.db"))) as db:
@@ -313,7 +313,7 @@ def test_another_database_gets_another_index(root: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["garbage", "cut", "empty", "gone", "hole"])
-def test_a_damaged_index_is_made_anew(root: Path, damage: str) -> None:
+def test_a_damaged_index_is_built_again(root: Path, damage: str) -> None:
     append(root, work(0, 200))
     assert len(found(root, "prompt", "--limit", "1000")) == 200
     index = index_of(root)
@@ -327,7 +327,7 @@ def test_a_damaged_index_is_made_anew(root: Path, damage: str) -> None:
     assert len(found(root, "prompt", "--limit", "1000")) == 201
 
 
-def test_a_damaged_database_is_told_with_the_remedy(root: Path) -> None:
+def test_a_damaged_database_is_reported_with_the_remedy(root: Path) -> None:
     append(root, [session("ses_1"), *said("msg_1", "needle " + "straw " * 100_000)])
     assert call(root, "project").code == 0
     database = root / "clankers.db"
@@ -348,7 +348,7 @@ def test_a_damaged_database_is_told_with_the_remedy(root: Path) -> None:
     assert len(found(root, "needle")) == 1
 
 
-def test_a_database_that_is_made_anew_meanwhile_is_the_one_that_is_searched(
+def test_a_database_that_is_rebuilt_meanwhile_is_the_one_that_is_searched(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(
@@ -378,7 +378,7 @@ def test_a_watcher_is_no_hindrance(root: Path) -> None:
         assert len(found(root, "needle")) == 1
 
 
-def test_what_is_much_is_taken_in_bit_by_bit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_changes_are_indexed_in_several_transactions(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(10):
         append(root, work(i * 5, 5))
         assert call(root, "project").code == 0

@@ -31,7 +31,7 @@ from clankers.serve.request_body import Received, checked
 from projector.adapters.session_sync import wire
 from tests.commands import POSIX_ONLY, call, run
 from tests.golden import SCHEMAS, assert_file, schema_of
-from tests.patience import wait_for
+from tests.patience import DEADLINE, wait_for
 from tests.serving import KEY, Server, answer, body, head, high_water, limited
 
 MIB = 1 << 20
@@ -324,7 +324,7 @@ def test_a_client_that_goes_away_leaves_no_trace(tmp_path: Path) -> None:
         assert server.post(body("after")).status == 200
         assert [b"after" in bytes(line.payload) for line in server.logged()] == [True]
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(20) == 0
+        assert server.process.wait(DEADLINE) == 0
         assert len(server.said.read_text().splitlines()) == 1
 
 
@@ -373,7 +373,7 @@ def test_a_signal_lets_a_request_under_way_finish(tmp_path: Path, number: signal
         wait_for(lambda: not _listens(server.port), "nobody else comes in")
         connection.sendall(sent[10:])
         assert answer(connection)[0] == 200
-        assert server.process.wait(20) == 0
+        assert server.process.wait(DEADLINE) == 0
         assert len(server.logged()) == 1
 
 
@@ -390,7 +390,7 @@ def test_the_second_signal_waits_for_nobody(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         wait_for(lambda: not _listens(server.port), "it is about to end")
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(10) == 0
+        assert server.process.wait(DEADLINE) == 0
         assert len(server.said.read_text().splitlines()) == 1
 
 

@@ -36,10 +36,10 @@ def logged(*bodies: dict[str, Any]) -> Lines:
     ]
 
 
-def body(more: dict[str, Any] | None = None, /, *, id: str = "s1", **told: Any) -> dict[str, Any]:
+def body(more: dict[str, Any] | None = None, /, *, id: str = "s1", **rows_sent: Any) -> dict[str, Any]:
     """What our own client says."""
     ours = {"source": "claude-code", "created_at": NOW, **(more or {})}
-    return {"session": {**SESSION, "id": id, "metadata": {"clankers": ours}}, **told}
+    return {"session": {**SESSION, "id": id, "metadata": {"clankers": ours}}, **rows_sent}
 
 
 def message(id: str = "m1", **more: Any) -> dict[str, Any]:
@@ -77,17 +77,17 @@ def database(where: Path, lines: Lines, batch_lines: int | None = None) -> apsw.
 
 
 @pytest.fixture(params=[None, 1, 2], ids=["in one batch", "line by line", "two at a time"])
-def told(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+def replayed(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """The rows that bodies make."""
 
-    def replayed(*bodies: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    def replay_bodies(*bodies: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         return rows(database(tmp_path / "data", logged(*bodies), request.param))
 
-    return replayed
+    return replay_bodies
 
 
-def test_a_body_makes_rows(told: Any) -> None:
-    found = told(
+def test_a_body_makes_rows(replayed: Any) -> None:
+    found = replayed(
         body(
             {"title": "x", "model": "m", "messages": {"m1": {"cost_source": "client"}}},
             messages=[message(cost=0.5, tokens_input=7, agent="build", mode="plan")],
@@ -111,8 +111,8 @@ def test_a_body_makes_rows(told: Any) -> None:
     assert found["projects"] == [{"path": "/src/shop", "id": "shop-id", "name": "shop", "vcs": "git"}]
 
 
-def test_what_is_told_last_stands_even_where_it_is_less(told: Any) -> None:
-    found = told(
+def test_the_last_row_sent_counts_even_if_it_holds_less(replayed: Any) -> None:
+    found = replayed(
         body(
             {"title": "wrong", "status": "busy", "deleted_at": NOW, "project_path": "/b"},
             messages=[message(tokens_output=100, completed_at=NOW + 5, model_id="m")],
@@ -137,7 +137,7 @@ def test_what_is_told_last_stands_even_where_it_is_less(told: Any) -> None:
     assert [p["path"] for p in found["projects"]] == ["/a", "/b"]
 
 
-def test_rows_that_are_gone_go_with_what_follows_from_them(told: Any) -> None:
+def test_deleted_rows_are_deleted_with_what_is_derived_from_them(replayed: Any) -> None:
     every = body(
         {"compactions": [{"id": "c1"}]},
         messages=[message(tokens_input=5), message("m2")],
@@ -145,16 +145,16 @@ def test_rows_that_are_gone_go_with_what_follows_from_them(told: Any) -> None:
         tool_executions=[tool()],
         errors=[error()],
     )
-    gone = {"messages": ["m1"], "parts": ["p3", "never told"], "tools": ["t1"], "errors": ["e1"], "compactions": ["c1"]}
-    found = told(every, body({"gone": gone}))
+    gone = {"messages": ["m1"], "parts": ["p3", "never sent"], "tools": ["t1"], "errors": ["e1"], "compactions": ["c1"]}
+    found = replayed(every, body({"gone": gone}))
     (session,) = found["sessions"]
     assert (session["message_count"], session["prompt_tokens"], session["tool_call_count"]) == (1, 0, 0)
     assert [p["id"] for p in found["parts"]] == ["p2"]
     assert [found[t] for t in ("tools", "file_edits", "session_errors", "compaction_events")] == [[], [], [], []]
 
 
-def test_a_row_that_moves_counts_in_its_new_session_alone(told: Any) -> None:
-    found = told(
+def test_a_row_that_moves_counts_in_its_new_session_alone(replayed: Any) -> None:
+    found = replayed(
         body(messages=[message(role="user", tokens_input=5)], parts=[part()], tool_executions=[tool()]),
         body(id="s2", messages=[message(role="user", tokens_input=5)], tool_executions=[tool(session="s2")]),
     )
@@ -163,15 +163,15 @@ def test_a_row_that_moves_counts_in_its_new_session_alone(told: Any) -> None:
     assert {s["id"]: s["title"] for s in found["sessions"]} == {"s1": None, "s2": "hello"}
 
 
-def test_a_call_has_the_model_of_a_message_that_another_session_sends_later(told: Any) -> None:
-    found = told(
+def test_a_call_has_the_model_of_a_message_that_another_session_sends_later(replayed: Any) -> None:
+    found = replayed(
         body(tool_executions=[tool(message_id="m1")]), body(id="s2", messages=[message(model_id="m", role="assistant")])
     )
     assert found["tools"][0]["model"] == "m"
 
 
-def test_a_call_loses_the_model_of_a_deleted_message_of_another_session(told: Any) -> None:
-    found = told(
+def test_a_call_loses_the_model_of_a_deleted_message_of_another_session(replayed: Any) -> None:
+    found = replayed(
         body(id="s2", messages=[message(model_id="m", role="assistant")]),
         body(tool_executions=[tool(message_id="m1")]),
         body({"gone": {"messages": ["m1"]}}, id="s2"),
@@ -179,13 +179,13 @@ def test_a_call_loses_the_model_of_a_deleted_message_of_another_session(told: An
     assert found["tools"][0]["model"] is None
 
 
-def test_a_piece_told_in_another_session_changes_that_of_its_message(told: Any) -> None:
-    found = told(body(messages=[message(role="user")]), body(id="s2", parts=[part()]))
+def test_a_part_sent_in_another_session_changes_the_session_of_its_message(replayed: Any) -> None:
+    found = replayed(body(messages=[message(role="user")]), body(id="s2", parts=[part()]))
     assert {s["id"]: s["title"] for s in found["sessions"]} == {"s1": "hello", "s2": None}
 
 
-def test_a_piece_goes_with_the_message_that_it_was_moved_to(told: Any) -> None:
-    found = told(
+def test_a_part_is_deleted_with_the_message_that_it_was_moved_to(replayed: Any) -> None:
+    found = replayed(
         body(messages=[message(), message("m2")]),
         body(parts=[part()]),
         body(parts=[part(of="m2")]),
@@ -195,8 +195,8 @@ def test_a_piece_goes_with_the_message_that_it_was_moved_to(told: Any) -> None:
     assert found["parts"] == []
 
 
-def test_a_message_that_was_gone_and_is_told_again_has_only_what_was_told_since(told: Any) -> None:
-    found = told(
+def test_a_message_that_is_sent_again_after_its_deletion_has_only_what_was_sent_since(replayed: Any) -> None:
+    found = replayed(
         body(messages=[message(model_id="m")], parts=[part()]),
         body({"gone": {"messages": ["m1"]}}),
         body(parts=[part("p2", text="later")]),
@@ -209,19 +209,19 @@ def test_a_message_that_was_gone_and_is_told_again_has_only_what_was_told_since(
     ("source", "cost", "becomes"),
     [("client", 0.25, (0.25, "client")), ("parent", None, (None, "parent")), ("prices", 9.0, (0.00015, "prices"))],
 )
-def test_a_bill_is_believed_and_a_sum_worked_out_here(told: Any, source: str, cost: Any, becomes: Any) -> None:
+def test_a_bill_is_believed_and_a_sum_worked_out_here(replayed: Any, source: str, cost: Any, becomes: Any) -> None:
     messages = {"m1": {"cost_source": "prices"}}
     said = message(provider_id="anthropic", model_id="claude-sonnet-4-5", tokens_input=50, cost=9.0)
-    found = told(body({"cost": cost, "cost_source": source, "messages": messages}, messages=[said]))
+    found = replayed(body({"cost": cost, "cost_source": source, "messages": messages}, messages=[said]))
     assert (found["sessions"][0]["cost"], found["sessions"][0]["cost_source"]) == becomes
     assert (found["messages"][0]["cost"], found["messages"][0]["cost_source"]) == (0.00015, "prices")
 
 
-def test_none_where_the_format_asks_for_a_value_is_no_value(told: Any) -> None:
+def test_none_where_the_format_asks_for_a_value_is_no_value(replayed: Any) -> None:
     ours: dict[str, Any] = {"created_at": None, "client_version": None, "project_path": None}
     ours["messages"] = {"m1": {"role": None, "created_at": None, "parent_id": None}}
     call = tool(tool_name=None, tool_input=None, status=None)
-    found = told(
+    found = replayed(
         body(
             ours,
             messages=[message(parent_id="m0", mode="x")],
@@ -237,9 +237,9 @@ def test_none_where_the_format_asks_for_a_value_is_no_value(told: Any) -> None:
     assert found["projects"] == []
 
 
-def test_a_client_that_is_not_ours_is_taken_as_far_as_the_format_goes(told: Any) -> None:
+def test_rows_of_another_client_are_used_as_far_as_the_format_goes(replayed: Any) -> None:
     call = {"session_id": "s1", "call_id": "c", "tool_name": "edit", "input": '{"filePath":"/x"}'}
-    found = told(
+    found = replayed(
         {
             "session": {**SESSION, "title": "t", "metadata": {"anything": 1}, "new": [1]},
             "messages": [message(cost=0.5, mode="build", provider_id="p")],
@@ -322,22 +322,22 @@ SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChe
 @SLOW
 @CUTS
 def test_however_the_log_is_cut_the_rows_are_the_same(
-    tmp_path_factory: pytest.TempPathFactory, told: list[dict[str, Any]], batch: int
+    tmp_path_factory: pytest.TempPathFactory, bodies_sent: list[dict[str, Any]], batch: int
 ) -> None:
-    assert_the_same_however_it_is_cut(tmp_path_factory.mktemp("cut"), told, batch)
+    assert_the_same_however_it_is_cut(tmp_path_factory.mktemp("cut"), bodies_sent, batch)
 
 
 @pytest.mark.long
 @settings(SLOW, max_examples=1000)
 @CUTS
 def test_however_the_log_is_cut_the_rows_are_the_same_in_many_examples(
-    tmp_path_factory: pytest.TempPathFactory, told: list[dict[str, Any]], batch: int
+    tmp_path_factory: pytest.TempPathFactory, bodies_sent: list[dict[str, Any]], batch: int
 ) -> None:
-    assert_the_same_however_it_is_cut(tmp_path_factory.mktemp("cut"), told, batch)
+    assert_the_same_however_it_is_cut(tmp_path_factory.mktemp("cut"), bodies_sent, batch)
 
 
-def assert_the_same_however_it_is_cut(where: Path, told: list[dict[str, Any]], batch: int) -> None:
-    lines = logged(*told)
+def assert_the_same_however_it_is_cut(where: Path, bodies_sent: list[dict[str, Any]], batch: int) -> None:
+    lines = logged(*bodies_sent)
     found = []
     for name, size in (("whole", None), ("single", 1), ("some", batch)):
         db = database(where / name, lines, size)
@@ -394,7 +394,7 @@ def test_no_wrong_value_in_any_field_stops_the_replay(tmp_path: Path) -> None:
         (body({"source": "../etc"}), "source"),
     ],
 )
-def test_what_breaks_a_bound_is_told_with_its_place(wrong: dict[str, Any], why: str) -> None:
+def test_a_value_that_breaks_a_bound_is_named_with_its_place(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode(json.dumps(wrong), type=wire.SyncBody)
     assert why in str(caught.value)

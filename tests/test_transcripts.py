@@ -785,7 +785,7 @@ def test_hooks_of_one_session_at_once_make_no_duplicates(root: Path, home: Path)
         with process:
             assert process.stderr
             assert process.stderr.read() == b""
-            assert process.wait(30) == 0
+            assert process.wait(DEADLINE) == 0
     assert_once(root)
     assert ids(root) == uuids(*range(1000))
     assert sum(e.type == "PreToolUse" for e in events(root)) == 6

@@ -224,7 +224,7 @@ def database(root: Path) -> Path:
     return root / "clankers.db"
 
 
-def test_rows_told_bit_by_bit_are_those_of_a_fresh_replay_in_every_table(root: Path, tmp_path: Path) -> None:
+def test_rows_written_bit_by_bit_are_those_of_a_fresh_replay_in_every_table(root: Path, tmp_path: Path) -> None:
     path = str(root / "clankers.db")
     for name in ("tools", "subagent", "compact"):
         feed_hooks(name, root, tmp_path / name)
@@ -256,7 +256,7 @@ def test_rows_told_bit_by_bit_are_those_of_a_fresh_replay_in_every_table(root: P
         ("DROP INDEX parts_by_message", "the index parts_by_message is missing"),
     ],
 )
-def test_a_database_that_somebody_changed_is_told(root: Path, database: Path, sql: str, told: str) -> None:
+def test_a_database_that_somebody_changed_is_reported(root: Path, database: Path, sql: str, told: str) -> None:
     with closing(apsw.Connection(str(database))) as db:
         db.execute(sql)
     done = call(root, "verify")
@@ -269,7 +269,7 @@ def test_a_database_that_somebody_changed_is_told(root: Path, database: Path, sq
     assert call(root, "verify").code == 0
 
 
-def test_a_database_that_is_no_database_is_told(root: Path, database: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(root: Path, database: Path) -> None:
     for end in ("-wal", "-shm"):
         Path(f"{database}{end}").unlink(missing_ok=True)
     database.write_bytes(b"garbage" * 1000)
@@ -302,7 +302,7 @@ def test_beside_a_watcher_what_the_watcher_keeps_is_verified(root: Path, databas
         assert run(root, "verify").code == 0
 
 
-def test_a_database_that_does_not_get_to_the_logs_end_is_told(
+def test_a_database_that_does_not_reach_the_end_of_the_log_is_reported(
     root: Path, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("projector.replay.compare._STILL", 0.2)

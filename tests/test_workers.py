@@ -113,7 +113,7 @@ def test_a_process_that_sends_half_a_message_is_not_believed(
     assert everything(root, tmp_path / "many.db") == by_one
 
 
-def test_shares_are_whole_lines_and_nothing_is_between_them(root: Path, many: list[int]) -> None:
+def test_chunks_are_complete_lines_without_gaps(root: Path, many: list[int]) -> None:
     for file in log_files(str(root)):
         chunks_of_log = list(workers._chunks(str(root), LogRange(file, 0, 0), workers._lengths()))
         assert [share.offset for share in chunks_of_log[1:]] == [share.end for share in chunks_of_log[:-1]]

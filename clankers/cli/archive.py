@@ -17,7 +17,7 @@ from clankers.maintenance.archive import InUseError, archive, due, remove_unfini
 from clankers.maintenance.gzip_writer import ArchiveError
 from clankers.queries.dates import span
 
-_GRACE = timedelta(days=1)  # a clock that is set right, or a writer that began before midnight, may append to yesterday
+_GRACE = timedelta(days=1)  # a corrected clock, or a writer that began before midnight, may append to yesterday
 
 
 def command(
@@ -25,11 +25,11 @@ def command(
         str | None,
         typer.Option(metavar="WHEN", help=f"UTC days before that one; else before yesterday. WHEN is {TIMES}."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which days; change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the days; change nothing.")] = False,
 ) -> None:
-    """Compress the closed days of the log; everything reads them as before, and so do `rg -z` and `zcat`.
+    """Compress closed days of the log. All commands read them as before, and so do `rg -z` and `zcat`.
 
-    Today's file is never touched, yesterday's only by --before. A day that came back is merged by the next run.
+    Never today's file, yesterday's only with --before. If an archived day gets more lines, the next run merges them.
     """
     begun = time.monotonic()
     root = paths.data_root()
@@ -50,7 +50,7 @@ def command(
         progress_bar("Archiving", size) as step,
     ):
         if in_place_edit.unfinished(root):  # it names a plain file
-            raise ArchiveError("a repair was killed just now; archive again, which finishes it first")
+            raise ArchiveError("a repair was killed just now; run `clankers archive` again, which finishes it first")
         remove_unfinished(root)
         for name in days:
             try:
@@ -62,7 +62,7 @@ def command(
     done = [name for name in days if name not in left]
     after = short_bytes(_bytes(root, done, COMPRESSED))
     before_bytes = short_bytes(size - _bytes(root, left))
-    rest = f"; {counted(len(left), 'day')} left as before" if left else ""
+    rest = f"; {counted(len(left), 'day')} left unchanged" if left else ""
     took = f"in {time.monotonic() - begun:.2f} s"
     typer.echo(f"{counted(len(done), 'day')} archived, {before_bytes} before, {after} after, {took}{rest}")
     if failed:

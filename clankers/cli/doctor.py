@@ -25,10 +25,10 @@ from clankers.log.reader import LogFile, log_files
 from clankers.log.segments import ARCHIVING, COMPRESSED, Segment, disk_sizes, list_segments, segment_sizes
 from clankers.log.writer import FSYNC_ENV, OFF, ON, file_name, fsync_setting
 from clankers.maintenance import in_place_edit
-from clankers.maintenance.backup_files import copies
+from clankers.maintenance.backup_files import backup_files
 from clankers.queries.connect import open_for_reading
 from clankers.queries.first_backfill import under_way
-from clankers.queries.health import rejects, unpriced
+from clankers.queries.health import rejects, unknown_events, unpriced
 from clankers.system.extensions import ExtensionError
 from clankers.system.install_manifest import installed
 from clankers.system.locks import watched
@@ -42,7 +42,7 @@ from projector.store.sqlite_writer import SqliteStore
 
 _SPACE = 1 << 30  # bytes that should be free
 _RECENT_NS = 2 * 86400 * 10**9  # lines that cannot be used are a concern for so long
-_MODELS = 5  # without a price that are named
+_NAMED = 5  # models without a price, and event types, that are named
 _LOOK = 30  # days of the log in which the last event of a source is looked for: archived ones take their time
 
 
@@ -231,7 +231,7 @@ def _begun(root: str) -> Iterator[Finding]:
 
 
 def _kept(root: str, database: str) -> Iterator[Finding]:
-    for path in copies(root, database):
+    for path in backup_files(root, database):
         size = short_bytes(os.stat(path).st_size)
         yield Finding(
             "Log", True, f"a copy of what was damaged is kept: {path}, {size}", "remove it when you need it no more"
@@ -297,6 +297,12 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, not recent, text, remedy)
     else:
         yield Finding(about, True, "every line could be used")
+    if unusable.values:
+        text = f"{counted(unusable.values, 'value')} of an unexpected form left out; the rest of their lines was used"
+        yield Finding(
+            about, True, text, 'clankers query "select * from rejects" lists them; a newer clankers may know them'
+        )
+    yield from _unknown_events(db)
     yield from _prices(db)
     done = read_meta(path, BACKFILL)
     if under_way():
@@ -309,6 +315,18 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
         yield Finding(about, False, f"not imported: {problem}", "repair or remove it, then run `clankers backfill`")
 
 
+def _unknown_events(db: apsw.Connection) -> Iterator[Finding]:
+    """Which event types no adapter knows: a client may have changed, or have an adapter to come."""
+    unknown = unknown_events(db)
+    if not unknown:
+        return
+    named = [f"{one.source}{f' {one.client_version}' if one.client_version else ''} {one.type}" for one in unknown]
+    shown = ", ".join(named[:_NAMED]) + (f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else "")
+    text = f"{counted(sum(one.events for one in unknown), 'event')} of unknown types: {shown}"
+    remedy = 'clankers query "select * from event_types where not known"; a newer clankers may know them'
+    yield Finding("Database", True, text, remedy)
+
+
 def _prices(db: apsw.Connection) -> Iterator[Finding]:
     """Which models have no price: nothing is wrong then, but their messages have no cost."""
     found = unpriced(db)
@@ -318,6 +336,6 @@ def _prices(db: apsw.Connection) -> Iterator[Finding]:
     if not models:
         yield Finding("Database", True, f"every model with an estimated cost has a price in {table}")
         return
-    named = ", ".join(models[:_MODELS]) + (f" and {len(models) - _MODELS:,} more" if len(models) > _MODELS else "")
+    named = ", ".join(models[:_NAMED]) + (f" and {len(models) - _NAMED:,} more" if len(models) > _NAMED else "")
     text = f"{table} has no price for {named}: {messages:,} messages have no cost"
     yield Finding("Database", True, text, 'clankers query "select * from v_unpriced"; a newer clankers may know them')

@@ -32,7 +32,7 @@ from clankers.ingest.importer import mark_forgotten
 from clankers.ingest.source import SourceError
 from clankers.log import tombstones
 from clankers.log.segments import COMPRESSED
-from clankers.maintenance.backup_files import DAMAGED, copies
+from clankers.maintenance.backup_files import DAMAGED, backup_files
 from clankers.queries.connect import log_bytes, open_for_reading
 from clankers.queries.dates import span
 from clankers.queries.first_backfill import lock_path
@@ -108,7 +108,7 @@ def command(
         _finish(root, path, tombstones.put_up(root, sorted(theirs.ids), found.days))
     lines, size = sum(found.lines.values()), sum(found.size.values())
     typer.echo(f"Forgotten: {counted(len(chosen), 'session')}, {counted(lines, 'line')}, {short_bytes(size)}")
-    for left in copies(root, path):
+    for left in backup_files(root, path):
         if _names_one(left, theirs):
             say(f"{left} still holds something of them; remove it by hand")
 

@@ -16,7 +16,7 @@ from clankers.cli.output import print_json, progress_bar, say
 from clankers.formatting import counted
 from clankers.maintenance import in_place_edit
 from clankers.maintenance.archive import remove_unfinished
-from clankers.maintenance.backup_files import copies
+from clankers.maintenance.backup_files import backup_files
 from clankers.queries.connect import log_bytes
 from clankers.system.durable import sync_directory
 from projector.replay.rebuild import rebuild
@@ -53,7 +53,7 @@ def command(
     for one in places:
         counts[one.kind] += one.times
     masked = {os.path.abspath(os.path.join(root, name)) for name in scrub.files(root)}
-    left = [copy for copy in copies(root, path) if copy not in masked]
+    left = [copy for copy in backup_files(root, path) if copy not in masked]
     if json:
         found = {"counts": dict(sorted(counts.items())), "places": [one._asdict() for one in places]}
         print_json({"dry_run": dry_run, **found, "not_searched": left})

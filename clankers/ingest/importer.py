@@ -95,8 +95,9 @@ def ingest(
         OSError: a part of the source, or the log, cannot be read or written.
     """
     new, failure = 0, None
-    if source.changed(marks.offsets, marks.versions):
-        known = _begin(source, marks, index)
+    rewritten = source.compare(marks.offsets, marks.versions)
+    if rewritten is not None:
+        known = _begin(source, marks, index, rewritten)
         compares = bool(known)
         lines: list[bytes] = []
         size, now = 0, time.time_ns()
@@ -132,10 +133,9 @@ def ingest(
     return new, failure
 
 
-def _begin(source: Source, marks: Marks, index: LogIndex) -> set[int]:
+def _begin(source: Source, marks: Marks, index: LogIndex, rewritten: Collection[str]) -> set[int]:
     """Mark the cursor busy; returns the hashes of the ids that may lie ahead of it in the log."""
     unknown = not marks.known
-    rewritten = source.rewritten(marks.offsets)
     since = today = envelope.day_of(time.time_ns())
     known: set[int] = set()
     born = source.created()[:10] if unknown or marks.busy or rewritten else today
@@ -182,7 +182,7 @@ def mark_forgotten(root: str, session: str, forgotten: Collection[str], source_a
     with Cursor(root, session, patience=_PATIENCE) as cursor:
         if cursor.locked:
             if cursor.path and (source := source_at(cursor.harness, session, cursor.path)):
-                for part in source.rewritten(cursor.offsets):
+                for part in source.compare(cursor.offsets, cursor.versions) or ():
                     cursor.offsets[part] = 0
                 _mark_read(source, cursor, forgotten, None)
                 cursor.save()

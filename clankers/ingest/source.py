@@ -85,12 +85,8 @@ class Source(ABC):
             OSError: it is gone.
         """
 
-    def changed(self, _offsets: Mapping[str, int], _versions: Mapping[str, str]) -> bool:
-        """Whether there may be something new since these marks. Cheap: it reads no content."""
-        return True
-
-    def rewritten(self, _offsets: Mapping[str, int]) -> Collection[str]:
-        """The parts that do not continue what was read of them."""
+    def compare(self, _offsets: Mapping[str, int], _versions: Mapping[str, str]) -> Collection[str] | None:
+        """The parts that do not continue what was read of them; None if nothing changed since these marks."""
         return ()
 
     def session_of(self, _part: str) -> str:

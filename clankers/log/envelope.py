@@ -14,19 +14,17 @@ from zlib import crc32
 from clankers.log.strict_json import quote
 
 VERSION = 1
-HEAD = b'{"v":1,"id":'  # how every line of ours begins: a reader finds a line behind a torn one by it
+HEAD = b'{"v":1,"id":'  # how each of our lines begins; readers find lines within a torn one by it
 CRC_KEY = b',"crc":"'
 CRC_TAIL = len(CRC_KEY) + 8 + len(b'"}')  # bytes from the CRC's key to the end of the line
 
 _MOST = 100
-_abouts: dict[
-    tuple[int, str, str, str], bytes
-] = {}  # what stands between id and payload, alike in many lines of a batch
+_abouts: dict[tuple[int, str, str, str], bytes] = {}  # what is between id and payload, equal in many lines of a batch
 
 INFO = "info"
 WARN = "warn"
 ERROR = "error"
-INVALID = "invalid"  # the type of a line that keeps input which was not one JSON document
+INVALID = "invalid"  # the type of a line whose input was not one JSON document
 
 
 def stamp(now_ns: int) -> str:
@@ -58,13 +56,13 @@ def line(
     r"""One line of the log, with its newline.
 
     Args:
-        source: the harness, or `clankers` for the recorder's own.
+        source: the harness, or `clankers` for the recorder itself.
         kind: the harness's name for the event.
         payload: one JSON document, kept byte for byte, but for newlines between tokens, which become spaces
-            (a raw newline cannot stand inside a JSON string).
+            (JSON strings have no raw newlines).
         level: `info`, `warn` or `error`.
-        id: for an imported record, what its own identity gives; else a new UUIDv7.
-        now_ns: the time of the append, in nanoseconds since the epoch; else the clock's.
+        id: of an imported record, derived from its source; None: a new UUIDv7.
+        now_ns: the time of the append, in nanoseconds since the epoch; None: now.
     """
     now = time.time_ns() if now_ns is None else now_ns
     key = (now, level, source, kind)
@@ -86,7 +84,7 @@ def line(
 
 
 def invalid(raw: bytes, error: str) -> bytes:
-    """The payload that keeps input which was not one JSON document: as text, or in base64 where it is not UTF-8."""
+    """The payload for input `raw` that is not one JSON document: as text, or in base64 if it is not UTF-8."""
     try:
         kept = b'"raw":' + quote(raw.decode())
     except UnicodeDecodeError:

@@ -22,15 +22,15 @@ from clankers.log.writer import file_name
 _FILE_NAME = re.compile(r"clankers-(\d{4}-\d{2}-\d{2})\.jsonl", re.ASCII)
 _EPOCH = date(1970, 1, 1).toordinal()
 _OFFSET_BITS = 40  # of a position; above them stands the day
-# `\ud800` and its like in a string: half of a character, which JSON allows and UTF-8 cannot hold. JavaScript writes
-# them when it cuts a string in the middle of an emoji.
+# Lone surrogates such as `\ud800`: JSON allows them, UTF-8 does not. JavaScript writes them when it cuts a string in
+# the middle of an emoji.
 _SURROGATE = re.compile(
     rb"(?<!\\)((?:\\\\)*)\\u(?:([dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 
 
 class LogFile(NamedTuple):
-    """One day's file, or the files that `clankers.log.segments` finds in its place.
+    """The file of one day, or the files that `clankers.log.segments` finds for it.
 
     Attributes:
         name: in the data root, `clankers-YYYY-MM-DD.jsonl`; the same once it is archived.
@@ -95,7 +95,7 @@ _decode = msgspec.json.Decoder(Event).decode
 
 
 def log_files(root: str) -> list[LogFile]:
-    """The log's files in `root`, oldest day first; none when there is no such directory."""
+    """The log's files in `root`, oldest day first; none if there is no such directory."""
     try:
         names = list_segments(root)
     except FileNotFoundError:
@@ -106,7 +106,7 @@ def log_files(root: str) -> list[LogFile]:
             try:
                 found.append(LogFile(name, date.fromisoformat(m[1]).toordinal() - _EPOCH))
             except ValueError:
-                continue  # not a day: not ours
+                continue  # not a date: not ours
     return sorted(found, key=lambda f: f.day)
 
 
@@ -195,7 +195,7 @@ def _event(raw: bytes) -> Event:
     """The event in `raw`.
 
     Raises:
-        ValueError: there is none, or it was damaged, or a newer version wrote it.
+        ValueError: there is none, it is damaged, or a newer version wrote it.
     """
     if crc_holds(raw) is False:
         raise ValueError("the CRC does not hold: the line was damaged or edited")
@@ -203,20 +203,20 @@ def _event(raw: bytes) -> Event:
         try:
             event = _decode(raw)
         except msgspec.DecodeError:
-            if not isinstance(raw, bytes) or (whole := mended(raw)) == raw:
+            if (replaced := replace_surrogates(raw)) == raw:
                 raise
-            event = _decode(whole)
+            event = _decode(replaced)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
         raise ValueError(f"not a line of the log: {e}") from None
     if event.v != VERSION:
-        raise ValueError(f"version {event.v} of the line is not known; a newer clankers wrote it")
+        raise ValueError(f"unknown line version {event.v}; a newer clankers wrote it")
     return event
 
 
-def mended(raw: bytes) -> bytes:
-    """JSON as it is read where it holds halves of characters: the sign of what cannot be shown in their places."""
-    return _SURROGATE.sub(_whole_or_replaced, raw) if b"\\u" in raw else raw
+def replace_surrogates(raw: bytes) -> bytes:
+    """The JSON text `raw` with U+FFFD in place of each lone surrogate."""
+    return _SURROGATE.sub(_pair_or_replacement, raw) if b"\\u" in raw else raw
 
 
-def _whole_or_replaced(m: re.Match[bytes]) -> bytes:
+def _pair_or_replacement(m: re.Match[bytes]) -> bytes:
     return m[0] if m[2] else m[1] + rb"\ufffd"

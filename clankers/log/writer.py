@@ -1,8 +1,8 @@
-"""Writing the log: one file for each UTC day, appended to, never changed. Imported on the append path.
+"""Appends to the log: one file for each UTC day. Imported on the append path.
 
-Many processes write at once without a lock: a line, or several whole ones, is one `write(2)` to a file opened
-`O_APPEND`, which the kernel neither splits nor interleaves. A writer that died in the middle leaves a line without its
-newline; whoever writes next puts a newline first, so that the damage stays on a line of its own.
+Many processes write at once without a lock: one or several complete lines are one `write(2)` to a file opened
+`O_APPEND`, which the kernel neither splits nor interleaves. A writer that dies in the middle of a line leaves it
+without a newline. The next writer writes one first, so that the damage stays on a line of its own.
 """
 
 from __future__ import annotations  # typing is a third of what a hook would import
@@ -21,7 +21,7 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 FSYNC_ENV = "CLANKERS_FSYNC"
 ON, OFF = "on", "off"
 _GROUP = 64 << 10  # bytes of lines in one write, unless one is longer
-_TRIES = 3  # whole-line writes before a disk that takes only parts of lines counts as full
+_TRIES = 3  # attempts to write a line, before a disk that writes only parts of it counts as full
 
 
 def file_name(day: str) -> str:
@@ -30,7 +30,7 @@ def file_name(day: str) -> str:
 
 
 def fsync_setting() -> str:
-    """Whether live events are synced, as `CLANKERS_FSYNC` says: `on`, `off`, or what else stands there, which is on."""
+    """The value of `CLANKERS_FSYNC`, which says whether live events are synced; anything but `off` means `on`."""
     return os.environ.get(FSYNC_ENV) or ON
 
 
@@ -38,8 +38,8 @@ class Log:
     """An open log: `with Log(root) as log: log.write(day, lines); log.sync()`.
 
     Args:
-        root: the data root; made, for its owner alone, when it is missing.
-        synced: False: `sync` does nothing, and what a power loss takes is the system's choice.
+        root: the data root; made, for its owner alone, if it is missing.
+        synced: False: `sync` does nothing, and a power loss may take what the system has not written yet.
 
     Raises:
         OSError: from every method, when the log cannot be written.
@@ -73,36 +73,36 @@ class Log:
             if sum(name.startswith("clankers-") for name in os.listdir(self.root)) == 1:
                 sync_parents(self.root)  # a new root
         if end and os.pread(self._fd, 1, end - 1) != b"\n":
-            # The tail of a writer that died, or that is still writing: then this makes an empty line; readers skip it.
+            # A writer died here, or is writing now: then this makes an empty line, which readers skip.
             os.write(self._fd, b"\n")
         self._unsynced = True
         for group in _groups(lines):
             self._append(group)
 
     def _append(self, text: bytes) -> None:
-        """Append whole lines."""
+        """Append complete lines."""
         tries = 0
         while True:
             done = os.write(self._fd, text)
             if done == len(text):
                 return
-            # A short write (a signal, a full disk): another writer may already stand behind it, so the rest of a line
-            # must not follow. The piece becomes a torn line of its own, and the line is written again, whole.
-            whole = text.rfind(b"\n", 0, done) + 1
-            if done > whole:
+            # A short write (a signal, a full disk): another writer may already have appended, so the rest of the line
+            # must not follow. What was written becomes a torn line, and the line is written again.
+            complete = text.rfind(b"\n", 0, done) + 1
+            if done > complete:
                 os.write(self._fd, b"\n")
                 if text[done : done + 1] == b"\n":
-                    whole = done + 1  # it lacked nothing else
-            text = text[whole:]
+                    complete = done + 1  # only the newline was missing
+            text = text[complete:]
             if not text:
                 return
-            tries = 0 if whole else tries + 1
+            tries = 0 if complete else tries + 1
             if tries == _TRIES:
-                raise OSError(28, "the disk takes only parts of a line", file_name(self._day))
+                raise OSError(28, "the disk writes only parts of a line", file_name(self._day))
 
     def sync(self) -> None:
-        """Bring what was written to the disk."""
-        if self._failed:  # the system tells of a lost write once: a second sync would say that all is well
+        """Sync what was written to the disk. A failure is final: later calls raise it again."""
+        if self._failed:  # the system reports a lost write once; a second sync would succeed
             raise self._failed
         if self._synced and self._unsynced and self._fd >= 0:
             try:
@@ -122,7 +122,7 @@ class Log:
                 self._fd, self._day = -1, ""
 
     def _moved(self, day: str) -> bool:
-        """Whether the open file is no longer the log's: it was renamed, or removed with its directory."""
+        """Whether the open file is no longer the one of `day`: it was renamed or removed."""
         ours = os.fstat(self._fd)
         try:
             there = os.stat(os.path.join(self.root, file_name(day)))
@@ -141,7 +141,7 @@ class Log:
 
 
 def _groups(lines: list[bytes]) -> Iterator[bytes]:
-    """`lines`, as many at a time as make a write worth its while."""
+    """`lines` joined into writes of a useful size."""
     group: list[bytes] = []
     size = 0
     for text in lines:

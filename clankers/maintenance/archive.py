@@ -1,19 +1,19 @@
-"""Compressing closed days: nothing is lost or counted twice, whenever it is killed and whoever writes meanwhile.
+"""Compresses closed days. Nothing is lost or counted twice, whenever it is killed and whoever writes meanwhile.
 
-Writers take no lock and open a day's file by its name. So the file is taken away from them before it is removed:
+Writers take no lock and open a day's file by its name. So the file is renamed before it is removed:
 
 1. `D.jsonl` is compressed into `D.jsonl.gz`, by a temporary file, fsync and rename. Both begin with the same bytes:
-   readers take the plain one.
-2. `D.jsonl` is renamed to `D.jsonl.archiving`, a name that no writer knows. Who writes now makes `D.jsonl` anew: the
-   day came back, and readers read on in it.
-3. Who has opened the file before is waited for. Linux says whether anybody has it open for writing: then it refuses a
-   lease for reading. Elsewhere the file must have stood still for a second.
-4. The archive is decompressed and compared byte for byte with the file. A line that came late makes the archive shorter
-   than the file: it is compressed again. Only where the archive holds every byte is the file removed.
+   readers use the plain one.
+2. `D.jsonl` is renamed to `D.jsonl.archiving`, a name that no writer opens. A later writer makes a new `D.jsonl`, which
+   continues the day for readers.
+3. Writers that opened the file before are waited for. Linux refuses a lease for reading while anybody has the file open
+   for writing. Elsewhere the file must not have changed for a second.
+4. The archive is decompressed and compared byte for byte with the file. If a late line made the file longer than the
+   archive, it is compressed again. The file is removed only if the archive holds every byte.
 
-A day that came back is merged: `.archiving`, which only goes on where the archive ends, is replaced by one file with
-the bytes of both, which then is compressed as above. So after each of these steps the day's bytes are the same ones in
-the same order, by what `clankers.log.segments` makes of its files, and the next run goes on from any of them.
+A day that was continued after it was archived is merged: `.archiving`, which begins where the archive ends, is replaced
+by one file with the bytes of both, which is then compressed as above. After each of these steps
+`clankers.log.segments` reads the same bytes in the same order, and the next run can go on from there.
 """
 
 import os
@@ -30,7 +30,7 @@ from clankers.system.atomic_write import TEMPORARY
 from clankers.system.durable import sync_directory
 
 _TRIES = 4  # compressions of a day, each after a late line or with a failing disk
-_POLL = 0.05  # seconds between two looks at a file that somebody has open for writing
+_POLL = 0.05  # seconds between two checks of a file that is open for writing
 _QUIET = 1.0  # seconds in which nothing is appended, where the system does not say whether a file is open for writing
 _PATIENCE = 5.0  # seconds to wait for writers: an append takes milliseconds
 
@@ -40,7 +40,7 @@ class InUseError(ArchiveError):
 
 
 def due(root: str, before: str) -> list[str]:
-    """The names of the days in `root` before the day `before` (`YYYY-MM-DD`) that are to be archived, or merged.
+    """The names of the days in `root` before the day `before` (`YYYY-MM-DD`) that need to be archived or merged.
 
     Raises:
         OSError: a file cannot be read.
@@ -56,7 +56,7 @@ def due(root: str, before: str) -> list[str]:
 
 
 def remove_unfinished(root: str) -> None:
-    """Remove what an archiver that was killed had not finished. `in_place_edit.lock` must be held."""
+    """Remove the unfinished files of killed archivers. `in_place_edit.lock` must be held."""
     for entry in os.listdir(root):
         if entry.startswith("clankers-") and ".jsonl" in entry and entry.endswith(TEMPORARY):
             os.unlink(os.path.join(root, entry))
@@ -68,10 +68,10 @@ def archive(root: str, name: str, *, progress: Callable[[int], object]) -> None:
     Args:
         root: the data root.
         name: the day's, `clankers-YYYY-MM-DD.jsonl`.
-        progress: told of the bytes compressed, now and then.
+        progress: called with the number of bytes compressed since the last call.
 
     Raises:
-        InUseError: somebody has the file open for writing.
+        InUseError: another program has the file open for writing.
         ArchiveError: the archive is damaged_error, or is another day's, or the disk does not keep what is written.
         OSError: a file cannot be read or written.
     """
@@ -81,18 +81,21 @@ def archive(root: str, name: str, *, progress: Callable[[int], object]) -> None:
     if os.path.exists(path):
         with SegmentFile(path, compressed=False) as plain:
             if _open_for_writing(plain.fd):
-                raise InUseError(f"{name} is left as it is: another program has it open for writing")
+                raise InUseError(
+                    f"{name} is left unchanged: another program has it open for writing; "
+                    "run `clankers archive` again later"
+                )
         if not os.path.exists(path + COMPRESSED):
             compress(path, "", progress)
         os.replace(path, path + ARCHIVING)
         _finish(path, progress)
-    if not _is_ours(path + COMPRESSED):  # another program's, which does not say its size
+    if not _is_ours(path + COMPRESSED):  # made by another program: it does not state its size
         join(path)
         _finish(path, progress)
 
 
 def _finish(path: str, progress: Callable[[int], object]) -> None:
-    """Bring what was taken away from the writers of the day at `path` into its archive."""
+    """Bring the renamed file of the day at `path` into its archive."""
     for _ in range(_TRIES):
         with SegmentFile(path + ARCHIVING, compressed=False) as plain:
             _wait_for_writers(plain.fd, path)
@@ -118,7 +121,7 @@ _APART = "the file goes on where the archive ends"
 
 
 def _compare(path: str, plain: SegmentFile) -> str:
-    """What the archive of the day at `path` holds of `plain`, byte by byte.
+    """How much of `plain` the archive of the day at `path` holds, byte by byte.
 
     Raises:
         ArchiveError: they begin alike and differ later, or the archive is damaged and holds more.
@@ -134,7 +137,7 @@ def _compare(path: str, plain: SegmentFile) -> str:
                 part = b"".join(plain.read(at, at + len(chunk)))
                 if part != chunk[: len(part)]:
                     raise ArchiveError(
-                        f"{path}{COMPRESSED} and the plain file of the day begin alike and differ behind byte {at}: "
+                        f"{path}{COMPRESSED} and the plain file of the day begin alike and differ after byte {at}: "
                         "one was edited; compare them (zcat), and remove the wrong one"
                     )
                 at += len(part)
@@ -152,10 +155,10 @@ def _is_ours(path: str) -> bool:
 
 
 def _wait_for_writers(fd: int, path: str) -> None:
-    """Wait until nobody can append to the file any more, which has a name that nobody opens.
+    """Wait until nobody can append to the file any more; nobody opens its name.
 
     Raises:
-        InUseError: somebody does not close it.
+        InUseError: another program does not close it.
     """
     deadline = time.monotonic() + _PATIENCE
     size = -1
@@ -168,10 +171,10 @@ def _wait_for_writers(fd: int, path: str) -> None:
 
 
 def _open_for_writing(fd: int) -> bool | None:
-    """Whether anybody has the file behind `fd`, itself open for reading, open for writing; None: nobody can say.
+    """Whether anybody has the file behind `fd`, itself open for reading, open for writing; None: the system cannot say.
 
-    Linux gives no lease for reading while somebody has (fcntl(2), F_SETLEASE). It is given back at once; who opens the
-    file in that moment waits for it, and we are sent a signal, which is to be one that does nothing.
+    Linux grants no lease for reading then (fcntl(2), F_SETLEASE). The lease is returned at once. A program that opens
+    the file in that moment waits for it, and we get a signal, for which one is chosen that does nothing.
     """
     try:
         import fcntl

@@ -1,12 +1,12 @@
-"""Files beside the log and the database that no command reads, and that hold what was recorded all the same."""
+"""Backup files beside the log and the database: no command reads them, but they hold recorded data."""
 
 import os
 
-DAMAGED = ".damaged"  # in the name of what was kept when something took its place
+DAMAGED = ".damaged"  # in the name of a file that was kept when another one replaced it
 
 
-def copies(root: str, database: str) -> list[str]:
-    """The paths of copies: of days before a repair, of a damaged database, and of one that a killed `verify` left.
+def backup_files(root: str, database: str) -> list[str]:
+    """The paths of days as before a repair, of a damaged database, and of one that a killed `verify` left.
 
     Args:
         root: the data root.

@@ -16,10 +16,26 @@ class Totals(NamedTuple):
 
 
 class Rejects(NamedTuple):
-    """Lines of the log that could not be used, and the file of the last of them."""
+    """What of the log could not be used.
+
+    Attributes:
+        lines: that could not be used.
+        last_file: of the last of them; None for none.
+        values: of an unexpected form, that were left out of lines.
+    """
 
     lines: int
     last_file: str | None
+    values: int
+
+
+class UnknownEvents(NamedTuple):
+    """Events whose type no adapter knows; the version is the client's, empty where it is not known."""
+
+    source: str
+    type: str
+    client_version: str
+    events: int
 
 
 class Unpriced(NamedTuple):
@@ -43,8 +59,17 @@ def totals(db: Database) -> Totals:
 
 
 def rejects(db: Database) -> Rejects:
-    """The lines that could not be used."""
-    return Rejects(*db.execute("SELECT count(*), max(file) FROM rejects").fetchone())
+    """The lines and values that could not be used."""
+    lines = db.execute("SELECT count(*), max(file) FROM rejects WHERE line_used = 0").fetchone()
+    return Rejects(*lines, *db.execute("SELECT count(*) FROM rejects WHERE line_used = 1").fetchone())
+
+
+def unknown_events(db: Database) -> list[UnknownEvents]:
+    """The events of unknown types, the most frequent first."""
+    rows = db.execute(
+        "SELECT source, type, client_version, events FROM event_types WHERE known = 0 ORDER BY events DESC, 1, 2, 3"
+    )
+    return [UnknownEvents(*row) for row in rows]
 
 
 def unpriced(db: Database) -> Unpriced | None:

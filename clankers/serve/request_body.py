@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 from starlette.requests import Request
 
 from clankers.log import envelope, strict_json
-from clankers.log.reader import mended
+from clankers.log.reader import replace_surrogates
 from clankers.serve.error_responses import RequestError
 from projector.adapters.session_sync import wire
 
@@ -110,7 +110,7 @@ def _body(payload: bytes) -> wire.SyncBody:
     try:
         return _decode(payload)
     except DecodeError:
-        repaired = mended(payload)  # as the log's reader does
+        repaired = replace_surrogates(payload)  # as the log's reader does
         if repaired == payload:
             raise
         return _decode(repaired)

@@ -1,4 +1,4 @@
-"""Work that nobody waits for, in a process of its own: bringing the database up to date when a turn ends.
+"""Background processes that nobody waits for: a catch-up of the database when a turn ends.
 
 Imported on the append path, when a turn ends: nothing heavy here.
 """
@@ -12,16 +12,15 @@ import time
 from clankers import paths
 from clankers.system.locks import try_lock, watched
 
-_DELAY = 1.0  # seconds that a catch-up waits, so that the ends of a turn and of its session are one
+_DELAY = 1.0  # seconds that a catch-up waits, so that the ends of a turn and of its session share one
 _SIGNALS = (1, 2, 15)  # HUP, INT, TERM, whose numbers POSIX fixes: `signal` would cost a hook a quarter of its time
-_NICENESS = 15  # behind whatever the user is doing
+_NICENESS = 15  # lower priority than what the user is doing
 
 
 def command(*arguments: str, module: str = "clankers") -> list[str]:
-    """The command line that runs this very `clankers` with `arguments`, in whatever environment and directory.
+    """The command line that runs this `clankers`, or another `module` of it, with `arguments` in any environment.
 
-    Isolated (-I), where that finds the package: a session's PYTHONPATH or directory is none of ours. With `module` it
-    runs another one of ours.
+    With -I if that finds the package: the PYTHONPATH and the directory of a session must not matter.
     """
     home = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
     inside = os.path.abspath(__file__).startswith(home + os.sep)
@@ -29,43 +28,42 @@ def command(*arguments: str, module: str = "clankers") -> list[str]:
 
 
 def start(*arguments: str) -> None:
-    """Start `clankers ARGUMENTS`, detached: it outlives this process and its terminal, and says nothing.
+    """Start `clankers ARGUMENTS` detached: it outlives this process and its terminal, and prints nothing.
 
     Raises:
         OSError: it cannot be started.
     """
     argv = command(*arguments)
-    # What runs us waits for the end of our output: the new process must not hold on to it. And it is to be stopped as
-    # any other, though hooks ignore TERM.
+    # A harness waits for the end of our output: the new process must not keep it open. Hooks ignore TERM; it must not.
     null_device = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     try:
         os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setsid=True)
-    except NotImplementedError:  # by an old C library: a process group of its own is next best
+    except NotImplementedError:  # by an old C library: a new process group is next best
         os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setpgroup=0)
 
 
 def wait_turn() -> bool:
-    """Wait for what else is about to be logged; False when another process sees it too."""
+    """Wait for more to be logged; False if another process will do the catch-up."""
     if watched(paths.database_path()):
         return False
     be_nice()
     for name, path in ((paths.DATA_ENV, paths.data_root()), (paths.DB_ENV, paths.database_path())):
         if os.environ.get(name):
             os.environ[name] = os.path.abspath(path)
-    os.chdir(os.sep)  # a directory that somebody works in is not to be kept busy
+    os.chdir(os.sep)  # so that the current directory can be unmounted
     try:
         fd = os.open(os.path.join(paths.data_root(), "catch-up.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError:
-        return False  # no root, or none that can be written: nothing to catch up with
+        return False  # no root, or not writable: nothing to catch up with
     try:
         if not try_lock(fd):
             return False
         time.sleep(_DELAY)
     finally:
-        os.close(fd)  # before anything is read: who comes now waits for a turn of its own
+        os.close(fd)  # before anything is read: a later event needs a catch-up again
     return True
 
 
 def be_nice() -> None:
-    """Let everybody else go first."""
+    """Lower the priority of this process."""
     os.nice(_NICENESS)

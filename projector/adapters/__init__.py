@@ -1,18 +1,19 @@
 """The registry of adapters: what each harness's events mean. May import `projector.model` and `clankers.log`."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib import import_module
+from typing import NamedTuple
 
 import msgspec
 
 from clankers.log.envelope import INVALID
 from clankers.log.reader import Event
 from clankers.system import extensions
-from projector.adapters.base import Adapter, Tools, UnusableError
-from projector.model.changes import Change
+from projector.adapters.base import Adapter, Meaning, Tools, UnusableError
+from projector.model.changes import Change, ValueIgnored
 
-__all__ = ["BUILT_IN", "Adapter", "Adapters", "UnusableError", "built_in", "tools_of"]
+__all__ = ["BUILT_IN", "Adapted", "Adapter", "Adapters", "UnusableError", "built_in", "tools_of"]
 
 # By source, the module whose ADAPTER it is. Loaded when an event of the source comes.
 BUILT_IN = {
@@ -35,6 +36,20 @@ def tools_of(source: str) -> Tools:
     """What tool calls of `source` mean, as far as a built-in adapter knows."""
     adapter = built_in(source)
     return adapter.tools if adapter else Tools()
+
+
+class Adapted(NamedTuple):
+    """What an event means.
+
+    Attributes:
+        changes: that it makes.
+        known: whether the adapter knows its type.
+        ignored: values that were left out.
+    """
+
+    changes: Sequence[Change]
+    known: bool
+    ignored: Sequence[ValueIgnored]
 
 
 class Adapters:
@@ -84,8 +99,8 @@ class Adapters:
         adapter = self.of(event.source)
         return adapter.client_version(event) if adapter else ""
 
-    def adapt(self, event: Event) -> tuple[list[Change], bool]:
-        """The changes that `event` makes, and whether its type is known.
+    def adapt(self, event: Event) -> Adapted:
+        """What `event` means.
 
         Raises:
             UnusableError: the adapter cannot read the event, or cannot be loaded.
@@ -93,17 +108,25 @@ class Adapters:
         source = event.source
         adapter = self._usable.get(source) or self.of(source)
         if adapter is None:
-            return [], source == _OWN
+            return Adapted((), source == _OWN, ())
         if event.type == INVALID:
             raise UnusableError("input that was not one JSON document; its payload says why")
         case = adapter.cases.get(event.type)
         if case is None:
             try:
-                return adapter.fallback(event), False
+                return _separated(adapter.fallback(event), known=False)
             except (msgspec.MsgspecError, ValueError, RecursionError):
-                return [], False
+                return Adapted((), False, ())
         try:
-            return case(event), True
+            return _separated(case(event), known=True)
         except (msgspec.MsgspecError, ValueError, RecursionError) as e:
             found = _FIELD.search(str(e))
             raise UnusableError(f"{event.source} {event.type}: {e}", found[1] if found else "") from None
+
+
+def _separated(found: Meaning, *, known: bool) -> Adapted:
+    """`found` in two: the values that were left out come last."""
+    if not found or not isinstance(found[-1], ValueIgnored):
+        return Adapted(found, known, ())  # type: ignore[arg-type]
+    changes = [one for one in found if not isinstance(one, ValueIgnored)]
+    return Adapted(changes, known, [one for one in found if isinstance(one, ValueIgnored)])

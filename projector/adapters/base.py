@@ -3,7 +3,7 @@
 Pure: no IO, no clock. Where a harness's files are and how its hooks are installed is in `clankers.harnesses`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,10 +12,12 @@ from msgspec.json import Decoder, decode
 
 from clankers import __version__
 from clankers.log.reader import Event
+from projector.adapters.decode import LenientDecoder
 from projector.adapters.wire import ABSENT, Wire
-from projector.model.changes import Change
+from projector.model.changes import Change, ValueIgnored
 
-Case = Callable[[Event], list[Change]]
+Meaning = Sequence[Change | ValueIgnored]  # of an event; the values that were left out come last
+Case = Callable[[Event], Meaning]
 
 
 class UnusableError(Exception):
@@ -107,7 +109,13 @@ def merge_cases(*some: Mapping[str, Case]) -> dict[str, Case]:
     return merged
 
 
-def case(wire: Any, adapt: Callable[[Event, Any], list[Change]]) -> Case:
-    """A case that decodes an event's payload as `wire` and adapts that."""
-    decode_payload = Decoder(wire).decode
-    return lambda event: adapt(event, decode_payload(event.payload))
+def case(wire: Any, adapt: Callable[[Event, Any], Meaning]) -> Case:
+    """A case that decodes an event's payload as `wire`, without the values that do not fit, and adapts that."""
+    decode_payload = LenientDecoder(wire).decode
+
+    def adapted(event: Event) -> Meaning:
+        payload, ignored = decode_payload(event.payload)
+        changes = adapt(event, payload)
+        return [*changes, *ignored] if ignored else changes
+
+    return adapted

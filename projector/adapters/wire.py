@@ -33,6 +33,24 @@ def millis(text: str) -> int:
     return round(t.timestamp() * 1000)
 
 
+_SECONDS = 10**11  # smaller numbers are seconds since the epoch, larger ones milliseconds: it is the year 5138
+
+
+def any_millis(time: str | float | None) -> int | None:
+    """A time in any form that clients use, as epoch milliseconds: RFC 3339, or a number. None if it is none of them."""
+    if isinstance(time, str):
+        try:
+            return millis(time)
+        except ValueError:
+            try:
+                time = float(time)
+            except ValueError:
+                return None
+    if time is None or not 0 < time < 2**53:
+        return None
+    return round(time if time >= _SECONDS else time * 1000)
+
+
 def json_text(raw: Raw) -> str | None:
     """`raw` as text; None if it is absent or null."""
     text = bytes(raw).decode("utf-8", "replace")

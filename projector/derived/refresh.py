@@ -29,7 +29,7 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     refresh_text(db, messages)
     moved = assign_copied_rows(db, {copy.session_id for copy in batch.copies.values()})
     sessions = sessions | moved
-    sessions |= _dependents(db, batch, sessions, messages)
+    sessions |= _dependents(db, batch, sessions)
     _mark_copies(db, sessions)
     ordered = sorted(sessions)
     refresh_hook_reports(db, ordered, moved)
@@ -40,7 +40,7 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
 # The partial index of these facts is used only with its own condition.
 _LINKS = "name IN ('parent_id', 'forked_from', 'spawned_by')"
 _LINKED = f"SELECT session_id FROM session_facts WHERE value = ? AND name = ? AND {_LINKS}"
-_CALLED_BY = "SELECT DISTINCT session_id FROM tools WHERE message_id = ?"
+_CALLED_BY = "SELECT session_id FROM tools WHERE message_id = ?"
 _FORKED_PARENT = """
 SELECT fork.session_id FROM session_facts AS child
 JOIN session_facts AS fork ON fork.session_id = child.value AND fork.name = 'forked_from'
@@ -55,7 +55,7 @@ AND EXISTS (SELECT 1 FROM bills WHERE session_id = ?1)
 """
 
 
-def _dependents(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set[str]) -> set[str]:
+def _dependents(db: apsw.Connection, batch: Batch, sessions: set[str]) -> set[str]:
     """Other sessions whose rows depend on what `batch` wrote.
 
     They are: those with a tool call of a written message, whose model the call takes; subagents that a written call
@@ -63,8 +63,9 @@ def _dependents(db: apsw.Connection, batch: Batch, sessions: set[str], messages:
     """
     billed = {session for session, _, _ in batch.bills}
     links = [(id, "spawned_by") for id in batch.tools] + [(id, "forked_from") for id in billed]
-    written = messages | batch.messages.keys() | {id for table, id in batch.deleted if table == "messages"}
-    found: set[str] = {s for (s,) in db.executemany(_CALLED_BY, [(id,) for id in written])}
+    modelled = {id for id, message in batch.messages.items() if message.model is not None}
+    modelled |= {id for table, id in (*batch.replaced, *batch.deleted) if table == "messages"}  # they may have had one
+    found: set[str] = {s for (s,) in db.executemany(_CALLED_BY, [(id,) for id in modelled])}
     found |= {s for (s,) in db.executemany(_LINKED, links)}
     found |= {s for (s,) in db.executemany(_FORKED_PARENT, [(session,) for session in sessions])}
     bills = [(session, session in billed) for session in sessions | found]
@@ -73,7 +74,8 @@ def _dependents(db: apsw.Connection, batch: Batch, sessions: set[str], messages:
 
 def _streamed_text(db: apsw.Connection, sessions: set[str]) -> None:
     """Give parts the text of their deltas until the complete text comes; then the deltas are not needed any more."""
-    ids = [(session,) for session in sessions]
+    streaming = "SELECT DISTINCT session_id FROM part_deltas WHERE session_id = ?"
+    ids = [(session,) for (session,) in db.executemany(streaming, [(session,) for session in sessions])]
     db.executemany(
         "DELETE FROM part_deltas WHERE session_id = ?1 "
         "AND (SELECT completed_at FROM parts WHERE id = part_id) IS NOT NULL",

@@ -1,6 +1,6 @@
 """A batch: a range of the log as rows, each merged from all changes to it. No database is involved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
@@ -57,7 +57,7 @@ class Delta(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """A line that could not be used.
+    """A line that could not be used, or a value in one.
 
     Attributes:
         file: of the log.
@@ -65,6 +65,7 @@ class Reject(NamedTuple):
         offset: bytes before it.
         field: the JSON path of the value that is wrong, as `$.message.usage`; empty for the complete line.
         reason: what is wrong.
+        line_used: True if only the value in `field` was left out, and the rest of the line was used.
     """
 
     file: str
@@ -72,6 +73,7 @@ class Reject(NamedTuple):
     offset: int
     field: str
     reason: str
+    line_used: bool
 
 
 _ROWS: dict[type[Row], Callable[[Any], dict[str, Any]]] = {
@@ -124,7 +126,7 @@ class Batch(msgspec.Struct):
         """The rows of a kind, by id."""
         return _ROWS[kind](self)
 
-    def add(self, changes: list[Change], position: Position) -> None:
+    def add(self, changes: Iterable[Change], position: Position) -> None:
         """Merge the changes of the event at `position` in the log."""
         adders = self._adders
         for change in changes:

@@ -296,6 +296,18 @@ class RowDeleted(Struct, frozen=True):
     source: str
 
 
+class ValueIgnored(Struct, frozen=True):
+    """A value that does not fit its field and was left out; the rest of the event is used. `adapt` separates these.
+
+    Attributes:
+        field: its JSON path, as `$.message.usage.output_tokens`.
+        reason: what is wrong with it.
+    """
+
+    field: str
+    reason: str
+
+
 Change = (
     SessionSeen
     | MessageSeen

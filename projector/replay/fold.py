@@ -92,9 +92,11 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
             raise UnusableError(line.reason)  # noqa: TRY301 (one way out for every line that cannot be used)
         if until is not None and millis(event.ts) > until:
             return
-        changes, known = adapters.adapt(event)
+        changes, known, ignored = adapters.adapt(event)
         version = "" if known else adapters.client_version(event)
         batch.add(changes, line.position)
+        for one in ignored:
+            batch.rejects.append(Reject(file.name, line.number, line.offset, one.field, one.reason, line_used=True))
     except UnusableError as e:
         reason, field = str(e), e.field
     except ValueError as e:
@@ -106,4 +108,4 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
         kind = EventType(event.source, event.type, known, version)
         batch.types[kind] = batch.types.get(kind, 0) + 1
         return
-    batch.rejects.append(Reject(file.name, line.number, line.offset, field, reason))
+    batch.rejects.append(Reject(file.name, line.number, line.offset, field, reason, line_used=False))

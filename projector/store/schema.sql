@@ -220,6 +220,7 @@ CREATE TABLE rejects (
   "offset" INTEGER NOT NULL,
   field TEXT NOT NULL,  -- JSON path of the wrong value; empty for the complete line
   reason TEXT NOT NULL,
+  line_used INTEGER NOT NULL,  -- 1 if only this value was left out, and the rest of the line was used
   PRIMARY KEY (file, "offset", field)
 ) WITHOUT ROWID;
 

@@ -16,7 +16,7 @@ def session_of(adapters: Adapters, event: Event) -> str | None:
         UnusableError: no adapter can read the event.
     """
     try:
-        changes, _ = adapters.adapt(event)
+        changes = adapters.adapt(event).changes
     except ValueError as e:
         raise UnusableError(str(e)) from None
     except UnusableError:

@@ -61,7 +61,7 @@ def _rows(line: Line, sessions: SessionMatcher) -> list[tuple[str, str]] | None:
     owner, readable = sessions.owner(line)
     if line.event is None or not readable:
         return [] if owner else None
-    changes, _ = sessions.adapters.adapt(line.event)
+    changes = sessions.adapters.adapt(line.event).changes
     found = dict.fromkeys(row for change in changes if (row := _row(change)) and _session(change) in sessions.ids)
     return list(found) if found or owner else None
 

@@ -184,7 +184,7 @@ def test_a_session_is_read_row_by_row(make: Make) -> None:
 def test_totals_and_health(make: Make) -> None:
     db = make(TALK)
     assert health.totals(db) == (3, 6, 2, 0)
-    assert health.rejects(db) == (0, None)
+    assert health.rejects(db) == (0, None, 0)
 
 
 def test_an_empty_database_answers_too(make: Make) -> None:

@@ -234,11 +234,22 @@ def test_a_log_replayed_at_once_and_line_by_line_makes_the_same_rows(engine: Eng
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("reported_first", [True, False])
+def test_a_reported_role_wins_over_an_inferred_one(opened: Opened, reported_first: bool) -> None:
+    reported = MessageSeen("m", "s", "toy", "assistant")
+    inferred = MessageSeen("m", "s", "toy", "user", role_inferred=True)
+    first, second = (reported, inferred) if reported_first else (inferred, reported)
+    opened.store.write(batch(first), upto(1))
+    opened.store.write(batch(second), upto(2, 1))
+    (message,) = opened.rows()["messages"]
+    assert (message["role"], message["role_inferred"]) == ("assistant", 0)
+
+
 def test_a_batch_counts_what_it_could_not_use(opened: Opened, tmp_path: Path) -> None:
     (tmp_path / LOG).write_bytes(b"no JSON\n")
     (file,) = log_files(str(tmp_path))
     (made,) = fold(str(tmp_path), LogRange(file, 0, 0))
     assert [(one.line, one.offset, one.field) for one in made.batch.rejects] == [(1, 0, "")]
-    made.batch.rejects.append(Reject(LOG, 1, 0, "$.a", "another field of the same line"))
+    made.batch.rejects.append(Reject(LOG, 1, 0, "$.a", "another field of the same line", line_used=True))
     made.batch.types[EventType("toy", "new", known=False, client_version="2.0")] = 1
     opened.store.write(made.batch, upto(8))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 CLIENTS = ["opencode-1.18.33", "opencode-1.1.65"]
 OTHERS = ["opencode-1.2.27", "opencode-1.0.185"]  # .ci/run does not install them
 GATHERED = 0.8  # seconds that the plugin keeps streamed text for
-LATENCY = 0.5  # seconds that a client may take to tell its plugins of a piece of text
+LATENCY = 2.0  # seconds that a client on a busy machine may take to tell its plugins of a piece of text
 
 # Of a session, ours and the client's.
 COLUMNS = (
@@ -127,7 +127,7 @@ def test_a_kill_in_mid_stream_takes_less_than_a_second_of_text(
     machine = new_machine(client)
     machine.install()
     process = machine.start("go [[kill]]")
-    wait_for(lambda: len(machine.model.sent) > 30, "the model speaks")
+    wait_for(lambda: len(machine.model.sent) > 50, "the model speaks")
     process.kill()
     killed = time.monotonic()
     process.communicate()

@@ -232,7 +232,7 @@ def test_a_file_that_is_back_once_the_database_was_made_without_it_is_read(
         monkeypatch.setattr(follow, name, noted(name, getattr(follow, name)))
 
     async def watch() -> None:
-        with anyio.move_on_after(10):
+        with anyio.move_on_after(DEADLINE):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(partial(follow.follow, path, str(root), sweep=lambda: None, report=lambda _: None))
                 while len(called) < 3 or count(root / "clankers.db") != 8:  # noqa: ASYNC110 (a database tells nobody)

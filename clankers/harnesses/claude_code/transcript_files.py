@@ -57,18 +57,13 @@ class Transcripts(Source):
         super().__init__(HARNESS.name, session, path, (session,))
         self._parse = parse
 
-    def changed(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> bool:
-        """As `Source.changed`: a transcript has another size, or a description another version."""
+    def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
+        """As `Source.compare`: transcripts that are shorter, or whose lines end elsewhere."""
         listing = self._listing()
-        return bool(self._grown(listing, offsets)) or next(self._new_metas(listing, versions), None) is not None
-
-    def rewritten(self, offsets: Mapping[str, int]) -> list[str]:
-        """As `Source.rewritten`: transcripts that are shorter, or whose lines end elsewhere."""
-        return [
-            name
-            for name in self._grown(self._listing(), offsets)
-            if not continues(self._path(name), offsets.get(name, 0))
-        ]
+        grown = self._grown(listing, offsets)
+        if not grown and next(self._new_metas(listing, versions), None) is None:
+            return None
+        return [name for name in grown if not continues(self._path(name), offsets.get(name, 0))]
 
     def read(
         self, offsets: Mapping[str, int], versions: Mapping[str, str]

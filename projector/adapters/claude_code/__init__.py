@@ -9,19 +9,19 @@ same usage. A fork copies lines with their ids under its own `sessionId`. Copied
 """
 
 from clankers.log.reader import Event
-from projector.adapters.base import Adapter, merge_cases
+from projector.adapters.base import Adapter, Meaning, merge_cases
 from projector.adapters.claude_code import hooks, transcript
 from projector.adapters.claude_code.common import SOURCE, TOOLS
-from projector.model.changes import Change
+from projector.adapters.claude_code.transcript_session import PREFIX
 
 
-def _fallback(event: Event) -> list[Change]:
+def _fallback(event: Event) -> Meaning:
     """An event of an unknown type still names its session.
 
     Raises:
         msgspec.ValidationError: it does not.
     """
-    return (transcript.state if event.type.startswith(transcript.PREFIX) else hooks.plain)(event)
+    return (transcript.state if event.type.startswith(PREFIX) else hooks.plain)(event)
 
 
 ADAPTER = Adapter(

@@ -1,15 +1,13 @@
 """Claude Code's transcripts: the client's own record, which wins over hooks (Rank.RECORD)."""
 
-import re
-
 from msgspec import MsgspecError
 from msgspec.json import Decoder, decode
 
 from clankers.log.reader import Event
-from projector.adapters.base import Case, case
+from projector.adapters.base import Case, Meaning, case
 from projector.adapters.claude_code.common import SOURCE
 from projector.adapters.claude_code.transcript_assistant import assistant
-from projector.adapters.claude_code.transcript_session import origin, session_changes
+from projector.adapters.claude_code.transcript_session import file_of, line_case, origin, session_changes
 from projector.adapters.claude_code.transcript_user import attachment, user
 from projector.adapters.claude_code.transcript_wire import (
     ApiError,
@@ -23,7 +21,8 @@ from projector.adapters.claude_code.transcript_wire import (
     TitleLine,
     UserLine,
 )
-from projector.adapters.wire import Wire, as_object, millis
+from projector.adapters.decode import LenientDecoder
+from projector.adapters.wire import Wire, any_millis, as_object
 from projector.model.changes import (
     BillSeen,
     Change,
@@ -35,14 +34,12 @@ from projector.model.changes import (
     SessionSeen,
 )
 
-PREFIX = "transcript."  # of the types of transcript lines
+_decode_error = LenientDecoder(ApiError).decode
 
 
-def _system(_: Event, line: SystemLine) -> list[Change]:
+def _system(_: Event, line: SystemLine) -> Meaning:
     changes = session_changes(line, line.uuid)
-    if not line.uuid or not line.timestamp:
-        return changes
-    at = millis(line.timestamp)
+    at = any_millis(line.timestamp)
     session = origin(line)
     if line.subtype == "compact_boundary":
         meta = line.compactMetadata or CompactMetadata()
@@ -52,11 +49,12 @@ def _system(_: Event, line: SystemLine) -> list[Change]:
             )
         )
     elif line.subtype == "api_error":
-        error = decode(line.error, type=ApiError) if as_object(line.error) else ApiError()
+        error, ignored = _decode_error(line.error) if as_object(line.error) else (ApiError(), [])
         text = error.formatted or error.message
         changes.append(
             ErrorSeen(line.uuid, session, SOURCE, "api_error", text, at, status_code=error.status, will_retry=True)
         )
+        return [*changes, *ignored]
     elif line.subtype == "local_command":
         text = decode(line.content)
         if isinstance(text, str):
@@ -97,15 +95,15 @@ def _meta(_: Event, record: MetaRecord) -> list[Change]:
     ]
 
 
-state = case(Line, _state)
+state = line_case(Line, _state)
 
 CASES: dict[str, Case] = {
-    "transcript.user": case(UserLine, user),
-    "transcript.assistant": case(AssistantLine, assistant),
-    "transcript.attachment": case(AttachmentLine, attachment),
-    "transcript.system": case(SystemLine, _system),
-    "transcript.custom-title": case(TitleLine, _title),
-    "transcript.cost-state": case(CostLine, _cost),
+    "transcript.user": line_case(UserLine, user),
+    "transcript.assistant": line_case(AssistantLine, assistant),
+    "transcript.attachment": line_case(AttachmentLine, attachment),
+    "transcript.system": line_case(SystemLine, _system),
+    "transcript.custom-title": line_case(TitleLine, _title),
+    "transcript.cost-state": line_case(CostLine, _cost),
     "transcript.meta": case(MetaRecord, _meta),
     **dict.fromkeys(
         (
@@ -125,15 +123,10 @@ CASES: dict[str, Case] = {
 }
 
 
-# How the id of a transcript's line begins (`clankers.harnesses.claude_code.transcript_files`): the session, and the
-# subagent whose file it is.
-_FILE = re.compile(r"([^/:@#]+)(?:/([^/:@#]+))?[:@#]")
-
-
 def owner(event: Event) -> str | None:
     """The session in whose file a line is; None for an event that is not a line."""
-    file = _FILE.match(event.id) if event.type.startswith(PREFIX) else None
-    return (file[2] or file[1]) if file else None
+    file = file_of(event)
+    return (file[1] or file[0]) if file else None
 
 
 class _Versioned(Wire):

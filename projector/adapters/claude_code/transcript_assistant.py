@@ -10,11 +10,11 @@ from projector.adapters.claude_code.transcript_session import origin, session_ch
 from projector.adapters.claude_code.transcript_wire import (
     AssistantLine,
     CacheCreation,
-    ContentBlock,
     ServerToolUse,
     Usage,
+    blocks_in,
 )
-from projector.adapters.wire import json_text, millis
+from projector.adapters.wire import any_millis, json_text
 from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
 
 _PROVIDER = "anthropic"
@@ -27,7 +27,7 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
     session = origin(line)
     # requestRef is the client's own id of the request, on every line of its response.
     id = row_id(message.id, line.requestRef or session) if message.id else line.uuid
-    at = millis(line.timestamp)
+    at = any_millis(line.timestamp)
     usage = message.usage or Usage()
     cache_creation = usage.cache_creation or CacheCreation()
     server_tools = usage.server_tool_use or ServerToolUse()
@@ -55,11 +55,11 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
             synthetic=not real,
         )
     )
-    blocks = [ContentBlock(type="text", text=message.content)] if isinstance(message.content, str) else message.content
+    blocks = blocks_in(message.content)
     for i, block in enumerate(blocks):
         part = line.uuid if i == 0 else f"{line.uuid}:{i}"
         # Lines of older clients have no block index: their times order the parts.
-        seq = i + (line.apiBlockIndex if line.apiBlockIndex is not None else at)
+        seq = i + (line.apiBlockIndex if line.apiBlockIndex is not None else at or 0)
         kind, text, data = block.type, block.text, None
         if block.type == "thinking":
             kind, text = "reasoning", block.thinking

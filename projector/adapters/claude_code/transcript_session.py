@@ -1,11 +1,43 @@
 """Which session a transcript line belongs to, and what the line says of it."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
+from msgspec import ValidationError
+
+from clankers.log.reader import Event
+from projector.adapters.base import Case, Meaning, case
 from projector.adapters.claude_code.common import SOURCE
 from projector.adapters.claude_code.transcript_wire import Line
-from projector.adapters.wire import millis
+from projector.adapters.wire import any_millis
 from projector.model.changes import Change, Copied, Rank, SessionSeen
+
+PREFIX = "transcript."  # of the types of transcript lines
+
+# How the id of a transcript's line begins (`clankers.harnesses.claude_code.transcript_files`): the session, and the
+# subagent whose file it is.
+_FILE = re.compile(r"([^/:@#]+)(?:/([^/:@#]+))?[:@#]")
+
+
+def file_of(event: Event) -> tuple[str, str | None] | None:
+    """The session in whose files a line is, and the subagent whose file it is; None for an event that is not a line."""
+    file = _FILE.match(event.id) if event.type.startswith(PREFIX) else None
+    return (file[1], file[2]) if file else None
+
+
+def line_case(wire: Any, adapt: Callable[[Event, Any], Meaning]) -> Case:
+    """A case for a line of a transcript. What names the line may be missing in it, and then comes from its place."""
+
+    def located(event: Event, line: Line) -> Meaning:
+        if not line.sessionId:
+            if (file := file_of(event)) is None:
+                raise ValidationError("Object missing required field `sessionId`")
+            line.sessionId, line.agentId = file[0], line.agentId or file[1]
+        line.uuid = line.uuid or event.id
+        return adapt(event, line)
+
+    return case(wire, located)
 
 
 def file_session(line: Line) -> str:
@@ -31,9 +63,8 @@ def session_changes(line: Line, item: str | None = None, **more: Any) -> list[Ch
         more: facts of the session; None for one that the line does not have.
     """
     facts: dict[str, Any] = {k: v for k, v in more.items() if v is not None}
-    at = 0
-    if line.timestamp:
-        at = millis(line.timestamp)
+    at = any_millis(line.timestamp) or 0
+    if at:
         facts["updated_at"] = at
         if line.cwd:
             facts["project_path"] = line.cwd

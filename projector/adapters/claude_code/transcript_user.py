@@ -2,9 +2,10 @@
 
 import re
 
-from msgspec.json import decode, encode
+from msgspec.json import encode
 
 from clankers.log.reader import Event
+from projector.adapters.base import Meaning
 from projector.adapters.claude_code.common import SOURCE, SYNTHETIC, exit_code_in, row_id, text_of, todos_in
 from projector.adapters.claude_code.transcript_session import origin, session_changes
 from projector.adapters.claude_code.transcript_wire import (
@@ -13,8 +14,10 @@ from projector.adapters.claude_code.transcript_wire import (
     Line,
     QueuedCommand,
     UserLine,
+    blocks_in,
 )
-from projector.adapters.wire import as_object, millis
+from projector.adapters.decode import LenientDecoder
+from projector.adapters.wire import any_millis, as_object
 from projector.model.changes import Change, MessageSeen, PartSeen, Rank, ToolSeen
 
 _COMMAND_NAME = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
@@ -25,7 +28,7 @@ def user(_: Event, line: UserLine) -> list[Change]:
     """A prompt, or the results of tool calls."""
     changes = session_changes(line, line.uuid, permission_mode=line.permissionMode)
     message = line.message
-    content = [ContentBlock(type="text", text=message.content)] if isinstance(message.content, str) else message.content
+    content = blocks_in(message.content)
     results = [b for b in content if b.type == "tool_result"]
     for block in results:
         changes += _tool_result(line, block)
@@ -33,7 +36,7 @@ def user(_: Event, line: UserLine) -> list[Change]:
     text = "\n".join(b.text for b in spoken if b.text is not None)
     if not spoken or (results and not text):
         return changes
-    return changes + text_changes(line, line.uuid, millis(line.timestamp), spoken, _is_synthetic(line, text))
+    return changes + text_changes(line, line.uuid, any_millis(line.timestamp), spoken, _is_synthetic(line, text))
 
 
 def _is_synthetic(line: UserLine, text: str) -> bool:
@@ -41,7 +44,7 @@ def _is_synthetic(line: UserLine, text: str) -> bool:
     return bool(line.isMeta or line.isCompactSummary or made_by_client or text.startswith(SYNTHETIC))
 
 
-def text_changes(line: Line, id: str, at: int, blocks: list[ContentBlock], synthetic: bool) -> list[Change]:
+def text_changes(line: Line, id: str, at: int | None, blocks: list[ContentBlock], synthetic: bool) -> list[Change]:
     """A user's message with `blocks` as its parts."""
     session = origin(line)
     changes: list[Change] = [
@@ -66,7 +69,7 @@ def _typed(text: str | None) -> str | None:
 def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
     if not block.tool_use_id:
         return []
-    at = millis(line.timestamp)
+    at = any_millis(line.timestamp)
     session = origin(line)
     text = text_of(block.content)
     response = as_object(line.toolUseResult)
@@ -92,19 +95,22 @@ def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
         )
     ]
     if success:
-        changes += todos_in(session, at, Rank.RECORD, response)
+        changes += todos_in(session, at or 0, Rank.RECORD, response)
     return changes
 
 
-def attachment(_: Event, line: AttachmentLine) -> list[Change]:
+_decode_queued = LenientDecoder(QueuedCommand).decode
+
+
+def attachment(_: Event, line: AttachmentLine) -> Meaning:
     """Of the attachments, only prompts that were queued during a turn are messages."""
     changes = session_changes(line, line.uuid)
-    if as_object(line.attachment).get("type") != "queued_command" or not line.uuid or not line.timestamp:
+    if as_object(line.attachment).get("type") != "queued_command":
         return changes
-    queued = decode(line.attachment, type=QueuedCommand)
+    queued, ignored = _decode_queued(line.attachment)
     if not queued.prompt:
-        return changes
-    blocks = [ContentBlock(type="text", text=queued.prompt)] if isinstance(queued.prompt, str) else queued.prompt
+        return [*changes, *ignored]
+    blocks = blocks_in(queued.prompt)
     text = "\n".join(b.text for b in blocks if b.text is not None)
     synthetic = queued.commandMode not in (None, "prompt") or text.startswith(SYNTHETIC)
-    return changes + text_changes(line, line.uuid, millis(line.timestamp), blocks, synthetic)
+    return [*changes, *text_changes(line, line.uuid, any_millis(line.timestamp), blocks, synthetic), *ignored]

@@ -25,7 +25,7 @@ class Usage(Wire):
 
 
 class ContentBlock(Wire):
-    type: str
+    type: str = "unknown"
     text: str | None = None
     thinking: str | None = None
     id: Id | None = None
@@ -36,10 +36,18 @@ class ContentBlock(Wire):
     is_error: bool | None = None
 
 
+def blocks_in(content: str | list[ContentBlock | str]) -> list[ContentBlock]:
+    """The blocks of a message; text alone is one block."""
+    return [
+        ContentBlock(type="text", text=one) if isinstance(one, str) else one
+        for one in ([content] if isinstance(content, str) else content)
+    ]
+
+
 class ApiMessage(Wire):
     id: Id | None = None
     model: str | None = None
-    content: str | list[ContentBlock] = ""
+    content: str | list[ContentBlock | str] = ""
     stop_reason: str | None = None
     usage: Usage | None = None
 
@@ -49,11 +57,14 @@ class ForkedFrom(Wire):
 
 
 class Line(Wire):
-    """What all lines of a transcript share."""
+    """What all lines of a transcript share.
 
-    sessionId: Id
-    uuid: Id | None = None
-    timestamp: str | None = None
+    A line that names no session belongs to the one whose file it is in; `located` fills that in, and an id.
+    """
+
+    sessionId: Id = ""
+    uuid: Id = ""
+    timestamp: str | float | None = None
     agentId: Id | None = None
     cwd: str | None = None
     version: str | None = None
@@ -63,8 +74,6 @@ class Line(Wire):
 
 
 class UserLine(Line, kw_only=True):
-    uuid: Id
-    timestamp: str
     message: ApiMessage
     permissionMode: str | None = None
     isMeta: bool | None = None
@@ -75,8 +84,6 @@ class UserLine(Line, kw_only=True):
 
 
 class AssistantLine(Line, kw_only=True):
-    uuid: Id
-    timestamp: str
     message: ApiMessage
     apiBlockIndex: Count | None = None
     requestRef: Id | None = None
@@ -87,7 +94,7 @@ class AssistantLine(Line, kw_only=True):
 
 
 class QueuedCommand(Wire):
-    prompt: str | list[ContentBlock] | None = None
+    prompt: str | list[ContentBlock | str] | None = None
     commandMode: str | None = None
 
 

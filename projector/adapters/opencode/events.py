@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from clankers.log.reader import Event
-from projector.adapters.base import Case, case
+from projector.adapters.base import Case, Meaning, case
 from projector.adapters.opencode.common import SOURCE
 from projector.adapters.opencode.messages import delta, message, message_removed, part, part_removed
 from projector.adapters.opencode.sessions import failed, idle, project, session, status_changed, todos
@@ -48,7 +48,7 @@ def _named_hook(event: Event) -> list[Change]:
     return [SessionSeen(session, SOURCE)] if isinstance(session, str) and 0 < len(session) <= 512 else []
 
 
-def _case(wire: type[Any], adapt: Callable[[Event, Any], list[Change]]) -> Case:
+def _case(wire: type[Any], adapt: Callable[[Event, Any], Meaning]) -> Case:
     """A case for an event whose payload has `properties` like `wire`."""
     envelope = msgspec.defstruct(f"{wire.__name__}Event", [("properties", wire)])
     return case(envelope, lambda event, payload: adapt(event, payload.properties))
@@ -108,7 +108,7 @@ CASES: dict[str, Case] = {
 }
 
 
-def fallback(event: Event) -> list[Change]:
+def fallback(event: Event) -> Meaning:
     """An event of an unknown type may still name its session.
 
     Raises:

@@ -5,9 +5,10 @@ Token counts stay as the client gives them: `output` includes reasoning up to ve
 
 import msgspec
 from msgspec import Raw
-from msgspec.json import Decoder
 
 from clankers.log.reader import Event
+from projector.adapters.base import Meaning
+from projector.adapters.decode import LenientDecoder
 from projector.adapters.opencode.common import SOURCE, TOOLS
 from projector.adapters.opencode.ids import event_id, event_time, made_at, order_of
 from projector.adapters.opencode.wire import (
@@ -64,12 +65,12 @@ def _error(error: ErrorInfo, id: str, session: str, at: int, message: str | None
     return ErrorSeen(id, session, SOURCE, error.name, error.data.message, at, message, error.data.statusCode)
 
 
-_decode_part = Decoder(PartInfo).decode
+_decode_part = LenientDecoder(PartInfo).decode
 
 
-def part(event: Event, properties: PartProperties) -> list[Change]:
+def part(event: Event, properties: PartProperties) -> Meaning:
     """A snapshot of a part; a tool call is a row of its own too."""
-    part = _decode_part(properties.part)
+    part, ignored = _decode_part(properties.part)
     text, data = part.text, None
     if part.type not in ("text", "reasoning", "tool", "step-start"):
         data = _without_ids(properties.part)
@@ -97,7 +98,7 @@ def part(event: Event, properties: PartProperties) -> list[Change]:
     if part.type == "compaction":
         trigger = "auto" if part.auto else "manual"
         changes.append(CompactionSeen(part.id, part.sessionID, SOURCE, created, trigger))
-    return changes
+    return [*changes, *ignored]
 
 
 def _tool(part: PartInfo, state: ToolState) -> ToolSeen:

@@ -12,7 +12,8 @@ from msgspec import Raw
 from msgspec.json import decode
 
 from clankers.log.reader import Event
-from projector.adapters.base import Case, case
+from projector.adapters.base import Case, Meaning, case
+from projector.adapters.decode import LenientDecoder
 from projector.adapters.opencode.common import SOURCE
 from projector.adapters.opencode.messages import message, part
 from projector.adapters.opencode.sessions import project, session
@@ -46,7 +47,7 @@ def _message_file(event: Event, info: MessageInfo) -> list[Change]:
     return message(event, MessageProperties(info))
 
 
-def _part_file(event: Event, info: Raw) -> list[Change]:
+def _part_file(event: Event, info: Raw) -> Meaning:
     return part(event, PartProperties(info))
 
 
@@ -70,12 +71,15 @@ def _session_row(event: Event, row: SessionColumns) -> list[Change]:
     return session(event, SessionProperties(info))
 
 
-def _message_row(event: Event, row: MessageColumns) -> list[Change]:
-    info = _with_ids(row.data, id=row.id, sessionID=row.session_id)
-    return message(event, MessageProperties(decode(info, type=MessageInfo)))
+_decode_message = LenientDecoder(MessageInfo).decode
 
 
-def _part_row(event: Event, row: PartColumns) -> list[Change]:
+def _message_row(event: Event, row: MessageColumns) -> Meaning:
+    info, ignored = _decode_message(_with_ids(row.data, id=row.id, sessionID=row.session_id))
+    return [*message(event, MessageProperties(info)), *ignored]
+
+
+def _part_row(event: Event, row: PartColumns) -> Meaning:
     info = _with_ids(row.data, id=row.id, sessionID=row.session_id, messageID=row.message_id)
     return part(event, PartProperties(Raw(info)))
 
