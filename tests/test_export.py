@@ -316,7 +316,7 @@ def test_lines_that_cannot_be_read_are_left_out_and_told(root: Path) -> None:
         f.write(b'{"v":1,"id":"ses_a\n')
     done = call(root, "export", "ses_a", "--format", "jsonl")
     assert len(done.out.splitlines()) == 1
-    assert "1 line in which" in done.err
+    assert "left out 1 unreadable line" in done.err
 
 
 def test_the_file_says_the_format(sample: Path, tmp_path: Path) -> None:

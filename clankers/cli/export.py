@@ -183,9 +183,7 @@ def _lines(db: Database, sessions: list[str], masks: Masks | None) -> Iterator[b
                 masks.counts += counts
             yield raw + b"\n"
     if unusable:
-        say(
-            f"left out {count(unusable, 'line')} that name a session but cannot be read; `clankers verify` lists damage"
-        )
+        say(f"left out {count(unusable, 'unreadable line')} with a session's id; `clankers verify` lists damage")
 
 
 def _tables(db: apsw.Connection, folder: str, sessions: list[str] | None, masks: Masks | None) -> None:
