@@ -325,6 +325,17 @@ with Log(sys.argv[1]) as log:
     assert all(one.event for one in lines)
 
 
+def test_a_line_to_which_a_forgotten_one_was_glued_gets_its_newline(tmp_path: Path) -> None:
+    def stop(session: str) -> bytes:
+        payload = json.dumps({"session_id": session, "hook_event_name": "Stop"}).encode()
+        return envelope.line("claude-code", "Stop", payload, now_ns=0)
+
+    kept = stop("other")
+    (tmp_path / OLD).write_bytes(kept[:-1] + stop(PARENT))
+    blank_owned(str(tmp_path), SessionMatcher({PARENT}), {OLD: 1 << 20}, progress=lambda _: None)
+    assert (tmp_path / OLD).read_bytes().startswith(kept)
+
+
 @pytest.mark.parametrize("archived", [False, True])
 def test_lines_behind_the_offset_of_a_tombstone_stay(root: Path, archived: bool) -> None:
     """They came after it: the session was recorded again."""
