@@ -332,7 +332,7 @@ def test_a_line_to_which_a_forgotten_one_was_glued_gets_its_newline(tmp_path: Pa
 
     kept = stop("other")
     (tmp_path / OLD).write_bytes(kept[:-1] + stop(PARENT))
-    blank_owned(str(tmp_path), SessionMatcher({PARENT}), {OLD: 1 << 20}, progress=lambda _: None)
+    blank_owned(str(tmp_path), SessionMatcher(str(tmp_path), {PARENT}), {OLD: 1 << 20}, progress=lambda _: None)
     assert (tmp_path / OLD).read_bytes().startswith(kept)
 
 

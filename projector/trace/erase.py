@@ -180,7 +180,7 @@ def _owned(
         session, readable = sessions.owner(line)
         if session is not None and line.raw.strip():
             # A record that shares its line with something else leaves a newline, so that this is still read.
-            first = b" "
+            first = b"\n" if joined else b" "
             last = b"\n" if not line.size else b" "
             spaces = b" " * (len(line.raw) - 2)
             yield OwnedLine(line.offset, line.raw, (first + spaces + last)[: len(line.raw)], session, readable)
