@@ -179,7 +179,8 @@ class Feed:
 
     def _copied(self, message: MessageSeen) -> bool:
         before = self.session(message.session_id).copies_before
-        return before is not None and message.created_at is not None and message.created_at < before
+        created, made = message.created_at, message.made_at
+        return before is not None and created is not None and made is not None and created < before <= made
 
     def _hook_report(self, seen: HookReport, _: int) -> list[FeedItem]:
         if (

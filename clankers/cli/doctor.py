@@ -300,7 +300,10 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
     if unusable.values:
         text = f"{counted(unusable.values, 'value')} of an unexpected form left out; the rest of their lines was used"
         yield Finding(
-            about, True, text, 'clankers query "select * from rejects" lists them; a newer clankers may know them'
+            about,
+            True,
+            text,
+            'clankers query "select * from ignored_values" lists them; a newer clankers may know them',
         )
     yield from _unknown_events(db)
     yield from _prices(db)

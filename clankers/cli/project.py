@@ -101,13 +101,7 @@ def _report(path: str, done: Replayed, begun: float) -> None:
     with contextlib.closing(open_for_reading(path)) as db:
         count = totals(db)
     notes = "".join(
-        f", {n:,} {what}"
-        for n, what in (
-            (done.unknown, "of unknown type"),
-            (done.rejected, "rejected"),
-            (done.ignored, "values ignored"),
-        )
-        if n
+        f", {n:,} {what}" for n, what in ((done.unknown, "of unknown type"), (done.rejected, "rejected")) if n
     )
     typer.echo(
         f"{count.sessions:,} sessions, {count.messages:,} messages, {count.tools:,} tools, {count.errors:,} errors; "

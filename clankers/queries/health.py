@@ -60,8 +60,8 @@ def totals(db: Database) -> Totals:
 
 def rejects(db: Database) -> Rejects:
     """The lines and values that could not be used."""
-    lines = db.execute("SELECT count(*), max(file) FROM rejects WHERE line_used = 0").fetchone()
-    return Rejects(*lines, *db.execute("SELECT count(*) FROM rejects WHERE line_used = 1").fetchone())
+    lines = db.execute("SELECT count(*), max(file) FROM rejects").fetchone()
+    return Rejects(*lines, *db.execute("SELECT count(*) FROM ignored_values").fetchone())
 
 
 def unknown_events(db: Database) -> list[UnknownEvents]:

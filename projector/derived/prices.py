@@ -5,6 +5,7 @@ is new to the database; the table `prices` keeps its answers. All of `prices` co
 another version is installed, every message is priced again.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from decimal import Decimal
@@ -28,6 +29,7 @@ UNKNOWN = "unknown"  # the table does not know the model, and cost is NULL
 # The factor by which Anthropic's prices are higher for `inference_geo: us`, but for web searches. Measured on the bill
 # of Claude Code 2.1.329 for each of its models. The library does not have it.
 _US = Decimal("1.1")
+_BEDROCK = re.compile(r"(?:arn:aws:bedrock:|(?:[a-z-]+\.)?anthropic\.)")
 _CHUNK = 10_000  # messages in memory while all are priced again
 _COLUMNS = """id, session_id, source, model, provider, prompt_tokens, completion_tokens, cache_read_tokens,
 cache_write_tokens, cache_write_1h_tokens, web_searches, price_context, created_at"""
@@ -191,6 +193,8 @@ def look_up(provider: str, model: str, context: str) -> list[Rates]:
         model: the same.
         context: JSON text, `price_context` of the messages; empty for none.
     """
+    if _BEDROCK.match(model):  # whoever reports it: only the cloud's own prices know such a name
+        provider = "aws"
     from genai_prices import Usage, calc_price
     from genai_prices.types import StartDateConstraint
 

@@ -89,8 +89,13 @@ def _streamed_text(db: apsw.Connection, sessions: set[str]) -> None:
     )
 
 
+_IS_COPY = "ifnull(created_at < ?1 AND made_at >= ?1, 0)"
+
+
 def _mark_copies(db: apsw.Connection, sessions: set[str]) -> None:
-    """Mark the messages that a fork copied under new ids: those older than its fact `copies_before`.
+    """Mark the messages that a fork copied under new ids: older than its fact `copies_before`, with younger ids.
+
+    A clock may have been set back in between, so the time alone is no evidence.
 
     What the copies hold happened once, in the original: their tool calls, failures and compactions make no rows. For a
     session that another database of ours sent, that database has already removed them.
@@ -98,8 +103,7 @@ def _mark_copies(db: apsw.Connection, sessions: set[str]) -> None:
     before = "SELECT value, session_id FROM session_facts WHERE session_id = ? AND name = 'copies_before'"
     known = db.executemany(before, [(session,) for session in sessions]).fetchall()
     db.executemany(
-        "UPDATE messages SET copied = ifnull(created_at < ?1, 0) "
-        "WHERE session_id = ?2 AND copied <> ifnull(created_at < ?1, 0)",
+        f"UPDATE messages SET copied = {_IS_COPY} WHERE session_id = ?2 AND copied <> {_IS_COPY}",
         known,
     )
     some = (

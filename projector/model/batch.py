@@ -57,7 +57,7 @@ class Delta(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """A line that could not be used, or a value in one.
+    """A line that could not be used, or a value that was left out of one that was used.
 
     Attributes:
         file: of the log.
@@ -65,7 +65,6 @@ class Reject(NamedTuple):
         offset: bytes before it.
         field: the JSON path of the value that is wrong, as `$.message.usage`; empty for the complete line.
         reason: what is wrong.
-        line_used: True if only the value in `field` was left out, and the rest of the line was used.
     """
 
     file: str
@@ -73,7 +72,6 @@ class Reject(NamedTuple):
     offset: int
     field: str
     reason: str
-    line_used: bool
 
 
 _ROWS: dict[type[Row], Callable[[Any], dict[str, Any]]] = {
@@ -100,6 +98,7 @@ class Batch(msgspec.Struct):
         parents: messages that must exist because a replaced part names them, by id: their session and source.
         types: the number of events.
         rejects: lines that could not be used.
+        ignored: values that were left out of lines that were used.
         adapters: by source, the name and version of the adapter that made the rows.
     """
 
@@ -120,6 +119,7 @@ class Batch(msgspec.Struct):
     parents: dict[str, tuple[str, str]] = {}
     types: dict[EventType, int] = {}
     rejects: list[Reject] = []
+    ignored: list[Reject] = []
     adapters: dict[str, str] = {}
 
     def rows(self, kind: type[Row]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
         price_context: JSON text: what else the price depends on.
         cost: US dollars, as the client reports it.
         cost_source: set by `projector.derived.prices`.
+        made_at: when its id was made, in epoch milliseconds, if the id says so; a copy has a new id and its old times.
         session_total: the row holds what the client reports only for the whole session (synthetic, without text).
         duration_ms: set by `projector.derived.message_text`, like `text_content`.
     """
@@ -82,6 +83,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
     deleted_at: int | None = None
     duration_ms: int | None = None
     text_content: str | None = None
+    made_at: int | None = None
 
 
 class PartSeen(Struct, gc=False, array_like=True):

@@ -60,6 +60,7 @@ def _message(row: MessageSeen, seen: MessageSeen) -> None:
     row.deleted_at = _first(row.deleted_at, seen.deleted_at)
     row.synthetic |= seen.synthetic
     row.session_total |= seen.session_total
+    row.made_at = _first(row.made_at, seen.made_at)
 
 
 def _part(row: PartSeen, seen: PartSeen) -> None:

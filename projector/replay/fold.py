@@ -96,7 +96,7 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
         version = "" if known else adapters.client_version(event)
         batch.add(changes, line.position)
         for one in ignored:
-            batch.rejects.append(Reject(file.name, line.number, line.offset, one.field, one.reason, line_used=True))
+            batch.ignored.append(Reject(file.name, line.number, line.offset, one.field, one.reason))
     except UnusableError as e:
         reason, field = str(e), e.field
     except ValueError as e:
@@ -108,4 +108,4 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
         kind = EventType(event.source, event.type, known, version)
         batch.types[kind] = batch.types.get(kind, 0) + 1
         return
-    batch.rejects.append(Reject(file.name, line.number, line.offset, field, reason, line_used=False))
+    batch.rejects.append(Reject(file.name, line.number, line.offset, field, reason))

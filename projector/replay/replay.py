@@ -20,14 +20,12 @@ class Replayed:
     events: int = 0
     unknown: int = 0
     rejected: int = 0
-    ignored: int = 0  # values
 
     def add(self, batch: Batch) -> None:
         """Count the lines of `batch`."""
         self.events += sum(batch.types.values())
         self.unknown += sum(n for kind, n in batch.types.items() if not kind.known)
-        self.ignored += sum(reject.line_used for reject in batch.rejects)
-        self.rejected += sum(not reject.line_used for reject in batch.rejects)
+        self.rejected += len(batch.rejects)
 
 
 class LogChangedError(Exception):

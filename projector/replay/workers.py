@@ -85,6 +85,7 @@ def fold_in_parallel(root: str, ranges: list[LogRange], until: int | None) -> It
                     one.start, start = start, one.offset
                     one.number += number
                     one.batch.rejects = [r._replace(line=number + r.line) for r in one.batch.rejects]
+                    one.batch.ignored = [r._replace(line=number + r.line) for r in one.batch.ignored]
                     yield one
                 number += lines
 

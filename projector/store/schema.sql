@@ -62,6 +62,7 @@ CREATE TABLE messages (
   finish_reason TEXT,
   synthetic INTEGER NOT NULL DEFAULT 0,
   role_inferred INTEGER NOT NULL DEFAULT 0,  -- the client reports no role
+  made_at INTEGER,  -- when its id was made, if the id says so: a fork's copy has a new id and its old times
   session_total INTEGER NOT NULL DEFAULT 0,  -- what the client reports only for the whole session, in one row
   copied INTEGER NOT NULL DEFAULT 0,  -- copied from another session: in no total
   deleted_at INTEGER,
@@ -220,7 +221,15 @@ CREATE TABLE rejects (
   "offset" INTEGER NOT NULL,
   field TEXT NOT NULL,  -- JSON path of the wrong value; empty for the complete line
   reason TEXT NOT NULL,
-  line_used INTEGER NOT NULL,  -- 1 if only this value was left out, and the rest of the line was used
+  PRIMARY KEY (file, "offset", field)
+) WITHOUT ROWID;
+
+CREATE TABLE ignored_values (  -- that do not fit their field and were left out; the rest of their lines was used
+  file TEXT NOT NULL,
+  line INTEGER NOT NULL,
+  "offset" INTEGER NOT NULL,
+  field TEXT NOT NULL,  -- JSON path
+  reason TEXT NOT NULL,
   PRIMARY KEY (file, "offset", field)
 ) WITHOUT ROWID;
 

@@ -153,7 +153,8 @@ class SqliteStore:
             "events = events + excluded.events",
             ((kind.source, kind.type, kind.known, n, kind.client_version) for kind, n in batch.types.items()),
         )
-        self.db.executemany("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?, ?, ?)", batch.rejects)
+        self.db.executemany("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?, ?)", batch.rejects)
+        self.db.executemany("INSERT OR REPLACE INTO ignored_values VALUES (?, ?, ?, ?, ?)", batch.ignored)
         self.db.executemany(
             _SET_META, ((ADAPTER_PREFIX + source, adapter) for source, adapter in batch.adapters.items())
         )

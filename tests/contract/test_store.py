@@ -250,6 +250,6 @@ def test_a_batch_counts_what_it_could_not_use(opened: Opened, tmp_path: Path) ->
     (file,) = log_files(str(tmp_path))
     (made,) = fold(str(tmp_path), LogRange(file, 0, 0))
     assert [(one.line, one.offset, one.field) for one in made.batch.rejects] == [(1, 0, "")]
-    made.batch.rejects.append(Reject(LOG, 1, 0, "$.a", "another field of the same line", line_used=True))
+    made.batch.rejects.append(Reject(LOG, 1, 0, "$.a", "another field of the same line"))
     made.batch.types[EventType("toy", "new", known=False, client_version="2.0")] = 1
     opened.store.write(made.batch, upto(8))

@@ -25,6 +25,7 @@ class OpenCode(Harness):
     name = "opencode"
     title = "OpenCode"
     program = "opencode"
+    folders = ("~/.opencode/bin",)  # where its installer puts it
     turn_ends = frozenset({"session.idle"})
     levels = _LEVELS
 

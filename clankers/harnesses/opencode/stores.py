@@ -1,5 +1,6 @@
 """OpenCode's own stores: databases, one a release channel, and the JSON tree, which later versions leave as it was."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,7 +41,11 @@ def _data() -> Path:
 
 
 def _databases(data: Path) -> list[Path]:
-    return sorted(data.glob("opencode*.db"))
+    """One a release channel, and the one that `OPENCODE_DB` names: a path, or a file's name in the data directory."""
+    found = sorted(data.glob("opencode*.db"))
+    if (named := os.environ.get("OPENCODE_DB")) and named != ":memory:" and (data / named).is_file():
+        found.append(data / named)
+    return list({os.path.realpath(path): path for path in found}.values())
 
 
 def _count(database: Path) -> int:

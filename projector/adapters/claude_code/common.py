@@ -33,6 +33,19 @@ SYNTHETIC = (
 )
 
 
+# How a result begins for a call that a person or a rule declined, in versions that do not mark it otherwise.
+_DECLINED = re.compile(
+    r"The user doesn't want to (?:proceed with this tool use|take this action)"
+    r"|Permission to use .{1,200} has been denied|Claude requested permissions to ",
+    re.DOTALL,
+)
+
+
+def is_declined(text: str | None) -> bool:
+    """Whether the text of a failed call says that a person or a rule declined it."""
+    return _DECLINED.match(text or "") is not None
+
+
 def row_id(id: str, within: str) -> str:
     """The row id for the server's `id`: itself if it is unique everywhere, else scoped to `within`."""
     return id if _UNIQUE.fullmatch(id) else scoped_id(id, within)

@@ -7,18 +7,20 @@ from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
 from projector.adapters.claude_code.common import SOURCE
 from projector.adapters.claude_code.transcript_assistant import assistant
-from projector.adapters.claude_code.transcript_session import file_of, line_case, origin, session_changes
+from projector.adapters.claude_code.transcript_session import file_of, file_session, line_case, origin, session_changes
 from projector.adapters.claude_code.transcript_user import attachment, user
 from projector.adapters.claude_code.transcript_wire import (
+    AiTitleLine,
     ApiError,
     AssistantLine,
     AttachmentLine,
     CompactMetadata,
     CostLine,
+    CustomTitleLine,
     Line,
     MetaRecord,
+    SummaryLine,
     SystemLine,
-    TitleLine,
     UserLine,
 )
 from projector.adapters.decode import LenientDecoder
@@ -65,8 +67,22 @@ def _system(_: Event, line: SystemLine) -> Meaning:
     return changes
 
 
-def _title(_: Event, line: TitleLine) -> list[Change]:
+def _custom_title(_: Event, line: CustomTitleLine) -> list[Change]:
     return session_changes(line, title=line.customTitle or None)
+
+
+def _ai_title(_: Event, line: AiTitleLine) -> list[Change]:
+    return _generated_title(line, line.aiTitle)
+
+
+def _summary(_: Event, line: SummaryLine) -> list[Change]:
+    return _generated_title(line, line.summary)
+
+
+def _generated_title(line: Line, title: str) -> list[Change]:
+    """A title by the client, several times as a conversation goes on; a name that the user gave always wins."""
+    facts = {"title": title} if title else {}
+    return [*session_changes(line), SessionSeen(file_session(line), SOURCE, 0, Rank.REPORT, facts)]
 
 
 def _cost(_: Event, line: CostLine) -> list[Change]:
@@ -102,7 +118,9 @@ CASES: dict[str, Case] = {
     "transcript.assistant": line_case(AssistantLine, assistant),
     "transcript.attachment": line_case(AttachmentLine, attachment),
     "transcript.system": line_case(SystemLine, _system),
-    "transcript.custom-title": line_case(TitleLine, _title),
+    "transcript.custom-title": line_case(CustomTitleLine, _custom_title),
+    "transcript.ai-title": line_case(AiTitleLine, _ai_title),
+    "transcript.summary": line_case(SummaryLine, _summary),  # up to 2.0
     "transcript.cost-state": line_case(CostLine, _cost),
     "transcript.meta": case(MetaRecord, _meta),
     **dict.fromkeys(

@@ -6,7 +6,15 @@ from msgspec.json import encode
 
 from clankers.log.reader import Event
 from projector.adapters.base import Meaning
-from projector.adapters.claude_code.common import SOURCE, SYNTHETIC, exit_code_in, row_id, text_of, todos_in
+from projector.adapters.claude_code.common import (
+    SOURCE,
+    SYNTHETIC,
+    exit_code_in,
+    is_declined,
+    row_id,
+    text_of,
+    todos_in,
+)
 from projector.adapters.claude_code.transcript_session import origin, session_changes
 from projector.adapters.claude_code.transcript_wire import (
     AttachmentLine,
@@ -75,7 +83,8 @@ def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
     response = as_object(line.toolUseResult)
     failed = block.is_error is True
     interrupted = line.toolDenialKind == "interrupted" or response.get("interrupted") is True
-    status = "interrupted" if interrupted else "denied" if line.toolDenialKind else "error" if failed else "completed"
+    denied = bool(line.toolDenialKind) or (failed and is_declined(text))
+    status = "interrupted" if interrupted else "denied" if denied else "error" if failed else "completed"
     success = status == "completed"
     # After a kill, the next resume closes open calls as "interrupted, the outcome is unknown". A hook that saw the end
     # knows better.

@@ -25,7 +25,7 @@ class Usage(Wire):
 
 
 class ContentBlock(Wire):
-    type: str = "unknown"
+    type: str = ""
     text: str | None = None
     thinking: str | None = None
     id: Id | None = None
@@ -37,11 +37,14 @@ class ContentBlock(Wire):
 
 
 def blocks_in(content: str | list[ContentBlock | str]) -> list[ContentBlock]:
-    """The blocks of a message; text alone is one block."""
-    return [
+    """The blocks of a message; text alone is one block, and a block without a type may be text."""
+    blocks = [
         ContentBlock(type="text", text=one) if isinstance(one, str) else one
         for one in ([content] if isinstance(content, str) else content)
     ]
+    for block in blocks:
+        block.type = block.type or ("unknown" if block.text is None else "text")
+    return blocks
 
 
 class ApiMessage(Wire):
@@ -122,8 +125,16 @@ class SystemLine(Line, kw_only=True):
     compactMetadata: CompactMetadata | None = None
 
 
-class TitleLine(Line, kw_only=True):
+class CustomTitleLine(Line, kw_only=True):
     customTitle: str
+
+
+class AiTitleLine(Line, kw_only=True):
+    aiTitle: str
+
+
+class SummaryLine(Line, kw_only=True):
+    summary: str
 
 
 class ModelUsage(Wire):

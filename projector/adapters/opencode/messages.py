@@ -26,7 +26,7 @@ from projector.adapters.wire import as_object, millis
 from projector.model.changes import Change, CompactionSeen, ErrorSeen, MessageSeen, PartDelta, PartSeen, Rank, ToolSeen
 
 
-def message(_: Event, properties: MessageProperties) -> list[Change]:
+def message(event: Event, properties: MessageProperties) -> list[Change]:
     """A snapshot of a message, and the failure in it."""
     info = properties.info
     model = info.model or ModelInfo()
@@ -52,6 +52,7 @@ def message(_: Event, properties: MessageProperties) -> list[Change]:
             completed_at=info.time.completed,
             # On assistant messages `summary` is a flag: the text is a compaction's. Elsewhere it is an object.
             synthetic=bytes(info.summary) == b"true",
+            made_at=made_at(info.id, millis(event.ts)),
         )
     ]
     if info.error:

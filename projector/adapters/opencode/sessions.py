@@ -26,7 +26,6 @@ def session(event: Event, properties: SessionProperties) -> list[Change]:
     at = info.time.updated or info.time.created or 0
     facts: dict[str, Any] = {
         "title": info.title,
-        "project_path": info.directory,
         "parent_id": info.parentID,
         "agent": info.agent,
         "model": model.id or model.modelID,
@@ -39,7 +38,9 @@ def session(event: Event, properties: SessionProperties) -> list[Change]:
     }
     if event.type == "session.deleted":
         facts["deleted_at"] = event_time(event)
-    changes: list[Change] = [SessionSeen(info.id, SOURCE, at, Rank.RECORD, facts)]
+    # A session can be moved: where it is now counts, not where it began.
+    place = SessionSeen(info.id, SOURCE, at, Rank.RECORD, {"project_path": info.directory}, latest=True)
+    changes: list[Change] = [SessionSeen(info.id, SOURCE, at, Rank.RECORD, facts), place]
     if info.parentID:
         changes.append(SessionSeen(info.parentID, SOURCE))
     if info.directory:

@@ -14,6 +14,7 @@ from msgspec.json import Decoder
 from clankers.log.reader import Event
 from projector.adapters import tools_of
 from projector.adapters.base import Case
+from projector.adapters.opencode.ids import made_at
 from projector.adapters.session_sync import wire
 from projector.adapters.session_sync.wire import TYPE
 from projector.adapters.wire import millis
@@ -72,7 +73,7 @@ def body(event: Event) -> list[Change]:
     if more and more.gone:
         for field, table in _DELETED.items():
             changes += [RowDeleted(table, id, session.id, source) for id in getattr(more.gone, field)]
-    changes += [RowReplaced(_message(one, more, session.id, source)) for one in sent.messages or ()]
+    changes += [RowReplaced(_message(one, more, session.id, source, at)) for one in sent.messages or ()]
     changes += [RowReplaced(_part(one, session.id, source)) for one in sent.parts or ()]
     changes += [RowReplaced(_tool(one, session.id, source)) for one in sent.tool_executions or ()]
     changes += [RowReplaced(_error(one, session.id, source)) for one in sent.errors or ()]
@@ -146,7 +147,7 @@ def _projects(sent: wire.SyncBody, path: str | None, source: str) -> list[Projec
     return found
 
 
-def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str, source: str) -> MessageSeen:
+def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str, source: str, at: int) -> MessageSeen:
     extra = (more and more.messages.get(one.id)) or wire.MessageMore()
     return MessageSeen(
         one.id,
@@ -173,6 +174,7 @@ def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str,
         synthetic=extra.synthetic,
         role_inferred=extra.role_inferred,
         session_total=extra.session_total,
+        made_at=made_at(one.id, at) if source == _HARNESS else None,
         deleted_at=extra.deleted_at,
     )
 
