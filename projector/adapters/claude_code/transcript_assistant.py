@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from msgspec.json import encode
+from msgspec.json import decode, encode
 
 from clankers.log.reader import Event
 from projector.adapters.claude_code.common import SOURCE, TOOLS, row_id
@@ -10,6 +10,7 @@ from projector.adapters.claude_code.transcript_session import origin, session_ch
 from projector.adapters.claude_code.transcript_wire import (
     AssistantLine,
     CacheCreation,
+    ContentBlock,
     ServerToolUse,
     Usage,
     blocks_in,
@@ -18,6 +19,8 @@ from projector.adapters.wire import any_millis, json_text
 from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
 
 _PROVIDER = "anthropic"
+_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})  # the latter two run at the server
+_RESULT = "_tool_result"  # ends the type of a block with the result of such a call, which stands in the response
 _SYNTHETIC_MODEL = "<synthetic>"  # the "model" of lines that the client wrote itself
 
 
@@ -55,6 +58,7 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
             synthetic=not real,
         )
     )
+    changes += _side_requests(usage, id, session, at)
     blocks = blocks_in(message.content)
     for i, block in enumerate(blocks):
         part = line.uuid if i == 0 else f"{line.uuid}:{i}"
@@ -63,7 +67,10 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
         kind, text, data = block.type, block.text, None
         if block.type == "thinking":
             kind, text = "reasoning", block.thinking
-        elif block.type == "tool_use" and block.id:
+        elif block.type.endswith(_RESULT) and block.tool_use_id:
+            changes.append(_server_result(block, session, at))
+            continue
+        elif block.type in _CALLS and block.id:
             kind, data = "tool", encode({"id": row_id(block.id, session)}).decode()
             changes.append(
                 ToolSeen(
@@ -86,6 +93,56 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
         error = ErrorSeen(id, session, SOURCE, line.error or "unknown", text, at, id, line.apiErrorStatus)
         changes.append(error)
     return changes
+
+
+def _server_result(block: ContentBlock, session: str, at: int | None) -> ToolSeen:
+    """The end of a call that the server ran."""
+    content = decode(block.content)
+    inner = content if isinstance(content, dict) else {}
+    failed = block.is_error is True or str(inner.get("type", "")).endswith("_error")
+    text = inner.get("text") if isinstance(inner.get("text"), str) else json_text(block.content)
+    return ToolSeen(
+        row_id(block.tool_use_id or "", session),
+        session,
+        SOURCE,
+        close_rank=Rank.RECORD,
+        completed_at=at,
+        status="error" if failed else "completed",
+        success=not failed,
+        tool_output=text,
+        error_message=text if failed else None,
+    )
+
+
+def _side_requests(usage: Usage, id: str, session: str, at: int | None) -> list[MessageSeen]:
+    """What requests to other models within a response spent, as an advisor's: its own counts do not have them."""
+    return [
+        MessageSeen(
+            f"{id}:{i}",
+            session,
+            SOURCE,
+            "assistant",
+            model=one.model,
+            provider=_PROVIDER if one.model else None,
+            prompt_tokens=one.input_tokens,
+            completion_tokens=one.output_tokens,
+            cache_read_tokens=one.cache_read_input_tokens,
+            cache_write_tokens=one.cache_creation_input_tokens,
+            created_at=at,
+            completed_at=at,
+            synthetic=True,
+        )
+        for i, one in enumerate(usage.iterations)
+        if one.type not in _own_types(usage)
+    ]
+
+
+def _own_types(usage: Usage) -> frozenset[str]:
+    """The types of the iterations that the response's own counts add up."""
+    for own in (frozenset({"message"}), frozenset({"fallback_message"})):
+        if sum(one.output_tokens or 0 for one in usage.iterations if one.type in own) == usage.output_tokens:
+            return own
+    return frozenset({"message", ""})
 
 
 @lru_cache(16)

@@ -13,6 +13,17 @@ class ServerToolUse(Wire):
     web_search_requests: Count | None = None
 
 
+class Iteration(Wire):
+    """A request to a model within a response. Only those of type `message` are in the response's own counts."""
+
+    type: str = ""
+    model: str | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+
+
 class Usage(Wire):
     input_tokens: Count | None = None
     output_tokens: Count | None = None
@@ -22,6 +33,7 @@ class Usage(Wire):
     server_tool_use: ServerToolUse | None = None
     speed: str | None = None
     inference_geo: str | None = None
+    iterations: list[Iteration] = field(default_factory=list)
 
 
 class ContentBlock(Wire):
