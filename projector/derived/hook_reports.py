@@ -76,7 +76,7 @@ def _texts(db: apsw.Connection, session: str, kind: str, reported: dict[str, int
     for id, type, text, data in db.execute(f"SELECT m.id, p.type, p.text, p.data FROM {parts} {_RECORDED}", of_record):
         if kind == "prompt" and data in typed:
             matches.add((id, typed[data]))
-        elif kind == "answer" and type == "text" and text is not None and (text := text.strip(_SPACE)) in reported:
+        elif type == "text" and text is not None and (text := text.strip(_SPACE)) in reported:
             matches.add((id, text))
     return Counter(text for _, text in matches)
 

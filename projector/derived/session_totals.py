@@ -29,9 +29,14 @@ SELECT * FROM (SELECT session_id, model, provider, agent FROM messages
   ORDER BY created_at DESC, id DESC LIMIT 1)
 """
 _FIRST_PROMPT = """
-SELECT * FROM (SELECT session_id, text_content FROM messages
-  WHERE session_id = ? AND role = 'user' AND NOT synthetic AND NOT copied AND text_content <> ''
-  ORDER BY created_at, id LIMIT 1)
+SELECT * FROM (
+  SELECT session_id, (
+    SELECT group_concat(text, char(10) ORDER BY seq, id) FROM parts
+    WHERE message_id = m.id AND type = 'text' AND synthetic IS NOT 1
+  ) AS typed
+  FROM messages AS m WHERE session_id = ? AND role = 'user' AND NOT m.synthetic AND NOT copied AND typed <> ''
+  ORDER BY created_at, id LIMIT 1
+)
 """
 _UPDATE = """
 UPDATE sessions SET title = ?, project_path = ?, project_name = ?, model = ?, provider = ?, prompt_tokens = ?,

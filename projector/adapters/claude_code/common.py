@@ -19,16 +19,17 @@ TOOLS = Tools(
 # same id: their ids are treated as unique within a request or session only.
 _UNIQUE = re.compile(r"(?:msg|toolu|srvtoolu)_(?:bdrk_|vrtx_)?01\w{10,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EXIT_CODE = re.compile(r"Exit code (\d{1,10})\b")
-# How text begins that the client puts in the user's place.
+# How text begins that the client puts in the user's place. A command that only concerns the client begins with its
+# name; one that is a prompt, of the user's own or a skill, begins with <command-message>.
 SYNTHETIC = (
     "<command-name>",
-    "<command-message>",
-    "<command-args>",
     "<local-command-",
     "<bash-stdout>",
     "<bash-stderr>",
     "<task-notification>",
+    "<teammate-message",
     "<system-reminder>",
+    "<ide_",
     "[Request interrupted by user",
 )
 

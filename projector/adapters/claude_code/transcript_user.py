@@ -1,6 +1,7 @@
 """Claude Code's transcript: prompts, tool results, and text that the client puts in the user's place."""
 
 import re
+from collections.abc import Iterator
 
 from msgspec.json import encode
 
@@ -28,6 +29,9 @@ from projector.adapters.decode import LenientDecoder
 from projector.adapters.wire import any_millis, as_object
 from projector.model.changes import Change, MessageSeen, PartSeen, Rank, ToolSeen
 
+# What an editor or the client puts before a prompt, in one block with it or in a block of its own.
+_HINTS = re.compile(r"\s*(?:<(ide_\w+|system-reminder)>.*?</\1>\s*)+", re.DOTALL)
+_COMMAND = "<command-message>"  # how a command begins that is a prompt
 _COMMAND_NAME = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
 _COMMAND_ARGS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 
@@ -44,34 +48,54 @@ def user(_: Event, line: UserLine) -> list[Change]:
     text = "\n".join(b.text for b in spoken if b.text is not None)
     if not spoken or (results and not text):
         return changes
-    return changes + text_changes(line, line.uuid, any_millis(line.timestamp), spoken, _is_synthetic(line, text))
+    return changes + _message(line, any_millis(line.timestamp), spoken, by_client=_is_by_client(line))
 
 
-def _is_synthetic(line: UserLine, text: str) -> bool:
+def _is_by_client(line: UserLine) -> bool:
     made_by_client = as_object(line.origin).get("kind", "human") != "human"
-    return bool(line.isMeta or line.isCompactSummary or made_by_client or text.startswith(SYNTHETIC))
+    return bool(line.isMeta or line.isCompactSummary or made_by_client)
 
 
-def text_changes(line: Line, id: str, at: int | None, blocks: list[ContentBlock], synthetic: bool) -> list[Change]:
-    """A user's message with `blocks` as its parts."""
-    session = origin(line)
+def _message(line: Line, at: int | None, blocks: list[ContentBlock], *, by_client: bool) -> list[Change]:
+    """A user's message with `blocks` as its parts; `by_client`: the client wrote all of it."""
+    id, session = line.uuid, origin(line)
+    parts = [part for block in blocks for part in _parts(block)]
+    synthetic = by_client or all(synthetic for _, _, synthetic in parts)
     changes: list[Change] = [
         MessageSeen(id, session, SOURCE, "user", synthetic=synthetic, created_at=at, completed_at=at)
     ]
-    for i, block in enumerate(blocks):
-        kind = "text" if block.type == "text" else "file"
-        part = id if i == 0 else f"{id}:{i}"
-        changes.append(PartSeen(part, id, session, SOURCE, i, kind, block.text, _typed(block.text), at, at))
+    for i, (kind, text, of_client) in enumerate(parts):
+        name = id if i == 0 else f"{id}:{i}"
+        data = _typed_data(text) if of_client else None
+        mark = int(by_client or of_client)
+        changes.append(PartSeen(name, id, session, SOURCE, i, kind, text, data, at, at, synthetic=mark))
     return changes
 
 
-def _typed(text: str | None) -> str | None:
-    """`parts.data` of a slash command: what was typed, as the hook reports it; the client records tags instead."""
-    name = _COMMAND_NAME.search(text or "")
-    if not name or not text or not text.startswith(SYNTHETIC):
-        return None
-    args = _COMMAND_ARGS.search(text)
-    return encode({"typed": f"{name[1]} {args[1] if args else ''}".strip()}).decode()
+def _parts(block: ContentBlock) -> Iterator[tuple[str, str | None, bool]]:
+    """The parts of a block: type, text, whether the client wrote it. What was typed may stand behind the client's."""
+    text = block.text
+    if text is None:
+        yield ("text" if block.type == "text" else "file"), None, False
+        return
+    if (hints := _HINTS.match(text)) and hints.end() < len(text):
+        yield "text", hints[0].rstrip(), True
+        text = text[hints.end() :]
+    if text.startswith(_COMMAND):
+        text = _typed(text) or text
+    yield "text", text, text.startswith(SYNTHETIC)
+
+
+def _typed(text: str) -> str | None:
+    """What was typed where the client recorded the tags of a slash command."""
+    name, args = _COMMAND_NAME.search(text), _COMMAND_ARGS.search(text)
+    return f"{name[1]} {args[1] if args else ''}".strip() if name else None
+
+
+def _typed_data(text: str | None) -> str | None:
+    """`parts.data` of a slash command of the client's own: what was typed, as the hook reports it."""
+    typed = _typed(text or "")
+    return encode({"typed": typed}).decode() if typed else None
 
 
 def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
@@ -120,6 +144,5 @@ def attachment(_: Event, line: AttachmentLine) -> Meaning:
     if not queued.prompt:
         return [*changes, *ignored]
     blocks = blocks_in(queued.prompt)
-    text = "\n".join(b.text for b in blocks if b.text is not None)
-    synthetic = queued.commandMode not in (None, "prompt") or text.startswith(SYNTHETIC)
-    return [*changes, *text_changes(line, line.uuid, any_millis(line.timestamp), blocks, synthetic), *ignored]
+    by_client = queued.commandMode not in (None, "prompt")
+    return [*changes, *_message(line, any_millis(line.timestamp), blocks, by_client=by_client), *ignored]
