@@ -89,6 +89,17 @@ def parse(raw: bytes) -> Any:
     return value
 
 
+def first_object(raw: bytes) -> tuple[bytes, dict[str, Any]] | None:
+    """The JSON object that `raw` begins with, as bytes and value, whatever follows it; None if there is none."""
+    try:
+        _, end = _scan(raw.decode("utf-8", "surrogateescape"), 0)
+        document = raw.decode("utf-8", "surrogateescape")[:end].encode("utf-8", "surrogateescape")
+        value = parse(document)
+    except (ValueError, StopIteration, SystemError, RecursionError):
+        return None
+    return (document, value) if isinstance(value, dict) else None
+
+
 def may_be_deep(raw: bytes) -> bool:
     """Whether the document in `raw` has brackets enough to be nested deeper than `MAX_DEPTH`."""
     # As `count` would tell, which looks at byte after byte and takes three times as long.

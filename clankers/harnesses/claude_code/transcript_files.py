@@ -34,6 +34,7 @@ META = KIND + "meta"  # {"sessionId":...,"agentId":...,"meta":<a subagent's .met
 LEFT_OUT = frozenset({"api-request", "api-request-shape", "api-request-blob"})
 LEFT_OUT_ATTACHMENTS = frozenset({"prompt_snapshot"})
 
+_NOTHING = b" \t\r\n\0"  # around records in a damaged line
 _LOOK = 16 << 10  # bytes that are read at first for a line or two
 _MAX_META = 1 << 20  # bytes
 _AGENT = "agent-"  # how the names of a subagent's files begin
@@ -84,7 +85,11 @@ class Transcripts(Source):
             owner = f"{self.session}/{self.session_of(name)}" if name else self.session
             try:
                 for at, raw in self.lines(name, offsets.get(name, 0)):
-                    yield self._record(name, owner, at, raw), name, at + len(raw)
+                    # The line is read only once all of its records are.
+                    *others, last = self._records(name, owner, at, raw)
+                    for record in others:
+                        yield record, name, at
+                    yield last, name, at + len(raw)
             except SourceError as e:
                 failure = failure or e
         if failure:
@@ -114,31 +119,28 @@ class Transcripts(Source):
         """The complete lines of a transcript from `offset` on, as `complete_lines` gives them."""
         return complete_lines(self._path(name), offset)
 
-    def _record(self, name: str, owner: str, at: int, raw: bytes) -> Record | None:
-        """The record of one line of a transcript; None for what is left out."""
+    def _records(self, name: str, owner: str, at: int, raw: bytes) -> list[Record | None]:
+        """The record of one line of a transcript, of a damaged line several; None for what is left out."""
         text = strict_json.trim(raw)
         if not text:
-            return None
-        crc = f"{crc32(text):08x}"
+            return [None]
         try:
             line, error = self._parse(text), "not a JSON object"
         except strict_json.NotJSONError as e:
             line, error = None, str(e)
-        if not isinstance(line, dict):
+        if isinstance(line, dict):
+            return [_record(owner, at, text, line)]
+        from clankers.ingest.embedded_records import embedded_records
+
+        found: list[Record | None] = []
+        left = text
+        for start, document, embedded in embedded_records(text, _is_record):
+            found.append(_record(owner, at + start, document, embedded))
+            left = left.replace(document, b"", 1)
+        if left.strip(_NOTHING):
             payload = envelope.invalid(text, f"{self._path(name)} at byte {at}: {error}")
-            return Record(f"{owner}@{at}#{crc}", envelope.INVALID, envelope.ERROR, payload)
-        kind = line.get("type")
-        if isinstance(kind, str) and kind in LEFT_OUT:
-            return None
-        if kind == "attachment":
-            attachment = line.get("attachment")
-            what = attachment.get("type") if isinstance(attachment, dict) else None
-            if isinstance(what, str) and what in LEFT_OUT_ATTACHMENTS:
-                return None
-        uuid = line.get("uuid")
-        id = f"{owner}:{uuid}#{crc}" if _is_name(uuid) else f"{owner}@{at}#{crc}"
-        kind = KIND + (kind if isinstance(kind, str) and kind else UNKNOWN)[:MAX_KIND]
-        return Record(id, kind, transcript_level(line), text)
+            found.append(Record(f"{owner}@{at}#{crc32(text):08x}", envelope.INVALID, envelope.ERROR, payload))
+        return found or [None]
 
     def _path(self, name: str) -> str:
         return self._subagents() + os.sep + name + ".jsonl" if name else self.path
@@ -177,6 +179,28 @@ class Transcripts(Source):
                 os.close(fd)
             if crc != (new_crc := f"{crc32(content):08x}"):
                 yield agent, content, f"{status.st_mtime_ns}#{new_crc}"
+
+
+def _record(owner: str, at: int, text: bytes, line: dict[str, Any]) -> Record | None:
+    """The record of the JSON object `line`, whose bytes are `text`; None for what is left out."""
+    kind = line.get("type")
+    if isinstance(kind, str) and kind in LEFT_OUT:
+        return None
+    if kind == "attachment":
+        attachment = line.get("attachment")
+        what = attachment.get("type") if isinstance(attachment, dict) else None
+        if isinstance(what, str) and what in LEFT_OUT_ATTACHMENTS:
+            return None
+    crc = f"{crc32(text):08x}"
+    uuid = line.get("uuid")
+    id = f"{owner}:{uuid}#{crc}" if _is_name(uuid) else f"{owner}@{at}#{crc}"
+    kind = KIND + (kind if isinstance(kind, str) and kind else UNKNOWN)[:MAX_KIND]
+    return Record(id, kind, transcript_level(line), text)
+
+
+def _is_record(line: dict[str, Any]) -> bool:
+    """Whether an object within a damaged line is one of a transcript's, and not a part of one."""
+    return isinstance(line.get("type"), str) and ("uuid" in line or "sessionId" in line)
 
 
 def _metas(listing: list[str]) -> list[tuple[str, str]]:
