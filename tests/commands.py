@@ -97,6 +97,11 @@ def session(id: str, *, title: str = "a title", created: int = NOW, **more: Any)
     )
 
 
+def copy_id(made: int) -> str:
+    """The id that OpenCode gives a message at `made`, in epoch milliseconds: a fork's copy has a new one."""
+    return f"msg_{(made << 12) & 0xFFFF_FFFF_FFFF:012x}AbCdEfGhIjKlMn"
+
+
 def work(first: int, count: int) -> list[Record]:
     """`count` sessions, each with one prompt."""
     records = []

@@ -122,11 +122,11 @@ def test_two_cases_of_one_event_type_are_an_error() -> None:
 
 
 def test_an_unusable_event_names_the_wrong_field() -> None:
-    wrong = Raw(b'{"properties":{"sessionID":"s","todos":[{"content":1}]}}')
+    wrong = Raw(b'{"properties":{"sessionID":7,"todos":[{"content":"x"}]}}')
     event = Event(1, "i", "2026-11-20T00:00:00Z", "info", "opencode", "todo.updated", wrong)
     with pytest.raises(UnusableError) as caught:
         Adapters("").adapt(event)
-    assert caught.value.field == "$.properties.todos[0].content"
+    assert caught.value.field == "$.properties.sessionID"
 
 
 def test_an_unknown_line_of_a_transcript_is_counted_by_its_clients_version(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from projector.replay.replay import replay
 from projector.store.lock import ProjectorLock
 from projector.store.sqlite_file import open_database
 from projector.store.sqlite_writer import SqliteStore
-from tests.commands import call
+from tests.commands import call, copy_id
 from tests.feeding import CLAUDE_CODE, append, feed_hooks, feed_transcripts, opencode_records, project, rows
 from tests.patience import NEVER
 
@@ -237,7 +237,10 @@ def test_a_copy_of_a_fork_is_in_no_list(root: Path) -> None:
     info: dict[str, Any] = {"sessionID": "s", "role": "assistant", "providerID": "p", "tokens": {"input": 7}}
     events = [
         ("session.created", {"id": "s", "time": {"created": 1795132800000}}),
-        ("message.updated", info | {"id": "m1", "modelID": "copied-1", "time": {"created": 1795132799999}}),
+        (
+            "message.updated",
+            info | {"id": copy_id(1795132800001), "modelID": "copied-1", "time": {"created": 1795132799999}},
+        ),
         ("message.updated", info | {"id": "m2", "modelID": "mystery-1", "time": {"created": 1795132800001}}),
     ]
     append(root, [("opencode", kind, json.dumps({"properties": {"info": told}}).encode()) for kind, told in events])

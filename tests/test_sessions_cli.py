@@ -19,7 +19,7 @@ from clankers import cli
 from clankers.cli import output, sessions
 from clankers.errors import EX_USAGE
 from clankers.queries.sessions import ListedSession, list_sessions
-from tests.commands import HOSTILE, NOW, RAW, call, environment, event, run, session, work
+from tests.commands import HOSTILE, NOW, RAW, call, copy_id, environment, event, run, session, work
 from tests.feeding import Record, append, feed_transcripts, opencode_records, project
 from tests.patience import DEADLINE
 
@@ -184,7 +184,7 @@ def test_turns_are_what_a_person_typed_and_not_copied(root: Path) -> None:
             session("ses_a"),
             *said("typed", "ses_a", NOW + 1),
             *said("made_up", "ses_a", NOW + 2, synthetic=True),
-            *said("copied", "ses_a", NOW - 1),
+            *said(copy_id(NOW + 1), "ses_a", NOW - 1),
             *said("typed_too", "ses_a", NOW + 3),
         ],
     )

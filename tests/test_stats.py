@@ -23,7 +23,7 @@ from clankers.queries import usage
 from clankers.queries.filters import Filters, filters
 from clankers.queries.usage import BY, Group, count
 from projector.derived.session_totals import refresh_sessions
-from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, event, session
+from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, copy_id, event, session
 from tests.e2e.machine import CLIENTS
 from tests.feeding import (
     CLAUDE_CODE,
@@ -242,12 +242,12 @@ def test_what_a_fork_copied_is_not_counted_again(root: Path) -> None:
             session("a"),
             answer("a1", "a", NOW),
             session("fork", created=NOW + 1000),
-            answer("f1", "fork", NOW),
+            answer(copy_id(NOW + 1001), "fork", NOW),
             answer("f2", "fork", NOW + 2000),
         ],
     )
     db = project(root)
-    assert db.execute("SELECT id FROM messages WHERE copied").get == "f1"
+    assert db.execute("SELECT id FROM messages WHERE copied").get == copy_id(NOW + 1001)
     assert_consistent(root)
     total = counted(root)["total"]
     assert (total["messages"], total["completion_tokens"], total["cost"]) == (2, 20, 0.5)

@@ -24,6 +24,7 @@ from projector.store.sqlite_writer import SqliteStore
 
 _SWAP_SECONDS = 60.0  # to wait for another writer
 _LONG_WAL = 1000  # pages
+_TRIES = 10  # a data root that somebody removes while the database is made
 
 
 class RebuildError(ClankersError):
@@ -37,10 +38,17 @@ def open_live(path: str) -> apsw.Connection:
         SchemaError: it is not ours.
         OutdatedError: it must be rebuilt.
     """
-    make_private(os.path.dirname(os.path.abspath(path)))
-    if not os.path.exists(path):
-        _create(path)
-    return open_database(path)
+    folder = os.path.dirname(os.path.abspath(path))
+    for left in reversed(range(_TRIES)):
+        try:
+            make_private(folder)
+            if not os.path.exists(path):
+                _create(path)
+            return open_database(path)
+        except (FileNotFoundError, apsw.CantOpenError):
+            if not left or os.path.isdir(folder):  # else it was removed this moment
+                raise
+    raise AssertionError("unreachable")
 
 
 def _create(path: str) -> None:

@@ -145,7 +145,7 @@ def test_that_the_log_holds_more_than_a_database_that_cannot_be_written_is_told(
     shown = bound(root, *SELECT)
     assert (shown.code, shown.out) == (0, ROWS)
     assert_told(shown)
-    assert b"clankers.db is shown as it stands, for it cannot be brought up to date: " in shown.err
+    assert b"clankers.db as of its last update; it cannot be brought up to date: " in shown.err
     assert b"clankers.db.lock: Permission denied; set CLANKERS_DB_PATH to a file elsewhere" in shown.err
     listed = bound(root, "sessions")
     assert (listed.code, b"ses_before" in listed.out) == (0, True)
@@ -207,7 +207,7 @@ def test_search_needs_no_place_of_its_own(state: Callable[[Path], None], index: 
     assert told.count(b"\n") == 1
     assert b"Permission denied" in told or b"readonly" in told
     assert b"set CLANKERS_DB_PATH to a file elsewhere" in told
-    assert (b"without what is new in 1 sessions" in told) == (index == "old")
+    assert (b"changes in 1 sessions are missing" in told) == (index == "old")
     assert (b"builds a temporary one" in told) == (index != "old")
 
 
@@ -234,7 +234,7 @@ def test_where_the_database_cannot_even_be_opened_it_is_said_what_helps_and_that
         done = bound(root, *args)
         assert (done.code, done.out) == (1, b"")
         assert_told(done)
-        assert b"clankers.db cannot be opened, or made: " in done.err
+        assert b"clankers.db cannot be opened or made: " in done.err
     verified = bound(root, "verify")
     assert verified.code == 1
     assert verified.out.startswith(b"2 lines in 1 file: 0 bad\ndatabase: unable to open database")

@@ -28,6 +28,18 @@ def made_at(id: str, logged: int) -> int | None:
     return logged + _DAY - (logged + _DAY - (int(m[1], 16) >> 12)) % (1 << 36) if m else None
 
 
+def made_since(id: str, created: int | None) -> int | None:
+    """When the id of a thing was made that says it was created at `created`; epoch milliseconds. None: not known.
+
+    A copy keeps that time under a new id. The result is the earliest such time after `created`, less a day by which
+    clocks may differ.
+    """
+    m = _ORDERED_ID.match(id)
+    if not m or created is None:
+        return None
+    return created - _DAY + ((int(m[1], 16) >> 12) - (created - _DAY)) % (1 << 36)
+
+
 _DAY = 86_400_000  # milliseconds
 
 

@@ -10,7 +10,7 @@ from clankers.log.reader import Event
 from projector.adapters.base import Meaning
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.opencode.common import SOURCE, TOOLS
-from projector.adapters.opencode.ids import event_id, event_time, made_at, order_of
+from projector.adapters.opencode.ids import event_id, event_time, made_at, made_since, order_of
 from projector.adapters.opencode.wire import (
     DeltaProperties,
     ErrorInfo,
@@ -26,7 +26,7 @@ from projector.adapters.wire import as_object, millis
 from projector.model.changes import Change, CompactionSeen, ErrorSeen, MessageSeen, PartDelta, PartSeen, Rank, ToolSeen
 
 
-def message(event: Event, properties: MessageProperties) -> list[Change]:
+def message(_: Event, properties: MessageProperties) -> list[Change]:
     """A snapshot of a message, and the failure in it."""
     info = properties.info
     model = info.model or ModelInfo()
@@ -52,7 +52,7 @@ def message(event: Event, properties: MessageProperties) -> list[Change]:
             completed_at=info.time.completed,
             # On assistant messages `summary` is a flag: the text is a compaction's. Elsewhere it is an object.
             synthetic=bytes(info.summary) == b"true",
-            made_at=made_at(info.id, millis(event.ts)),
+            made_at=made_since(info.id, info.time.created),
         )
     ]
     if info.error:

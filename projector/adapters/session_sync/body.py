@@ -14,7 +14,7 @@ from msgspec.json import Decoder
 from clankers.log.reader import Event
 from projector.adapters import tools_of
 from projector.adapters.base import Case
-from projector.adapters.opencode.ids import made_at
+from projector.adapters.opencode.ids import made_since
 from projector.adapters.session_sync import wire
 from projector.adapters.session_sync.wire import TYPE
 from projector.adapters.wire import millis
@@ -73,7 +73,7 @@ def body(event: Event) -> list[Change]:
     if more and more.gone:
         for field, table in _DELETED.items():
             changes += [RowDeleted(table, id, session.id, source) for id in getattr(more.gone, field)]
-    changes += [RowReplaced(_message(one, more, session.id, source, at)) for one in sent.messages or ()]
+    changes += [RowReplaced(_message(one, more, session.id, source)) for one in sent.messages or ()]
     changes += [RowReplaced(_part(one, session.id, source)) for one in sent.parts or ()]
     changes += [RowReplaced(_tool(one, session.id, source)) for one in sent.tool_executions or ()]
     changes += [RowReplaced(_error(one, session.id, source)) for one in sent.errors or ()]
@@ -147,8 +147,9 @@ def _projects(sent: wire.SyncBody, path: str | None, source: str) -> list[Projec
     return found
 
 
-def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str, source: str, at: int) -> MessageSeen:
+def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str, source: str) -> MessageSeen:
     extra = (more and more.messages.get(one.id)) or wire.MessageMore()
+    created = _or(extra.created_at, one.created_at)
     return MessageSeen(
         one.id,
         session,
@@ -169,12 +170,12 @@ def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str,
         # A computed cost is computed here again, with the prices of this machine.
         cost=one.cost if not more or extra.cost_source == "client" else None,
         finish_reason=one.finish_reason,
-        created_at=_or(extra.created_at, one.created_at),
+        created_at=created,
         completed_at=one.completed_at,
         synthetic=extra.synthetic,
         role_inferred=extra.role_inferred,
         session_total=extra.session_total,
-        made_at=made_at(one.id, at) if source == _HARNESS else None,
+        made_at=made_since(one.id, created) if source == _HARNESS else None,
         deleted_at=extra.deleted_at,
     )
 

@@ -1,0 +1,222 @@
+"""What real people's clients write and our recordings do not have: small inputs, with the rows that are right."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clankers.log.writer import Log
+from tests.commands import NOW, call, copy_id, event, session
+from tests.feeding import append, import_transcripts, project
+
+SESSION = "2ceea2a9-0af4-41a0-822c-2c887249922c"
+TIME = "2026-11-20T10:00:{:02}.000Z"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def line(number: int, kind: str, **fields: Any) -> bytes:
+    """A line of a transcript, with all that names it."""
+    common = {"type": kind, "sessionId": SESSION, "uuid": f"{number:08}-0000-4000-8000-000000000000"}
+    return json.dumps(common | {"timestamp": TIME.format(number), "cwd": "/src/shop"} | fields).encode()
+
+
+def typed(number: int, content: Any, **fields: Any) -> bytes:
+    return line(number, "user", message={"role": "user", "content": content}, **fields)
+
+
+def answered(number: int, *blocks: dict[str, Any], model: str = "claude-sonnet-4-6", **usage: Any) -> bytes:
+    counts = {"input_tokens": 5, "output_tokens": 7} | usage
+    message = {"id": f"msg_01{number:014}", "role": "assistant", "model": model, "content": blocks, "usage": counts}
+    return line(number, "assistant", message=message)
+
+
+def text(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+def imported(root: Path, *lines: bytes) -> Any:
+    """The database of the session with these lines, imported from its transcript."""
+    path = root.parent / ".claude" / "projects" / "-src-shop" / f"{SESSION}.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"".join(one + b"\n" for one in lines))
+    with Log(str(root)) as log:
+        import_transcripts(log, SESSION, str(path))
+    return project(root)
+
+
+def titles(db: Any) -> list[Any]:
+    return [title for (title,) in db.execute("SELECT title FROM sessions ORDER BY created_at")]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "title"),
+    [
+        ((), "Fix the cart"),
+        ((("summary", {"summary": "Old"}),), "Old"),
+        ((("ai-title", {"aiTitle": "Early"}), ("ai-title", {"aiTitle": "Late"})), "Late"),
+        ((("custom-title", {"customTitle": "Mine"}), ("ai-title", {"aiTitle": "Late"})), "Mine"),
+    ],
+)
+def test_the_clients_title_wins_over_the_first_prompt_and_the_users_over_all(
+    kinds: tuple[tuple[str, dict[str, str]], ...], title: str, root: Path
+) -> None:
+    state = [json.dumps({"type": kind, "sessionId": SESSION} | fields).encode() for kind, fields in kinds]
+    assert titles(imported(root, typed(1, "Fix the cart"), *state)) == [title]
+
+
+def test_a_command_that_is_a_prompt_is_what_was_typed(root: Path) -> None:
+    tags = (
+        "<command-message>inspect</command-message>\n<command-name>/inspect</command-name>\n"
+        "<command-args>the payment module</command-args>"
+    )
+    db = imported(root, typed(1, tags), typed(2, [text("Inspect it.")], isMeta=True), answered(3, text("Fine.")))
+    assert titles(db) == ["/inspect the payment module"]
+    found = db.execute(
+        "SELECT text_content, synthetic FROM messages WHERE role = 'user' ORDER BY created_at"
+    ).fetchall()
+    assert found == [("/inspect the payment module", 0), ("Inspect it.", 1)]
+
+
+def test_a_command_of_the_client_is_no_prompt(root: Path) -> None:
+    db = imported(root, typed(1, "<command-name>/model</command-name>\n<command-message>model</command-message>"))
+    assert db.execute("SELECT synthetic FROM messages").fetchall() == [(1,)]
+    assert titles(db) == [None]
+
+
+@pytest.mark.parametrize(
+    "hint", ["<ide_opened_file>cart.py</ide_opened_file>", "<system-reminder>Now.</system-reminder>"]
+)
+@pytest.mark.parametrize("apart", [True, False])
+def test_what_an_editor_puts_before_a_prompt_is_not_the_prompt(hint: str, apart: bool, root: Path) -> None:
+    content = [text(hint), text("Rename it")] if apart else [text(f"{hint}\nRename it")]
+    db = imported(root, typed(1, content))
+    assert titles(db) == ["Rename it"]
+    assert db.execute("SELECT synthetic FROM messages").fetchall() == [(0,)]
+    assert db.execute("SELECT text, synthetic FROM parts ORDER BY seq").fetchall() == [(hint, 1), ("Rename it", 0)]
+
+
+def test_a_call_that_a_person_declined_is_denied(root: Path) -> None:
+    words = {
+        "t1": "The user doesn't want to proceed with this tool use. The tool use was rejected.",
+        "t2": "Permission to use Bash with command curl x has been denied.",
+        "t3": "Exit code 1",
+    }
+    lines = []
+    for number, (id, said) in enumerate(words.items()):
+        lines.append(answered(2 * number, {"type": "tool_use", "id": id, "name": "Bash", "input": {"command": id}}))
+        result = {"type": "tool_result", "tool_use_id": id, "is_error": True, "content": said}
+        lines.append(typed(2 * number + 1, [result]))
+    db = imported(root, *lines)
+    found = db.execute("SELECT status, success FROM tools ORDER BY created_at").fetchall()
+    assert found == [("denied", 0), ("denied", 0), ("error", 0)]
+
+
+def test_calls_that_the_server_ran_are_calls(root: Path) -> None:
+    db = imported(
+        root,
+        answered(1, {"type": "server_tool_use", "id": "srvtoolu_01bbbbbbbbbbbb", "name": "advisor", "input": {}}),
+        answered(
+            1,
+            {
+                "type": "advisor_tool_result",
+                "tool_use_id": "srvtoolu_01bbbbbbbbbbbb",
+                "content": {"type": "advisor_result", "text": "Measure first."},
+            },
+        ),
+        answered(
+            2, {"type": "server_tool_use", "id": "srvtoolu_01cccccccccccc", "name": "web_search", "input": {"q": 1}}
+        ),
+        answered(
+            2,
+            {
+                "type": "web_search_tool_result",
+                "tool_use_id": "srvtoolu_01cccccccccccc",
+                "content": {"type": "web_search_tool_result_error", "error_code": "unavailable"},
+            },
+        ),
+    )
+    found = db.execute("SELECT tool_name, success, tool_output FROM tools ORDER BY created_at").fetchall()
+    assert found[0] == ("advisor", 1, "Measure first.")
+    assert found[1][:2] == ("web_search", 0)
+
+
+def test_what_an_advisor_spent_counts_at_its_own_price(root: Path) -> None:
+    def request(type: str, tokens: int, **more: Any) -> dict[str, Any]:
+        return {"type": type, "input_tokens": tokens, "output_tokens": tokens} | more
+
+    iterations = [request("message", 3), request("advisor_message", 50, model="claude-opus-4-7"), request("message", 2)]
+    db = imported(root, answered(1, text("Done."), input_tokens=5, output_tokens=5, iterations=iterations))
+    found = db.execute(
+        "SELECT model, prompt_tokens, synthetic, text_content FROM messages ORDER BY synthetic"
+    ).fetchall()
+    assert found == [("claude-sonnet-4-6", 5, 0, "Done."), ("claude-opus-4-7", 50, 1, None)]
+    assert db.execute("SELECT prompt_tokens, completion_tokens, cost_source FROM sessions").get == (55, 55, "prices")
+
+
+@pytest.mark.parametrize(
+    ("model", "cost"),
+    [
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", 3.3),
+        ("global.anthropic.claude-opus-4-5-20251101-v1:0", 5.0),
+        ("claude-opus-4-5[1m]", 5.0),
+    ],
+)
+def test_a_providers_own_names_of_models_have_a_price(model: str, cost: float, root: Path) -> None:
+    db = imported(root, answered(1, text("x"), model=model, input_tokens=1_000_000, output_tokens=0))
+    assert db.execute("SELECT cost, cost_source FROM sessions").get == (pytest.approx(cost), "prices")
+
+
+def test_complete_records_within_a_damaged_line_are_used(root: Path) -> None:
+    torn = line(9, "user")[:60]
+    db = imported(
+        root,
+        typed(1, "One") + typed(2, "Two"),
+        torn + typed(3, "Three"),
+        b"\0\0\0\0" + typed(4, "Four"),
+        typed(5, "Five") + b"\0\0",
+    )
+    found = [words for (words,) in db.execute("SELECT text_content FROM messages ORDER BY created_at")]
+    assert found == ["One", "Two", "Three", "Four", "Five"]
+    assert db.execute("SELECT count(*) FROM rejects").get == 1  # what is torn stays what it is
+
+
+def test_a_line_that_names_no_session_belongs_to_its_file(root: Path) -> None:
+    bare = json.loads(typed(1, "Who am I"))
+    del bare["sessionId"], bare["uuid"]
+    bare["timestamp"] = 1795165201000
+    db = imported(root, json.dumps(bare).encode(), typed(2, "You"))
+    assert db.execute("SELECT id, created_at FROM sessions").fetchall() == [(SESSION, 1795165201000)]
+    assert [words for (words,) in db.execute("SELECT text_content FROM messages ORDER BY created_at")] == [
+        "Who am I",
+        "You",
+    ]
+
+
+def test_a_negative_count_costs_only_itself(root: Path) -> None:
+    tokens = {"input": -55, "output": 210, "cache": {"read": 1200}}
+    info = {"id": "msg_1", "sessionID": "ses_1", "role": "assistant", "cost": 0.5, "finish": "stop", "tokens": tokens}
+    append(root, [session("ses_1"), event("message.updated", info=info)])
+    db = project(root)
+    columns = "prompt_tokens, completion_tokens, cache_read_tokens, cost, finish_reason"
+    assert db.execute(f"SELECT {columns} FROM messages").get == (None, 210, 1200, 0.5, "stop")
+    assert db.execute("SELECT field FROM ignored_values").fetchall() == [("$.properties.info.tokens.input",)]
+
+
+def test_a_clock_that_is_set_back_makes_no_copies(root: Path) -> None:
+    before = NOW - 3_600_000
+    own = {"id": copy_id(before), "sessionID": "ses_1", "role": "user", "time": {"created": before}}
+    copied = {"id": copy_id(NOW + 5), "sessionID": "ses_1", "role": "user", "time": {"created": before}}
+    append(root, [session("ses_1"), event("message.updated", info=own), event("message.updated", info=copied)])
+    assert dict(project(root).execute("SELECT id, copied FROM messages")) == {own["id"]: 0, copied["id"]: 1}
+
+
+def test_a_session_that_was_moved_is_where_it_is_now(root: Path) -> None:
+    moved = {"id": "ses_1", "directory": "/src/after", "time": {"created": NOW, "updated": NOW + 9}}
+    append(root, [session("ses_1"), event("session.updated", info=moved)])
+    assert project(root).execute("SELECT project_path FROM sessions").get == "/src/after"
+    assert "ses_1" in call(root, "sessions", "--project", "/src/after", "--json").out
