@@ -179,7 +179,7 @@ CHANGES: list[list[Change]] = [
     [SessionSeen("fork", "toy", 9, Rank.RECORD, {"forked_from": "s"}), Copied("m1", "fork", "s", 6)],
     [MessageSeen("m1", "fork", "toy", "user", created_at=6)],
     [SessionSeen("copy", "toy", 10, Rank.RECORD, {"copies_before": 10})],
-    [MessageSeen("m3", "copy", "toy", "assistant", prompt_tokens=5, created_at=8)],
+    [MessageSeen("m3", "copy", "toy", "assistant", prompt_tokens=5, created_at=8, made_at=11)],
     [
         SessionSeen("child", "toy", 11, Rank.RECORD, {"parent_id": "s", "spawned_by": "t1"}),
         BillSeen("s", "toy", 2.5, 0),
