@@ -1,9 +1,11 @@
 """What real people's clients write and our recordings do not have: small inputs, with the rows that are right."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from clankers.log.writer import Log
@@ -220,3 +222,52 @@ def test_a_session_that_was_moved_is_where_it_is_now(root: Path) -> None:
     append(root, [session("ses_1"), event("session.updated", info=moved)])
     assert project(root).execute("SELECT project_path FROM sessions").get == "/src/after"
     assert "ses_1" in call(root, "sessions", "--project", "/src/after", "--json").out
+
+
+def test_a_session_in_two_project_folders_is_one(root: Path) -> None:
+    home = root.parent
+    projects = home / ".claude" / "projects"
+    for folder, one in (("-src-shop", typed(1, "Draw")), ("-src-copy", typed(2, "Paint"))):
+        (projects / folder).mkdir(parents=True)
+        (projects / folder / f"{SESSION}.jsonl").write_bytes(one + b"\n")
+    assert "2 new records" in call(root, "backfill").out
+    assert "0 new records" in call(root, "backfill").out
+    found = [words for (words,) in project(root).execute("SELECT text_content FROM messages ORDER BY created_at")]
+    assert found == ["Draw", "Paint"]
+
+
+def test_every_directory_of_a_list_is_read(root: Path) -> None:
+    for name in ("one", "two"):
+        folder = root.parent / name / "projects" / "-src-shop"
+        folder.mkdir(parents=True)
+        id = SESSION[:-3] + name
+        (folder / f"{id}.jsonl").write_bytes(typed(1, name).replace(SESSION.encode(), id.encode()) + b"\n")
+    listed = f"{root.parent / 'one'}, {root.parent / 'two'}"
+    assert "2 new records of 2 sessions" in call(root, "backfill", CLAUDE_CONFIG_DIR=listed).out
+
+
+def test_the_agents_of_a_workflow_lie_deeper(root: Path) -> None:
+    path = root.parent / ".claude" / "projects" / "-src-shop" / SESSION
+    run = path / "subagents" / "workflows" / "run-1"
+    run.mkdir(parents=True)
+    path.with_suffix(".jsonl").write_bytes(typed(1, "Go") + b"\n")
+    (run / "agent-a1.jsonl").write_bytes(
+        json.dumps(json.loads(answered(2, text("Done."))) | {"agentId": "a1"}).encode() + b"\n"
+    )
+    (run / "journal.jsonl").write_bytes(b"{}\n")
+    assert "2 new records" in call(root, "backfill").out
+    found = project(root).execute("SELECT id, parent_id, prompt_tokens FROM sessions ORDER BY parent_id").fetchall()
+    assert found == [(SESSION, None, 0), ("a1", SESSION, 5)]
+
+
+def test_the_database_that_opencode_was_told_to_use_is_read(root: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / "mine.db"
+    elsewhere.parent.mkdir()
+    with contextlib.closing(apsw.Connection(str(elsewhere))) as db:
+        db.execute("CREATE TABLE project (id, worktree)")
+        db.execute("CREATE TABLE session (id, title, project_id, time_created)")
+        db.execute("CREATE TABLE message (id, session_id, data)")
+        db.execute("CREATE TABLE part (id, message_id, session_id, data)")
+        db.execute("CREATE TABLE todo (session_id, position, content)")
+        db.execute("INSERT INTO session VALUES ('ses_1', 'Mine', NULL, ?)", (NOW,))
+    assert "1 new records of 1 sessions" in call(root, "backfill", "--all", OPENCODE_DB=str(elsewhere)).out

@@ -36,7 +36,7 @@ class BatchWriter:
         self._log = log
         self._index = index
         self._again = again
-        self._held: list[Cursor] = []
+        self._held: dict[str, Cursor] = {}  # by session
         self._locks = ExitStack()  # on them
         self._bytes = 0  # read since the last sync
 
@@ -56,7 +56,8 @@ class BatchWriter:
             OSError: a file cannot be read or written.
             SourceError: the session's id cannot be a file's name.
         """
-        if self._bytes > _BYTES or len(self._held) >= _SESSIONS:
+        # A session may have several sources, as in two project folders: its cursor is ours to give back.
+        if self._bytes > _BYTES or len(self._held) >= _SESSIONS or source.session in self._held:
             self.flush()
         if not source.path:
             if self._held:
@@ -76,14 +77,14 @@ class BatchWriter:
             budget = Budget(_NO_END)
             done = ingest(self._log, source, cursor, self._index, budget=budget, sync=False)
             self._bytes += _NO_END - budget.left
-            self._held.append(cursor)
+            self._held[source.session] = cursor
             self._locks.push(stack.pop_all())
         return done
 
     def flush(self) -> None:
         """Sync the log, and then bring the cursors up to date."""
-        held, self._held, self._bytes = self._held, [], 0
+        held, self._held, self._bytes = self._held, {}, 0
         with self._locks.pop_all():
             self._log.sync()
-            for cursor in held:
+            for cursor in held.values():
                 cursor.settle()

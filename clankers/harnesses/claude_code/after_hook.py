@@ -7,7 +7,6 @@ Imported on the append path: nothing heavy here.
 
 from __future__ import annotations  # typing is a third of what a hook would import
 
-import os
 import time
 
 from clankers import harnesses
@@ -75,9 +74,10 @@ def _await_answer(source: Transcripts, hook: dict[str, Any], offsets: Mapping[st
     if hook.get("hook_event_name") == "SubagentStop":
         if not hook.get("agent_type"):
             return  # a compaction's: it has no transcript
-        name = f"agent-{hook.get('agent_id')}"
-        if os.sep in name:
+        part = source.part_of(hook.get("agent_transcript_path"), hook.get("agent_id"))
+        if part is None:
             return
+        name = part
     deadline = time.monotonic() + _PATIENCE
     read = offsets.get(name, 0)
     offset = max(read - _LOOK_BACK, 0)

@@ -9,14 +9,16 @@ from clankers.harnesses.claude_code.transcript_files import Transcripts
 from clankers.ingest.source import Source
 
 
-def home() -> Path:
-    """The configuration directory."""
-    return Path(os.path.abspath(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude"))
+def homes() -> list[Path]:
+    """The configuration directories: people who use several list them in the variable, separated by commas."""
+    named = [one.strip() for one in os.environ.get("CLAUDE_CONFIG_DIR", "").split(",")]
+    return [Path(os.path.abspath(one)) for one in named if one] or [Path.home() / ".claude"]
 
 
 def transcripts() -> Iterator[Path]:
     """The sessions' own transcripts."""
-    return (home() / "projects").glob("*/*.jsonl")
+    for home in homes():
+        yield from (home / "projects").glob("*/*.jsonl")
 
 
 def sources() -> Iterator[Source]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from clankers.harnesses.claude_code.harness import HARNESS
-from clankers.harnesses.claude_code.history import home
+from clankers.harnesses.claude_code.history import homes
 from clankers.harnesses.claude_code.settings_json import add_hooks, hooks_disabled, our_hooks, remove_hooks
 from clankers.harnesses.hook_command import hook_command
 from clankers.harnesses.installer import Installer, InstallError, Obstacle, Version, client_version
@@ -44,7 +44,7 @@ class HooksInstaller(Installer):
 
     def file(self, project: Path | None) -> Path:
         """The settings: a project's local ones, which are not shared, for the hook names a path of this machine."""
-        return project / ".claude" / "settings.local.json" if project else home() / "settings.json"
+        return project / ".claude" / "settings.local.json" if project else homes()[0] / "settings.json"
 
     def install(self, path: Path) -> Edit:
         """Our hooks, merged into the settings."""

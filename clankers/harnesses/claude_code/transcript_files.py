@@ -37,6 +37,8 @@ LEFT_OUT_ATTACHMENTS = frozenset({"prompt_snapshot"})
 _NOTHING = b" \t\r\n\0"  # around records in a damaged line
 _LOOK = 16 << 10  # bytes that are read at first for a line or two
 _MAX_META = 1 << 20  # bytes
+_MAX_NAME = 400  # characters of a file's path below the subagents' folder
+_MAX_FOLDERS = 1000
 _AGENT = "agent-"  # how the names of a subagent's files begin
 
 
@@ -108,7 +110,7 @@ class Transcripts(Source):
 
     def session_of(self, part: str) -> str:
         """As `Source.session_of`: a subagent's id is in the name of its files."""
-        return part.removeprefix(_AGENT) or self.session
+        return os.path.basename(part).removeprefix(_AGENT) or self.session
 
     def sessions(self) -> Collection[str]:
         """As `Source.sessions`."""
@@ -118,6 +120,14 @@ class Transcripts(Source):
     def lines(self, name: str, offset: int) -> Iterator[tuple[int, bytes]]:
         """The complete lines of a transcript from `offset` on, as `complete_lines` gives them."""
         return complete_lines(self._path(name), offset)
+
+    def part_of(self, path: Any, agent: Any) -> str | None:
+        """The part for a subagent's transcript, by its path or else its agent's id; None if neither can be one."""
+        inside = self._subagents() + os.sep
+        if isinstance(path, str) and path.startswith(inside) and ".." not in path.split(os.sep):
+            return path.removeprefix(inside).removesuffix(".jsonl")
+        name = f"{_AGENT}{agent}"
+        return None if os.sep in name else name
 
     def _records(self, name: str, owner: str, at: int, raw: bytes) -> list[Record | None]:
         """The record of one line of a transcript, of a damaged line several; None for what is left out."""
@@ -137,10 +147,10 @@ class Transcripts(Source):
         for start, document, embedded in embedded_records(text, _is_record):
             found.append(_record(owner, at + start, document, embedded))
             left = left.replace(document, b"", 1)
-        if left.strip(_NOTHING):
+        if not found or left.strip(_NOTHING):
             payload = envelope.invalid(text, f"{self._path(name)} at byte {at}: {error}")
             found.append(Record(f"{owner}@{at}#{crc32(text):08x}", envelope.INVALID, envelope.ERROR, payload))
-        return found or [None]
+        return found
 
     def _path(self, name: str) -> str:
         return self._subagents() + os.sep + name + ".jsonl" if name else self.path
@@ -149,10 +159,23 @@ class Transcripts(Source):
         return os.path.join(self.path.removesuffix(".jsonl"), "subagents")
 
     def _listing(self) -> list[str]:
-        try:
-            return sorted(n for n in os.listdir(self._subagents()) if n.startswith(_AGENT) and len(n) < 200)
-        except OSError:  # most of the time there is none
-            return []
+        """The subagents' files, below their folder: those of a workflow lie deeper, a folder for each of its runs."""
+        found: list[str] = []
+        folders = [""]
+        for folder in folders:
+            try:
+                with os.scandir(os.path.join(self._subagents(), folder)) as entries:
+                    for entry in entries:
+                        name = os.path.join(folder, entry.name)
+                        if len(name) >= _MAX_NAME:
+                            continue
+                        if entry.name.startswith(_AGENT) and entry.name.endswith((".jsonl", ".json")):
+                            found.append(name)
+                        elif len(folders) < _MAX_FOLDERS and entry.is_dir(follow_symlinks=False):
+                            folders.append(name)
+            except OSError:  # most of the time there is none
+                continue
+        return sorted(found)
 
     def _names(self, listing: list[str]) -> list[str]:
         return ["", *(n.removesuffix(".jsonl") for n in listing if n.endswith(".jsonl"))]
@@ -205,7 +228,11 @@ def _is_record(line: dict[str, Any]) -> bool:
 
 def _metas(listing: list[str]) -> list[tuple[str, str]]:
     """The agents' ids and their descriptions' names."""
-    return [(n.removeprefix(_AGENT).removesuffix(".meta.json"), n) for n in listing if n.endswith(".meta.json")]
+    return [
+        (os.path.basename(n).removeprefix(_AGENT).removesuffix(".meta.json"), n)
+        for n in listing
+        if n.endswith(".meta.json")
+    ]
 
 
 def checked(session: str, path: Any) -> str:
