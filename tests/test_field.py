@@ -271,3 +271,44 @@ def test_the_database_that_opencode_was_told_to_use_is_read(root: Path, tmp_path
         db.execute("CREATE TABLE todo (session_id, position, content)")
         db.execute("INSERT INTO session VALUES ('ses_1', 'Mine', NULL, ?)", (NOW,))
     assert "1 new records of 1 sessions" in call(root, "backfill", "--all", OPENCODE_DB=str(elsewhere)).out
+
+
+def test_what_was_taken_back_is_marked_wherever_a_session_is_read(root: Path) -> None:
+    def message(id: str, role: str) -> Any:
+        info = {"id": id, "sessionID": "ses_1", "role": role, "modelID": "m", "time": {"created": NOW + 1}}
+        return event("message.updated", info=info)
+
+    def part(id: str, message: str) -> Any:
+        ids = {"id": id, "messageID": message, "sessionID": "ses_1"}
+        return event("message.part.updated", part={**ids, "type": "text", "text": id, "time": {"end": NOW + 2}})
+
+    removed = {"sessionID": "ses_1", "messageID": "msg_2", "partID": "prt_2"}
+    append(
+        root,
+        [
+            session("ses_1"),
+            *(message("msg_2", "assistant"), part("prt_1", "msg_2"), part("prt_2", "msg_2")),
+            *(message("msg_3", "assistant"), part("prt_3", "msg_3")),
+            event("message.part.removed", **removed),
+            event("message.removed", sessionID="ses_1", messageID="msg_3"),
+        ],
+    )
+    for shown in (
+        call(root, "show", "ses_1").out,
+        call(root, "export", "ses_1", "--format", "md").out,
+        call(root, "export", "ses_1", "--format", "html").out,
+    ):
+        assert shown.count("taken back") == 2
+
+
+@pytest.mark.parametrize("name", ["settings.json", "settings.local.json"])
+def test_doctor_names_the_project_whose_settings_run_no_hooks(
+    name: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clankers.system.detached.start", lambda *_: None)
+    assert call(root, "install", "claude-code").code == 0
+    project = tmp_path / "project"
+    (project / ".claude").mkdir(parents=True)
+    (project / ".claude" / name).write_text('{"disableAllHooks": true}')
+    monkeypatch.chdir(project)
+    assert f"{name}: disableAllHooks is set" in call(root, "doctor").out

@@ -172,7 +172,7 @@ def draw(found: Conversation, look: Look) -> Iterator[RenderableType]:
 
 
 def _items(found: Conversation, look: Look) -> Iterator[RenderableType]:
-    speaker = ""
+    above: tuple[str, list[str]] = "", []
     if not found.items:
         yield Text("\nNo messages.", style="dim")
     for item in found.items:
@@ -180,18 +180,18 @@ def _items(found: Conversation, look: Look) -> Iterator[RenderableType]:
         if not drawn:
             continue
         yield Text()
-        if isinstance(item, Message) and (labels.speaker(item) != speaker or item.role == "user"):
-            speaker = labels.speaker(item)
-            yield _heading(item, speaker)
+        if isinstance(item, Message):
+            heading = labels.speaker(item), labels.notes(item)
+            if heading != above or item.role == "user":
+                yield _heading(item, *heading)
+            above = heading
         yield from map(_Indented, drawn)
 
 
-def _heading(message: Message, speaker: str) -> Text:
+def _heading(message: Message, speaker: str, notes: list[str]) -> Text:
     style = "bold cyan" if speaker == "You" else "bold green" if message.role == "assistant" else "dim"
     text = Text(speaker, style=style)
-    notes = [local_time(message.created_at)]
-    notes += ["copied"] * bool(message.copied) + ["reverted"] * (message.deleted_at is not None)
-    return text.append("  " + ", ".join(notes), style="not bold dim")
+    return text.append("  " + ", ".join([local_time(message.created_at), *notes]), style="not bold dim")
 
 
 def _item(item: Item, look: Look) -> Iterator[RenderableType]:
@@ -223,6 +223,8 @@ def _part(message: Message, part: Part, look: Look) -> Iterator[RenderableType]:
     text = labels.said(part)
     if not text or labels.repeated_by_error(message, text):
         return
+    if labels.is_taken_back(message, part):
+        yield Text(f"({labels.TAKEN_BACK})", style="dim")
     if part.type == "reasoning":
         folded = f"thought, {labels.count(len(text), 'character')}: --thinking shows it"
         yield Text(text, style="dim italic") if look.thinking else Text(folded, style="dim italic")

@@ -61,24 +61,22 @@ def _facts(facts: Sequence[str]) -> str:
 
 
 def _items(found: Conversation) -> Iterator[str]:
-    speaker = ""
+    above: tuple[str, list[str]] = "", []
     if not found.items:
         yield '<p class="nothing">No messages.</p>\n'
     for item in found.items:
         parts = "".join(_item(item))
         if parts and isinstance(item, Message):
-            heading = ""
-            if labels.speaker(item) != speaker or item.role == "user":
-                speaker = labels.speaker(item)
-                heading = _heading(item, speaker)
+            speaker, notes = who = labels.speaker(item), labels.notes(item)
+            heading = _heading(item, speaker, notes) if who != above or item.role == "user" else ""
+            above = who
             kind = "you" if speaker == "You" else "model" if item.role == "assistant" else "client"
             yield f'<article class="{kind}">\n{heading}{parts}</article>\n'
         else:
             yield parts
 
 
-def _heading(message: Message, speaker: str) -> str:
-    notes = ["copied"] * bool(message.copied) + ["reverted"] * (message.deleted_at is not None)
+def _heading(message: Message, speaker: str, notes: list[str]) -> str:
     noted = f" <small>{', '.join(notes)}</small>" if notes else ""
     return f'<h2 class="who">{escape(speaker)} {_time(message.created_at)}{noted}</h2>\n'
 
@@ -111,6 +109,8 @@ def _part(message: Message, part: Part) -> Iterator[str]:
     text = labels.said(part)
     if not text or labels.repeated_by_error(message, text):
         return
+    if labels.is_taken_back(message, part):
+        yield f"<p><small>({labels.TAKEN_BACK})</small></p>\n"
     if part.type == "reasoning":
         yield f'<details class="thinking"><summary>Thinking</summary>{_said(text)}</details>\n'
     elif message.synthetic or part.synthetic:

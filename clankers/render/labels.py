@@ -40,6 +40,9 @@ class Given(NamedTuple):
     language: str
 
 
+TAKEN_BACK = "taken back"  # of what the client removed: it was said all the same
+
+
 def plain(text: str) -> str:
     r"""`text` without colours, with other control characters made visible, as `\x1b`; its lines stay lines."""
     return "\n".join(clean(line.expandtabs(_TAB)) for line in _LINES.split(_COLOURS.sub("", text)))
@@ -165,6 +168,16 @@ def given(tool: ToolCall, *, full: bool) -> Iterator[Given]:
             yield Given(clean(key), plain(value).removesuffix("\n"), clean(language))
         elif value is not None and value is not False:
             yield Given(clean(key), _json(value), "json" if isinstance(value, dict | list) else "")
+
+
+def notes(message: Message) -> list[str]:
+    """What a reader must know of a message beside its text."""
+    return ["copied"] * bool(message.copied) + [TAKEN_BACK] * (message.deleted_at is not None)
+
+
+def is_taken_back(message: Message, part: Part) -> bool:
+    """Whether a part was taken back alone, and not with its message."""
+    return part.deleted_at is not None and message.deleted_at is None
 
 
 def result(tool: ToolCall) -> str:

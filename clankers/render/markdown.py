@@ -34,13 +34,14 @@ def markdown(found: Conversation) -> Iterator[str]:
 
 
 def _items(found: Conversation, level: int) -> Iterator[str]:
-    speaker = ""
+    above: tuple[str, list[str]] = "", []
     for item in found.items:
         blocks = list(_item(item, level))
-        if blocks and isinstance(item, Message) and (labels.speaker(item) != speaker or item.role == "user"):
-            speaker = labels.speaker(item)
-            notes = ["copied"] * bool(item.copied) + ["reverted"] * (item.deleted_at is not None)
-            yield f"{'#' * level} {_text(', '.join([f'{speaker} · {local_time(item.created_at)}', *notes]))}"
+        if blocks and isinstance(item, Message):
+            speaker, notes = heading = labels.speaker(item), labels.notes(item)
+            if heading != above or item.role == "user":
+                yield f"{'#' * level} {_text(', '.join([f'{speaker} · {local_time(item.created_at)}', *notes]))}"
+            above = heading
         yield from blocks
 
 
@@ -64,6 +65,8 @@ def _part(message: Message, part: Part) -> Iterator[str]:
     text = labels.said(part)
     if not text or labels.repeated_by_error(message, text):
         return
+    if labels.is_taken_back(message, part):
+        yield f"*({labels.TAKEN_BACK})*"
     if part.type == "reasoning":
         yield from _folded("Thinking", _quoted(text))
     elif message.synthetic or part.synthetic:

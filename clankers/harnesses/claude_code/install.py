@@ -1,8 +1,11 @@
 """Our hooks in the settings of Claude Code."""
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from clankers.errors import ClankersError
 from clankers.harnesses.claude_code.harness import HARNESS
 from clankers.harnesses.claude_code.history import homes
 from clankers.harnesses.claude_code.settings_json import add_hooks, hooks_disabled, our_hooks, remove_hooks
@@ -35,6 +38,8 @@ EVENTS: dict[str, Version] = {
     "TaskCompleted": (2, 1, 38),
     "SessionEnd": _OLDEST,
 }
+# Where a policy for all users of a machine lies (Claude Code's documentation, "Settings").
+_POLICY = Path("/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code")
 _TIMEOUT = 10  # seconds after which the client goes on if the disk hangs
 _END_TIMEOUT = 30  # SessionEnd's: without one of its own it is killed after 1.5 s
 
@@ -99,10 +104,29 @@ class HooksInstaller(Installer):
             found.append(Obstacle(finding, "remove the comment or the comma there"))
         if hooks_disabled(text):
             found.append(Obstacle(f"{path}: disableAllHooks is set, so no hook runs", "remove it"))
+        found += _disabled_elsewhere(path)
         if version and our_hooks(text) != {event: [hook] for event, hook in _hooks(version).items()}:
             finding = f"{path}: the hooks are not those that this version installs for Claude Code {_dotted(version)}"
             found.append(Obstacle(finding, f"run `clankers install {HARNESS.name}` again"))
         return found
+
+
+def _disabled_elsewhere(path: Path) -> Iterator[Obstacle]:
+    """What other settings that hold here say against our hooks in `path`: the project's, and those of a policy."""
+    project = Path.cwd() / ".claude"
+    policy = [_POLICY / "managed-settings.json", *sorted((_POLICY / "managed-settings.d").glob("*.json"))]
+    for file in (project / "settings.json", project / "settings.local.json", *policy):
+        if file.absolute() == path.absolute():
+            continue
+        try:
+            settings = json.loads(_text(file, content(file)) or "{}")
+        except (ValueError, ClankersError):
+            continue  # Claude Code ignores a file that it cannot read
+        keys = ("disableAllHooks", "allowManagedHooksOnly") if file in policy else ("disableAllHooks",)
+        for key in keys:
+            if isinstance(settings, dict) and settings.get(key) is True:
+                who = "ask who manages this machine" if file in policy else "remove it"
+                yield Obstacle(f"{file}: {key} is set, so no hook of yours runs here", who)
 
 
 def _text(path: Path, data: bytes | None) -> str:
