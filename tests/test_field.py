@@ -312,3 +312,18 @@ def test_doctor_names_the_project_whose_settings_run_no_hooks(
     (project / ".claude" / name).write_text('{"disableAllHooks": true}')
     monkeypatch.chdir(project)
     assert f"{name}: disableAllHooks is set" in call(root, "doctor").out
+
+
+def test_tasks_are_known_from_the_transcript(root: Path) -> None:
+    def result(number: int, response: dict[str, Any]) -> bytes:
+        block = {"type": "tool_result", "tool_use_id": f"t{number}", "content": "ok"}
+        return typed(number, [block], toolUseResult=response)
+
+    def change(id: str, status: str) -> dict[str, Any]:
+        return {"success": True, "taskId": id, "statusChange": {"from": "pending", "to": status}}
+
+    created = [result(n, {"task": {"id": str(n), "subject": f"Do {n}"}}) for n in (1, 2, 3)]
+    updates = [change("1", "in_progress"), change("1", "completed"), change("3", "deleted")]
+    db = imported(root, *created, *(result(n, update) for n, update in enumerate(updates, 4)))
+    found = db.execute("SELECT id, content, status FROM todos ORDER BY id").fetchall()
+    assert found == [("1", "Do 1", "completed"), ("2", "Do 2", "pending")]

@@ -246,6 +246,9 @@ def _bill(db: apsw.Connection, session: str, origin: str | None) -> float | None
     return None if before is None else max(0.0, total - before)
 
 
+_STATUS = "todo_status:"  # begins the facts with the last status of a to-do; its id follows
+
+
 def _todos(db: apsw.Connection, session: str, facts: dict[str, str]) -> None:
     if not facts:
         return
@@ -256,7 +259,12 @@ def _todos(db: apsw.Connection, session: str, facts: dict[str, str]) -> None:
     ).get
     todos: list[Todo] = []
     for name in sorted(facts, key=lambda n: (n != "todos", len(n), n)):
-        todos += msgspec.json.decode(facts[name], type=list[Todo])
+        if name.startswith(_STATUS):
+            continue
+        for todo in msgspec.json.decode(facts[name], type=list[Todo]):
+            status = facts.get(f"{_STATUS}{todo.id}", todo.status)
+            if status != "deleted":
+                todos.append(msgspec.structs.replace(todo, status=status))
     db.execute("DELETE FROM todos WHERE session_id = ?", (session,))
     db.executemany(
         "INSERT INTO todos VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

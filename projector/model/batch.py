@@ -22,6 +22,7 @@ from projector.model.changes import (
     RowReplaced,
     SessionSeen,
     TodosSeen,
+    TodoStatusSeen,
     ToolSeen,
 )
 from projector.model.merge import EARLIEST, KINDS, MERGE, TABLES, Row
@@ -189,6 +190,10 @@ class Batch(msgspec.Struct):
         facts = {name: msgspec.json.encode(todos).decode() for name, todos in lists.items()}
         self._session(SessionSeen(change.session_id, change.source, change.at, change.rank, facts), position)
 
+    def _todo_status(self, change: TodoStatusSeen, position: int) -> None:
+        facts = {f"todo_status:{change.id}": change.status}
+        self._session(SessionSeen(change.session_id, change.source, change.at, change.rank, facts), position)
+
     def _bill(self, change: BillSeen, _: int) -> None:
         self.touch(change.session_id, change.source)
         self.bills.add((change.session_id, change.cost, change.output_tokens))
@@ -238,6 +243,7 @@ class Batch(msgspec.Struct):
         CompactionSeen: _row,
         HookReport: _hook_report,
         TodosSeen: _todos,
+        TodoStatusSeen: _todo_status,
         BillSeen: _bill,
         Copied: _copied,
         ProjectSeen: _project,

@@ -230,6 +230,17 @@ class TodosSeen(Struct, frozen=True):
     one: bool = False
 
 
+class TodoStatusSeen(Struct, frozen=True):
+    """The status of one to-do changed; `deleted` takes it off the list. Its content is known from elsewhere."""
+
+    session_id: str
+    source: str
+    at: int
+    rank: int
+    id: str
+    status: str
+
+
 class BillSeen(Struct, frozen=True):
     """What a session has cost so far, as the client adds it up: subagents, resumes, and what a fork copied included.
 
@@ -320,6 +331,7 @@ Change = (
     | HookReport
     | CompactionSeen
     | TodosSeen
+    | TodoStatusSeen
     | BillSeen
     | Copied
     | ProjectSeen

@@ -15,6 +15,7 @@ from projector.model.changes import (
     RowReplaced,
     SessionSeen,
     TodosSeen,
+    TodoStatusSeen,
 )
 from projector.model.merge import TABLES
 from projector.trace.ownership import SessionMatcher
@@ -78,7 +79,7 @@ def _row(change: Change) -> tuple[str, str] | None:
             return ("sessions", change.session_id) if change.facts else None
         case BillSeen():
             return "sessions", change.session_id
-        case TodosSeen():
+        case TodosSeen() | TodoStatusSeen():
             return "todos", change.session_id
         case HookReport():
             return ("session_errors" if change.kind == "error" else "messages"), change.id

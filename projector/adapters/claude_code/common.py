@@ -7,7 +7,7 @@ from msgspec.json import decode
 
 from projector.adapters.base import Tools
 from projector.adapters.wire import json_text
-from projector.model.changes import Change, Todo, TodosSeen
+from projector.model.changes import Change, Todo, TodosSeen, TodoStatusSeen
 from projector.model.naming import scoped_id
 
 SOURCE = "claude-code"
@@ -53,7 +53,12 @@ def row_id(id: str, within: str) -> str:
 
 
 def todos_in(session: str, at: int, rank: int, response: dict[str, object]) -> list[Change]:
-    """The to-do list in the response of TodoWrite."""
+    """The to-do list in the response of TodoWrite; the one entry in that of TaskCreate or TaskUpdate."""
+    match response:
+        case {"task": {"id": str(id), "subject": str(subject)}}:
+            return [TodosSeen(session, SOURCE, at, rank, [Todo(subject, "pending", id=id)], one=True)]
+        case {"taskId": str(id), "statusChange": {"to": str(status)}}:
+            return [TodoStatusSeen(session, SOURCE, at, rank, id, status)]
     todos = response.get("newTodos")
     if not isinstance(todos, list):
         return []
