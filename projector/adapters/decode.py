@@ -39,6 +39,10 @@ class LenientDecoder(Generic[T]):
             return found, ignored
 
 
+class _LocatedError(ValidationError):
+    """What is wrong with a required field, and where: the path counts from the root."""
+
+
 def _value(type: Any, raw: bytes, path: str, ignored: list[ValueIgnored]) -> Any:
     """`raw` as `type`, without the parts that do not fit, which are added to `ignored`.
 
@@ -71,14 +75,18 @@ def _struct(type: Any, raw: bytes, path: str, ignored: list[ValueIgnored]) -> An
     for field in msgspec.structs.fields(type):
         if (member := members.get(field.encode_name)) is None:
             if field.default is NODEFAULT and field.default_factory is NODEFAULT:
-                raise ValidationError(f"Object missing required field `{field.encode_name}` - at `{path}`")
+                raise _LocatedError(f"Object missing required field `{field.encode_name}` - at `{path}`")
             continue
         place = f"{path}.{field.encode_name}"
         try:
             values[field.name] = _value(field.type, bytes(member), place, ignored)
+        except _LocatedError:
+            if field.default is NODEFAULT and field.default_factory is NODEFAULT:
+                raise
+            ignored.append(ValueIgnored(place, "Object without what is required in it"))
         except ValidationError as e:
             if field.default is NODEFAULT and field.default_factory is NODEFAULT:
-                raise ValidationError(f"{_reason(e)} - at `{place}`") from None
+                raise _LocatedError(f"{_reason(e)} - at `{place}`") from None
             ignored.append(ValueIgnored(place, _reason(e)))
     return type(**values)
 

@@ -61,13 +61,14 @@ def _message(line: Line, at: int | None, blocks: list[ContentBlock], *, by_clien
     id, session = line.uuid, origin(line)
     parts = [part for block in blocks for part in _parts(block)]
     synthetic = by_client or all(synthetic for _, _, synthetic in parts)
+    mixed = not synthetic and any(of_client for _, _, of_client in parts)
     changes: list[Change] = [
         MessageSeen(id, session, SOURCE, "user", synthetic=synthetic, created_at=at, completed_at=at)
     ]
     for i, (kind, text, of_client) in enumerate(parts):
         name = id if i == 0 else f"{id}:{i}"
         data = _typed_data(text) if of_client else None
-        mark = int(by_client or of_client)
+        mark = int(of_client) if mixed else None
         changes.append(PartSeen(name, id, session, SOURCE, i, kind, text, data, at, at, synthetic=mark))
     return changes
 
