@@ -92,8 +92,8 @@ def parse(raw: bytes) -> Any:
 def first_object(raw: bytes) -> tuple[bytes, dict[str, Any]] | None:
     """The JSON object that `raw` begins with, as bytes and value, whatever follows it; None if there is none."""
     try:
-        _, end = _scan(raw.decode("utf-8", "surrogateescape"), 0)
-        document = raw.decode("utf-8", "surrogateescape")[:end].encode("utf-8", "surrogateescape")
+        text = raw.decode("utf-8", "surrogateescape")
+        document = text[: _scan(text, 0)[1]].encode("utf-8", "surrogateescape")
         value = parse(document)
     except (ValueError, StopIteration, SystemError, RecursionError):
         return None

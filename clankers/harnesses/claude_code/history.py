@@ -11,7 +11,8 @@ from clankers.ingest.source import Source
 
 def homes() -> list[Path]:
     """The configuration directories: people who use several list them in the variable, separated by commas."""
-    named = [one.strip() for one in os.environ.get("CLAUDE_CONFIG_DIR", "").split(",")]
+    value = os.environ.get("CLAUDE_CONFIG_DIR", "")
+    named = [value] if os.path.isdir(value) else [one.strip() for one in value.split(",")]
     return [Path(os.path.abspath(one)) for one in named if one] or [Path.home() / ".claude"]
 
 
