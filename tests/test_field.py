@@ -327,3 +327,16 @@ def test_tasks_are_known_from_the_transcript(root: Path) -> None:
     db = imported(root, *created, *(result(n, update) for n, update in enumerate(updates, 4)))
     found = db.execute("SELECT id, content, status FROM todos ORDER BY id").fetchall()
     assert found == [("1", "Do 1", "completed"), ("2", "Do 2", "pending")]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_later_snapshot_of_a_message_counts_where_its_counts_are_smaller(order: tuple[int, int], root: Path) -> None:
+    def snapshot(input: int, read: int, finish: str, **time: int) -> Any:
+        tokens = {"input": input, "output": 25, "reasoning": 0, "cache": {"read": read, "write": 0}}
+        info = {"id": "msg_1", "sessionID": "ses_1", "role": "assistant", "tokens": tokens, "finish": finish}
+        return event("message.updated", info=info | {"time": {"created": NOW} | time})
+
+    steps = [snapshot(9000, 0, "unknown"), snapshot(120, 8880, "stop", completed=NOW + 9)]
+    append(root, [session("ses_1"), *(steps[at] for at in order)])
+    found = project(root).execute("SELECT prompt_tokens, cache_read_tokens, finish_reason FROM messages").get
+    assert found == (120, 8880, "stop")

@@ -34,8 +34,18 @@ def _last(a: Any, b: Any) -> Any:
     return b if a is None or (b is not None and b > a) else a
 
 
+def _newer(a: Any, b: Any) -> Any:
+    """The second of two values; None is no value."""
+    return a if b is None else b
+
+
+def _older(a: Any, b: Any) -> Any:
+    """The first of two values; None is no value."""
+    return b if a is None else a
+
+
 def _message(row: MessageSeen, seen: MessageSeen) -> None:
-    """Counts grow while a response streams, so the largest is the last. Texts do not change once reported."""
+    """Counts grow while a response streams, and those of a later snapshot replace them. Texts do not change."""
     if seen.role is not None:
         if row.role is None or (row.role_inferred and not seen.role_inferred):
             row.role, row.role_inferred = seen.role, seen.role_inferred
@@ -45,16 +55,19 @@ def _message(row: MessageSeen, seen: MessageSeen) -> None:
     row.model = _last(row.model, seen.model)
     row.provider = _last(row.provider, seen.provider)
     row.agent = _last(row.agent, seen.agent)
-    row.prompt_tokens = _last(row.prompt_tokens, seen.prompt_tokens)
-    row.completion_tokens = _last(row.completion_tokens, seen.completion_tokens)
-    row.reasoning_tokens = _last(row.reasoning_tokens, seen.reasoning_tokens)
-    row.cache_read_tokens = _last(row.cache_read_tokens, seen.cache_read_tokens)
-    row.cache_write_tokens = _last(row.cache_write_tokens, seen.cache_write_tokens)
-    row.cache_write_1h_tokens = _last(row.cache_write_1h_tokens, seen.cache_write_1h_tokens)
-    row.web_searches = _last(row.web_searches, seen.web_searches)
-    row.price_context = _last(row.price_context, seen.price_context)
-    row.cost = _last(row.cost, seen.cost)
-    row.finish_reason = _last(row.finish_reason, seen.finish_reason)
+    # Counts of a later snapshot count, also where they are smaller: a client may tell those of its last step alone.
+    before, now = row.completed_at or -1, seen.completed_at or -1
+    pick = _last if now == before else _newer if now > before else _older
+    row.prompt_tokens = pick(row.prompt_tokens, seen.prompt_tokens)
+    row.completion_tokens = pick(row.completion_tokens, seen.completion_tokens)
+    row.reasoning_tokens = pick(row.reasoning_tokens, seen.reasoning_tokens)
+    row.cache_read_tokens = pick(row.cache_read_tokens, seen.cache_read_tokens)
+    row.cache_write_tokens = pick(row.cache_write_tokens, seen.cache_write_tokens)
+    row.cache_write_1h_tokens = pick(row.cache_write_1h_tokens, seen.cache_write_1h_tokens)
+    row.web_searches = pick(row.web_searches, seen.web_searches)
+    row.price_context = pick(row.price_context, seen.price_context)
+    row.cost = pick(row.cost, seen.cost)
+    row.finish_reason = pick(row.finish_reason, seen.finish_reason)
     row.created_at = _first(row.created_at, seen.created_at)
     row.completed_at = _last(row.completed_at, seen.completed_at)
     row.deleted_at = _first(row.deleted_at, seen.deleted_at)
