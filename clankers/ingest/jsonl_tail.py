@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # A path in a record is untrusted: a link is not followed, and a pipe does not block.
 READ_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 CHUNK = 4 << 20  # bytes
-_MAX_LINE = 256 << 20  # bytes
+MAX_LINE = 256 << 20  # bytes
 _COMPARED = 64  # bytes of a line's end that tell it from another
 
 
@@ -51,8 +51,8 @@ def complete_lines(path: str, offset: int, first: int | None = None) -> Iterator
             for text in buffer.lines(chunk):
                 yield offset, text + b"\n"
                 offset += len(text) + 1
-            if buffer.size > _MAX_LINE:
-                raise SourceError(f"{path!r}: a line of over {_MAX_LINE} bytes at byte {offset}")
+            if buffer.size > MAX_LINE:
+                raise SourceError(f"{path!r}: a line of over {MAX_LINE} bytes at byte {offset}")
     finally:
         os.close(fd)
 
