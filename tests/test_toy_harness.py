@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from clankers.harnesses import BUILT_IN
+from clankers.harnesses.hook_command import hook_command
 from tests.commands import Result, command, environment
 from tests.patience import DEADLINE, wait_for
 from tests.test_detached import is_free
@@ -77,7 +78,7 @@ def test_it_is_installed_recorded_swept_imported_and_uninstalled(machine: Machin
     machine.say("past", "before")
     done = machine.run("install", "toy")
     assert (done.code, done.out.splitlines()[0]) == (0, f"Toy is recorded: {machine.home / 'toy-hook'}")
-    assert "append toy" in (machine.home / "toy-hook").read_text()
+    assert (machine.home / "toy-hook").read_text() == hook_command("toy")
     past_is_there(machine, "before")
 
     live = machine.say("live", "one", "two")

@@ -48,6 +48,8 @@ class ToySession(Source):
 class ToyInstaller(Installer):
     """A file with the command that the toy runs."""
 
+    uses_launcher = True
+
     def file(self, project: Path | None) -> Path:
         return (project or home()) / "toy-hook"
 
