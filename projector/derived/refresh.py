@@ -8,6 +8,7 @@ import apsw
 from projector.derived.forks import assign_copied_rows
 from projector.derived.hook_reports import refresh_hook_reports
 from projector.derived.message_text import refresh_text
+from projector.derived.rewinds import mark_rewound
 from projector.derived.session_totals import refresh_sessions
 from projector.model.batch import Batch
 
@@ -27,10 +28,11 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     """
     _streamed_text(db, sessions)
     refresh_text(db, messages)
-    moved = assign_copied_rows(db, {copy.session_id for copy in batch.copies.values()})
+    moved = assign_copied_rows(db, batch, sessions)
     sessions = sessions | moved
     sessions |= _dependents(db, batch, sessions)
     _mark_copies(db, sessions)
+    mark_rewound(db, sessions)
     ordered = sorted(sessions)
     refresh_hook_reports(db, ordered, moved)
     _file_edits(db, ordered)

@@ -18,6 +18,7 @@ from projector.model.changes import (
     PartDelta,
     PartSeen,
     ProjectSeen,
+    PromptSeen,
     RowDeleted,
     RowReplaced,
     SessionSeen,
@@ -92,6 +93,7 @@ class Batch(msgspec.Struct):
         sessions: the facts of every session that a change names, by id and the fact's name.
         sources: of the sessions.
         copies: by id and session.
+        prompts: by id and session.
         bills: session, US dollars and output tokens of each.
         projects: by path.
         replaced: rows that replace those in the database, by table and id: the position of the replacement.
@@ -113,6 +115,7 @@ class Batch(msgspec.Struct):
     deltas: list[Delta] = []
     hook_reports: dict[str, HookReport] = {}
     copies: dict[tuple[str, str], Copied] = {}
+    prompts: dict[tuple[str, str], PromptSeen] = {}
     bills: set[tuple[str, float, int]] = set()
     projects: dict[str, ProjectSeen] = {}
     replaced: dict[tuple[str, str], int] = {}
@@ -201,6 +204,11 @@ class Batch(msgspec.Struct):
     def _copied(self, change: Copied, _: int) -> None:
         self.copies[change.id, change.session_id] = change
 
+    def _prompt(self, change: PromptSeen, _: int) -> None:
+        old = self.prompts.setdefault((change.id, change.session_id), change)
+        if (change.at, change.parent_id) < (old.at, old.parent_id):
+            self.prompts[change.id, change.session_id] = change
+
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """The latest reported value of each property wins."""
         old = self.projects.get(seen.path)
@@ -246,6 +254,7 @@ class Batch(msgspec.Struct):
         TodoStatusSeen: _todo_status,
         BillSeen: _bill,
         Copied: _copied,
+        PromptSeen: _prompt,
         ProjectSeen: _project,
         RowReplaced: _row_replaced,
         RowDeleted: _row_deleted,

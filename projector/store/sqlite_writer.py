@@ -120,7 +120,7 @@ class SqliteStore:
         )
 
     def _evidence(self, batch: Batch) -> None:
-        """Store what rows are derived from later: deltas, hook reports, copies, bills."""
+        """Store what rows are derived from later: deltas, hook reports, copies, prompts, bills."""
         db = self.db
         db.executemany("INSERT INTO part_deltas VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", batch.deltas)
         db.executemany(
@@ -129,9 +129,15 @@ class SqliteStore:
             map(astuple, batch.hook_reports.values()),
         )
         db.executemany(
-            "INSERT INTO copies VALUES (?, ?, ?, ?) ON CONFLICT (session_id, id) DO UPDATE SET "
-            "origin = excluded.origin, at = excluded.at WHERE excluded.origin <> excluded.session_id",
+            "INSERT INTO copies VALUES (?, ?, ?, ?, ?) ON CONFLICT (session_id, id) DO UPDATE SET "
+            "origin = excluded.origin, at = excluded.at, copy_id = excluded.copy_id "
+            "WHERE excluded.origin <> excluded.session_id",
             map(astuple, batch.copies.values()),
+        )
+        db.executemany(
+            "INSERT INTO prompts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET parent_id = excluded.parent_id, "
+            "at = excluded.at WHERE (excluded.at, excluded.parent_id) < (at, parent_id)",
+            ((p.session_id, p.id, p.parent_id, p.at) for p in batch.prompts.values()),
         )
         db.executemany("INSERT INTO bills VALUES (?, ?, ?) ON CONFLICT DO NOTHING", batch.bills)
 

@@ -11,6 +11,7 @@ from projector.model.changes import (
     HookReport,
     PartDelta,
     ProjectSeen,
+    PromptSeen,
     RowDeleted,
     RowReplaced,
     SessionSeen,
@@ -85,7 +86,7 @@ def _row(change: Change) -> tuple[str, str] | None:
             return ("session_errors" if change.kind == "error" else "messages"), change.id
         case PartDelta():
             return "parts", change.part.id
-        case ProjectSeen() | Copied():
+        case ProjectSeen() | Copied() | PromptSeen():
             return None
         case RowReplaced():
             return _row(change.row)
