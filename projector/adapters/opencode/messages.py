@@ -35,6 +35,15 @@ def message(_: Event, properties: MessageProperties) -> list[Change]:
     """A snapshot of a message, and the failure in it."""
     info = properties.info
     tokens, usage = info.tokens or Tokens(), info.usage or Usage()
+    counts = (
+        usage.promptTokens if tokens.input is None else tokens.input,
+        usage.completionTokens if tokens.output is None else tokens.output,
+        tokens.reasoning,
+        tokens.cache.read,
+        tokens.cache.write,
+    )
+    cost = usage.cost if info.cost is None else info.cost
+    counted = any(count is not None for count in (*counts, cost))
     changes: list[Change] = [
         MessageSeen(
             info.id,
@@ -45,18 +54,15 @@ def message(_: Event, properties: MessageProperties) -> list[Change]:
             model_of(info),
             provider_of(info),
             info.agent or info.mode,
-            usage.promptTokens if tokens.input is None else tokens.input,
-            usage.completionTokens if tokens.output is None else tokens.output,
-            tokens.reasoning,
-            tokens.cache.read,
-            tokens.cache.write,
-            cost=usage.cost if info.cost is None else info.cost,
+            *counts,
+            cost=cost,
             finish_reason=info.finish,
             created_at=info.time.created,
             completed_at=info.time.completed,
             # On assistant messages `summary` is a flag: the text is a compaction's. Elsewhere it is an object.
             synthetic=bytes(info.summary) == b"true",
             made_at=made_since(info.id, info.time.created),
+            counted_at=info.time.completed if counted else None,
         )
     ]
     if info.error:
