@@ -43,7 +43,7 @@ def copy_package(place: Path) -> None:
 
 def run(machine: Machine, place: Path, *arguments: str) -> None:
     """A command of the clankers in the environment at `place`."""
-    command = [place / "bin" / "clankers", *arguments]
+    command = [str(place / "bin" / "clankers"), *arguments]
     subprocess.run(command, cwd=machine.work, env=machine.environment, check=True, timeout=DEADLINE)
 
 
