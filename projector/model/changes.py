@@ -209,6 +209,22 @@ class CompactionSeen(Struct, gc=False, array_like=True):
     duration_ms: int | None = None
 
 
+class OutputSaved(Struct, frozen=True):
+    """A tool's output is in a file of its own: an event names the call, the file's content, or both.
+
+    Attributes:
+        session_id: the session whose files hold it.
+        name: of the file.
+        tool_id: the call's row.
+    """
+
+    session_id: str
+    source: str
+    name: str
+    tool_id: str | None = None
+    text: str | None = None
+
+
 class Todo(Struct, frozen=True):
     """One entry of a to-do list.
 
@@ -334,6 +350,7 @@ Change = (
     | ErrorSeen
     | HookReport
     | CompactionSeen
+    | OutputSaved
     | TodosSeen
     | TodoStatusSeen
     | BillSeen
