@@ -21,6 +21,7 @@ from projector.model.changes import (
     RowDeleted,
     RowReplaced,
     SessionSeen,
+    Step,
     TodosSeen,
     TodoStatusSeen,
     ToolSeen,
@@ -92,6 +93,7 @@ class Batch(msgspec.Struct):
         sessions: the facts of every session that a change names, by id and the fact's name.
         sources: of the sessions.
         copies: by id and session.
+        steps: by id.
         bills: session, US dollars and output tokens of each.
         projects: by path.
         replaced: rows that replace those in the database, by table and id: the position of the replacement.
@@ -113,6 +115,7 @@ class Batch(msgspec.Struct):
     deltas: list[Delta] = []
     hook_reports: dict[str, HookReport] = {}
     copies: dict[tuple[str, str], Copied] = {}
+    steps: dict[str, Step] = {}
     bills: set[tuple[str, float, int]] = set()
     projects: dict[str, ProjectSeen] = {}
     replaced: dict[tuple[str, str], int] = {}
@@ -201,6 +204,10 @@ class Batch(msgspec.Struct):
     def _copied(self, change: Copied, _: int) -> None:
         self.copies[change.id, change.session_id] = change
 
+    def _step(self, change: Step, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        self.steps[change.id] = change
+
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """The latest reported value of each property wins."""
         old = self.projects.get(seen.path)
@@ -246,6 +253,7 @@ class Batch(msgspec.Struct):
         TodoStatusSeen: _todo_status,
         BillSeen: _bill,
         Copied: _copied,
+        Step: _step,
         ProjectSeen: _project,
         RowReplaced: _row_replaced,
         RowDeleted: _row_deleted,
