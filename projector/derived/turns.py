@@ -136,6 +136,7 @@ class _Reader:
             self._begin(step)
         elif kind == "file":
             self._by_client = bool(step.flag)
+            self._provider = self._provider or step.ref
             self._revoke_from(step)
         elif kind == "origin":
             self._copying = not self._own

@@ -220,7 +220,7 @@ class Step(Struct, gc=False, array_like=True):
         place: orders the steps of a file.
         kind: one of the following; the other fields depend on it.
             `file`: a file begins at `value` in the client's own count, and revokes what earlier files have from there
-                on. `flag`: its prompts are not a person's.
+                on. `ref`: the provider at first. `flag`: its prompts are not a person's.
             `origin`: what follows was copied from another session, until a turn that is not older than this session.
             `turn`: `ref` begins, at `value` in the client's own count. `flag`: it is older than the session.
             `model`: `text` answers from here on, at the provider `ref`; None for unchanged.

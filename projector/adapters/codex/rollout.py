@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from msgspec import ValidationError
 from msgspec.json import decode, encode
+from msgspec.structs import replace
 
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning
@@ -31,7 +32,7 @@ from projector.adapters.codex.wire import (
 )
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.wire import Wire, any_millis, as_object
-from projector.model.changes import Change, Rank, SessionSeen, Step, ValueIgnored
+from projector.model.changes import Change, Rank, SessionSeen, Spent, Step, ValueIgnored
 
 PREFIX = "rollout."  # of the types of a rollout's lines
 _ORDINALS = 1  # the edition of a file whose lines have ordinals: `codex migrate-rollouts` gives legacy ones theirs
@@ -121,7 +122,7 @@ def _session_meta(at: _At, meta: SessionMeta) -> list[Change]:
     subagent = meta.parent_thread_id or spawned.get("parent_thread_id")
     role = spawned.get("agent_role")
     changes: list[Change] = [
-        at.step("file", value=at.ordinal, flag=bool(subagent)),
+        at.step("file", ref=meta.model_provider, value=at.ordinal, flag=bool(subagent)),
         at.seen(
             created_at=any_millis(meta.timestamp) or at.at,
             project_path=meta.cwd,
@@ -188,13 +189,17 @@ def _error_event(at: _At, error: ErrorInfo) -> list[Change]:
 def _token_count(at: _At, count: TokenCount) -> list[Change]:
     info = count.info
     total = info.total_token_usage if info else None
-    sums, last = spent(total), spent(info.last_token_usage if info else None)
+    sums, last = _without_writes(spent(total)), _without_writes(spent(info.last_token_usage if info else None))
     if total is None or sums is None:
         return [at.step("total")]
-    value = (
-        total.total_tokens if total.total_tokens is not None else (total.input_tokens or 0) + (total.output_tokens or 0)
-    )
+    # Not its `total_tokens`: where the context window is exceeded, that is the window's size.
+    value = (total.input_tokens or 0) + (total.output_tokens or 0)
     return [at.step("total", value=value, text=encode(last).decode() if last else None, data=encode(sums).decode())]
+
+
+def _without_writes(one: Spent | None) -> Spent | None:
+    """`one`, where 0 tokens written to the cache are unknown: `migrate-rollouts` adds that to counts without any."""
+    return replace(one, cache_write_tokens=one.cache_write_tokens or None) if one else None
 
 
 def _usage_record(at: _At, record: UsageRecord) -> list[Change]:
