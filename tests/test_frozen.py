@@ -18,7 +18,8 @@ import msgspec
 import pytest
 
 import clankers
-from clankers.harnesses.claude_code.settings_json import is_ours
+from clankers import harnesses
+from clankers.harnesses.hook_command import hook_command, is_ours
 from clankers.system.install_manifest import installed
 from tests.commands import POSIX_ONLY, Result, call, environment
 from tests.faults.common import logged
@@ -41,9 +42,14 @@ HOOK_COMMAND = (
     f"trap '' TERM; exec {PYTHON} -IS -c 'import os, sys; sys.path.append(\"{PACKAGE}\"); "
     "from clankers.__main__ import main; os._exit(main())' append claude-code"
 )
+LAUNCHED = "trap '' TERM; [ -r ~/.local/lib/clankers/hook ] && exec sh ~/.local/lib/clankers/hook claude-code; exit 0"
 PLUGIN_HOOK = (
     "trap '' TERM; PATH=\"$PATH:${CLAUDE_PLUGIN_ROOT}/../../../../../../bin\"; exec clankers append claude-code"
 )
+PLUGIN_HOOKS = {
+    PLUGIN_HOOK,
+    PLUGIN_HOOK.replace("exec", "command -v clankers >/dev/null && exec") + "; exit 0",
+}
 CATCH_UP = [PYTHON, "-P", "-m", "clankers", "catch-up"]  # -I where the package is installed in the Python's environment
 WATCH = [PYTHON, "-P", "-m", "clankers", "project", "--watch"]
 UNIT = f"""\
@@ -84,6 +90,7 @@ HOOKS = [
     f"{PYTHON} -I -m clankers append claude-code",
     "clankers append claude-code",
     "trap '' TERM; exec clankers append claude-code",
+    LAUNCHED,
 ]
 PLUGIN = "// Records what happens in OpenCode 1.x as lines of clankers' log; `clankers install opencode` puts this file"
 
@@ -115,6 +122,11 @@ def here(root: Path, home: Path, *args: str, **env: str) -> Result:
 # Commands
 
 
+def test_the_command_of_a_hook_never_changes() -> None:
+    assert hook_command("claude-code") == LAUNCHED
+    assert all(len(hook_command(source)) <= 120 for source in (*harnesses.BUILT_IN, "a-name-of-22-characters"[:22]))
+
+
 @pytest.mark.parametrize("command", HOOKS[:3])
 def test_a_hook_records(command: str, tmp_path: Path) -> None:
     root = tmp_path / "data"
@@ -126,18 +138,17 @@ def test_a_hook_records(command: str, tmp_path: Path) -> None:
     assert [line["payload"] for line in logged(root).lines] == [json.loads(HOOK)]
 
 
-def test_the_plugin_directory_of_claude_code_records(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", PLUGIN_HOOKS)
+def test_the_plugin_directory_of_claude_code_records(command: str, tmp_path: Path) -> None:
     plugin = ASSETS / "claude-code"
     assert json.loads((plugin / ".claude-plugin" / "plugin.json").read_text())["name"] == "clankers"
     assert json.loads((plugin / ".claude-plugin" / "marketplace.json").read_text())["plugins"]
     hooks = json.loads((plugin / "hooks" / "hooks.json").read_text())["hooks"]
-    assert {hook["command"] for groups in hooks.values() for group in groups for hook in group["hooks"]} == {
-        PLUGIN_HOOK
-    }
+    assert {hook["command"] for groups in hooks.values() for group in groups for hook in group["hooks"]} < PLUGIN_HOOKS
     root = tmp_path / "data"
     path = f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"
     env = {"CLANKERS_DATA_PATH": str(root), "HOME": str(tmp_path), "PATH": path, "CLAUDE_PLUGIN_ROOT": str(plugin)}
-    done = subprocess.run(["sh", "-c", PLUGIN_HOOK], input=HOOK, env=env, check=False, timeout=DEADLINE)
+    done = subprocess.run(["sh", "-c", command], input=HOOK, env=env, check=False, timeout=DEADLINE)
     assert done.returncode == 0
     assert len(logged(root).lines) == 1
 
@@ -290,7 +301,7 @@ def _schema(db: sqlite3.Connection) -> Any:
 
 @pytest.mark.parametrize("command", HOOKS)
 def test_uninstall_knows_every_form_of_a_hook(command: str, root: Path, home: Path) -> None:
-    assert is_ours(command)
+    assert is_ours(command, "claude-code")
     settings = home / ".claude" / "settings.json"
     theirs = {"type": "command", "command": "echo theirs"}
     ours = {"type": "command", "command": command, "timeout": 10}

@@ -19,11 +19,12 @@ import pytest
 
 from clankers import paths
 from clankers.errors import EX_FAIL, EX_OK, EX_USAGE
+from clankers.harnesses.claude_code import install as claude_code_install
 from clankers.harnesses.claude_code.install import EVENTS
-from clankers.harnesses.hook_command import hook_command
+from clankers.harnesses.hook_command import hook_command, is_ours
 from clankers.system import detached, jsonc_edit
 from clankers.system.service_unit import ServiceError, service
-from tests.commands import POSIX_ONLY, Result, call
+from tests.commands import POSIX_ONLY, Result, call, command, environment
 from tests.patience import DEADLINE
 
 OLD_HOOK = "trap '' TERM; /old/bin/clankers append claude-code"
@@ -111,7 +112,7 @@ def ours(data: bytes) -> dict[str, int]:
     found: dict[str, int] = {}
     for event, groups in plain(data)["hooks"].items():
         commands = [hook["command"] for g in groups for hook in g["hooks"]]
-        if count := sum("append claude-code" in command for command in commands):
+        if count := sum(is_ours(command, "claude-code") for command in commands):
             found[event] = count
     return found
 
@@ -120,7 +121,7 @@ def without_ours(data: bytes | None) -> Any:
     value = plain(data or b"")
     hooks = {}
     for event, groups in value.pop("hooks", {}).items():
-        left = [g for g in groups if not any("append claude-code" in hook["command"] for hook in g["hooks"])]
+        left = [g for g in groups if not any(is_ours(hook["command"], "claude-code") for hook in g["hooks"])]
         if left:
             hooks[event] = left
     return value | ({"hooks": hooks} if hooks else {})
@@ -181,15 +182,21 @@ def test_hooks_that_were_there_twice_and_old_ones_written_by_hand_become_one(hom
     assert group("mine") in plain(settings.read_bytes())["hooks"]["PreToolUse"]
 
 
-def test_uninstalling_gives_back_even_the_hooks_of_ours_that_were_there_before(home: Path, settings: Path) -> None:
-    before = given(
-        settings, json.dumps({"hooks": {"Stop": [group(OLD_HOOK), group(hook_command("claude-code"))]}}).encode()
-    )
+@pytest.mark.parametrize("old_backup", [True, False])
+def test_uninstalling_takes_even_the_hooks_of_ours_that_were_there_before(
+    old_backup: bool, home: Path, settings: Path
+) -> None:
+    """An earlier version kept its own entries in the backup, and put them back."""
+    old = {"hooks": {"Stop": [group(OLD_HOOK), {"hooks": [THEIRS]}, group(hook_command("claude-code"))]}}
+    given(settings, json.dumps(old).encode())
     clankers(home, "install", "claude-code")
+    backup = settings.with_name("settings.json.before-clankers")
+    assert not backup.exists()
+    if old_backup:
+        backup.write_text(json.dumps(old))
     clankers(home, "uninstall", "claude-code")
-    assert tree(settings.parent) == {str(settings): before}
-    clankers(home, "uninstall", "claude-code")
-    assert tree(settings.parent) == {str(settings): b"{}"}
+    assert list(tree(settings.parent)) == [str(settings)]
+    assert plain(settings.read_bytes()) == {"hooks": {"Stop": [{"hooks": [THEIRS]}]}}
 
 
 @pytest.mark.parametrize("backup", ["with its backup", "without its backup"])
@@ -226,8 +233,8 @@ def test_the_backup_is_of_the_last_install(home: Path, settings: Path) -> None:
 def test_the_files_mode_is_kept(mode: int, home: Path, settings: Path) -> None:
     given(settings, b"{}")
     settings.chmod(mode)
-    for command in ("install", "uninstall"):
-        assert clankers(home, command, "claude-code").code == EX_OK
+    for verb in ("install", "uninstall"):
+        assert clankers(home, verb, "claude-code").code == EX_OK
         assert stat.S_IMODE(settings.stat().st_mode) == mode
 
 
@@ -258,14 +265,13 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-@pytest.mark.parametrize("sources", [("claude-code",), ("opencode", "claude-code")])
-def test_what_cannot_be_read_stops_all_and_nothing_is_changed(
-    kind: str, sources: tuple[str, ...], home: Path, settings: Path, started: mock.Mock
+def test_what_cannot_be_read_is_reported_and_nothing_is_changed(
+    kind: str, home: Path, settings: Path, started: mock.Mock
 ) -> None:
     data, told = BAD[kind]
     given(settings, data)
     before = tree(home)
-    done = clankers(home, "install", *sources)
+    done = clankers(home, "install", "claude-code")
     assert done.code == EX_FAIL
     assert str(settings) in done.err
     assert told in done.err
@@ -274,18 +280,27 @@ def test_what_cannot_be_read_stops_all_and_nothing_is_changed(
 
 
 @POSIX_ONLY
-@pytest.mark.parametrize("sources", [("claude-code",), ("opencode", "claude-code")])
-def test_a_read_only_file_stops_all_and_nothing_is_changed(
-    sources: tuple[str, ...], home: Path, settings: Path
-) -> None:
+def test_a_read_only_file_is_reported_and_nothing_is_changed(home: Path, settings: Path) -> None:
     """Also for root: the mode is the user's word."""
     given(settings, b"{}")
     settings.chmod(0o444)
     before = tree(home)
-    done = clankers(home, "install", *sources)
+    done = clankers(home, "install", "claude-code")
     assert done.code == EX_FAIL
     assert f"{settings} is read-only" in done.err
     assert tree(home) == before
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+def test_one_broken_file_stops_no_other_harness(command: str, home: Path, settings: Path, plugin: Path) -> None:
+    if command == "uninstall":
+        clankers(home, "install", "opencode", "claude-code")
+    given(settings, b'{"a": }')
+    done = clankers(home, command, "claude-code", "opencode")
+    assert done.code == EX_FAIL
+    assert f"Claude Code: {settings}: line 1, column 7" in done.err
+    assert plugin.exists() == (command == "install")
+    assert settings.read_bytes() == b'{"a": }'
 
 
 def test_a_directory_in_the_files_place_is_reported(home: Path, settings: Path) -> None:
@@ -354,10 +369,34 @@ def test_what_keeps_the_hooks_from_running_is_reported(home: Path, settings: Pat
     assert "disableAllHooks is set" in done.err
 
 
+@pytest.mark.parametrize(
+    ("file", "key", "value"),
+    [
+        ("policy/managed-settings.json", "allowManagedHooksOnly", True),
+        ("policy/managed-settings.d/50-hooks.json", "disableAllHooks", True),
+        ("policy/managed-settings.json", "strictPluginOnlyCustomization", ["skills", "hooks"]),
+        (".claude/remote-settings.json", "strictPluginOnlyCustomization", True),
+        (".claude/settings.json", "disableAllHooks", True),
+    ],
+)
+def test_settings_elsewhere_that_keep_the_hooks_from_running_are_reported(
+    file: str, key: str, value: object, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claude_code_install, "_POLICY", home / "policy")
+    given(home / file, BOM + json.dumps({key: value, "model": "opus"}).encode())
+    place = home / "shop"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    done = clankers(home, "install", "--project", "claude-code")
+    assert done.code == EX_OK
+    assert f"but: {home / file}: {key} is set" in done.err
+    assert f"{home / file}: {key} is set" in clankers(home, "doctor").out
+
+
 def test_a_plugin_that_is_not_ours_is_left_alone(home: Path, plugin: Path) -> None:
     given(plugin, b"export default () => {}\n")
     before = tree(home)
-    done = clankers(home, "install", "claude-code", "opencode")
+    done = clankers(home, "install", "opencode")
     assert (done.code, tree(home)) == (EX_FAIL, before)
     assert f"{plugin} is there and not ours" in done.err
     assert clankers(home, "uninstall", "opencode").code == EX_OK
@@ -398,7 +437,7 @@ def test_past_sessions_are_imported_after_an_install_that_changed_something(home
     started.assert_called_once_with("backfill")
 
 
-@pytest.mark.parametrize("args", [(), ("codex",), ("claude-code", "codex")])
+@pytest.mark.parametrize("args", [(), ("cursor",), ("claude-code", "cursor")])
 def test_only_harnesses_that_are_known_can_be_named(args: tuple[str, ...], home: Path) -> None:
     done = clankers(home, "install", *args)
     assert (done.code, tree(home)) == (EX_USAGE, {})
@@ -455,7 +494,93 @@ def test_the_plugin_registers_what_install_does() -> None:
     hooks = json.loads((plugin / "hooks" / "hooks.json").read_text("utf-8"))["hooks"]
     timeouts = {event: group["hooks"][0]["timeout"] for event, (group,) in hooks.items()}
     assert timeouts == {event: 30 if event == "SessionEnd" else 10 for event in EVENTS}
-    assert {group["hooks"][0]["command"].rpartition("; ")[2] for (group,) in hooks.values()} == {
-        "exec clankers append claude-code"
-    }
     assert json.loads((plugin / ".claude-plugin" / "plugin.json").read_text("utf-8"))["name"] == "clankers"
+
+
+@POSIX_ONLY
+def test_the_plugin_is_silent_without_the_package(home: Path) -> None:
+    hooks = json.loads((files("clankers") / "assets" / "claude-code" / "hooks" / "hooks.json").read_text("utf-8"))[
+        "hooks"
+    ]
+    for (group_,) in hooks.values():
+        done = subprocess.run(
+            ["/bin/sh", "-c", group_["hooks"][0]["command"]], env={"PATH": str(home)}, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+# Where it is installed from, and what is installed there.
+
+
+@pytest.mark.parametrize("variable", ["TMPDIR", "XDG_CACHE_HOME"], ids=["a temporary directory", "a cache"])
+def test_an_environment_that_does_not_last_is_refused(variable: str, home: Path) -> None:
+    place = str(Path(sys.prefix).parent)
+    done = clankers(home, "install", "claude-code", **{variable: place})
+    assert (done.code, tree(home)) == (EX_FAIL, {})
+    assert f"what is in {place} does not last" in done.err
+    assert not re.search(r"(install|uvx|run) clankers\b(?! install)", done.err), "the name is another project's there"
+
+
+def test_an_environment_in_a_tagged_cache_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As uv's is, wherever it is; a tag of the environment itself means nothing: uv puts one into each."""
+    place = home / "cache" / "archive" / "x"
+    place.mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(place))
+    (place / "CACHEDIR.TAG").touch()
+    assert clankers(home, "install", "claude-code", TMPDIR=str(home / "tmp")).code == EX_OK
+    (home / "cache" / "CACHEDIR.TAG").touch()
+    assert clankers(home, "install", "claude-code", TMPDIR=str(home / "tmp")).code == EX_FAIL
+
+
+@POSIX_ONLY
+def test_clients_that_are_found_are_named_or_asked_about(home: Path, settings: Path, plugin: Path) -> None:
+    client(home, "claude", "2.1.329 (Claude Code)")
+    done = clankers(home, "install")
+    assert (done.code, settings.exists()) == (EX_USAGE, False)
+    assert "found Claude Code; to record, run `clankers install claude-code`" in done.err
+    client(home, "opencode", "1.18.33")
+    ours, its = os.openpty()
+    os.write(ours, b"n\ny\n")
+    env = environment(home / "data", PATH=str(home / "bin"), XDG_CONFIG_HOME="", CLAUDE_CONFIG_DIR="")
+    with subprocess.Popen(command("install", "--dry-run"), stdin=its, stdout=its, stderr=its, env=env) as process:
+        os.close(its)
+        assert process.wait(DEADLINE) == 0
+    shown = os.read(ours, 1 << 20).decode()
+    os.close(ours)
+    assert re.findall(r"Record [\w ]+\?", shown) == ["Record Claude Code?", "Record OpenCode?"]
+    assert str(plugin) in shown
+    assert str(settings) not in shown
+
+
+def test_a_harness_that_is_nearly_named_is_suggested(home: Path) -> None:
+    assert "'claude' is not a known harness (did you mean claude-code?)" in clankers(home, "install", "claude").err
+
+
+def test_uninstall_finds_what_was_installed_for_projects(
+    home: Path, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projects = [home / "src" / name for name in ("shop", "gone")]
+    for project in projects:
+        project.mkdir(parents=True)
+        monkeypatch.chdir(project)
+        clankers(home, "install", "--project", "claude-code")
+    shutil.rmtree(projects[1])
+    monkeypatch.chdir(home)
+    clankers(home, "install", "claude-code")
+    launcher = home / ".local" / "lib" / "clankers" / "hook"
+    assert launcher.exists()
+    assert clankers(home, "uninstall", "claude-code").code == EX_OK
+    assert not [path for path in (settings, projects[0] / ".claude" / "settings.local.json") if path.exists()]
+    assert not (home / "data" / "installed.json").exists()
+    assert not launcher.parent.exists()
+
+
+def test_the_launcher_stays_while_an_entry_needs_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    clankers(home, "install", "claude-code")
+    clankers(home, "install", "--project", "claude-code")
+    launcher = home / ".local" / "lib" / "clankers" / "hook"
+    assert f"--- {launcher}" not in clankers(home, "uninstall", "--project", "claude-code", "--dry-run").out
+    clankers(home, "uninstall", "--project", "claude-code")
+    assert launcher.exists()
+    assert f"--- {launcher}" in clankers(home, "uninstall", "claude-code", "--dry-run").out
