@@ -1,6 +1,5 @@
 """Codex' hooks: they come as events happen, timed by clankers. Only they report attempts at a request."""
 
-import os
 import re
 from typing import Any
 
@@ -17,6 +16,7 @@ from projector.model.changes import HOOKS, Attempt, Change, HookReport, Rank, Se
 from projector.model.naming import HOOK_PREFIX, text_key
 
 _STATUS = re.compile(r"unexpected status (\d{3})\b")
+_ABSOLUTE = re.compile(r"/|\\|[A-Za-z]:")
 _decode_result = LenientDecoder(McpResult).decode
 
 
@@ -116,7 +116,9 @@ def _opened_by_hook(event: Event, hook: ToolHook) -> ToolSeen:
 def _patched(hook: ToolHook) -> list[str]:
     """The files that a patch edits, below the directory that the session works in."""
     patch = as_object(hook.tool_input).get("command") if hook.tool_name == PATCH else None
-    return [os.path.join(hook.cwd or "", path) for path in patched_files(patch)] if isinstance(patch, str) else []
+    if not isinstance(patch, str):
+        return []
+    return [path if _ABSOLUTE.match(path) or not hook.cwd else f"{hook.cwd}/{path}" for path in patched_files(patch)]
 
 
 def _pre_tool(event: Event, hook: ToolHook) -> list[Change]:
