@@ -315,6 +315,15 @@ CREATE TABLE steps (  -- of conversations whose messages follow from the order o
 ) WITHOUT ROWID;
 CREATE INDEX steps_by_session ON steps (session_id);
 
+CREATE TABLE saved_outputs (  -- long outputs of tools that the client keeps in files beside its record
+  session_id TEXT NOT NULL,
+  name TEXT NOT NULL,  -- of the file
+  tool_id TEXT,  -- the call that it belongs to
+  text TEXT,
+  PRIMARY KEY (session_id, name)
+) WITHOUT ROWID;
+CREATE INDEX saved_outputs_by_tool ON saved_outputs (tool_id);
+
 CREATE TABLE bills (  -- what a session has cost so far, each time the client reported it
   session_id TEXT NOT NULL,
   cost REAL NOT NULL,
