@@ -74,6 +74,8 @@ def _message(row: MessageSeen, seen: MessageSeen) -> None:
     row.synthetic |= seen.synthetic
     row.session_total |= seen.session_total
     row.made_at = _first(row.made_at, seen.made_at)
+    row.position = _last(row.position, seen.position)
+    row.reasoning_apart |= seen.reasoning_apart
 
 
 def _part(row: PartSeen, seen: PartSeen) -> None:

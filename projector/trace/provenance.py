@@ -6,8 +6,10 @@ from typing import NamedTuple
 from clankers.log.reader import Line, LogFile, log_files, read
 from projector.model.changes import (
     BillSeen,
+    CallReport,
     Change,
     Copied,
+    HistoryMark,
     HookReport,
     PartDelta,
     ProjectSeen,
@@ -77,12 +79,14 @@ def _row(change: Change) -> tuple[str, str] | None:
     match change:
         case SessionSeen():
             return ("sessions", change.session_id) if change.facts else None
-        case BillSeen():
+        case BillSeen() | HistoryMark():
             return "sessions", change.session_id
         case TodosSeen() | TodoStatusSeen():
             return "todos", change.session_id
         case HookReport():
             return ("session_errors" if change.kind == "error" else "messages"), change.id
+        case CallReport():
+            return "tools", change.id
         case PartDelta():
             return "parts", change.part.id
         case ProjectSeen() | Copied():
