@@ -50,13 +50,18 @@ class Recording:
     def write_all(self) -> None:
         for path, text in self.left.items():
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.name == "projects.json" and path.exists():  # of another capture
+                others = json.loads(path.read_text("utf-8"))["projects"]
+                text = json.dumps({"projects": others | json.loads(text)["projects"]})
             path.write_text(text, "utf-8")
         for path in self.gone:
             path.unlink(missing_ok=True)
 
     def steps(self) -> Iterator[bytes]:
         """The payload of each hook, the files grown as far as they were when it ran."""
-        files = self.left | self.gone
+        files = {path: text for path, text in (self.left | self.gone).items() if path.parent.name != ".gemini"}
+        for path in files:
+            path.unlink(missing_ok=True)
         last = ""
         for hook in self.hooks:
             payload = hook["payload"]
@@ -85,6 +90,7 @@ def _until(text: str, at: int) -> str:
 
     document = json.loads(text)
     document["messages"] = [m for m in document["messages"] if millis(m["timestamp"]) <= at]
+    document["lastUpdated"] = max((m["timestamp"] for m in document["messages"]), default=document["startTime"])
     for message in document["messages"]:
         if any(millis(call["timestamp"]) > at for call in message.get("toolCalls", ())):
             del message["toolCalls"]

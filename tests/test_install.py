@@ -412,7 +412,7 @@ def test_past_sessions_are_imported_after_an_install_that_changed_something(home
     started.assert_called_once_with("backfill")
 
 
-@pytest.mark.parametrize("args", [(), ("codex",), ("claude-code", "codex")])
+@pytest.mark.parametrize("args", [(), ("cursor",), ("claude-code", "cursor")])
 def test_only_harnesses_that_are_known_can_be_named(args: tuple[str, ...], home: Path) -> None:
     done = clankers(home, "install", *args)
     assert (done.code, tree(home)) == (EX_USAGE, {})

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from clankers.harnesses import BUILT_IN
 from clankers.harnesses.hook_command import hook_command
 from tests.commands import Result, command, environment
 from tests.patience import DEADLINE, wait_for
@@ -116,9 +117,8 @@ def test_a_package_that_is_gone_costs_no_event_and_is_reported(machine: Machine)
     done = machine.run("doctor")
     assert "  !  the extension toy (clankers_toy.harness:HARNESS) cannot be loaded: ModuleNotFoundError" in done.out
     assert "not imported: the extension toy" in machine.run("backfill").err
-    assert (
-        machine.run("install", "toy").err == "clankers: 'toy' is not a known harness; there are claude-code, opencode\n"
-    )
+    known = ", ".join(BUILT_IN)
+    assert machine.run("install", "toy").err == f"clankers: 'toy' is not a known harness; there are {known}\n"
 
 
 def test_before_it_is_installed_its_events_are_logged_all_the_same(machine: Machine) -> None:

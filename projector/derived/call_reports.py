@@ -12,7 +12,7 @@ import msgspec
 
 from projector.model.changes import ToolSeen
 from projector.model.merge import MERGE
-from projector.model.naming import call_key
+from projector.model.naming import HOOK_PREFIX, call_key
 
 
 def refresh_call_reports(db: apsw.Connection, sessions: list[str]) -> set[str]:
@@ -41,14 +41,14 @@ WITH RECURSIVE family (id) AS (
   SELECT ?1 UNION SELECT f.value FROM family JOIN session_facts AS f ON f.session_id = id AND f.name = 'parent_id'
 )
 """
-_DESCENDANTS = """
+_DESCENDANTS = f"""
 WITH RECURSIVE family (id) AS (
   SELECT ?1 UNION SELECT f.session_id FROM family JOIN session_facts AS f ON f.value = id AND f.name = 'parent_id'
     AND f.name IN ('parent_id', 'forked_from', 'spawned_by')
 )
 SELECT t.id, t.session_id, t.tool_name, t.tool_input, t.duration_ms
 FROM family JOIN tools AS t ON t.session_id = family.id
-WHERE t.id NOT IN (SELECT id FROM call_reports) ORDER BY t.created_at, t.id
+WHERE t.id NOT GLOB '{HOOK_PREFIX}*' ORDER BY t.created_at, t.id
 """
 
 
@@ -64,14 +64,17 @@ def _refresh(db: apsw.Connection, session: str) -> set[str]:
             if call.duration_ms != took:
                 db.execute("UPDATE tools SET duration_ms = ? WHERE id = ?", (call.duration_ms, id))
                 concerned.add(owner)
-        shown |= {call.id: call for call in calls[len(known) :]}
+        for n, call in enumerate(calls[len(known) :], len(known)):
+            # Whichever of its reports came: the row stays the same.
+            call.id = f"{HOOK_PREFIX}call:{session}:{key}:{n}"
+            shown[call.id] = call
     there: set[str] = {id for (id,) in db.execute(_SHOWN, (session,))}
     db.executemany("DELETE FROM tools WHERE id = ?", [(id,) for id in there - shown.keys()])
     db.executemany(_SHOW, map(msgspec.structs.astuple, shown.values()))
     return concerned | ({session} if there != shown.keys() else set())
 
 
-_SHOWN = "SELECT id FROM tools JOIN call_reports USING (id) WHERE tools.session_id = ?"
+_SHOWN = f"SELECT id FROM tools WHERE session_id = ? AND id GLOB '{HOOK_PREFIX}*'"
 _COLUMNS = ToolSeen.__struct_fields__
 _SHOW = f"INSERT OR REPLACE INTO tools ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _REPORTS = 'SELECT match_key, "call" FROM call_reports WHERE session_id = ? ORDER BY at, ended, id'

@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 import apsw
+from msgspec.json import decode
 
 
 class _Mark(NamedTuple):
@@ -15,6 +16,7 @@ class _Mark(NamedTuple):
     kind: str
     at: int | None
     message: str | None
+    kept: frozenset[str]
 
 
 class _Message(NamedTuple):
@@ -28,9 +30,11 @@ class _Message(NamedTuple):
 def apply_history_marks(db: apsw.Connection, sessions: list[str]) -> None:
     """Set `deleted_at` and `copied` of the messages of those of `sessions` that have history marks."""
     marks: dict[str, list[_Mark]] = defaultdict(list)
-    select = "SELECT session_id, position, kind, at, message FROM history_marks WHERE session_id = ? ORDER BY position"
-    for session, *mark in db.executemany(select, [(session,) for session in sessions]):
-        marks[session].append(_Mark(*mark))
+    select = (
+        "SELECT session_id, kept, position, kind, at, message FROM history_marks WHERE session_id = ? ORDER BY position"
+    )
+    for session, kept, *mark in db.executemany(select, [(session,) for session in sessions]):
+        marks[session].append(_Mark(*mark, frozenset(decode(kept) if kept else ())))
     changed: list[Any] = []
     for session, found in marks.items():
         messages = [
@@ -64,7 +68,7 @@ def _copies(marks: list[_Mark]) -> list[tuple[int, int]]:
 def _deleted(message: _Message, marks: list[_Mark], made: dict[str, int], copies: list[tuple[int, int]]) -> int | None:
     """When `message` was removed; None if it was not."""
     for mark in marks:
-        if mark.position <= message.position:
+        if mark.position <= message.position or message.id in mark.kept:
             continue
         if mark.kind == "rewound" and made.get(mark.message or "", message.created_at + 1) <= message.created_at:
             # The client does not say when: the last message before it is the latest that is known.

@@ -150,8 +150,8 @@ class SqliteStore:
             ),
         )
         db.executemany(
-            "INSERT INTO history_marks VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            ((m.session_id, m.position, m.kind, m.at, m.message) for m in batch.history_marks),
+            "INSERT INTO history_marks VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            ((m.session_id, m.position, m.kind, m.at, m.message, m.kept) for m in batch.history_marks),
         )
         db.executemany("INSERT INTO bills VALUES (?, ?, ?) ON CONFLICT DO NOTHING", batch.bills)
 

@@ -79,14 +79,12 @@ def _row(change: Change) -> tuple[str, str] | None:
     match change:
         case SessionSeen():
             return ("sessions", change.session_id) if change.facts else None
-        case BillSeen() | HistoryMark():
+        case BillSeen() | CallReport() | HistoryMark():
             return "sessions", change.session_id
         case TodosSeen() | TodoStatusSeen():
             return "todos", change.session_id
         case HookReport():
             return ("session_errors" if change.kind == "error" else "messages"), change.id
-        case CallReport():
-            return "tools", change.id
         case PartDelta():
             return "parts", change.part.id
         case ProjectSeen() | Copied():

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from clankers.harnesses.installer import Installer
     from clankers.ingest.source import Source
     from clankers.log.writer import Log
 
@@ -57,6 +58,12 @@ class Gemini(Harness):
         from clankers.harnesses.gemini import history
 
         return sum(1 for _ in history.chats())
+
+    def installer(self) -> Installer:
+        """Hooks in the settings."""
+        from clankers.harnesses.gemini.install import GeminiInstaller
+
+        return GeminiInstaller(self)
 
 
 def message_level(message: dict[str, Any]) -> str:

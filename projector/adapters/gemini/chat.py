@@ -7,6 +7,7 @@ replace the conversation, where it may have lost its tokens, model and calls. Ro
 from typing import Any
 
 from msgspec import ValidationError
+from msgspec.json import encode
 
 from clankers.log.reader import Event
 from projector.adapters.base import Case, case
@@ -24,7 +25,7 @@ from projector.adapters.gemini.wire import (
     Update,
 )
 from projector.adapters.wire import any_millis
-from projector.model.changes import Change, HistoryMark, MessageSeen, Rank, SessionSeen
+from projector.model.changes import Change, HistoryMark, Rank, SessionSeen
 
 _START = 50  # milliseconds within which a client that starts makes its context and lists it
 
@@ -112,9 +113,8 @@ def _document_head(event: Event, document: DocumentHead) -> list[Change]:
     changes = _header(event, head)
     if document.ids is not None:
         position = document_position(event, at)
-        for id in document.ids:
-            changes.append(MessageSeen(message_id(id, place.session), place.session, SOURCE, position=position))
-        changes.append(HistoryMark(place.session, SOURCE, position, "replaced", at))
+        kept = encode([message_id(id, place.session) for id in document.ids]).decode()
+        changes.append(HistoryMark(place.session, SOURCE, position, "replaced", at, kept=kept))
     return changes
 
 

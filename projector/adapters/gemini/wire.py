@@ -95,7 +95,7 @@ class RewindLine(Wire):
 
 class DocumentHead(Wire):
     head: Header
-    ids: list[Id] | None = None
+    ids: list[str] | None = None
 
 
 class DocumentMessage(Wire):
