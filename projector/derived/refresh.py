@@ -10,6 +10,7 @@ from projector.derived.forks import assign_copied_rows
 from projector.derived.history import apply_history_marks
 from projector.derived.hook_reports import refresh_hook_reports
 from projector.derived.message_text import refresh_text
+from projector.derived.reported_totals import refresh_reported_totals
 from projector.derived.session_totals import refresh_sessions
 from projector.model.batch import Batch
 
@@ -38,6 +39,7 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     ordered = sorted(sessions)
     refresh_hook_reports(db, ordered, moved)
     _file_edits(db, ordered)
+    refresh_reported_totals(db, ordered)
     refresh_sessions(db, ordered)
 
 
