@@ -50,10 +50,8 @@ class Recording:
     def write_all(self) -> None:
         for path, text in self.left.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.name == "projects.json" and path.exists():  # of another capture
-                others = json.loads(path.read_text("utf-8"))["projects"]
-                text = json.dumps({"projects": others | json.loads(text)["projects"]})
-            path.write_text(text, "utf-8")
+            known = path.read_text("utf-8") if path.name == "projects.json" and path.exists() else ""
+            path.write_text(_with_projects(text, known) if known else text, "utf-8")
         for path in self.gone:
             path.unlink(missing_ok=True)
 
@@ -77,11 +75,16 @@ class Recording:
                 else:
                     chat.write_text("".join(files[chat].splitlines(keepends=True)[: hook["transcript_lines"]]), "utf-8")
             if payload.get("tool_name") == "invoke_agent":
-                for path in files:
+                for path, text in files.items():
                     if path.parent.name == payload["session_id"]:
                         path.parent.mkdir(parents=True, exist_ok=True)
-                        path.write_text(files[path], "utf-8")
+                        path.write_text(text, "utf-8")
             yield json.dumps(payload, ensure_ascii=False).encode()
+
+
+def _with_projects(text: str, known: str) -> str:
+    """The list of projects in `text`, with those of other captures."""
+    return json.dumps({"projects": json.loads(known)["projects"] | json.loads(text)["projects"]})
 
 
 def _until(text: str, at: int) -> str:

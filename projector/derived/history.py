@@ -34,7 +34,7 @@ def apply_history_marks(db: apsw.Connection, sessions: list[str]) -> None:
         "SELECT session_id, kept, position, kind, at, message FROM history_marks WHERE session_id = ? ORDER BY position"
     )
     for session, kept, *mark in db.executemany(select, [(session,) for session in sessions]):
-        marks[session].append(_Mark(*mark, frozenset(decode(kept) if kept else ())))
+        marks[session].append(_Mark._make([*mark, frozenset(decode(kept) if kept else ())]))
     changed: list[Any] = []
     for session, found in marks.items():
         messages = [
