@@ -144,7 +144,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
     """What the harness's stores below `home` hold, as `clankers backfill` imports it."""
     root.mkdir(parents=True, exist_ok=True)
     env = environment(home / "data")
-    for variable in ("XDG_DATA_HOME", "CLAUDE_CONFIG_DIR", "GEMINI_CLI_HOME"):
+    for variable in ("XDG_DATA_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME"):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
         return backfill(log, harnesses.load(harness, str(root)).sources(), None)
