@@ -17,6 +17,7 @@ from projector.model.changes import (
     HistoryMark,
     HookReport,
     MessageSeen,
+    OutputSaved,
     PartDelta,
     PartSeen,
     ProjectSeen,
@@ -94,6 +95,7 @@ class Batch(msgspec.Struct):
         sessions: the facts of every session that a change names, by id and the fact's name.
         sources: of the sessions.
         copies: by id and session.
+        outputs: files with long outputs of tools.
         bills: session, US dollars and output tokens of each.
         projects: by path.
         replaced: rows that replace those in the database, by table and id: the position of the replacement.
@@ -118,6 +120,7 @@ class Batch(msgspec.Struct):
     history_marks: set[HistoryMark] = set()
     copies: dict[tuple[str, str], Copied] = {}
     bills: set[tuple[str, float, int]] = set()
+    outputs: list[OutputSaved] = []
     projects: dict[str, ProjectSeen] = {}
     replaced: dict[tuple[str, str], int] = {}
     deleted: dict[tuple[str, str], int] = {}
@@ -210,6 +213,11 @@ class Batch(msgspec.Struct):
         self.touch(change.session_id, change.source)
         self.bills.add((change.session_id, change.cost, change.output_tokens))
 
+    def _output(self, change: OutputSaved, _: int) -> None:
+        if change.text is not None:  # else the session is what a path says, which may be none
+            self.touch(change.session_id, change.source)
+        self.outputs.append(change)
+
     def _copied(self, change: Copied, _: int) -> None:
         self.copies[change.id, change.session_id] = change
 
@@ -259,6 +267,7 @@ class Batch(msgspec.Struct):
         TodosSeen: _todos,
         TodoStatusSeen: _todo_status,
         BillSeen: _bill,
+        OutputSaved: _output,
         Copied: _copied,
         ProjectSeen: _project,
         RowReplaced: _row_replaced,

@@ -257,6 +257,22 @@ class CompactionSeen(Struct, gc=False, array_like=True):
     duration_ms: int | None = None
 
 
+class OutputSaved(Struct, frozen=True):
+    """A tool's output is in a file of its own: an event names the call, the file's content, or both.
+
+    Attributes:
+        session_id: the session whose files hold it.
+        name: of the file.
+        tool_id: the call's row.
+    """
+
+    session_id: str
+    source: str
+    name: str
+    tool_id: str | None = None
+    text: str | None = None
+
+
 class Todo(Struct, frozen=True):
     """One entry of a to-do list.
 
@@ -384,6 +400,7 @@ Change = (
     | CallReport
     | HistoryMark
     | CompactionSeen
+    | OutputSaved
     | TodosSeen
     | TodoStatusSeen
     | BillSeen

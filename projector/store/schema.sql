@@ -316,6 +316,15 @@ CREATE TABLE copies (  -- sessions whose records hold a copy of another session'
 ) WITHOUT ROWID;
 CREATE INDEX copies_by_id ON copies (id);
 
+CREATE TABLE saved_outputs (  -- long outputs of tools that the client keeps in files beside its record
+  session_id TEXT NOT NULL,
+  name TEXT NOT NULL,  -- of the file
+  tool_id TEXT,  -- the call that it belongs to
+  text TEXT,
+  PRIMARY KEY (session_id, name)
+) WITHOUT ROWID;
+CREATE INDEX saved_outputs_by_tool ON saved_outputs (tool_id);
+
 CREATE TABLE bills (  -- what a session has cost so far, each time the client reported it
   session_id TEXT NOT NULL,
   cost REAL NOT NULL,

@@ -153,6 +153,13 @@ class SqliteStore:
             "INSERT INTO history_marks VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             ((m.session_id, m.position, m.kind, m.at, m.message, m.kept) for m in batch.history_marks),
         )
+        db.executemany(
+            "INSERT INTO saved_outputs VALUES (?, ?, ?, ?) ON CONFLICT (session_id, name) DO UPDATE SET "
+            "tool_id = ifnull(min(tool_id, excluded.tool_id), coalesce(tool_id, excluded.tool_id)), "
+            "text = iif((length(text), text) > (length(excluded.text), excluded.text) OR excluded.text IS NULL, "
+            "text, excluded.text)",
+            ((one.session_id, one.name, one.tool_id, one.text) for one in batch.outputs),
+        )
         db.executemany("INSERT INTO bills VALUES (?, ?, ?) ON CONFLICT DO NOTHING", batch.bills)
 
     def _projects(self, batch: Batch) -> None:

@@ -11,6 +11,7 @@ from projector.model.changes import (
     Copied,
     HistoryMark,
     HookReport,
+    OutputSaved,
     PartDelta,
     ProjectSeen,
     RowDeleted,
@@ -83,6 +84,8 @@ def _row(change: Change) -> tuple[str, str] | None:
             return "sessions", change.session_id
         case TodosSeen() | TodoStatusSeen():
             return "todos", change.session_id
+        case OutputSaved():
+            return ("tools", change.tool_id) if change.tool_id else None
         case HookReport():
             return ("session_errors" if change.kind == "error" else "messages"), change.id
         case PartDelta():
