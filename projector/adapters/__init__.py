@@ -20,6 +20,7 @@ BUILT_IN = {
     "claude-code": "projector.adapters.claude_code",
     "codex": "projector.adapters.codex",
     "opencode": "projector.adapters.opencode",
+    "gemini": "projector.adapters.gemini",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

@@ -5,7 +5,9 @@ Nothing here depends on the order of events, so one large batch and one batch pe
 
 import apsw
 
+from projector.derived.call_reports import refresh_call_reports
 from projector.derived.forks import assign_copied_rows
+from projector.derived.history import apply_history_marks
 from projector.derived.hook_reports import refresh_hook_reports
 from projector.derived.message_text import refresh_text
 from projector.derived.reported_totals import refresh_reported_totals
@@ -33,6 +35,8 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     sessions = sessions | moved | fill_outputs(db, batch)
     sessions |= _dependents(db, batch, sessions)
     _mark_copies(db, sessions)
+    apply_history_marks(db, sorted(sessions))
+    sessions |= refresh_call_reports(db, sorted(sessions))
     ordered = sorted(sessions)
     refresh_hook_reports(db, ordered, moved)
     _file_edits(db, ordered)

@@ -9,10 +9,12 @@ import msgspec
 from clankers.log.base import Position
 from projector.model.changes import (
     BillSeen,
+    CallReport,
     Change,
     CompactionSeen,
     Copied,
     ErrorSeen,
+    HistoryMark,
     HookReport,
     MessageSeen,
     OutputSaved,
@@ -116,6 +118,8 @@ class Batch(msgspec.Struct):
     sources: dict[str, str] = {}
     deltas: list[Delta] = []
     hook_reports: dict[str, HookReport] = {}
+    call_reports: dict[str, CallReport] = {}
+    history_marks: set[HistoryMark] = set()
     copies: dict[tuple[str, str], Copied] = {}
     steps: dict[str, Step] = {}
     bills: set[tuple[str, float, int]] = set()
@@ -191,6 +195,14 @@ class Batch(msgspec.Struct):
         if old is None or change.created_at < old.created_at:
             self.hook_reports[change.id] = change
 
+    def _call_report(self, change: CallReport, _: int) -> None:
+        self.touch(change.session_id, change.call.source)
+        self.call_reports[change.id] = change
+
+    def _history_mark(self, change: HistoryMark, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        self.history_marks.add(change)
+
     def _todos(self, change: TodosSeen, position: int) -> None:
         lists = {f"todo:{todo.id}": [todo] for todo in change.todos} if change.one else {"todos": change.todos}
         facts = {name: msgspec.json.encode(todos).decode() for name, todos in lists.items()}
@@ -257,6 +269,8 @@ class Batch(msgspec.Struct):
         ErrorSeen: _row,
         CompactionSeen: _row,
         HookReport: _hook_report,
+        CallReport: _call_report,
+        HistoryMark: _history_mark,
         TodosSeen: _todos,
         TodoStatusSeen: _todo_status,
         BillSeen: _bill,

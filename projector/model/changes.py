@@ -57,6 +57,8 @@ class MessageSeen(Struct, gc=False, array_like=True):
         made_at: when its id was made, in epoch milliseconds, if the id says so; a copy has a new id and its old times.
         session_total: the row holds what the client reports only for the whole session (synthetic, without text).
         duration_ms: set by `projector.derived.message_text`, like `text_content`.
+        position: the last place in the client's record that holds it, comparable with `HistoryMark.position`.
+        reasoning_apart: `completion_tokens` do not include the reasoning tokens, which cost the same.
     """
 
     id: str
@@ -88,6 +90,8 @@ class MessageSeen(Struct, gc=False, array_like=True):
     text_content: str | None = None
     made_at: int | None = None
     counted_at: int | None = None
+    position: int | None = None
+    reasoning_apart: bool | int = False
 
 
 class PartSeen(Struct, gc=False, array_like=True):
@@ -196,6 +200,50 @@ class HookReport(Struct, frozen=True, array_like=True):
     text: str
     created_at: int
     synthetic: bool = False
+
+
+class CallReport(Struct, frozen=True, array_like=True):
+    """What a hook without an id of the call reports: that it began, or ended. A row until the record holds the call.
+
+    Attributes:
+        call: as far as it is reported: open, or with its end too. Its id is that of the report.
+        at: when the hook ran.
+    """
+
+    call: ToolSeen
+    at: int
+
+    @property
+    def id(self) -> str:
+        """Of the report."""
+        return self.call.id
+
+    @property
+    def session_id(self) -> str:
+        """The session that the hook names; a subagent's hooks may name its parent."""
+        return self.call.session_id
+
+
+class HistoryMark(Struct, frozen=True, array_like=True):
+    """A place in a client's record where the conversation changed other than by a new message.
+
+    Attributes:
+        position: the place; `MessageSeen.position` counts the same way.
+        kind: `replaced`: messages that no record holds from here on were removed, but for what `message` summarises.
+            `rewound`: `message` and what was created after it were removed. `copied`: the messages from here to the
+            next `replaced` are copies, under other ids.
+        at: when, if the client says so.
+        message: a message's id.
+        kept: JSON text: the ids of older messages that the record still holds, where it does not repeat them.
+    """
+
+    session_id: str
+    source: str
+    position: int
+    kind: str
+    at: int | None = None
+    message: str | None = None
+    kept: str | None = None
 
 
 class CompactionSeen(Struct, gc=False, array_like=True):
@@ -437,6 +485,8 @@ Change = (
     | ToolSeen
     | ErrorSeen
     | HookReport
+    | CallReport
+    | HistoryMark
     | CompactionSeen
     | OutputSaved
     | TodosSeen

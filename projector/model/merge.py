@@ -65,6 +65,8 @@ def _message(row: MessageSeen, seen: MessageSeen) -> None:
     row.synthetic |= seen.synthetic
     row.session_total |= seen.session_total
     row.made_at = _first(row.made_at, seen.made_at)
+    row.position = _last(row.position, seen.position)
+    row.reasoning_apart |= seen.reasoning_apart
 
 
 def _counts(row: MessageSeen, seen: MessageSeen) -> None:

@@ -67,6 +67,8 @@ CREATE TABLE messages (
   session_total INTEGER NOT NULL DEFAULT 0,  -- what the client reports only for the whole session, in one row
   copied INTEGER NOT NULL DEFAULT 0,  -- copied from another session: in no total
   deleted_at INTEGER,
+  position INTEGER,  -- the last place in the client's record that holds it, where the client rewrites its record
+  reasoning_apart INTEGER NOT NULL DEFAULT 0,  -- completion_tokens do not include reasoning_tokens
   text_content TEXT
 );
 CREATE INDEX messages_by_session ON messages (session_id, created_at);
@@ -278,6 +280,26 @@ CREATE TABLE hook_reports (  -- what hooks reported; a row in the tables above w
 ) WITHOUT ROWID;
 CREATE INDEX hook_reports_by_session ON hook_reports (session_id, kind, match_key);
 CREATE INDEX hook_reports_open ON hook_reports (session_id) WHERE shown IS NOT 0;
+
+CREATE TABLE call_reports (  -- hooks' reports of tool calls without an id; a row in tools while the record lacks the call
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
+  ended INTEGER NOT NULL,
+  match_key TEXT NOT NULL,  -- equal for reports and the record of a call: projector.model.naming.call_key
+  at INTEGER NOT NULL,
+  "call" TEXT NOT NULL  -- JSON: projector.model.changes.ToolSeen
+) WITHOUT ROWID;
+CREATE INDEX call_reports_by_session ON call_reports (session_id);
+
+CREATE TABLE history_marks (  -- where a client's record changed other than by a new message
+  session_id TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  kind TEXT NOT NULL,  -- 'replaced', 'rewound', 'copied': projector.model.changes.HistoryMark
+  at INTEGER,
+  message TEXT,
+  kept TEXT,  -- JSON: the messages that are still there
+  PRIMARY KEY (session_id, position, kind)
+) WITHOUT ROWID;
 
 CREATE TABLE part_deltas (  -- streamed text of parts whose complete text has not come yet
   id TEXT PRIMARY KEY,

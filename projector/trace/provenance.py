@@ -6,8 +6,10 @@ from typing import NamedTuple
 from clankers.log.reader import Line, LogFile, log_files, read
 from projector.model.changes import (
     BillSeen,
+    CallReport,
     Change,
     Copied,
+    HistoryMark,
     HookReport,
     OutputSaved,
     PartDelta,
@@ -79,7 +81,7 @@ def _row(change: Change) -> tuple[str, str] | None:
     match change:
         case SessionSeen():
             return ("sessions", change.session_id) if change.facts else None
-        case BillSeen():
+        case BillSeen() | CallReport() | HistoryMark():
             return "sessions", change.session_id
         case TodosSeen() | TodoStatusSeen():
             return "todos", change.session_id
