@@ -6,8 +6,10 @@ from typing import NamedTuple
 from clankers.log.reader import Line, LogFile, log_files, read
 from projector.model.changes import (
     BillSeen,
+    CallReport,
     Change,
     Copied,
+    HistoryMark,
     HookReport,
     OutputSaved,
     PartDelta,
@@ -15,6 +17,7 @@ from projector.model.changes import (
     RowDeleted,
     RowReplaced,
     SessionSeen,
+    Step,
     TodosSeen,
     TodoStatusSeen,
 )
@@ -78,7 +81,7 @@ def _row(change: Change) -> tuple[str, str] | None:
     match change:
         case SessionSeen():
             return ("sessions", change.session_id) if change.facts else None
-        case BillSeen():
+        case BillSeen() | CallReport() | HistoryMark():
             return "sessions", change.session_id
         case TodosSeen() | TodoStatusSeen():
             return "todos", change.session_id
@@ -88,7 +91,7 @@ def _row(change: Change) -> tuple[str, str] | None:
             return ("session_errors" if change.kind == "error" else "messages"), change.id
         case PartDelta():
             return "parts", change.part.id
-        case ProjectSeen() | Copied():
+        case ProjectSeen() | Copied() | Step():  # of a step, what it makes depends on others
             return None
         case RowReplaced():
             return _row(change.row)
