@@ -126,13 +126,17 @@ def _mark_copies(db: apsw.Connection, sessions: set[str]) -> None:
     )
 
 
-_EDITS = "SELECT id, session_id, message_id, tool_name, file_path, completed_at, source FROM tools"
+_EDITS = """
+SELECT t.id || iif(e.key, ':' || e.key, '') AS id, session_id, message_id, tool_name, e.value AS edited, completed_at,
+  source, t.id AS tool_id
+FROM tools AS t, json_each(ifnull(edited_files, json_array(file_path))) AS e
+"""
 
 
 def _file_edits(db: apsw.Connection, sessions: list[str]) -> None:
-    """One row for each successful call of a tool that edits the file it names. Rows that are right stay."""
+    """One row for each file that a successful call edited. Rows that are right stay."""
     ids = [(session,) for session in sessions]
-    edits = f"{_EDITS} WHERE session_id = ?1 AND edits_file AND success AND file_path IS NOT NULL"
+    edits = f"{_EDITS} WHERE session_id = ?1 AND edits_file AND success AND edited IS NOT NULL"
     old = "FROM file_edits WHERE session_id = ?1"
     db.executemany(f"DELETE FROM file_edits WHERE id IN (SELECT id FROM (SELECT * {old} EXCEPT {edits}))", ids)
-    db.executemany(f"INSERT OR REPLACE INTO file_edits {edits} AND id NOT IN (SELECT id {old})", ids)
+    db.executemany(f"INSERT OR REPLACE INTO file_edits SELECT * FROM ({edits}) WHERE id NOT IN (SELECT id {old})", ids)

@@ -24,6 +24,7 @@ from projector.model.changes import (
     RowDeleted,
     RowReplaced,
     SessionSeen,
+    Step,
     TodosSeen,
     TodoStatusSeen,
     ToolSeen,
@@ -95,6 +96,7 @@ class Batch(msgspec.Struct):
         sessions: the facts of every session that a change names, by id and the fact's name.
         sources: of the sessions.
         copies: by id and session.
+        steps: by id.
         outputs: files with long outputs of tools.
         bills: session, US dollars and output tokens of each.
         projects: by path.
@@ -119,6 +121,7 @@ class Batch(msgspec.Struct):
     call_reports: dict[str, CallReport] = {}
     history_marks: set[HistoryMark] = set()
     copies: dict[tuple[str, str], Copied] = {}
+    steps: dict[str, Step] = {}
     bills: set[tuple[str, float, int]] = set()
     outputs: list[OutputSaved] = []
     projects: dict[str, ProjectSeen] = {}
@@ -221,6 +224,10 @@ class Batch(msgspec.Struct):
     def _copied(self, change: Copied, _: int) -> None:
         self.copies[change.id, change.session_id] = change
 
+    def _step(self, change: Step, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        self.steps[change.id] = change
+
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """The latest reported value of each property wins."""
         old = self.projects.get(seen.path)
@@ -269,6 +276,7 @@ class Batch(msgspec.Struct):
         BillSeen: _bill,
         OutputSaved: _output,
         Copied: _copied,
+        Step: _step,
         ProjectSeen: _project,
         RowReplaced: _row_replaced,
         RowDeleted: _row_deleted,

@@ -138,6 +138,7 @@ def _tool(row: ToolSeen, seen: ToolSeen) -> None:
         row.exit_code = seen.exit_code
         row.error_message = seen.error_message
         row.completed_at = seen.completed_at
+        row.edited_files = seen.edited_files
         row.close_rank = seen.close_rank
 
 

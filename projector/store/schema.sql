@@ -100,6 +100,7 @@ CREATE TABLE tools (
   title TEXT,  -- as the client shows it
   file_path TEXT,
   edits_file INTEGER NOT NULL DEFAULT 0,  -- a successful call edits file_path
+  edited_files TEXT,  -- JSON array of paths, if the result names the files that were edited
   status TEXT,
   success INTEGER,
   exit_code INTEGER,
@@ -145,16 +146,18 @@ CREATE TABLE compaction_events (
 CREATE INDEX compaction_events_by_session ON compaction_events (session_id, created_at);
 
 CREATE TABLE file_edits (
-  id TEXT PRIMARY KEY REFERENCES tools (id) ON DELETE CASCADE,
+  id TEXT PRIMARY KEY,  -- the call's, of its first file
   session_id TEXT NOT NULL REFERENCES sessions (id),
   message_id TEXT,
   tool_name TEXT,
   file_path TEXT NOT NULL,
   edited_at INTEGER,
-  source TEXT NOT NULL
+  source TEXT NOT NULL,
+  tool_id TEXT NOT NULL REFERENCES tools (id) ON DELETE CASCADE
 );
 CREATE INDEX file_edits_by_path ON file_edits (file_path);
 CREATE INDEX file_edits_by_session ON file_edits (session_id);
+CREATE INDEX file_edits_by_tool ON file_edits (tool_id);
 
 CREATE TABLE todos (
   session_id TEXT NOT NULL REFERENCES sessions (id),
@@ -315,6 +318,24 @@ CREATE TABLE copies (  -- sessions whose records hold a copy of another session'
   PRIMARY KEY (session_id, id)
 ) WITHOUT ROWID;
 CREATE INDEX copies_by_id ON copies (id);
+
+CREATE TABLE steps (  -- of conversations whose messages follow from the order of lines: projector.model.changes.Step
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  file TEXT NOT NULL,
+  edition INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  at INTEGER,
+  turn TEXT,
+  ref TEXT,
+  value INTEGER,
+  flag INTEGER NOT NULL,
+  text TEXT,
+  data TEXT
+) WITHOUT ROWID;
+CREATE INDEX steps_by_session ON steps (session_id);
 
 CREATE TABLE saved_outputs (  -- long outputs of tools that the client keeps in files beside its record
   session_id TEXT NOT NULL,

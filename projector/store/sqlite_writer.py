@@ -9,6 +9,7 @@ from msgspec.structs import astuple
 from projector.derived.message_text import fill_text
 from projector.derived.prices import CLIENT, Prices
 from projector.derived.refresh import refresh
+from projector.derived.steps import place_calls, place_steps
 from projector.model.batch import Batch, Fact
 from projector.model.changes import MessageSeen, Rank
 from projector.model.merge import TABLES, Row
@@ -75,6 +76,7 @@ class SqliteStore:
 
     def _rows(self, batch: Batch) -> None:
         db = self.db
+        placed = place_steps(db, batch)
         replaced = delete_replaced(db, batch)  # the messages concerned
         stored = {kind: self._merge_stored(batch, kind) for kind in TABLES}
         stale = fill_text(batch, stored[MessageSeen] | replaced)
@@ -88,6 +90,7 @@ class SqliteStore:
         )
         for kind in TABLES:
             db.executemany(_UPSERTS[kind], map(astuple, batch.rows(kind).values()))
+        place_calls(db, placed)
         self._session_facts(batch)
         self._evidence(batch)
         self._projects(batch)

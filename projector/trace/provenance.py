@@ -17,6 +17,7 @@ from projector.model.changes import (
     RowDeleted,
     RowReplaced,
     SessionSeen,
+    Step,
     TodosSeen,
     TodoStatusSeen,
 )
@@ -90,7 +91,7 @@ def _row(change: Change) -> tuple[str, str] | None:
             return ("session_errors" if change.kind == "error" else "messages"), change.id
         case PartDelta():
             return "parts", change.part.id
-        case ProjectSeen() | Copied():
+        case ProjectSeen() | Copied() | Step():  # of a step, what it makes depends on others
             return None
         case RowReplaced():
             return _row(change.row)
