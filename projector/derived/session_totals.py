@@ -39,7 +39,7 @@ SELECT * FROM (
       SELECT 1 FROM session_facts AS f WHERE f.session_id = m.session_id AND f.name = 'parent_id'
     )
   )
-  ORDER BY m.synthetic, created_at, id LIMIT 1
+  ORDER BY m.deleted_at IS NOT NULL, m.synthetic, created_at, id LIMIT 1
 )
 """
 _CLIENT_COST = "SELECT 1 FROM messages WHERE session_id = ? AND cost_source = 'client' AND cost > 0 LIMIT 1"
