@@ -56,7 +56,6 @@ def root(home: Path) -> Path:
 @pytest.fixture(autouse=True)
 def nothing_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detached, "start", mock.Mock())
-    monkeypatch.setattr(detached, "be_nice", lambda: None)
     monkeypatch.setattr(database, "_BUSY_MS", 50)
     monkeypatch.setattr(batch, "_PATIENCE", 0.01)
 

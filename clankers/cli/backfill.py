@@ -13,7 +13,6 @@ from clankers.errors import BusyError
 from clankers.ingest.backfill import DAYS, backfill
 from clankers.log.writer import Log
 from clankers.queries.first_backfill import lock_path
-from clankers.system import detached
 from clankers.system.extensions import ExtensionError
 from clankers.system.locks import NamedLock
 from projector.store.lock import PATIENCE
@@ -48,7 +47,6 @@ def command(
         except ExtensionError as e:
             broken.append(str(e))
     begun = time.monotonic()
-    detached.be_nice()
     with (
         NamedLock(lock_path(), "backfill", _TAKEN, patience=1),
         Log(root) as log,

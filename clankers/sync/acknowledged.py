@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from clankers.paths import make_private
+from clankers.paths import create_private, make_private
 from clankers.queries.changes import LogEnd
 from projector.store.sqlite_file import BUSY_MS
 
@@ -89,7 +89,7 @@ class Acknowledged:
         if path != MEMORY:
             make_private(os.path.dirname(path))
             with contextlib.suppress(FileExistsError):
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                os.close(create_private(path))
         self._db = db = apsw.Connection(path)
         db.set_busy_timeout(BUSY_MS)
         db.pragma("journal_mode", "WAL")
