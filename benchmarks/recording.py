@@ -11,7 +11,8 @@ from pathlib import Path
 from benchmarks.data import make_events, make_transcript
 from benchmarks.measure import Measured, Row, Run, process, program, ratio, seconds
 from benchmarks.place import Place, elsewhere
-from clankers.harnesses.hook_command import hook_command
+from clankers.harnesses.hook_command import LAUNCHER, hook_command
+from clankers.harnesses.launcher import launcher_text
 from clankers.system.locks import NamedLock
 
 PLUGIN = Path(__file__).parent.parent / "clankers" / "assets" / "opencode" / "plugin" / "clankers.js"
@@ -86,6 +87,9 @@ def rows(place: Place) -> Iterator[Row]:
 def _hook(place: Place, root: Path, payload: Mapping[str, object]) -> Run:
     stdin = place.folder / f"{payload['hook_event_name']}.json"
     stdin.write_text(json.dumps(payload), "utf-8")
+    launcher = place.folder / "home" / LAUNCHER.removeprefix("~/")
+    launcher.parent.mkdir(parents=True, exist_ok=True)
+    launcher.write_bytes(launcher_text())
     return process("sh", "-c", hook_command("claude-code"), stdin=stdin, env=place.environment(root))
 
 

@@ -30,9 +30,13 @@ class Result(NamedTuple):
 
 
 def environment(root: Path, **more: str) -> dict[str, str]:
-    """What a command sees: its data in `root`, and nothing of the machine's own settings for clankers."""
+    """What a command sees: its data in `root`, and nothing of the machine's own settings for clankers.
+
+    Temporary files are in none of the checkout's parents, so that the environment of the tests is one that lasts.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("CLANKERS_", "SESSION_")) and k != "FORCE_COLOR"}
-    return kept | {"CLANKERS_DATA_PATH": str(root), "HOME": str(root.parent), "COLUMNS": "200"} | more
+    home = str(root.parent)
+    return kept | {"CLANKERS_DATA_PATH": str(root), "HOME": home, "TMPDIR": home, "COLUMNS": "200"} | more
 
 
 def command(*args: str) -> list[str]:

@@ -18,7 +18,8 @@ import msgspec
 import pytest
 
 import clankers
-from clankers.harnesses.claude_code.settings_json import is_ours
+from clankers import harnesses
+from clankers.harnesses.hook_command import hook_command, is_ours
 from clankers.system.install_manifest import installed
 from tests.commands import POSIX_ONLY, Result, call, environment
 from tests.faults.common import logged
@@ -41,6 +42,7 @@ HOOK_COMMAND = (
     f"trap '' TERM; exec {PYTHON} -IS -c 'import os, sys; sys.path.append(\"{PACKAGE}\"); "
     "from clankers.__main__ import main; os._exit(main())' append claude-code"
 )
+LAUNCHED = "trap '' TERM; [ -r ~/.local/lib/clankers/hook ] && exec sh ~/.local/lib/clankers/hook claude-code; exit 0"
 PLUGIN_HOOK = (
     "trap '' TERM; PATH=\"$PATH:${CLAUDE_PLUGIN_ROOT}/../../../../../../bin\"; exec clankers append claude-code"
 )
@@ -84,6 +86,7 @@ HOOKS = [
     f"{PYTHON} -I -m clankers append claude-code",
     "clankers append claude-code",
     "trap '' TERM; exec clankers append claude-code",
+    LAUNCHED,
 ]
 PLUGIN = "// Records what happens in OpenCode 1.x as lines of clankers' log; `clankers install opencode` puts this file"
 
@@ -113,6 +116,11 @@ def here(root: Path, home: Path, *args: str, **env: str) -> Result:
 
 
 # Commands
+
+
+def test_the_command_of_a_hook_never_changes() -> None:
+    assert hook_command("claude-code") == LAUNCHED
+    assert all(len(hook_command(source)) <= 120 for source in (*harnesses.BUILT_IN, "a-name-of-22-characters"[:22]))
 
 
 @pytest.mark.parametrize("command", HOOKS[:3])
@@ -290,7 +298,7 @@ def _schema(db: sqlite3.Connection) -> Any:
 
 @pytest.mark.parametrize("command", HOOKS)
 def test_uninstall_knows_every_form_of_a_hook(command: str, root: Path, home: Path) -> None:
-    assert is_ours(command)
+    assert is_ours(command, "claude-code")
     settings = home / ".claude" / "settings.json"
     theirs = {"type": "command", "command": "echo theirs"}
     ours = {"type": "command", "command": command, "timeout": 10}

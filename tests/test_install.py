@@ -20,7 +20,7 @@ import pytest
 from clankers import paths
 from clankers.errors import EX_FAIL, EX_OK, EX_USAGE
 from clankers.harnesses.claude_code.install import EVENTS
-from clankers.harnesses.hook_command import hook_command
+from clankers.harnesses.hook_command import hook_command, is_ours
 from clankers.system import detached, jsonc_edit
 from clankers.system.service_unit import ServiceError, service
 from tests.commands import POSIX_ONLY, Result, call
@@ -111,7 +111,7 @@ def ours(data: bytes) -> dict[str, int]:
     found: dict[str, int] = {}
     for event, groups in plain(data)["hooks"].items():
         commands = [hook["command"] for g in groups for hook in g["hooks"]]
-        if count := sum("append claude-code" in command for command in commands):
+        if count := sum(is_ours(command, "claude-code") for command in commands):
             found[event] = count
     return found
 
@@ -120,7 +120,7 @@ def without_ours(data: bytes | None) -> Any:
     value = plain(data or b"")
     hooks = {}
     for event, groups in value.pop("hooks", {}).items():
-        left = [g for g in groups if not any("append claude-code" in hook["command"] for hook in g["hooks"])]
+        left = [g for g in groups if not any(is_ours(hook["command"], "claude-code") for hook in g["hooks"])]
         if left:
             hooks[event] = left
     return value | ({"hooks": hooks} if hooks else {})
@@ -181,15 +181,21 @@ def test_hooks_that_were_there_twice_and_old_ones_written_by_hand_become_one(hom
     assert group("mine") in plain(settings.read_bytes())["hooks"]["PreToolUse"]
 
 
-def test_uninstalling_gives_back_even_the_hooks_of_ours_that_were_there_before(home: Path, settings: Path) -> None:
-    before = given(
-        settings, json.dumps({"hooks": {"Stop": [group(OLD_HOOK), group(hook_command("claude-code"))]}}).encode()
-    )
+@pytest.mark.parametrize("old_backup", [True, False])
+def test_uninstalling_takes_even_the_hooks_of_ours_that_were_there_before(
+    old_backup: bool, home: Path, settings: Path
+) -> None:
+    """An earlier version kept its own entries in the backup, and put them back."""
+    old = {"hooks": {"Stop": [group(OLD_HOOK), {"hooks": [THEIRS]}, group(hook_command("claude-code"))]}}
+    given(settings, json.dumps(old).encode())
     clankers(home, "install", "claude-code")
+    backup = settings.with_name("settings.json.before-clankers")
+    assert not backup.exists()
+    if old_backup:
+        backup.write_text(json.dumps(old))
     clankers(home, "uninstall", "claude-code")
-    assert tree(settings.parent) == {str(settings): before}
-    clankers(home, "uninstall", "claude-code")
-    assert tree(settings.parent) == {str(settings): b"{}"}
+    assert list(tree(settings.parent)) == [str(settings)]
+    assert plain(settings.read_bytes()) == {"hooks": {"Stop": [{"hooks": [THEIRS]}]}}
 
 
 @pytest.mark.parametrize("backup", ["with its backup", "without its backup"])
@@ -258,14 +264,13 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-@pytest.mark.parametrize("sources", [("claude-code",), ("opencode", "claude-code")])
-def test_what_cannot_be_read_stops_all_and_nothing_is_changed(
-    kind: str, sources: tuple[str, ...], home: Path, settings: Path, started: mock.Mock
+def test_what_cannot_be_read_is_reported_and_nothing_is_changed(
+    kind: str, home: Path, settings: Path, started: mock.Mock
 ) -> None:
     data, told = BAD[kind]
     given(settings, data)
     before = tree(home)
-    done = clankers(home, "install", *sources)
+    done = clankers(home, "install", "claude-code")
     assert done.code == EX_FAIL
     assert str(settings) in done.err
     assert told in done.err
@@ -274,18 +279,27 @@ def test_what_cannot_be_read_stops_all_and_nothing_is_changed(
 
 
 @POSIX_ONLY
-@pytest.mark.parametrize("sources", [("claude-code",), ("opencode", "claude-code")])
-def test_a_read_only_file_stops_all_and_nothing_is_changed(
-    sources: tuple[str, ...], home: Path, settings: Path
-) -> None:
+def test_a_read_only_file_is_reported_and_nothing_is_changed(home: Path, settings: Path) -> None:
     """Also for root: the mode is the user's word."""
     given(settings, b"{}")
     settings.chmod(0o444)
     before = tree(home)
-    done = clankers(home, "install", *sources)
+    done = clankers(home, "install", "claude-code")
     assert done.code == EX_FAIL
     assert f"{settings} is read-only" in done.err
     assert tree(home) == before
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+def test_one_broken_file_stops_no_other_harness(command: str, home: Path, settings: Path, plugin: Path) -> None:
+    if command == "uninstall":
+        clankers(home, "install", "opencode", "claude-code")
+    given(settings, b'{"a": }')
+    done = clankers(home, command, "claude-code", "opencode")
+    assert done.code == EX_FAIL
+    assert f"Claude Code: {settings}: line 1, column 7" in done.err
+    assert plugin.exists() == (command == "install")
+    assert settings.read_bytes() == b'{"a": }'
 
 
 def test_a_directory_in_the_files_place_is_reported(home: Path, settings: Path) -> None:
@@ -357,7 +371,7 @@ def test_what_keeps_the_hooks_from_running_is_reported(home: Path, settings: Pat
 def test_a_plugin_that_is_not_ours_is_left_alone(home: Path, plugin: Path) -> None:
     given(plugin, b"export default () => {}\n")
     before = tree(home)
-    done = clankers(home, "install", "claude-code", "opencode")
+    done = clankers(home, "install", "opencode")
     assert (done.code, tree(home)) == (EX_FAIL, before)
     assert f"{plugin} is there and not ours" in done.err
     assert clankers(home, "uninstall", "opencode").code == EX_OK
@@ -398,7 +412,7 @@ def test_past_sessions_are_imported_after_an_install_that_changed_something(home
     started.assert_called_once_with("backfill")
 
 
-@pytest.mark.parametrize("args", [(), ("codex",), ("claude-code", "codex")])
+@pytest.mark.parametrize("args", [(), ("cursor",), ("claude-code", "cursor")])
 def test_only_harnesses_that_are_known_can_be_named(args: tuple[str, ...], home: Path) -> None:
     done = clankers(home, "install", *args)
     assert (done.code, tree(home)) == (EX_USAGE, {})

@@ -4,13 +4,16 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clankers.harnesses.claude_code.settings_json import add_hooks, hooks_disabled, is_ours, our_hooks, remove_hooks
+from clankers.harnesses import hooks_json
+from clankers.harnesses.claude_code.install import hooks_disabled
+from clankers.harnesses.hook_command import hook_command, is_ours
 from clankers.system.jsonc_edit import JSONCError, Value, append_element, delete, insert_member, parse
 
 HOOK: dict[str, object] = {"type": "command", "command": "clankers append claude-code", "timeout": 10}
@@ -19,6 +22,11 @@ GROUP = '{"hooks": [{"type": "command", "command": "clankers append claude-code"
 THEIRS = '{"matcher": "Bash", "hooks": [{"type": "command", "command": "say done"}]}'
 HOOKS = {"PreToolUse": HOOK, "Stop": {**HOOK, "timeout": 5}}
 EVENTS = ("PreToolUse", "Stop", "SessionEnd")
+
+SOURCE = "claude-code"
+add_hooks = partial(hooks_json.add_hooks, source=SOURCE)
+remove_hooks = partial(hooks_json.remove_hooks, source=SOURCE)
+our_hooks = partial(hooks_json.our_hooks, source=SOURCE)
 
 # Documents in every formatting
 
@@ -421,6 +429,7 @@ def test_from_a_group_with_theirs_only_our_definition_goes() -> None:
 @pytest.mark.parametrize(
     "command",
     [
+        hook_command("claude-code"),
         "clankers append claude-code",
         "/p/bin/clankers append claude-code",
         "trap '' TERM; '/p q/bin/clankers' append claude-code",
@@ -429,12 +438,14 @@ def test_from_a_group_with_theirs_only_our_definition_goes() -> None:
     ],
 )
 def test_our_command_is_known(command: str) -> None:
-    assert is_ours(command)
+    assert is_ours(command, SOURCE)
 
 
 @pytest.mark.parametrize(
     "command",
     [
+        hook_command("opencode"),
+        hook_command("claude-code") + " # mine",
         "echo clankers",
         "my-clankers-thing run",
         "my-clankers append claude-code",
@@ -451,7 +462,7 @@ def test_our_command_is_known(command: str) -> None:
     ],
 )
 def test_another_command_is_not_ours(command: str) -> None:
-    assert not is_ours(command)
+    assert not is_ours(command, SOURCE)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from clankers.harnesses import BUILT_IN
+from clankers.harnesses.hook_command import hook_command
 from tests.commands import Result, command, environment
 from tests.patience import DEADLINE, wait_for
 from tests.test_detached import is_free
@@ -76,7 +78,7 @@ def test_it_is_installed_recorded_swept_imported_and_uninstalled(machine: Machin
     machine.say("past", "before")
     done = machine.run("install", "toy")
     assert (done.code, done.out.splitlines()[0]) == (0, f"Toy is recorded: {machine.home / 'toy-hook'}")
-    assert "append toy" in (machine.home / "toy-hook").read_text()
+    assert (machine.home / "toy-hook").read_text() == hook_command("toy")
     past_is_there(machine, "before")
 
     live = machine.say("live", "one", "two")
@@ -115,9 +117,8 @@ def test_a_package_that_is_gone_costs_no_event_and_is_reported(machine: Machine)
     done = machine.run("doctor")
     assert "  !  the extension toy (clankers_toy.harness:HARNESS) cannot be loaded: ModuleNotFoundError" in done.out
     assert "not imported: the extension toy" in machine.run("backfill").err
-    assert (
-        machine.run("install", "toy").err == "clankers: 'toy' is not a known harness; there are claude-code, opencode\n"
-    )
+    known = ", ".join(BUILT_IN)
+    assert machine.run("install", "toy").err == f"clankers: 'toy' is not a known harness; there are {known}\n"
 
 
 def test_before_it_is_installed_its_events_are_logged_all_the_same(machine: Machine) -> None:

@@ -700,6 +700,19 @@ def test_a_link_among_subagents_files_keeps_no_other_out(root: Path, home: Path)
 # The answer that the client flushes late
 
 
+class SleepsOnly:
+    """In place of the module `time`: time passes only while somebody sleeps, so a busy machine changes nothing."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 def test_a_stop_hook_waits_for_the_answer(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
     client = Client(home)
@@ -763,10 +776,15 @@ def test_a_stop_hook_waits_for_an_answer_that_was_given_before_to_something_else
 
 
 @pytest.mark.parametrize("event", ["Stop", "SubagentStop", "StopFailure"])
-def test_a_stop_hook_whose_answer_never_comes_returns(root: Path, home: Path, event: str) -> None:
+def test_a_stop_hook_whose_answer_never_comes_waits_a_quarter_of_a_second(
+    root: Path, home: Path, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    clock = SleepsOnly()
+    monkeypatch.setattr(after_hook, "time", clock)
     client = Client(home)
     client.say(user(1), b"not json\n", answer(1, "another"), b'{"type":"assistant","message":[]}\n', b'"assistant"\n')
     fire(root, client.hook(event, last_assistant_message="never", agent_id="x", agent_type="t"))
+    assert 0.24 < clock.now < 0.26
     assert len(ids(root)) == 5
 
 

@@ -18,8 +18,8 @@ from clankers.cli.scrub import unfinished as scrub_unfinished
 from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
 from clankers.formatting import clean, counted, local_time, short_bytes
 from clankers.harnesses.base import Harness
-from clankers.harnesses.hook_command import recorder
 from clankers.harnesses.installer import Installer, Version, client_version
+from clankers.harnesses.launcher import launcher_needed, launcher_path, launcher_text
 from clankers.log import envelope, tombstones
 from clankers.log.reader import LogFile, log_files
 from clankers.log.segments import ARCHIVING, COMPRESSED, Segment, disk_sizes, list_segments, segment_sizes
@@ -29,6 +29,7 @@ from clankers.maintenance.backup_files import backup_files
 from clankers.queries.connect import open_for_reading
 from clankers.queries.first_backfill import under_way
 from clankers.queries.health import rejects, unknown_events, unpriced
+from clankers.system.config_files import content
 from clankers.system.extensions import ExtensionError
 from clankers.system.install_manifest import installed
 from clankers.system.locks import watched
@@ -93,6 +94,8 @@ def examine(root: str, database: str) -> Iterator[Finding]:
             yield from _readable(_harness(harnesses.load(name, root), root, theirs))
         except ExtensionError as e:
             yield Finding(name, False, e.finding, e.remedy)
+    if launcher_needed(root):
+        yield from _hooks()
     yield from _readable(_log(root))
     yield from _readable(_begun(root))
     yield from _readable(_kept(root, database))
@@ -149,6 +152,36 @@ def _entries(
     return there
 
 
+def _hooks() -> Iterator[Finding]:
+    """Whether the command of the hooks reaches a recorder: without one they do nothing, silently."""
+    path, again = launcher_path(), "run `clankers install` again for each harness"
+    try:
+        text = content(path)
+    except ClankersError as e:
+        yield Finding("Hooks", False, str(e), again)
+        return
+    if text is None:
+        yield Finding("Hooks", False, f"{path}, which every hook runs, is gone: nothing is recorded", again)
+        return
+    problem = _problem_of_recorder(str(path))
+    if problem is None:
+        yield Finding("Hooks", False, f"{path} finds no recorder: nothing is recorded", again)
+    elif problem:
+        yield Finding("Hooks", False, f"the recorder that {path} starts fails: {problem}", again)
+    elif text != launcher_text():
+        yield Finding("Hooks", True, f"{path} starts the recorder of another environment", f"to change that, {again}")
+    else:
+        yield Finding("Hooks", True, f"{path} starts the recorder")
+
+
+def _problem_of_recorder(*script: str) -> str | None:
+    """What the recorder that a launcher starts says is wrong, empty if nothing is; None if it finds no recorder."""
+    done = subprocess.run(["/bin/sh", *script], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode == EX_USAGE:  # it misses the name of a harness, so it is the recorder
+        return ""
+    return None if done.returncode == 0 else done.stderr.decode("utf-8", "replace").strip()[-300:] or "it says nothing"
+
+
 class _Head(msgspec.Struct):
     source: str
     ts: str
@@ -201,10 +234,9 @@ def _log(root: str) -> Iterator[Finding]:
     free = shutil.disk_usage(root).free
     enough = free >= _SPACE
     yield Finding(about, enough, f"{short_bytes(free)} free on its disk", None if enough else "make room")
-    done = subprocess.run(recorder(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    works = done.returncode == EX_USAGE
-    said = "the recorder starts" if works else f"the recorder does not start: {done.stderr.strip()[-300:]}"
-    yield Finding(about, works, said, None if works else "reinstall clankers")
+    problem = _problem_of_recorder("-c", os.fsdecode(launcher_text()))
+    said = f"the recorder does not start: {problem}" if problem else "the recorder starts"
+    yield Finding(about, not problem, said, "reinstall clankers" if problem else None)
     if (fsync := fsync_setting()) == OFF:
         yield Finding(about, True, f"{FSYNC_ENV} is {OFF}: a power loss may take what came in its last half minute")
     elif fsync != ON:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 BUILT_IN = {
     "claude-code": "clankers.harnesses.claude_code.harness:HARNESS",
     "opencode": "clankers.harnesses.opencode.harness:HARNESS",
+    "codex": "clankers.harnesses.codex.harness:HARNESS",
 }
 
 
@@ -56,10 +57,13 @@ def load(name: str, root: str, extensions: Mapping[str, str] | None = None) -> H
     """
     if harness := find(name, root, extensions):
         return harness
+    from difflib import get_close_matches
+
     from clankers.errors import UsageError
 
     known = names(root) if extensions is None else (*BUILT_IN, *extensions)
-    raise UsageError(f"{name!r} is not a known harness; there are {', '.join(known)}")
+    meant = "".join(f" (did you mean {one}?)" for one in get_close_matches(name, known, n=1))
+    raise UsageError(f"{name!r} is not a known harness{meant}; there are {', '.join(known)}")
 
 
 def source_of(root: str) -> SourceAt:

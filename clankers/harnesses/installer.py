@@ -28,7 +28,13 @@ class Obstacle(NamedTuple):
 
 
 class Installer(ABC):
-    """Works out changes of one client's configuration. It makes none."""
+    """Works out changes of one client's configuration. It makes none.
+
+    Attributes:
+        uses_launcher: our entry runs `hook_command`, so the launcher has to be there.
+    """
+
+    uses_launcher = False
 
     @abstractmethod
     def file(self, project: Path | None) -> Path:
@@ -67,10 +73,15 @@ class Installer(ABC):
         """
 
 
+def client_program(harness: Harness) -> str | None:
+    """The client's program; None where it is not found."""
+    places = [os.environ.get("PATH", os.defpath), *map(os.path.expanduser, harness.folders)]
+    return shutil.which(harness.program, path=os.pathsep.join(places))
+
+
 def client_version(harness: Harness) -> Version | None:
     """The client's version; None where it is not found, or does not say."""
-    places = [os.environ.get("PATH", os.defpath), *map(os.path.expanduser, harness.folders)]
-    if not (program := shutil.which(harness.program, path=os.pathsep.join(places))):
+    if not (program := client_program(harness)):
         return None
     try:
         done = subprocess.run(

@@ -62,6 +62,11 @@ class Marks:
         self.offsets[part] = mark
         return mark - before
 
+    def restart(self, part: str) -> None:
+        """Read a file from its start: it does not continue what was read of it."""
+        self.offsets[part] = 0
+        self.versions.pop(part, None)
+
     def settle(self) -> None:
         """Keep the marks, once the log is synced: what a disk lost is to be read again.
 

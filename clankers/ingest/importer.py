@@ -147,7 +147,7 @@ def _begin(source: Source, marks: Marks, index: LogIndex, rewritten: Collection[
         since = born
         known |= index.ids(source, since)
         for part in rewritten:
-            marks.offsets[part] = 0
+            marks.restart(part)
     if unknown or rewritten:
         _mark_read(source, marks, index.forgotten(born), None if unknown else rewritten)
     # What is recorded may be of earlier days: after a kill the next import has to look there, too.
@@ -183,7 +183,7 @@ def mark_forgotten(root: str, session: str, forgotten: Collection[str], source_a
         if cursor.locked:
             if cursor.path and (source := source_at(cursor.harness, session, cursor.path)):
                 for part in source.compare(cursor.offsets, cursor.versions) or ():
-                    cursor.offsets[part] = 0
+                    cursor.restart(part)
                 _mark_read(source, cursor, forgotten, None)
                 cursor.save()
             if session in forgotten:

@@ -4,6 +4,7 @@ from __future__ import annotations  # typing is a third of what a hook would imp
 
 import os
 import stat
+from zlib import crc32
 
 from clankers.ingest.source import SourceError
 from clankers.log.lines import LineBuffer
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 # A path in a record is untrusted: a link is not followed, and a pipe does not block.
 READ_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 CHUNK = 4 << 20  # bytes
-_MAX_LINE = 256 << 20  # bytes
+MAX_LINE = 256 << 20  # bytes
+_COMPARED = 64  # bytes of a line's end that tell it from another
 
 
 def complete_lines(path: str, offset: int, first: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -49,8 +51,8 @@ def complete_lines(path: str, offset: int, first: int | None = None) -> Iterator
             for text in buffer.lines(chunk):
                 yield offset, text + b"\n"
                 offset += len(text) + 1
-            if buffer.size > _MAX_LINE:
-                raise SourceError(f"{path!r}: a line of over {_MAX_LINE} bytes at byte {offset}")
+            if buffer.size > MAX_LINE:
+                raise SourceError(f"{path!r}: a line of over {MAX_LINE} bytes at byte {offset}")
     finally:
         os.close(fd)
 
@@ -68,8 +70,19 @@ def file_size(path: str) -> int:
     return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
 
-def continues(path: str, offset: int) -> bool:
+def end_mark(at: int, raw: bytes) -> str:
+    """What shows later whether a file still has the line `raw` at the offset `at`: a place, and a checksum there."""
+    start = max(len(raw) - _COMPARED, 0)
+    return f"{at + start}#{crc32(raw[start:]):08x}"
+
+
+def continues(path: str, offset: int, mark: str = "") -> bool:
     """Whether the file can be the continuation of one of which `offset` bytes were read.
+
+    Args:
+        path: of the file.
+        offset: bytes.
+        mark: the `end_mark` of a line that was read; without one, some line has to end at `offset`.
 
     Raises:
         OSError: it cannot be read.
@@ -77,7 +90,13 @@ def continues(path: str, offset: int) -> bool:
     size = file_size(path)
     if offset == 0 or size < 0:
         return True
+    if size < offset:
+        return False
+    if not mark.partition("#")[0].isdecimal():
+        mark = end_mark(offset - 1, b"\n")
+    start = int(mark.partition("#")[0])
     try:
-        return size >= offset and next(complete_lines(path, offset - 1), (0, b""))[1] == b"\n"
+        _, raw = next(complete_lines(path, start, _COMPARED), (0, b""))
     except SourceError:
         return True  # reading it says why it cannot be read
+    return end_mark(start, raw) == mark

@@ -36,11 +36,14 @@ class Announced:
         source: what to read.
         ended: the event ends the session.
         wait: waits until what the event reports is in the source; it gets the offsets that were read.
+            None: nothing to wait for.
     """
 
     __slots__ = ("ended", "source", "wait")
 
-    def __init__(self, source: Source, *, ended: bool, wait: Callable[[Mapping[str, int]], object]) -> None:
+    def __init__(
+        self, source: Source, *, ended: bool, wait: Callable[[Mapping[str, int]], object] | None = None
+    ) -> None:
         self.source = source
         self.ended = ended
         self.wait = wait
@@ -74,7 +77,8 @@ def _read(log: Log, announced: Announced) -> SourceError | None:
         cursor.move_to(source)
         cursor.ended = announced.ended
         cursor.open()
-        announced.wait(cursor.offsets)
+        if announced.wait:
+            announced.wait(cursor.offsets)
         return ingest(log, source, cursor, LogIndex(log.root), budget=Budget(EVENT_BYTES))[1]
 
 

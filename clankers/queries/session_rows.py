@@ -67,6 +67,7 @@ class MessageRow(NamedTuple):
     deleted_at: int | None
     role_inferred: int
     session_total: int
+    counted_at: int | None
 
 
 class PartRow(NamedTuple):

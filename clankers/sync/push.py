@@ -184,9 +184,11 @@ class Push:
                 self._send(id, body)
                 body = _Body(head)
             body.add(row, digest)
-        sent = self._known.row(SESSIONS, id)
-        if body.rows or sent is None or sent.digest != head.digest():
+        if body.rows:
             self._send(id, body)
+        sent = self._known.row(SESSIONS, id)  # acknowledged with the last row, unless the server refused that one
+        if sent is None or sent.digest != head.digest():
+            self._send(id, _Body(head))
         if sum(n for kind, n in self._known.row_counts(id).items() if kind in KINDS) != there:
             self._send_gone(id, head)
         if self.sent.requests > before.requests:
@@ -216,7 +218,7 @@ class Push:
             refused = (e.status, str(e))
             self.sent.aside += len(body.rows) or 1
         rows = [(row.kind, row.id, digest) for row, digest in zip(body.rows, body.digests, strict=True)]
-        if not refused or not rows:  # where it was a row that was refused, the head may be right
+        if not refused or not rows:  # a refused row says nothing about the head, which is sent again alone
             rows.append((SESSIONS, session, body.head.digest()))
         self._known.acknowledge(session, rows, body.gone, refused=refused)
         if not refused:

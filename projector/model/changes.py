@@ -43,9 +43,11 @@ class SessionSeen(Struct, frozen=True, gc=False):
 
 
 class MessageSeen(Struct, gc=False, array_like=True):
-    """A prompt or a model's response. Reported many times while it grows; token counts never shrink.
+    """A prompt or a model's response. Reported many times while it grows.
 
     Attributes:
+        counted_at: when the snapshot that the counts and the cost are from was completed: those of a later snapshot
+            replace them, also where they are smaller. None where counts only grow: then the largest is the last.
         role_inferred: the client reports no role; the adapter inferred `role`.
         cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour.
         price_context: JSON text: what else the price depends on.
@@ -84,6 +86,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
     duration_ms: int | None = None
     text_content: str | None = None
     made_at: int | None = None
+    counted_at: int | None = None
 
 
 class PartSeen(Struct, gc=False, array_like=True):

@@ -4,6 +4,7 @@ Merging makes replays safe: order and repetition of changes do not matter.
 """
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
@@ -34,18 +35,15 @@ def _last(a: Any, b: Any) -> Any:
     return b if a is None or (b is not None and b > a) else a
 
 
-def _newer(a: Any, b: Any) -> Any:
-    """The second of two values; None is no value."""
-    return a if b is None else b
-
-
-def _older(a: Any, b: Any) -> Any:
-    """The first of two values; None is no value."""
-    return b if a is None else a
+# What a snapshot of a message reports of what it used. A later snapshot replaces all of it.
+_COUNTS = (
+    *("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens"),
+    *("cache_write_1h_tokens", "web_searches", "price_context", "cost"),
+)
 
 
 def _message(row: MessageSeen, seen: MessageSeen) -> None:
-    """Counts grow while a response streams, and those of a later snapshot replace them. Texts do not change."""
+    """The latest snapshot says how the message ended, the latest with counts what it used. Texts do not change."""
     if seen.role is not None:
         if row.role is None or (row.role_inferred and not seen.role_inferred):
             row.role, row.role_inferred = seen.role, seen.role_inferred
@@ -55,25 +53,34 @@ def _message(row: MessageSeen, seen: MessageSeen) -> None:
     row.model = _last(row.model, seen.model)
     row.provider = _last(row.provider, seen.provider)
     row.agent = _last(row.agent, seen.agent)
-    # Counts of a later snapshot count, also where they are smaller: a client may tell those of its last step alone.
-    before, now = row.completed_at or -1, seen.completed_at or -1
-    pick = _last if now == before else _newer if now > before else _older
-    row.prompt_tokens = pick(row.prompt_tokens, seen.prompt_tokens)
-    row.completion_tokens = pick(row.completion_tokens, seen.completion_tokens)
-    row.reasoning_tokens = pick(row.reasoning_tokens, seen.reasoning_tokens)
-    row.cache_read_tokens = pick(row.cache_read_tokens, seen.cache_read_tokens)
-    row.cache_write_tokens = pick(row.cache_write_tokens, seen.cache_write_tokens)
-    row.cache_write_1h_tokens = pick(row.cache_write_1h_tokens, seen.cache_write_1h_tokens)
-    row.web_searches = pick(row.web_searches, seen.web_searches)
-    row.price_context = pick(row.price_context, seen.price_context)
-    row.cost = pick(row.cost, seen.cost)
-    row.finish_reason = pick(row.finish_reason, seen.finish_reason)
+    before, now = _moment(row.completed_at), _moment(seen.completed_at)
+    if now == before:
+        row.finish_reason = _last(row.finish_reason, seen.finish_reason)
+    elif now > before:
+        row.finish_reason = seen.finish_reason
+    _counts(row, seen)
     row.created_at = _first(row.created_at, seen.created_at)
     row.completed_at = _last(row.completed_at, seen.completed_at)
     row.deleted_at = _first(row.deleted_at, seen.deleted_at)
     row.synthetic |= seen.synthetic
     row.session_total |= seen.session_total
     row.made_at = _first(row.made_at, seen.made_at)
+
+
+def _counts(row: MessageSeen, seen: MessageSeen) -> None:
+    """Merge what two reports say was used, by the time of the counts: not every snapshot has counts."""
+    before, now = _moment(row.counted_at), _moment(seen.counted_at)
+    if now < before:
+        return
+    for name in _COUNTS:
+        value = getattr(seen, name)
+        setattr(row, name, value if now > before else _last(getattr(row, name), value))
+    row.counted_at = seen.counted_at
+
+
+def _moment(at: int | None) -> float:
+    """`at` for comparisons; no time is earlier than any."""
+    return -inf if at is None else at
 
 
 def _part(row: PartSeen, seen: PartSeen) -> None:

@@ -63,6 +63,7 @@ CREATE TABLE messages (
   synthetic INTEGER NOT NULL DEFAULT 0,
   role_inferred INTEGER NOT NULL DEFAULT 0,  -- the client reports no role
   made_at INTEGER,  -- when its id was made, if the id says so: a fork's copy has a new id and its old times
+  counted_at INTEGER,  -- when the snapshot with the counts was completed; NULL where counts only grow
   session_total INTEGER NOT NULL DEFAULT 0,  -- what the client reports only for the whole session, in one row
   copied INTEGER NOT NULL DEFAULT 0,  -- copied from another session: in no total
   deleted_at INTEGER,

@@ -48,6 +48,8 @@ class ToySession(Source):
 class ToyInstaller(Installer):
     """A file with the command that the toy runs."""
 
+    uses_launcher = True
+
     def file(self, project: Path | None) -> Path:
         return (project or home()) / "toy-hook"
 
@@ -72,7 +74,7 @@ class Toy(Harness):
 
     def follow(self, log: Log, documents: list[Any]) -> None:
         files = [document["file"] for document in documents if "file" in document]
-        announced = [Announced(ToySession(file), ended=False, wait=lambda _: None) for file in files]
+        announced = [Announced(ToySession(file), ended=False) for file in files]
         read_announced(log, announced, harnesses.source_of(log.root))
 
     def source_at(self, _session: str, path: str) -> Source | None:

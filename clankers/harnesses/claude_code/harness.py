@@ -58,9 +58,9 @@ class ClaudeCode(Harness):
 
     def installer(self) -> Installer:
         """Hooks in the settings."""
-        from clankers.harnesses.claude_code.install import HooksInstaller
+        from clankers.harnesses.claude_code.install import ClaudeCodeInstaller
 
-        return HooksInstaller()
+        return ClaudeCodeInstaller(self)
 
 
 def transcript_level(line: dict[str, Any]) -> str:

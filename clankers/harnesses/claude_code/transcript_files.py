@@ -17,8 +17,9 @@ from zlib import crc32
 
 from clankers.harnesses.base import MAX_KIND, UNKNOWN
 from clankers.harnesses.claude_code.harness import HARNESS, transcript_level
-from clankers.ingest.jsonl_tail import READ_ONLY, complete_lines, continues, file_size
-from clankers.ingest.source import Record, Source, SourceError
+from clankers.ingest.jsonl_tail import READ_ONLY, complete_lines
+from clankers.ingest.line_files import LineFiles, place_id
+from clankers.ingest.source import Record, SourceError
 from clankers.log import envelope, strict_json
 
 TYPE_CHECKING = False
@@ -34,15 +35,13 @@ META = KIND + "meta"  # {"sessionId":...,"agentId":...,"meta":<a subagent's .met
 LEFT_OUT = frozenset({"api-request", "api-request-shape", "api-request-blob"})
 LEFT_OUT_ATTACHMENTS = frozenset({"prompt_snapshot"})
 
-_NOTHING = b" \t\r\n\0"  # around records in a damaged line
-_LOOK = 16 << 10  # bytes that are read at first for a line or two
 _MAX_META = 1 << 20  # bytes
 _MAX_NAME = 400  # characters of a file's path below the subagents' folder
 _MAX_FOLDERS = 1000
 _AGENT = "agent-"  # how the names of a subagent's files begin
 
 
-class Transcripts(Source):
+class Transcripts(LineFiles):
     """The files of one session.
 
     Its parts are its own transcript, named "", and its subagents', named `agent-<id>`, each with an offset; and their
@@ -54,27 +53,23 @@ class Transcripts(Source):
         parse: what is looked at of a line; as `strict_json.parse`.
     """
 
-    __slots__ = ("_parse",)
+    __slots__ = ()
 
     def __init__(self, session: str, path: str, *, parse: Callable[[bytes], Any] = strict_json.parse) -> None:
-        super().__init__(HARNESS.name, session, path, (session,))
-        self._parse = parse
+        super().__init__(HARNESS.name, session, path, parse=parse)
 
     def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
-        """As `Source.compare`: transcripts that are shorter, or whose lines end elsewhere."""
-        listing = self._listing()
-        grown = self._grown(listing, offsets)
-        if not grown and next(self._new_metas(listing, versions), None) is None:
-            return None
-        return [name for name in grown if not continues(self._path(name), offsets.get(name, 0))]
+        """As `Source.compare`: the transcripts that were rewritten; a new description is a change, too."""
+        rewritten = super().compare(offsets, versions)
+        if rewritten is None and next(self._new_metas(versions), None) is not None:
+            return []
+        return rewritten
 
     def read(
         self, offsets: Mapping[str, int], versions: Mapping[str, str]
     ) -> Iterator[tuple[Record | None, str, int | str]]:
-        """As `Source.read`: the descriptions, then each transcript's lines; a file that is none fails no other."""
-        listing = self._listing()
-        failure: SourceError | None = None
-        for agent, content, version in self._new_metas(listing, versions):
+        """As `Source.read`: the descriptions, then each transcript's lines."""
+        for agent, content, version in self._new_metas(versions):
             try:
                 strict_json.parse(content)
             except strict_json.NotJSONError:
@@ -83,30 +78,34 @@ class Transcripts(Source):
             payload = b'{"sessionId":%s,"agentId":%s,"meta":%s}' % (quote(self.session), quote(agent), content)
             id = f"{self.session}/{agent}#{version.partition('#')[2]}"
             yield Record(id, META, envelope.INFO, payload), agent, version
-        for name in self._grown(listing, offsets):
-            owner = f"{self.session}/{self.session_of(name)}" if name else self.session
-            try:
-                for at, raw in self.lines(name, offsets.get(name, 0)):
-                    # The line is read only once all of its records are.
-                    *others, last = self._records(name, owner, at, raw)
-                    for record in others:
-                        yield record, name, at
-                    yield last, name, at + len(raw)
-            except SourceError as e:
-                failure = failure or e
-        if failure:
-            raise failure
+        yield from super().read(offsets, versions)
 
-    def created(self) -> str:
-        """As `Source.created`: the first time in the transcript."""
-        try:
-            return _first_time(self.path)
-        except SourceError:
-            return ""
+    def files(self, _offsets: Mapping[str, int]) -> dict[str, str]:
+        """As `LineFiles.files`: the session's transcript, then the subagents'."""
+        return {name: self._path(name) for name in self._names(self._listing())}
 
-    def changed_at(self) -> float:
-        """As `Source.changed_at`."""
-        return max(os.stat(self._path(name)).st_mtime for name in self._names(self._listing()))
+    def owner(self, part: str) -> str:
+        """As `LineFiles.owner`: the session, and the subagent in it."""
+        return f"{self.session}/{self.session_of(part)}" if part else self.session
+
+    def record(self, part: str, at: int, text: bytes, line: dict[str, Any]) -> Record | None:
+        """As `LineFiles.record`; None for lines that repeat what others have."""
+        kind = line.get("type")
+        if isinstance(kind, str) and kind in LEFT_OUT:
+            return None
+        if kind == "attachment":
+            attachment = line.get("attachment")
+            what = attachment.get("type") if isinstance(attachment, dict) else None
+            if isinstance(what, str) and what in LEFT_OUT_ATTACHMENTS:
+                return None
+        owner, uuid = self.owner(part), line.get("uuid")
+        id = f"{owner}:{uuid}#{crc32(text):08x}" if _is_name(uuid) else place_id(owner, at, text)
+        kind = KIND + (kind if isinstance(kind, str) and kind else UNKNOWN)[:MAX_KIND]
+        return Record(id, kind, transcript_level(line), text)
+
+    def is_record(self, line: dict[str, Any]) -> bool:
+        """As `LineFiles.is_record`."""
+        return isinstance(line.get("type"), str) and ("uuid" in line or "sessionId" in line)
 
     def session_of(self, part: str) -> str:
         """As `Source.session_of`: a subagent's id is in the name of its files."""
@@ -128,29 +127,6 @@ class Transcripts(Source):
             return path.removeprefix(inside).removesuffix(".jsonl")
         name = f"{_AGENT}{agent}"
         return None if os.sep in name else name
-
-    def _records(self, name: str, owner: str, at: int, raw: bytes) -> list[Record | None]:
-        """The record of one line of a transcript, of a damaged line several; None for what is left out."""
-        text = strict_json.trim(raw)
-        if not text:
-            return [None]
-        try:
-            line, error = self._parse(text), "not a JSON object"
-        except strict_json.NotJSONError as e:
-            line, error = None, str(e)
-        if isinstance(line, dict):
-            return [_record(owner, at, text, line)]
-        from clankers.ingest.embedded_records import embedded_records
-
-        found: list[Record | None] = []
-        left = text
-        for start, document, embedded in embedded_records(text, _is_record):
-            found.append(_record(owner, at + start, document, embedded))
-            left = left.replace(document, b"", 1)
-        if not found or left.strip(_NOTHING):
-            payload = envelope.invalid(text, f"{self._path(name)} at byte {at}: {error}")
-            found.append(Record(f"{owner}@{at}#{crc32(text):08x}", envelope.INVALID, envelope.ERROR, payload))
-        return found
 
     def _path(self, name: str) -> str:
         return self._subagents() + os.sep + name + ".jsonl" if name else self.path
@@ -180,13 +156,9 @@ class Transcripts(Source):
     def _names(self, listing: list[str]) -> list[str]:
         return ["", *(n.removesuffix(".jsonl") for n in listing if n.endswith(".jsonl"))]
 
-    def _grown(self, listing: list[str], offsets: Mapping[str, int]) -> list[str]:
-        """The transcripts that have another size than what was read of them."""
-        return [name for name in self._names(listing) if file_size(self._path(name)) != offsets.get(name, 0)]
-
-    def _new_metas(self, listing: list[str], versions: Mapping[str, str]) -> Iterator[tuple[str, bytes, str]]:
+    def _new_metas(self, versions: Mapping[str, str]) -> Iterator[tuple[str, bytes, str]]:
         """The descriptions that are new or changed: agent id, content, version."""
-        for agent, file in _metas(listing):
+        for agent, file in _metas(self._listing()):
             path = os.path.join(self._subagents(), file)
             try:
                 status = os.lstat(path)
@@ -202,28 +174,6 @@ class Transcripts(Source):
                 os.close(fd)
             if crc != (new_crc := f"{crc32(content):08x}"):
                 yield agent, content, f"{status.st_mtime_ns}#{new_crc}"
-
-
-def _record(owner: str, at: int, text: bytes, line: dict[str, Any]) -> Record | None:
-    """The record of the JSON object `line`, whose bytes are `text`; None for what is left out."""
-    kind = line.get("type")
-    if isinstance(kind, str) and kind in LEFT_OUT:
-        return None
-    if kind == "attachment":
-        attachment = line.get("attachment")
-        what = attachment.get("type") if isinstance(attachment, dict) else None
-        if isinstance(what, str) and what in LEFT_OUT_ATTACHMENTS:
-            return None
-    crc = f"{crc32(text):08x}"
-    uuid = line.get("uuid")
-    id = f"{owner}:{uuid}#{crc}" if _is_name(uuid) else f"{owner}@{at}#{crc}"
-    kind = KIND + (kind if isinstance(kind, str) and kind else UNKNOWN)[:MAX_KIND]
-    return Record(id, kind, transcript_level(line), text)
-
-
-def _is_record(line: dict[str, Any]) -> bool:
-    """Whether an object within a damaged line is one of a transcript's, and not a part of one."""
-    return isinstance(line.get("type"), str) and ("uuid" in line or "sessionId" in line)
 
 
 def _metas(listing: list[str]) -> list[tuple[str, str]]:
@@ -260,13 +210,3 @@ def _is_name(uuid: Any) -> bool:
         and '"' not in uuid
         and "\\" not in uuid
     )
-
-
-def _first_time(path: str) -> str:
-    """The first time that the transcript at `path` says; empty where it says none."""
-    for _, raw in complete_lines(path, 0, _LOOK):
-        _, key, rest = raw.partition(b'"timestamp":"')
-        time, end, _ = rest[:40].partition(b'"')
-        if key and end and time[:10].replace(b"-", b"").isdigit():
-            return time.decode("ascii", "replace")
-    return ""

@@ -31,6 +31,8 @@ def message(_: Event, properties: MessageProperties) -> list[Change]:
     info = properties.info
     model = info.model or ModelInfo()
     tokens = info.tokens or Tokens()
+    counts = (tokens.input, tokens.output, tokens.reasoning, tokens.cache.read, tokens.cache.write)
+    counted = any(count is not None for count in (*counts, info.cost))
     changes: list[Change] = [
         MessageSeen(
             info.id,
@@ -41,11 +43,7 @@ def message(_: Event, properties: MessageProperties) -> list[Change]:
             info.modelID or model.modelID or model.id,
             info.providerID or model.providerID,
             info.agent or info.mode,
-            tokens.input,
-            tokens.output,
-            tokens.reasoning,
-            tokens.cache.read,
-            tokens.cache.write,
+            *counts,
             cost=info.cost,
             finish_reason=info.finish,
             created_at=info.time.created,
@@ -53,6 +51,7 @@ def message(_: Event, properties: MessageProperties) -> list[Change]:
             # On assistant messages `summary` is a flag: the text is a compaction's. Elsewhere it is an object.
             synthetic=bytes(info.summary) == b"true",
             made_at=made_since(info.id, info.time.created),
+            counted_at=info.time.completed if counted else None,
         )
     ]
     if info.error:

@@ -175,6 +175,7 @@ def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str,
         synthetic=extra.synthetic,
         role_inferred=extra.role_inferred,
         session_total=extra.session_total,
+        counted_at=extra.counted_at,
         made_at=made_since(one.id, created) if source == _HARNESS else None,
         deleted_at=extra.deleted_at,
     )

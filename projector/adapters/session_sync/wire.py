@@ -75,6 +75,7 @@ class MessageMore(_Wire):
     deleted_at: Millis | None = None
     role_inferred: bool = False
     session_total: bool = False
+    counted_at: Millis | None = None
 
     def __post_init__(self) -> None:
         if self.price_context is not None:

@@ -1,4 +1,4 @@
-"""Adds our hooks to the text of Claude Code's settings.json, finds them and removes them.
+"""Adds our hooks to the text of a client's settings, finds them and removes them.
 
 The hooks stand in it as `{"hooks": {EVENT: [{"matcher": ..., "hooks": [{"type": "command", "command": ...}]}]}}`:
 events with lists of groups, and groups with lists of definitions. Ours are known by their command (`is_ours`). Nothing
@@ -10,9 +10,9 @@ that was: `add_hooks` puts it into an empty list or object. If a formatter remov
 removed with the last of our definitions.
 """
 
-import shlex
 from collections.abc import Iterator, Mapping
 
+from clankers.harnesses.hook_command import is_ours
 from clankers.system.jsonc_edit import Item, JSONCError, Value, append_element, delete, insert_member, parse
 
 _EVERY_TOOL = (None, "", "*")  # matchers that leave no event of the hook out
@@ -22,12 +22,13 @@ _EVERY_TOOL = (None, "", "*")  # matchers that leave no event of the hook out
 _Path = list[tuple[Value, Item]]
 
 
-def add_hooks(text: str, hooks: Mapping[str, Mapping[str, object]]) -> str:
+def add_hooks(text: str, hooks: Mapping[str, Mapping[str, object]], source: str) -> str:
     """`text` with each definition once, in a group of its own at the end of its event's list, and no other of ours.
 
     Args:
         text: the settings.
         hooks: the definitions by the event's name.
+        source: the harness in their commands.
 
     Returns:
         `text` itself where all are there already, wherever in the lists.
@@ -35,23 +36,23 @@ def add_hooks(text: str, hooks: Mapping[str, Mapping[str, object]]) -> str:
     Raises:
         JSONCError: the text is malformed, or something that we have to add to is of another type.
     """
-    if _in_place(text, hooks):
+    if _in_place(text, hooks, source):
         return text
     _check_targets(text, hooks)
-    text = remove_hooks(text)
+    text = remove_hooks(text, source)
     for event, hook in hooks.items():
         text = _appended(text, event, {"hooks": [dict(hook)]})
     return text
 
 
-def remove_hooks(text: str) -> str:
-    """`text` without our hooks.
+def remove_hooks(text: str, source: str) -> str:
+    """`text` without our hooks of `source`.
 
     Raises:
         JSONCError: the text is malformed, or not an object, or has `hooks` twice.
     """
     # The last one first: so the commas fall as they came.
-    while paths := list(_ours(text)):
+    while paths := list(_ours(text, source)):
         *outer, (definitions, definition) = paths[-1]
         if len(definitions.items) > 1:
             text = delete(text, definition)
@@ -62,58 +63,26 @@ def remove_hooks(text: str) -> str:
     return text
 
 
-def our_hooks(text: str) -> dict[str, list[dict[str, object]]]:
-    """Our definitions by the event's name.
+def our_hooks(text: str, source: str) -> dict[str, list[dict[str, object]]]:
+    """Our definitions of `source` by the event's name.
 
     Raises:
         JSONCError: the text is malformed, or not an object, or has `hooks` twice.
     """
     found: dict[str, list[dict[str, object]]] = {}
-    for _, (_, event), _, (_, definition) in _ours(text):
+    for _, (_, event), _, (_, definition) in _ours(text, source):
         found.setdefault(str(event.key), []).append(definition.value.plain)
     return found
 
 
-def is_ours(command: str) -> bool:
-    """Whether `command` is nothing but `clankers append claude-code`, however it is started.
-
-    A command that does something else besides is its writer's.
-    """
-    words = shlex.shlex(
-        command.removeprefix("trap '' TERM; ").removeprefix("exec "), posix=True, punctuation_chars=True
-    )
-    words.whitespace_split = True
-    words.commenters = ""
-    try:
-        match list(words):
-            case [program, "append", "claude-code"]:
-                return program.replace("\\", "/").rpartition("/")[2] in ("clankers", "clankers.exe")
-            case [_, *_, "-m", "clankers", "append", "claude-code"]:
-                return True
-            case [_, "-IS", "-c", code, "append", "claude-code"]:
-                return "clankers.__main__" in code
-    except ValueError:  # a quote without its end
-        pass
-    return False
-
-
-def hooks_disabled(text: str) -> bool:
-    """Whether `disableAllHooks` is true: then Claude Code runs no hooks at all.
-
-    Raises:
-        JSONCError: the text is malformed, or not an object.
-    """
-    return _settings(text).plain.get("disableAllHooks") is True
-
-
-def _in_place(text: str, hooks: Mapping[str, Mapping[str, object]]) -> bool:
-    narrowed = any(group.value.plain.get("matcher") not in _EVERY_TOOL for _, _, (_, group), _ in _ours(text))
-    return not narrowed and our_hooks(text) == {event: [dict(hook)] for event, hook in hooks.items()}
+def _in_place(text: str, hooks: Mapping[str, Mapping[str, object]], source: str) -> bool:
+    narrowed = any(group.value.plain.get("matcher") not in _EVERY_TOOL for _, _, (_, group), _ in _ours(text, source))
+    return not narrowed and our_hooks(text, source) == {event: [dict(hook)] for event, hook in hooks.items()}
 
 
 def _check_targets(text: str, events: Mapping[str, object]) -> None:
     # Before anything is removed: later, reported positions would not be those in the user's file.
-    hooks = _hooks(text, _settings(text))
+    hooks = _hooks(text, settings_object(text))
     if hooks is None:
         return
     if not isinstance(hooks.value.plain, dict):
@@ -125,7 +94,7 @@ def _check_targets(text: str, events: Mapping[str, object]) -> None:
 
 
 def _appended(text: str, name: str, group: Mapping[str, object]) -> str:
-    settings = _settings(text)
+    settings = settings_object(text)
     hooks = _hooks(text, settings)
     if hooks is None:
         return insert_member(text, settings, "hooks", {name: [group]}, levels=2)
@@ -149,9 +118,9 @@ def _falls_with(text: str, container: Value, item: Item) -> bool:
     return not around.strip() and not text.startswith(" ", inner)
 
 
-def _ours(text: str) -> Iterator[_Path]:
+def _ours(text: str, source: str) -> Iterator[_Path]:
     """Where our definitions are, in the order of the text; of another shape than the hooks' is nothing of ours."""
-    settings = _settings(text)
+    settings = settings_object(text)
     hooks = _hooks(text, settings)
     if hooks is None or not isinstance(hooks.value.plain, dict):
         return
@@ -161,12 +130,17 @@ def _ours(text: str) -> Iterator[_Path]:
             for definition in _elements(definitions):
                 hook = definition.value.plain
                 command = hook.get("command") if isinstance(hook, dict) else None
-                if definitions and isinstance(command, str) and is_ours(command):
+                if definitions and isinstance(command, str) and is_ours(command, source):
                     inner = (event.value, group), (definitions.value, definition)
                     yield [(settings, hooks), (hooks.value, event), *inner]
 
 
-def _settings(text: str) -> Value:
+def settings_object(text: str) -> Value:
+    """The settings.
+
+    Raises:
+        JSONCError: the text is malformed, or not an object.
+    """
     settings = parse(text)
     if not isinstance(settings.plain, dict):
         raise JSONCError(text, settings.start, "the settings are not an object")

@@ -1,0 +1,1 @@
+"""Codex: how its hooks are installed, and how its rollouts are read."""

@@ -1,0 +1,79 @@
+"""Codex: its hooks say where the rollouts are, which hold what hooks do not carry.
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+from clankers.harnesses.base import Harness, nested
+from clankers.log.envelope import ERROR, INFO, WARN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from clankers.ingest.source import Source
+    from clankers.log.writer import Log
+
+ROLLOUT = "rollout."  # the prefix of the types of a rollout's lines
+
+_FAILED = ("failed", "declined")  # a status of a call
+_ERRORS = ("error",)  # event messages
+_RETRIES = ("stream_error",)
+
+
+class Codex(Harness):
+    """Codex CLI."""
+
+    name = "codex"
+    title = "Codex"
+    program = "codex"
+    turn_ends = frozenset({"Stop", "Interrupt", "SessionEnd"})
+
+    def level(self, kind: str, document: Any) -> str:
+        """As `Harness.level`; of a request and a rollout's line by what is in it."""
+        if kind == "PostModelRequest":  # one for each attempt
+            return WARN if nested(document, "status") == "failed" else INFO
+        if kind.startswith(ROLLOUT):
+            return rollout_level(document)
+        return super().level(kind, document)
+
+    def follow(self, log: Log, documents: list[Any]) -> None:
+        """Hooks carry neither answers nor how a call ended: what their rollouts have more is ingested."""
+        from clankers.harnesses.codex import after_hook
+
+        after_hook.after_hooks(log, documents)
+
+    def source_at(self, session: str, path: str) -> Source | None:
+        """The rollouts of a thread in a home of Codex."""
+        from clankers.harnesses.codex.rollout_files import Rollouts
+
+        return Rollouts(session, path)
+
+    def sources(self) -> Iterator[Source]:
+        """The rollouts of all threads."""
+        from clankers.harnesses.codex import history
+
+        return history.sources()
+
+    def count(self) -> int:
+        """The threads."""
+        from clankers.harnesses.codex import history
+
+        return len(history.threads())
+
+
+def rollout_level(line: Any) -> str:
+    """The level of a line of a rollout: an error that ended a turn, a call that failed, a retry."""
+    payload = nested(line, "payload")
+    kind = nested(payload, "type")
+    if kind in _ERRORS or nested(payload, "error"):
+        return ERROR
+    if kind in _RETRIES or nested(payload, "success") is False or nested(payload, "item", "status") in _FAILED:
+        return WARN
+    code = nested(payload, "exit_code")
+    return WARN if isinstance(code, bytes | int) and code not in (0, b"0") else INFO
+
+
+HARNESS = Codex()

@@ -1,0 +1,99 @@
+"""Our hooks in a client's settings, where these have the form that `hooks_json` describes."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+
+from clankers.harnesses.base import Harness
+from clankers.harnesses.hooks_json import add_hooks, our_hooks, remove_hooks
+from clankers.harnesses.installer import Installer, InstallError, Obstacle, Version, client_version
+from clankers.system.config_files import Edit, content
+from clankers.system.jsonc_edit import JSONCError
+
+
+class HooksInstaller(Installer):
+    """Our hooks, merged into the settings of `harness`."""
+
+    uses_launcher = True
+
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
+
+    @abstractmethod
+    def hooks(self, version: Version | None) -> Mapping[str, Mapping[str, object]]:
+        """The definition for each event that `version` of the client knows; None: its version is not known.
+
+        Raises:
+            InstallError: that version cannot be recorded.
+        """
+
+    def install(self, path: Path) -> Edit:
+        """Our hooks, merged into the settings."""
+        before = content(path)
+        hooks = self.hooks(client_version(self.harness))
+        text = settings_text(path, before)
+        try:
+            after = add_hooks(text, hooks, self.harness.name).encode()
+            # With an entry of ours in it, the file is not what it was before us.
+            keep = not our_hooks(text, self.harness.name)
+        except JSONCError as e:
+            raise InstallError(f"{path}: {e}; nothing was changed") from e
+        return Edit(path, before, after, keep=keep, mode=0o600)
+
+    def uninstall(self, path: Path) -> Edit:
+        """Our hooks removed; if nothing else changed the file since, it is what it was, byte for byte."""
+        source = self.harness.name
+        before = content(path)
+        edit = Edit(path, before, before)
+        if before is None:
+            return edit
+        text = settings_text(path, before)
+        try:
+            ours = {event: hooks[0] for event, hooks in our_hooks(text, source).items()}
+            if not ours:
+                return edit
+            kept = content(edit.backup)
+            if kept is None and text == add_hooks("", ours, source):
+                return edit._replace(after=None)  # the file is ours alone
+            if kept is not None:
+                old = remove_hooks(settings_text(edit.backup, kept), source)
+                if add_hooks(old, ours, source) == text:
+                    return edit._replace(after=old.encode())
+            return edit._replace(after=remove_hooks(text, source).encode())
+        except JSONCError as e:
+            raise InstallError(f"{path}: {e}; nothing was changed") from e
+
+    def installed(self, path: Path) -> bool:
+        """Whether a hook of ours is there."""
+        try:
+            return bool(our_hooks(settings_text(path, content(path)), self.harness.name))
+        except JSONCError as e:
+            raise InstallError(f"{path}: {e}") from e
+
+    def obstacles(self, path: Path, version: Version | None) -> list[Obstacle]:
+        """Hooks that are not those that would be installed now."""
+        found = our_hooks(settings_text(path, content(path)), self.harness.name)
+        if not version or found == {event: [hook] for event, hook in self.hooks(version).items()}:
+            return []
+        finding = (
+            f"{path}: the hooks are not those that this version installs for {self.harness.title} {dotted(version)}"
+        )
+        return [Obstacle(finding, f"run `clankers install {self.harness.name}` again")]
+
+
+def settings_text(path: Path, data: bytes | None) -> str:
+    """The text of the settings at `path`, whose content is `data`.
+
+    Raises:
+        InstallError: it is not UTF-8.
+    """
+    try:
+        return (data or b"").decode()
+    except UnicodeDecodeError as e:
+        line = data.count(b"\n", 0, e.start) + 1 if data else 1
+        raise InstallError(f"{path}, line {line}: not UTF-8 ({e.reason}); nothing was changed") from e
+
+
+def dotted(version: Version) -> str:
+    """A version as people write it."""
+    return ".".join(map(str, version))

@@ -1,0 +1,55 @@
+"""Whether this environment lasts: what `uvx` and `pipx run` make is deleted without notice."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from urllib.parse import unquote, urlsplit
+
+_CACHE_TAG = "CACHEDIR.TAG"  # marks a cache directory (bford.info/cachedir); uv's has one, wherever it is
+
+
+def throwaway_directory() -> str | None:
+    """The cache or directory for temporary files that this environment is in; None if it is in neither."""
+    environment = os.path.realpath(sys.prefix)
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+    temporary = os.path.realpath(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (nothing is made there)
+    known = {temporary, *_user_caches()}
+    for place in (environment, package):
+        for directory in _parents(place):
+            # The environments that uv makes have a tag of their own, wherever they are.
+            tagged = directory != environment and os.path.exists(os.path.join(directory, _CACHE_TAG))
+            if directory in known or tagged:
+                return directory
+    return None
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path != (parent := os.path.dirname(path)):
+        yield parent
+        path = parent
+
+
+def _user_caches() -> list[str]:
+    home = os.path.expanduser("~")
+    named = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+    # The last is where versions of pipx before 1.5 keep what `pipx run` makes.
+    others = (os.path.join(home, "Library", "Caches"), os.path.join(home, ".local", "pipx", ".cache"))
+    return [os.path.realpath(path) for path in (named, *others)]
+
+
+def origin() -> str:
+    """What this package was installed from, as an argument for an installer: a git URL, or a path.
+
+    From the record that installers keep (PEP 610, direct_url.json); a placeholder where there is none.
+    """
+    try:
+        text = metadata.distribution("clankers").read_text("direct_url.json")
+        found = json.loads(text or "")
+        url, is_git = found["url"], found.get("vcs_info", {}).get("vcs") == "git"
+    except (metadata.PackageNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        return "PATH-OR-GIT-URL"
+    if is_git:
+        return f"git+{url}"
+    return unquote(urlsplit(url).path) if url.startswith("file:") else str(url)
