@@ -22,7 +22,7 @@ from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters, filters
 from clankers.queries.session_select import all_sessions, named, with_children
 from clankers.render.redact import Masks
-from clankers.sync.acknowledged import FILE, MEMORY, Acknowledged
+from clankers.sync.acknowledged import FILE, MEMORY, Acknowledged, set_aside, unusable
 from clankers.sync.encode import Encoder
 from clankers.sync.errors import DeniedError, SendError, StoppedError, UnavailableError
 from clankers.sync.push import Push, Sends, Sent, count_pending
@@ -325,7 +325,9 @@ def reset() -> None:
     path = os.path.join(root, FILE)
     url = load(root).session_api_url
     with NamedLock(os.path.join(root, "sync.lock"), "sync reset", "a sync is running"):
-        if os.path.exists(path):
+        if unusable(path):
+            say(f"{set_aside(path)} is what could not be used; remove it when you need it no more")
+        elif os.path.exists(path):
             with contextlib.closing(Acknowledged(path, url)) as known:
                 known.reset()
     typer.echo(f"Forgot what {url or 'a server'} has; the next `clankers sync` sends everything")

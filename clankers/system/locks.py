@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 _POLL = 0.02  # seconds
+_UNKNOWN = "a process that does not say which"
 WATCHER = "project --watch"  # the purpose of a holder that keeps its lock until it is stopped
 
 
@@ -38,6 +39,18 @@ def is_locked(path: str) -> bool:
         return _flock(fd, exclusive=False) is False
     finally:
         os.close(fd)
+
+
+def holder(path: str) -> str:
+    """Who holds the lock of the file at `path`: its process and command, as far as they are known; empty: nobody."""
+    if not is_locked(path):
+        return ""
+    try:
+        with open(path, "rb") as f:
+            _, is_alive, text = _holder(f.fileno())
+    except OSError:
+        is_alive = False
+    return text if is_alive else _UNKNOWN
 
 
 def supports_locks(fd: int) -> bool:
@@ -93,10 +106,10 @@ class NamedLock:
         self._fd = open_private(self._path, os.O_RDWR)
         deadline = time.monotonic() + self._patience
         while not try_lock(self._fd):
-            purpose, is_alive, holder = _holder(self._fd)
+            purpose, is_alive, text = _holder(self._fd)
             if time.monotonic() > deadline or (purpose == WATCHER and is_alive):
                 os.close(self._fd)
-                who = holder if is_alive else "a process that does not say which"
+                who = text if is_alive else _UNKNOWN
                 raise BusyError(f"{self._taken}: {who}; stop it, or try again later")
             time.sleep(_POLL)
         os.ftruncate(self._fd, 0)

@@ -19,7 +19,7 @@ from projector.derived.prices import reprice
 from projector.replay.replay import LogChangedError, Replayed, replay
 from projector.search.index import remove_indexes
 from projector.store.meta import BACKFILL, read_meta, set_meta
-from projector.store.sqlite_file import BUSY_MS, OutdatedError, SchemaError, damaged, open_database
+from projector.store.sqlite_file import BUSY_MS, NewerError, OutdatedError, SchemaError, damaged, open_database
 from projector.store.sqlite_writer import SqliteStore
 
 _SWAP_SECONDS = 60.0  # to wait for another writer
@@ -156,7 +156,7 @@ def build(
 def _swap(path: str, new: apsw.Connection) -> None:
     try:
         live = open_live(path)
-    except OutdatedError:
+    except (OutdatedError, NewerError):
         live = apsw.Connection(path)
     except SchemaError as e:
         if not isinstance(e.__cause__, apsw.NotADBError | apsw.CorruptError):

@@ -63,6 +63,12 @@ class Codex(Harness):
 
         return len(history.threads())
 
+    def stores(self) -> list[str]:
+        """The rollouts, and the archived ones."""
+        from clankers.harnesses.codex import history
+
+        return history.folders()
+
 
 def rollout_level(line: Any) -> str:
     """The level of a line of a rollout: an error that ended a turn, a call that failed, a retry."""
