@@ -6,6 +6,7 @@ stdout; never exit 2; no wait without an end.
 
 from __future__ import annotations  # typing is a third of what a hook would import
 
+import gc
 import os
 import sys
 import time
@@ -214,6 +215,7 @@ class _Recorder:
 
     def stream(self) -> int:
         """Log the lines of stdin until its end, in groups; returns the exit code."""
+        gc.enable()
         code = EX_OK
         group: list[_Input] = []
         waiting = 0

@@ -18,6 +18,11 @@ def clean(text: str) -> str:
     return _CONTROLS.sub(lambda m: " " if m[0] in "\n\r\t" else f"\\x{ord(m[0]):02x}", text)
 
 
+def session_title(title: str | None) -> str:
+    """What a session is called, in one line."""
+    return clean(title or "Untitled session")
+
+
 def cells(text: str) -> int:
     """The columns that `text` takes on a terminal."""
     if text.translate(_OURS).isascii():

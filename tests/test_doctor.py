@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -147,6 +148,31 @@ def test_after_an_install_all_is_well(home: Path, root: Path, settings: Path) ->
     append(root, work(0, 1))
     assert any("the last event came at " in text for _, text in about(findings(home, code=EX_OK), "OpenCode"))
     assert (True, "the recorder starts") in about(findings(home, code=EX_OK), "Log")
+
+
+@POSIX_ONLY
+def test_hooks_that_reach_no_recorder_are_reported(home: Path) -> None:
+    installed(home)
+    launcher = home / ".local" / "lib" / "clankers" / "hook"
+    text = launcher.read_text()
+    assert about(findings(home, code=EX_OK), "Hooks") == [(True, f"{launcher} starts the recorder")]
+    odd = home / "python"
+    odd.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    odd.chmod(0o755)
+    said = []
+    for python in ("/nowhere/python", str(odd), f"{Path(sys.executable).parent}/../bin/python3"):
+        launcher.write_text(re.sub("^python=.*", f"python={python}", text, flags=re.MULTILINE))
+        ((_, found),) = about(findings(home, code=EX_OK if "/../" in python else EX_FAIL), "Hooks")
+        said.append(found)
+    launcher.unlink()
+    ((subject, found, remedy),) = wrong(findings(home, code=EX_FAIL))
+    assert (subject, remedy) == ("Hooks", "run `clankers install` again for each harness")
+    assert [*said, found] == [
+        f"{launcher} finds no recorder: nothing is recorded",
+        f"the recorder that {launcher} starts fails: broken",
+        f"{launcher} starts the recorder of another environment",
+        f"{launcher}, which every hook runs, is gone: nothing is recorded",
+    ]
 
 
 @POSIX_ONLY

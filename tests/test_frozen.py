@@ -46,6 +46,10 @@ LAUNCHED = "trap '' TERM; [ -r ~/.local/lib/clankers/hook ] && exec sh ~/.local/
 PLUGIN_HOOK = (
     "trap '' TERM; PATH=\"$PATH:${CLAUDE_PLUGIN_ROOT}/../../../../../../bin\"; exec clankers append claude-code"
 )
+PLUGIN_HOOKS = {
+    PLUGIN_HOOK,
+    PLUGIN_HOOK.replace("exec", "command -v clankers >/dev/null && exec") + "; exit 0",
+}
 CATCH_UP = [PYTHON, "-P", "-m", "clankers", "catch-up"]  # -I where the package is installed in the Python's environment
 WATCH = [PYTHON, "-P", "-m", "clankers", "project", "--watch"]
 UNIT = f"""\
@@ -134,18 +138,17 @@ def test_a_hook_records(command: str, tmp_path: Path) -> None:
     assert [line["payload"] for line in logged(root).lines] == [json.loads(HOOK)]
 
 
-def test_the_plugin_directory_of_claude_code_records(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", PLUGIN_HOOKS)
+def test_the_plugin_directory_of_claude_code_records(command: str, tmp_path: Path) -> None:
     plugin = ASSETS / "claude-code"
     assert json.loads((plugin / ".claude-plugin" / "plugin.json").read_text())["name"] == "clankers"
     assert json.loads((plugin / ".claude-plugin" / "marketplace.json").read_text())["plugins"]
     hooks = json.loads((plugin / "hooks" / "hooks.json").read_text())["hooks"]
-    assert {hook["command"] for groups in hooks.values() for group in groups for hook in group["hooks"]} == {
-        PLUGIN_HOOK
-    }
+    assert {hook["command"] for groups in hooks.values() for group in groups for hook in group["hooks"]} < PLUGIN_HOOKS
     root = tmp_path / "data"
     path = f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"
     env = {"CLANKERS_DATA_PATH": str(root), "HOME": str(tmp_path), "PATH": path, "CLAUDE_PLUGIN_ROOT": str(plugin)}
-    done = subprocess.run(["sh", "-c", PLUGIN_HOOK], input=HOOK, env=env, check=False, timeout=DEADLINE)
+    done = subprocess.run(["sh", "-c", command], input=HOOK, env=env, check=False, timeout=DEADLINE)
     assert done.returncode == 0
     assert len(logged(root).lines) == 1
 

@@ -19,11 +19,12 @@ import pytest
 
 from clankers import paths
 from clankers.errors import EX_FAIL, EX_OK, EX_USAGE
+from clankers.harnesses.claude_code import install as claude_code_install
 from clankers.harnesses.claude_code.install import EVENTS
 from clankers.harnesses.hook_command import hook_command, is_ours
 from clankers.system import detached, jsonc_edit
 from clankers.system.service_unit import ServiceError, service
-from tests.commands import POSIX_ONLY, Result, call
+from tests.commands import POSIX_ONLY, Result, call, command, environment
 from tests.patience import DEADLINE
 
 OLD_HOOK = "trap '' TERM; /old/bin/clankers append claude-code"
@@ -232,8 +233,8 @@ def test_the_backup_is_of_the_last_install(home: Path, settings: Path) -> None:
 def test_the_files_mode_is_kept(mode: int, home: Path, settings: Path) -> None:
     given(settings, b"{}")
     settings.chmod(mode)
-    for command in ("install", "uninstall"):
-        assert clankers(home, command, "claude-code").code == EX_OK
+    for verb in ("install", "uninstall"):
+        assert clankers(home, verb, "claude-code").code == EX_OK
         assert stat.S_IMODE(settings.stat().st_mode) == mode
 
 
@@ -368,6 +369,30 @@ def test_what_keeps_the_hooks_from_running_is_reported(home: Path, settings: Pat
     assert "disableAllHooks is set" in done.err
 
 
+@pytest.mark.parametrize(
+    ("file", "key", "value"),
+    [
+        ("policy/managed-settings.json", "allowManagedHooksOnly", True),
+        ("policy/managed-settings.d/50-hooks.json", "disableAllHooks", True),
+        ("policy/managed-settings.json", "strictPluginOnlyCustomization", ["skills", "hooks"]),
+        (".claude/remote-settings.json", "strictPluginOnlyCustomization", True),
+        (".claude/settings.json", "disableAllHooks", True),
+    ],
+)
+def test_settings_elsewhere_that_keep_the_hooks_from_running_are_reported(
+    file: str, key: str, value: object, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claude_code_install, "_POLICY", home / "policy")
+    given(home / file, BOM + json.dumps({key: value, "model": "opus"}).encode())
+    place = home / "shop"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    done = clankers(home, "install", "--project", "claude-code")
+    assert done.code == EX_OK
+    assert f"but: {home / file}: {key} is set" in done.err
+    assert f"{home / file}: {key} is set" in clankers(home, "doctor").out
+
+
 def test_a_plugin_that_is_not_ours_is_left_alone(home: Path, plugin: Path) -> None:
     given(plugin, b"export default () => {}\n")
     before = tree(home)
@@ -469,7 +494,93 @@ def test_the_plugin_registers_what_install_does() -> None:
     hooks = json.loads((plugin / "hooks" / "hooks.json").read_text("utf-8"))["hooks"]
     timeouts = {event: group["hooks"][0]["timeout"] for event, (group,) in hooks.items()}
     assert timeouts == {event: 30 if event == "SessionEnd" else 10 for event in EVENTS}
-    assert {group["hooks"][0]["command"].rpartition("; ")[2] for (group,) in hooks.values()} == {
-        "exec clankers append claude-code"
-    }
     assert json.loads((plugin / ".claude-plugin" / "plugin.json").read_text("utf-8"))["name"] == "clankers"
+
+
+@POSIX_ONLY
+def test_the_plugin_is_silent_without_the_package(home: Path) -> None:
+    hooks = json.loads((files("clankers") / "assets" / "claude-code" / "hooks" / "hooks.json").read_text("utf-8"))[
+        "hooks"
+    ]
+    for (group_,) in hooks.values():
+        done = subprocess.run(
+            ["/bin/sh", "-c", group_["hooks"][0]["command"]], env={"PATH": str(home)}, capture_output=True, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+# Where it is installed from, and what is installed there.
+
+
+@pytest.mark.parametrize("variable", ["TMPDIR", "XDG_CACHE_HOME"], ids=["a temporary directory", "a cache"])
+def test_an_environment_that_does_not_last_is_refused(variable: str, home: Path) -> None:
+    place = str(Path(sys.prefix).parent)
+    done = clankers(home, "install", "claude-code", **{variable: place})
+    assert (done.code, tree(home)) == (EX_FAIL, {})
+    assert f"what is in {place} does not last" in done.err
+    assert not re.search(r"(install|uvx|run) clankers\b(?! install)", done.err), "the name is another project's there"
+
+
+def test_an_environment_in_a_tagged_cache_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As uv's is, wherever it is; a tag of the environment itself means nothing: uv puts one into each."""
+    place = home / "cache" / "archive" / "x"
+    place.mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(place))
+    (place / "CACHEDIR.TAG").touch()
+    assert clankers(home, "install", "claude-code", TMPDIR=str(home / "tmp")).code == EX_OK
+    (home / "cache" / "CACHEDIR.TAG").touch()
+    assert clankers(home, "install", "claude-code", TMPDIR=str(home / "tmp")).code == EX_FAIL
+
+
+@POSIX_ONLY
+def test_clients_that_are_found_are_named_or_asked_about(home: Path, settings: Path, plugin: Path) -> None:
+    client(home, "claude", "2.1.329 (Claude Code)")
+    done = clankers(home, "install")
+    assert (done.code, settings.exists()) == (EX_USAGE, False)
+    assert "found Claude Code; to record, run `clankers install claude-code`" in done.err
+    client(home, "opencode", "1.18.33")
+    ours, its = os.openpty()
+    os.write(ours, b"n\ny\n")
+    env = environment(home / "data", PATH=str(home / "bin"), XDG_CONFIG_HOME="", CLAUDE_CONFIG_DIR="")
+    with subprocess.Popen(command("install", "--dry-run"), stdin=its, stdout=its, stderr=its, env=env) as process:
+        os.close(its)
+        assert process.wait(DEADLINE) == 0
+    shown = os.read(ours, 1 << 20).decode()
+    os.close(ours)
+    assert re.findall(r"Record [\w ]+\?", shown) == ["Record Claude Code?", "Record OpenCode?"]
+    assert str(plugin) in shown
+    assert str(settings) not in shown
+
+
+def test_a_harness_that_is_nearly_named_is_suggested(home: Path) -> None:
+    assert "'claude' is not a known harness (did you mean claude-code?)" in clankers(home, "install", "claude").err
+
+
+def test_uninstall_finds_what_was_installed_for_projects(
+    home: Path, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projects = [home / "src" / name for name in ("shop", "gone")]
+    for project in projects:
+        project.mkdir(parents=True)
+        monkeypatch.chdir(project)
+        clankers(home, "install", "--project", "claude-code")
+    shutil.rmtree(projects[1])
+    monkeypatch.chdir(home)
+    clankers(home, "install", "claude-code")
+    launcher = home / ".local" / "lib" / "clankers" / "hook"
+    assert launcher.exists()
+    assert clankers(home, "uninstall", "claude-code").code == EX_OK
+    assert not [path for path in (settings, projects[0] / ".claude" / "settings.local.json") if path.exists()]
+    assert not (home / "data" / "installed.json").exists()
+    assert not launcher.parent.exists()
+
+
+def test_the_launcher_stays_while_an_entry_needs_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    clankers(home, "install", "claude-code")
+    clankers(home, "install", "--project", "claude-code")
+    launcher = home / ".local" / "lib" / "clankers" / "hook"
+    assert f"--- {launcher}" not in clankers(home, "uninstall", "--project", "claude-code", "--dry-run").out
+    clankers(home, "uninstall", "--project", "claude-code")
+    assert launcher.exists()
+    assert f"--- {launcher}" in clankers(home, "uninstall", "claude-code", "--dry-run").out

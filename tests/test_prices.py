@@ -377,7 +377,9 @@ def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) ->
     assert "~ is estimated" in shown
     assert "? and + mark models without a known price" in shown
     tree = call(root, "sessions", "--tree").out
-    costs = {line.split()[-1]: re.findall(r"[~$?↑]\S*", line) for line in tree.splitlines() if "(no title)" in line}
+    costs = {
+        line.split()[-1]: re.findall(r"[~$?↑]\S*", line) for line in tree.splitlines() if "Untitled session" in line
+    }
     assert costs == {
         "alone": ["~$0.0006"],
         "with": ["~$0.0006"],

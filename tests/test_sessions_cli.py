@@ -131,7 +131,8 @@ def test_subagents_stand_below_their_parent_oldest_first(root: Path) -> None:
     shown = call(root, "sessions", "--tree").out
     assert ids(shown) == ["ses_b", "ses_a", "ses_a_1", "ses_a_1_1", "ses_a_2", "ses_unseen", "ses_orphan"]
     indents = {
-        row[-1]: re.split("a title|.no title", line)[0] for row, line in zip(body(shown), rows(shown), strict=True)
+        row[-1]: re.split("a title|Untitled session", line)[0]
+        for row, line in zip(body(shown), rows(shown), strict=True)
     }
     assert {id for id, indent in indents.items() if "└" in indent} == {"ses_a_1", "ses_a_1_1", "ses_a_2", "ses_orphan"}
     assert len(indents["ses_a_1_1"]) > len(indents["ses_a_1"]) == len(indents["ses_a_2"]) > len(indents["ses_a"])
@@ -262,7 +263,7 @@ def test_ids_and_paths_are_shown_clean(root: Path) -> None:
 def test_a_session_that_is_only_named_is_listed(root: Path) -> None:
     append(root, [("opencode", "session.idle", b'{"type":"session.idle","properties":{"sessionID":"ses_bare"}}')])
     assert ids(call(root, "sessions").out) == ["ses_bare"]
-    assert "(no title)" in call(root, "sessions").out
+    assert "Untitled session" in call(root, "sessions").out
 
 
 @pytest.mark.parametrize("created", [0, 2**53, 253_402_300_800_000])

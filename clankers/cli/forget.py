@@ -27,7 +27,7 @@ from clankers.cli.database import bring_up_to_date, open_current
 from clankers.cli.options import TIMES, known_ids
 from clankers.cli.output import print_table, progress_bar, say
 from clankers.errors import EX_FAIL, BusyError, UsageError
-from clankers.formatting import counted, local_time, short_bytes
+from clankers.formatting import counted, local_time, session_title, short_bytes
 from clankers.ingest.importer import mark_forgotten
 from clankers.ingest.source import SourceError
 from clankers.log import tombstones
@@ -140,7 +140,7 @@ def _choose(
 def _say(chosen: list[SessionRef], found: OwnedLines) -> None:
     rows = [
         (
-            one.title,
+            session_title(one.title),
             one.project,
             local_time(one.updated),
             f"{found.lines[one.id]:,}",

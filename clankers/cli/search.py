@@ -11,7 +11,7 @@ from clankers import paths
 from clankers.cli.database import open_current
 from clankers.cli.options import MOST, Model, Project, Since, Sources, Until, no_such_source
 from clankers.cli.output import console, counting_bar, print_json, say
-from clankers.formatting import clean, local_time
+from clankers.formatting import clean, local_time, session_title
 from clankers.queries.changes import changed_sessions
 from clankers.queries.connect import ELSEWHERE
 from clankers.queries.filters import filters
@@ -66,8 +66,8 @@ def print_hits(hits: list[Hit]) -> None:
         what = hit.tool_name or "tool" if hit.kind == "tool" else hit.kind
         if hit.success == 0:
             what += " (failed)"
-        shown = [local_time(hit.created_at), hit.session_id[:12], what, hit.source, hit.project_name, hit.title]
-        head = Text("  ".join(clean(one) for one in shown if one), style="dim")
+        shown = [local_time(hit.created_at), hit.session_id[:12], what, hit.source, hit.project_name]
+        head = Text("  ".join([*(clean(one) for one in shown if one), session_title(hit.title)]), style="dim")
         out.print(head, no_wrap=True, overflow="ellipsis")
         for line in _snippet(hit).wrap(out, max(out.width - _INDENT, 1)):
             line.rstrip()

@@ -13,6 +13,7 @@ from clankers.formatting import (
     cells,
     clean,
     local_time,
+    session_title,
     short_cost,
     short_duration,
     short_number,
@@ -115,7 +116,7 @@ def _cells(s: ListedSession, *, tree: bool) -> dict[str, str]:
         tokens += s.subagent_tokens
         tools += s.subagent_tools
         errors += s.subagent_errors
-    title = clean(s.title or "(no title)")
+    title = session_title(s.title)
     return {
         "active": local_time(s.last_active),
         "source": clean(s.source),

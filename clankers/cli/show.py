@@ -19,7 +19,7 @@ from clankers.cli.options import Model, Project, Since, Sources, Until, known_id
 from clankers.cli.output import console, print_json, progress_bar
 from clankers.cli.pager import paged
 from clankers.errors import UsageError
-from clankers.formatting import clean, local_time
+from clankers.formatting import clean, local_time, session_title
 from clankers.queries.connect import log_bytes
 from clankers.queries.conversation import (
     Compaction,
@@ -165,7 +165,7 @@ def find(db: apsw.Connection, name: str, chosen: Filters) -> Conversation:
 def draw(found: Conversation, look: Look) -> Iterator[RenderableType]:
     """The conversation for a terminal; text that is not ours is cleaned."""
     session = found.session
-    yield Text(labels.title(session), style="bold")
+    yield Text(session_title(session.title), style="bold")
     yield Text(" · ".join(labels.facts(found)), style="dim")
     yield Text(clean(session.id), style="dim")
     yield from _items(found, look)

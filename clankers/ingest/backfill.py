@@ -67,18 +67,18 @@ class SurveyedIndex(LogIndex):
         """As `LogIndex.may_hold`: as far as the ids of records say it."""
         return source.id_prefixes != (source.session,) or source.session in self._survey()
 
-    def ids(self, source: Source, since: str) -> set[int]:
-        """As `LogIndex.ids`; sources whose records' ids begin alike share what was found."""
+    def ids_and_forgotten(self, source: Source, since: str) -> tuple[set[int], Collection[str]]:
+        """As `LogIndex.ids_and_forgotten`; sources whose records' ids begin alike share what was found."""
         if source.id_prefixes == (source.session,):
-            return super().ids(source, since)
+            return super().ids_and_forgotten(source, since)[0], self.forgotten()
         if source.id_prefixes not in self._shared:
-            self._shared[source.id_prefixes] = super().ids(source, "")
-        return self._shared[source.id_prefixes]
+            self._shared[source.id_prefixes] = super().ids_and_forgotten(source, "")[0]
+        return self._shared[source.id_prefixes], self.forgotten()
 
-    def forgotten(self, _since: str) -> Collection[str]:
+    def forgotten(self) -> Collection[str]:
         """As `LogIndex.forgotten`."""
         if self._forgotten is None:
-            self._forgotten = () if self._again else super().forgotten("")
+            self._forgotten = () if self._again else super().forgotten()
         return self._forgotten
 
     def _survey(self) -> set[str]:

@@ -62,7 +62,7 @@ class BatchWriter:
         if not source.path:
             if self._held:
                 self.flush()  # so that they are not locked meanwhile
-            if source.session in self._index.forgotten(""):
+            if source.session in self._index.forgotten():
                 return 0, None  # without a cursor, nothing says where the forgotten part ends
             return ingest(self._log, source, Marks(), self._index, sync=False)
         with ExitStack() as stack:

@@ -47,32 +47,39 @@ class LogIndex:
         """Whether the log may hold records of a source that no cursor knows."""
         return True
 
-    def ids(self, source: Source, since: str) -> set[int]:
-        """The hashes of the ids of records of `source` in the log from the day `since` on: 80 bytes, not the id.
+    def ids_and_forgotten(self, source: Source, since: str) -> tuple[set[int], Collection[str]]:
+        """The ids of the records of `source`, and the sessions that were forgotten, by one reading of the log.
 
         Args:
             source: of which the log may hold records.
-            since: a day (`YYYY-MM-DD`); empty: of the whole log.
+            since: a day (`YYYY-MM-DD`): earlier ones are not read; empty: all are.
+
+        Returns:
+            The ids' hashes, of 80 bytes each, and the sessions' ids: no import brings their past back.
 
         Raises:
             OSError: the log cannot be read.
         """
-        from clankers.log import record_ids  # which a hook seldom needs, nor the next
+        from clankers.log import record_ids, segments, tombstones  # which a hook seldom needs
 
-        try:
-            return {hash(id) for prefix in source.id_prefixes for id in record_ids.ids(self.root, prefix, since)}
-        except FileNotFoundError:
-            return set()  # nothing was recorded yet
+        heads = tuple(map(record_ids.head, source.id_prefixes))
+        ids, marked = set(), []
+        for line in segments.lines_with(self.root, (*heads, tombstones.MARK), since):
+            if line.startswith(heads):
+                ids.add(hash(record_ids.id_of(line)))
+            else:
+                marked.append(line)
+        return ids, tombstones.forgotten(tombstones.of_lines(marked))
 
-    def forgotten(self, since: str) -> Collection[str]:
-        """The sessions that were forgotten from the day `since` on: no import brings their past back.
+    def forgotten(self) -> Collection[str]:
+        """The sessions that were ever forgotten.
 
         Raises:
             OSError: the log cannot be read.
         """
         from clankers.log import tombstones
 
-        return tombstones.forgotten(self.root, since)
+        return tombstones.forgotten(tombstones.tombstones(self.root))
 
 
 def ingest(
@@ -138,18 +145,18 @@ def _begin(source: Source, marks: Marks, index: LogIndex, rewritten: Collection[
     unknown = not marks.known
     since = today = envelope.day_of(time.time_ns())
     known: set[int] = set()
-    born = source.created()[:10] if unknown or marks.busy or rewritten else today
-    if unknown or marks.busy:
-        since = marks.since or born
-        if not marks.is_new or index.may_hold(source):
-            known = index.ids(source, since)
-    if rewritten:  # then the ids of its lines tell what is new
-        since = born
-        known |= index.ids(source, since)
-        for part in rewritten:
-            marks.restart(part)
+    forgotten: Collection[str] = ()
+    if unknown or marks.busy or rewritten:
+        # Of a part that was rewritten, all lines may be in the log, since the session began.
+        since = ("" if rewritten else marks.since) or source.created()[:10]
+        if marks.is_new and not rewritten and not index.may_hold(source):
+            forgotten = index.forgotten()
+        else:
+            known, forgotten = index.ids_and_forgotten(source, since)
+    for part in rewritten:
+        marks.restart(part)
     if unknown or rewritten:
-        _mark_read(source, marks, index.forgotten(born), None if unknown else rewritten)
+        _mark_read(source, marks, forgotten, None if unknown else rewritten)
     # What is recorded may be of earlier days: after a kill the next import has to look there, too.
     marks.since = since if marks.busy or known or rewritten else today
     marks.known = marks.busy = True

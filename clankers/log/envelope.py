@@ -78,7 +78,7 @@ def line(
             quote(kind),
         )
         _abouts[key] = about
-    name = quote(uuid7(now) if id is None else id)
+    name = b'"%s"' % uuid7(now).encode("ascii") if id is None else quote(id)
     body = b'%s%s%s,"payload":%s' % (HEAD, name, about, payload.replace(b"\n", b" "))
     return b'%s%s%08x"}\n' % (body, CRC_KEY, crc32(body))
 

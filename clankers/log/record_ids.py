@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_START = len(HEAD) + 1  # of the id in a line
+
 
 def ids(root: str, prefix: str, since: str = "") -> Iterator[str]:
     """The ids that begin with `prefix`, of the complete lines in the log from the day `since` (`YYYY-MM-DD`) on.
@@ -19,6 +21,14 @@ def ids(root: str, prefix: str, since: str = "") -> Iterator[str]:
     Raises:
         OSError: a file cannot be read.
     """
-    start = len(HEAD) + 1
-    for line in lines_with(root, HEAD + b'"' + prefix.encode(), since):
-        yield line[start : line.find(b'"', start)].decode("utf-8", "replace")
+    return map(id_of, lines_with(root, (head(prefix),), since))
+
+
+def head(prefix: str) -> bytes:
+    """How the lines begin whose ids begin with `prefix`."""
+    return HEAD + b'"' + prefix.encode()
+
+
+def id_of(line: bytes) -> str:
+    """The id of a line of the log."""
+    return line[_START : line.find(b'"', _START)].decode("utf-8", "replace")

@@ -25,7 +25,7 @@ from clankers.log.segment_file import DamagedError, SegmentFile, cached_size, is
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Self
 
 COMPRESSED = ".gz"
@@ -92,7 +92,7 @@ def segment_sizes(root: str) -> dict[str, int]:
     return {name: _size(root, name, ends) for name, ends in days.items()}
 
 
-def lines_with(root: str, mark: bytes, since: str = "") -> Iterator[bytes]:
+def lines_with(root: str, marks: Iterable[bytes], since: str = "") -> Iterator[bytes]:
     """The lines that `Segment.lines_with` finds in the log in `root`, from the day `since` (`YYYY-MM-DD`) on.
 
     Raises:
@@ -105,7 +105,7 @@ def lines_with(root: str, mark: bytes, since: str = "") -> Iterator[bytes]:
     for name in names:
         if name >= _PREFIX + since:
             with Segment(root, name) as segment:
-                yield from segment.lines_with(mark)
+                yield from segment.lines_with(marks)
 
 
 def exists(root: str, name: str) -> bool:
@@ -205,22 +205,23 @@ class Segment:
                     )
             start = behind
 
-    def lines_with(self, mark: bytes) -> Iterator[bytes]:
-        """The lines, without newline, that have a valid CRC and contain `mark` before their payload.
+    def lines_with(self, marks: Iterable[bytes]) -> Iterator[bytes]:
+        """The lines, without newline, that have a valid CRC and contain one of `marks` before their payload.
 
         Args:
-            mark: bytes that no JSON string can contain, as its quotes would be escaped.
+            marks: bytes that no JSON string can contain, as its quotes would be escaped. No line contains two.
         """
         for block in self.blocks():
-            at = block.find(mark)
-            while at >= 0:
-                # The line may follow a torn one without a newline between them: it begins at the last head.
-                start = block.rfind(HEAD, block.rfind(b"\n", 0, at) + 1, at + len(HEAD))
-                end = block.find(b"\n", at)
-                line = block[start:end] if start >= 0 else b""
-                if crc_holds(line):
-                    yield line
-                at = block.find(mark, at + len(mark))
+            for mark in marks:
+                at = block.find(mark)
+                while at >= 0:
+                    # The line may follow a torn one without a newline between them: it begins at the last head.
+                    start = block.rfind(HEAD, block.rfind(b"\n", 0, at) + 1, at + len(HEAD))
+                    end = block.find(b"\n", at)
+                    line = block[start:end] if start >= 0 else b""
+                    if crc_holds(line):
+                        yield line
+                    at = block.find(mark, at + len(mark))
 
     def blocks(self) -> Iterator[bytes]:
         """The complete lines, many at a time, without what is damaged."""

@@ -19,13 +19,14 @@ from clankers.log.writer import Log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 SOURCE = "clankers"
 FORGOTTEN = "forgotten"
 DONE = "forgotten.done"
 
-_MARK = b',"source":"clankers","type":"forgotten'  # in no string of JSON: its quotes would be escaped there
+MARK = b',"source":"clankers","type":"forgotten'  # in tombstones, and in no JSON string, which would escape the quotes
 
 
 class Tombstone:
@@ -51,9 +52,14 @@ def tombstones(root: str, since: str = "") -> list[Tombstone]:
     Raises:
         OSError: a file cannot be read.
     """
+    return of_lines(lines_with(root, (MARK,), since))
+
+
+def of_lines(lines: Iterable[bytes]) -> list[Tombstone]:
+    """The tombstones in `lines` of the log, each of which contains `MARK`."""
     found: dict[str, Tombstone] = {}
     done = set()
-    for line in lines_with(root, _MARK, since):
+    for line in lines:
         event = _ours(line)
         if event is None:
             continue
@@ -72,13 +78,9 @@ def tombstones(root: str, since: str = "") -> list[Tombstone]:
     return list(found.values())
 
 
-def forgotten(root: str, since: str = "") -> set[str]:
-    """The sessions that the tombstones from the day `since` on name.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
-    return {session for stone in tombstones(root, since) for session in stone.sessions}
+def forgotten(stones: Iterable[Tombstone]) -> set[str]:
+    """The sessions that `stones` name."""
+    return {session for stone in stones for session in stone.sessions}
 
 
 def put_up(root: str, sessions: list[str], days: dict[str, int]) -> Tombstone:

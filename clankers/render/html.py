@@ -22,7 +22,7 @@ from pygments.formatters.html import HtmlFormatter
 from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
-from clankers.formatting import clean, local_time
+from clankers.formatting import clean, local_time, session_title
 from clankers.queries.conversation import Compaction, Conversation, Failure, Item, Message, Part, ToolCall
 from clankers.render import labels
 from clankers.render.commonmark import parser
@@ -40,7 +40,7 @@ def html(found: Iterable[Conversation], count: int) -> Iterator[str]:
     style = _style()
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    title = labels.title(first.session) if count == 1 else labels.count(count, "session")
+    title = session_title(first.session.title) if count == 1 else labels.count(count, "session")
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -50,7 +50,7 @@ def html(found: Iterable[Conversation], count: int) -> Iterator[str]:
     )
     for one in chain([first], conversations):
         facts = _facts([*labels.facts(one), clean(one.session.id)])
-        yield f'<header>\n<h1 dir="auto">{escape(labels.title(one.session))}</h1>\n{facts}\n</header>\n<main>\n'
+        yield f'<header>\n<h1 dir="auto">{escape(session_title(one.session.title))}</h1>\n{facts}\n</header>\n<main>\n'
         yield from _items(one)
         yield "</main>\n"
     yield "</body>\n</html>\n"

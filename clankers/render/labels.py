@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from clankers.formatting import clean, counted, local_time, short_cost, short_duration, short_number, sum_of_costs
+from clankers.formatting import (
+    clean,
+    counted,
+    local_time,
+    session_title,
+    short_cost,
+    short_duration,
+    short_number,
+    sum_of_costs,
+)
 from clankers.queries.conversation import Compaction, Conversation, Failure, Message, Part, Session, ToolCall, subagents
 from clankers.queries.tool_calls import subject
 
@@ -46,11 +55,6 @@ TAKEN_BACK = "taken back"  # of what the client removed: it was said all the sam
 def plain(text: str) -> str:
     r"""`text` without colours, with other control characters made visible, as `\x1b`; its lines stay lines."""
     return "\n".join(clean(line.expandtabs(_TAB)) for line in _LINES.split(_COLOURS.sub("", text)))
-
-
-def title(session: Session) -> str:
-    """What a session is called, in one line."""
-    return clean(session.title or "(no title)")
 
 
 def facts(found: Conversation) -> list[str]:
@@ -217,8 +221,8 @@ def repeated_by_error(message: Message, text: str) -> bool:
 
 def of_subagent(inner: Conversation) -> str:
     """A subagent's name, in one line."""
-    agent = inner.session.agent
-    return f"{title(inner.session)}{f' ({clean(agent)})' if agent and agent not in title(inner.session) else ''}"
+    title, agent = session_title(inner.session.title), inner.session.agent
+    return f"{title}{f' ({clean(agent)})' if agent and agent not in title else ''}"
 
 
 def shortened(text: str, lines: int, width: int) -> tuple[str, str]:

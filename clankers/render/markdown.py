@@ -8,7 +8,7 @@ from html import escape
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from clankers.formatting import clean, local_time
+from clankers.formatting import clean, local_time, session_title
 from clankers.queries.conversation import Compaction, Conversation, Failure, Item, Message, Part, ToolCall
 from clankers.render import labels
 
@@ -28,7 +28,7 @@ _LANGUAGE = re.compile(r"[\w+-]+")
 def markdown(found: Conversation) -> Iterator[str]:
     """The blocks of a document; an empty line belongs between two of them."""
     session = found.session
-    yield f"# {_text(labels.title(session))}"
+    yield f"# {_text(session_title(session.title))}"
     yield "\n".join(f"- {_text(fact)}" for fact in [*labels.facts(found), clean(session.id)])
     yield from _items(found, level=2)
 

@@ -8,6 +8,7 @@ import apsw
 from projector.derived.forks import assign_copied_rows
 from projector.derived.hook_reports import refresh_hook_reports
 from projector.derived.message_text import refresh_text
+from projector.derived.reported_totals import refresh_reported_totals
 from projector.derived.session_totals import refresh_sessions
 from projector.model.batch import Batch
 
@@ -34,6 +35,7 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     ordered = sorted(sessions)
     refresh_hook_reports(db, ordered, moved)
     _file_edits(db, ordered)
+    refresh_reported_totals(db, ordered)
     refresh_sessions(db, ordered)
 
 

@@ -38,6 +38,7 @@ SELECT * FROM (
   ORDER BY created_at, id LIMIT 1
 )
 """
+_CLIENT_COST = "SELECT 1 FROM messages WHERE session_id = ? AND cost_source = 'client' AND cost > 0 LIMIT 1"
 _UPDATE = """
 UPDATE sessions SET title = ?, project_path = ?, project_name = ?, model = ?, provider = ?, prompt_tokens = ?,
   completion_tokens = ?, cost = ?, created_at = ?, updated_at = ?, status = ?, parent_id = ?, forked_from = ?,
@@ -210,6 +211,8 @@ def _cost(
         return facts["cost"][1], synced
     if worst == 0:
         return spent, "client"
+    if (reported := facts.get("reported_cost", _UNREPORTED)[1]) and not db.execute(_CLIENT_COST, (session,)).get:
+        return reported, "client"
     bill = _bill(db, session, facts.get("forked_from", _UNREPORTED)[1])
     if bill is not None:
         return bill, "client"

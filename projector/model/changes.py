@@ -29,7 +29,8 @@ class SessionSeen(Struct, frozen=True, gc=False):
         facts: by name, most of them columns of `sessions`. None clears; only for harnesses that send whole snapshots.
             The others: `spawned_by` (the tool call that started it), `copies_before` (messages created before this
             time were copied from another session), `billed` (the client reports costs), `synced` (another database of
-            ours sent it), `todos` and `todo:<id>`.
+            ours sent it), `todos` and `todo:<id>`, `reported_tokens` and `reported_cost` (totals that the client
+            reports for the whole session: a JSON object of counts by column, and US dollars).
         at: when the facts held. The latest wins; of a fact in `merge.EARLIEST` the earliest.
         latest: the latest wins for those too.
     """
@@ -48,7 +49,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
     Attributes:
         counted_at: when the snapshot that the counts and the cost are from was completed: those of a later snapshot
             replace them, also where they are smaller. None where counts only grow: then the largest is the last.
-        role_inferred: the client reports no role; the adapter inferred `role`.
+        role_inferred: no event reports a role; `projector.derived.message_text` inferred `role`.
         cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour.
         price_context: JSON text: what else the price depends on.
         cost: US dollars, as the client reports it.

@@ -309,7 +309,7 @@ def test_settings_of_anything_are_edited_or_left_as_they_are(size: int, tmp_path
             assert settings_file.read_bytes() == before
         else:
             assert call(tmp_path / "root", "uninstall", "claude-code", HOME=str(home), PATH="").code == 0
-            assert not settings_file.exists() or b"append claude-code" not in settings_file.read_bytes()
+            assert not settings_file.exists() or b"/clankers/hook" not in settings_file.read_bytes()
         for path in settings_file.parent.iterdir():
             path.unlink()
     assert refused > 0

@@ -92,18 +92,30 @@ def hooks_disabled(text: str) -> bool:
 
 
 def _disabled_elsewhere(path: Path) -> Iterator[Obstacle]:
-    """What other settings that hold here say against our hooks in `path`: the project's, and those of a policy."""
-    project = Path.cwd() / ".claude"
-    policy = [_POLICY / "managed-settings.json", *sorted((_POLICY / "managed-settings.d").glob("*.json"))]
-    for file in (project / "settings.json", project / "settings.local.json", *policy):
-        if file.absolute() == path.absolute():
-            continue
-        try:
-            settings = json.loads(settings_text(file, content(file)) or "{}")
-        except (ValueError, ClankersError):
-            continue  # Claude Code ignores a file that it cannot read
-        keys = ("disableAllHooks", "allowManagedHooksOnly") if file in policy else ("disableAllHooks",)
-        for key in keys:
-            if isinstance(settings, dict) and settings.get(key) is True:
-                who = "ask who manages this machine" if file in policy else "remove it"
-                yield Obstacle(f"{file}: {key} is set, so no hook of yours runs here", who)
+    """What other settings that hold here say against our hooks in `path`: the user's, the project's, a policy's."""
+    home, project = homes()[0], Path.cwd() / ".claude"
+    for file in (home / "settings.json", project / "settings.json", project / "settings.local.json"):
+        if file.absolute() != path.absolute() and _settings(file).get("disableAllHooks") is True:
+            yield Obstacle(f"{file}: disableAllHooks is set, so no hook of yours runs here", "remove it")
+    # The last is the client's copy of the settings that an organization sends.
+    policies = [_POLICY / "managed-settings.json", *sorted((_POLICY / "managed-settings.d").glob("*.json"))]
+    for file in (*policies, home / "remote-settings.json"):
+        settings = _settings(file)
+        plugins_only = settings.get("strictPluginOnlyCustomization")
+        against = {
+            "disableAllHooks": settings.get("disableAllHooks") is True,
+            "allowManagedHooksOnly": settings.get("allowManagedHooksOnly") is True,
+            "strictPluginOnlyCustomization": plugins_only is True
+            or (isinstance(plugins_only, list) and "hooks" in plugins_only),
+        }
+        for key in (key for key, is_set in against.items() if is_set):
+            yield Obstacle(f"{file}: {key} is set, so no hook of yours runs here", "ask who manages this machine")
+
+
+def _settings(file: Path) -> dict[str, object]:
+    """The settings in `file`; empty where there are none, or none that Claude Code can read."""
+    try:
+        settings = json.loads(settings_text(file, content(file)).removeprefix("\ufeff") or "{}")
+    except (ValueError, RecursionError, ClankersError):
+        return {}
+    return settings if isinstance(settings, dict) else {}

@@ -33,19 +33,24 @@ from projector.adapters.wire import as_object
 from projector.model.changes import Change, SessionSeen
 
 
-def _named(_: Event, properties: NamedProperties) -> list[Change]:
+def _named(event: Event, properties: NamedProperties) -> list[Change]:
     session = properties.sessionID
     for raw in (properties.info, properties.part):
-        value = as_object(raw).get("sessionID")
-        session = session or (value if isinstance(value, str) and 0 < len(value) <= 512 else None)
+        session = session or _id(as_object(raw).get("sessionID"))
+    if event.type.startswith("session."):  # elsewhere an id is something else's
+        session = session or properties.id or _id(as_object(properties.info).get("id"))
     return [SessionSeen(session, SOURCE)] if session else []
+
+
+def _id(value: object) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= 512 else None
 
 
 def _named_hook(event: Event) -> list[Change]:
     """A plugin hook's {input, output}: events report the same, but it names its session."""
     given = as_object(event.payload).get("input")
-    session = given.get("sessionID") if isinstance(given, dict) else None
-    return [SessionSeen(session, SOURCE)] if isinstance(session, str) and 0 < len(session) <= 512 else []
+    session = _id(given.get("sessionID")) if isinstance(given, dict) else None
+    return [SessionSeen(session, SOURCE)] if session else []
 
 
 def _case(wire: type[Any], adapt: Callable[[Event, Any], Meaning]) -> Case:
@@ -61,7 +66,7 @@ CASES: dict[str, Case] = {
     "session.updated": _case(SessionProperties, session),
     "session.deleted": _case(SessionProperties, session),
     "session.status": _case(StatusProperties, status_changed),
-    "session.idle": _case(NamedProperties, idle),
+    "session.idle": _case(SessionProperties, idle),
     "session.error": _case(ErrorProperties, failed),
     "message.updated": _case(MessageProperties, message),
     "message.removed": _case(RemovedProperties, message_removed),

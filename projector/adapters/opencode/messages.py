@@ -15,36 +15,47 @@ from projector.adapters.opencode.wire import (
     DeltaProperties,
     ErrorInfo,
     MessageProperties,
-    ModelInfo,
     PartInfo,
     PartProperties,
     RemovedProperties,
     Tokens,
     ToolState,
+    Usage,
+    model_of,
+    provider_of,
 )
 from projector.adapters.wire import as_object, millis
 from projector.model.changes import Change, CompactionSeen, ErrorSeen, MessageSeen, PartDelta, PartSeen, Rank, ToolSeen
+from projector.model.naming import scoped_id
+
+_NO_ROLE = (None, "", "unknown")
 
 
 def message(_: Event, properties: MessageProperties) -> list[Change]:
     """A snapshot of a message, and the failure in it."""
     info = properties.info
-    model = info.model or ModelInfo()
-    tokens = info.tokens or Tokens()
-    counts = (tokens.input, tokens.output, tokens.reasoning, tokens.cache.read, tokens.cache.write)
-    counted = any(count is not None for count in (*counts, info.cost))
+    tokens, usage = info.tokens or Tokens(), info.usage or Usage()
+    counts = (
+        usage.promptTokens if tokens.input is None else tokens.input,
+        usage.completionTokens if tokens.output is None else tokens.output,
+        tokens.reasoning,
+        tokens.cache.read,
+        tokens.cache.write,
+    )
+    cost = usage.cost if info.cost is None else info.cost
+    counted = any(count is not None for count in (*counts, cost))
     changes: list[Change] = [
         MessageSeen(
             info.id,
             info.sessionID,
             SOURCE,
-            info.role,
+            None if info.role in _NO_ROLE else info.role,
             info.parentID,
-            info.modelID or model.modelID or model.id,
-            info.providerID or model.providerID,
+            model_of(info),
+            provider_of(info),
             info.agent or info.mode,
             *counts,
-            cost=info.cost,
+            cost=cost,
             finish_reason=info.finish,
             created_at=info.time.created,
             completed_at=info.time.completed,
@@ -69,22 +80,26 @@ _decode_part = LenientDecoder(PartInfo).decode
 
 
 def part(event: Event, properties: PartProperties) -> Meaning:
-    """A snapshot of a part; a tool call is a row of its own too."""
+    """A snapshot of a part; a tool call is a row of its own too.
+
+    Of parts without an id, a message has one of each type, and one of each tool call.
+    """
     part, ignored = _decode_part(properties.part)
+    id = part.id or scoped_id(part.callID or part.type, part.messageID)
     text, data = part.text, None
     if part.type not in ("text", "reasoning", "tool", "step-start"):
         data = _without_ids(properties.part)
     # From its id: the client rewrites the times in it as the part grows, and its stores omit some.
     logged = millis(event.ts)
-    created = made_at(part.id, logged) or part.time.start or logged
-    changes: list[Change] = [_tool(part, part.state)] if part.type == "tool" and part.state else []
+    created = made_at(id, logged) or part.time.start or logged
+    changes: list[Change] = [_tool(id, part, part.state)] if part.type == "tool" and part.state else []
     changes.append(
         PartSeen(
-            part.id,
+            id,
             part.messageID,
             part.sessionID,
             SOURCE,
-            order_of(part.id),
+            order_of(id),
             part.type,
             text,
             data,
@@ -97,11 +112,11 @@ def part(event: Event, properties: PartProperties) -> Meaning:
     )
     if part.type == "compaction":
         trigger = "auto" if part.auto else "manual"
-        changes.append(CompactionSeen(part.id, part.sessionID, SOURCE, created, trigger))
+        changes.append(CompactionSeen(id, part.sessionID, SOURCE, created, trigger))
     return [*changes, *ignored]
 
 
-def _tool(part: PartInfo, state: ToolState) -> ToolSeen:
+def _tool(id: str, part: PartInfo, state: ToolState) -> ToolSeen:
     name, failed = part.tool, state.status == "error"
     message = state.error
     if name == "invalid":  # an unknown tool, or arguments that are not JSON; the input has the name
@@ -111,7 +126,7 @@ def _tool(part: PartInfo, state: ToolState) -> ToolSeen:
         failed = True
     ended = state.status in ("completed", "error")
     call = ToolSeen(
-        part.id,
+        id,
         part.sessionID,
         SOURCE,
         open_rank=Rank.RECORD if ended else Rank.HOOK if state.status == "running" else Rank.GUESS,

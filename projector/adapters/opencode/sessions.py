@@ -3,49 +3,91 @@
 from typing import Any
 from zlib import crc32
 
+import msgspec
+
 from clankers.log.reader import Event
 from projector.adapters.opencode.common import SOURCE
 from projector.adapters.opencode.ids import event_id, event_time, own_id
 from projector.adapters.opencode.wire import (
     ErrorProperties,
-    ModelInfo,
-    NamedProperties,
+    PathInfo,
     ProjectInfo,
+    SessionInfo,
     SessionProperties,
     StatusProperties,
     TodoProperties,
+    Tokens,
+    Usage,
+    model_of,
+    provider_of,
 )
 from projector.model.changes import Change, ErrorSeen, HookReport, ProjectSeen, Rank, SessionSeen, Todo, TodosSeen
 from projector.model.naming import HOOK_PREFIX
 
 
 def session(event: Event, properties: SessionProperties) -> list[Change]:
-    """A snapshot of a session: an absent field clears."""
-    info = properties.info
-    model = info.model or ModelInfo()
+    """A session, in `info` or directly in the properties.
+
+    An `info` is a complete snapshot: an absent field clears, and the latest by its own time counts. Elsewhere an absent
+    field is unknown, and the last in the log counts.
+
+    Raises:
+        msgspec.ValidationError: it is not named.
+    """
+    info = properties.info or properties
+    id = info.sessionID or info.id or properties.sessionID
+    if not id:
+        raise msgspec.ValidationError("Object missing required field `sessionID` - at `$.properties`")
+    facts, place = _facts(info), {"project_path": _directory(info)}
     at = info.time.updated or info.time.created or 0
+    if info is properties:
+        at = 0
+        facts, place = ({k: v for k, v in some.items() if v is not None} for some in (facts, place))
+    if event.type == "session.deleted":
+        facts["deleted_at"] = event_time(event)
+    changes: list[Change] = [SessionSeen(id, SOURCE, at, Rank.RECORD, facts)]
+    if place:  # a session can be moved: where it is now counts, not where it began
+        changes.append(SessionSeen(id, SOURCE, at, Rank.RECORD, place, latest=True))
+    if info.parentID:
+        changes.append(SessionSeen(info.parentID, SOURCE))
+    if path := _directory(info):
+        changes.append(ProjectSeen(path, SOURCE, info.projectID))
+    return changes
+
+
+def _directory(info: SessionInfo) -> str | None:
+    inner = info.path.cwd if isinstance(info.path, PathInfo) else None
+    return inner or info.cwd or info.directory
+
+
+def _facts(info: SessionInfo) -> dict[str, Any]:
+    tokens, usage = info.tokens or Tokens(), info.usage or Usage()
+    cost = info.cost or usage.cost or info.cost
     facts: dict[str, Any] = {
         "title": info.title,
         "parent_id": info.parentID,
         "agent": info.agent,
-        "model": model.id or model.modelID,
-        "provider": model.providerID,
+        "model": model_of(info),
+        "provider": provider_of(info),
         "client_version": info.version,
         "created_at": info.time.created,
         "copies_before": info.time.created,  # a fork's copies have new ids, but keep their times
         "updated_at": info.time.updated,
-        "billed": info.cost is not None,
+        "billed": cost is not None or None,
     }
-    if event.type == "session.deleted":
-        facts["deleted_at"] = event_time(event)
-    # A session can be moved: where it is now counts, not where it began.
-    place = SessionSeen(info.id, SOURCE, at, Rank.RECORD, {"project_path": info.directory}, latest=True)
-    changes: list[Change] = [SessionSeen(info.id, SOURCE, at, Rank.RECORD, facts), place]
-    if info.parentID:
-        changes.append(SessionSeen(info.parentID, SOURCE))
-    if info.directory:
-        changes.append(ProjectSeen(info.directory, SOURCE, info.projectID))
-    return changes
+    # What is below is never cleared: not every snapshot reports it.
+    if cost is not None:
+        facts["reported_cost"] = cost
+    if info.tokens or info.usage:
+        counts = {
+            "prompt_tokens": tokens.input or usage.promptTokens or 0,
+            "completion_tokens": tokens.output or usage.completionTokens or 0,
+            "reasoning_tokens": tokens.reasoning or 0,
+            "cache_read_tokens": tokens.cache.read or 0,
+            "cache_write_tokens": tokens.cache.write or 0,
+        }
+        facts["reported_tokens"] = msgspec.json.encode(counts).decode()
+    return facts
 
 
 def status_changed(event: Event, properties: StatusProperties) -> list[Change]:
@@ -63,9 +105,16 @@ def _status(session: str, status: str) -> SessionSeen:
     return SessionSeen(session, SOURCE, 0, Rank.HOOK, {"status": status})
 
 
-def idle(_: Event, properties: NamedProperties) -> list[Change]:
-    """A session waits for its user."""
-    return [_status(properties.sessionID, "idle")] if properties.sessionID else []
+def idle(event: Event, properties: SessionProperties) -> list[Change]:
+    """A session waits for its user.
+
+    Raises:
+        msgspec.ValidationError: it is not named.
+    """
+    changes = session(event, properties)
+    named = changes[0]
+    assert isinstance(named, SessionSeen)
+    return [_status(named.session_id, "idle"), *changes]
 
 
 def failed(event: Event, properties: ErrorProperties) -> list[Change]:

@@ -27,6 +27,7 @@ from projector.adapters.opencode.store_wire import (
     TodosRows,
 )
 from projector.adapters.opencode.wire import (
+    Cache,
     MessageInfo,
     MessageProperties,
     PartProperties,
@@ -35,12 +36,13 @@ from projector.adapters.opencode.wire import (
     SessionProperties,
     Time,
     TodoInfo,
+    Tokens,
 )
 from projector.model.changes import Change, Rank, Todo, TodosSeen
 
 
 def _session_file(event: Event, info: SessionInfo) -> list[Change]:
-    return session(event, SessionProperties(info))
+    return session(event, SessionProperties(info=info))
 
 
 def _message_file(event: Event, info: MessageInfo) -> list[Change]:
@@ -56,19 +58,21 @@ def _todo_file(_: Event, found: StoredTodos) -> list[Change]:
 
 
 def _session_row(event: Event, row: SessionColumns) -> list[Change]:
+    cache = Cache(row.tokens_cache_read, row.tokens_cache_write)
     info = SessionInfo(
-        row.id,
-        row.project_id,
-        row.directory,
-        row.parent_id,
-        row.title,
-        row.version,
-        row.agent,
-        row.model,
-        row.cost,
-        Time(created=row.time_created, updated=row.time_updated),
+        id=row.id,
+        projectID=row.project_id,
+        directory=row.directory,
+        parentID=row.parent_id,
+        title=row.title,
+        version=row.version,
+        agent=row.agent,
+        model=row.model,
+        cost=row.cost,
+        tokens=Tokens(row.tokens_input, row.tokens_output, row.tokens_reasoning, cache),
+        time=Time(created=row.time_created, updated=row.time_updated),
     )
-    return session(event, SessionProperties(info))
+    return session(event, SessionProperties(info=info))
 
 
 _decode_message = LenientDecoder(MessageInfo).decode

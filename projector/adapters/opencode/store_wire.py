@@ -3,7 +3,7 @@
 from msgspec import Raw
 
 from projector.adapters.opencode.wire import ModelInfo, ProjectInfo, Time, TodoInfo
-from projector.adapters.wire import Dollars, Id, Millis, Wire
+from projector.adapters.wire import Count, Dollars, Id, Millis, Wire
 
 
 class StoredTodos(Wire):
@@ -24,6 +24,11 @@ class SessionColumns(Wire):
     agent: str | None = None
     model: ModelInfo | None = None
     cost: Dollars | None = None
+    tokens_input: Count | None = None
+    tokens_output: Count | None = None
+    tokens_reasoning: Count | None = None
+    tokens_cache_read: Count | None = None
+    tokens_cache_write: Count | None = None
     time_created: Millis | None = None
     time_updated: Millis | None = None
 

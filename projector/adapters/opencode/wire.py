@@ -1,4 +1,8 @@
-"""OpenCode's JSON as its events and stores hold it, as far as it is read."""
+"""OpenCode's JSON as its events and stores hold it, as far as it is read.
+
+Other plugins report the same in other places, with the same meaning: a session's fields directly in `properties`, its
+directory in `path` or `cwd`, its model as text, its totals in `usage`. Each struct has all of them.
+"""
 
 import msgspec
 from msgspec import Raw, Struct
@@ -20,21 +24,8 @@ class ModelInfo(Wire):
     providerID: str | None = None
 
 
-class SessionInfo(Wire):
-    id: Id
-    projectID: str | None = None
-    directory: str | None = None
-    parentID: Id | None = None
-    title: str | None = None
-    version: str | None = None
-    agent: str | None = None
-    model: ModelInfo | None = None
-    cost: Dollars | None = None
-    time: Time = Time()
-
-
-class SessionProperties(Wire):
-    info: SessionInfo
+class PathInfo(Wire):
+    cwd: str | None = None
 
 
 class Cache(Struct, frozen=True):
@@ -47,6 +38,37 @@ class Tokens(Wire):
     output: Count | None = None
     reasoning: Count | None = None
     cache: Cache = Cache()
+
+
+class Usage(Wire):
+    promptTokens: Count | None = None
+    completionTokens: Count | None = None
+    cost: Dollars | None = None
+
+
+class SessionInfo(Wire):
+    id: Id | None = None
+    sessionID: Id | None = None
+    projectID: str | None = None
+    directory: str | None = None
+    cwd: str | None = None
+    path: PathInfo | str | None = None  # text: the directory's path within the project
+    parentID: Id | None = None
+    title: str | None = None
+    version: str | None = None
+    agent: str | None = None
+    modelID: str | None = None
+    providerID: str | None = None
+    model: ModelInfo | str | None = None
+    provider: str | None = None
+    cost: Dollars | None = None
+    tokens: Tokens | None = None
+    usage: Usage | None = None
+    time: Time = Time()
+
+
+class SessionProperties(SessionInfo):
+    info: SessionInfo | None = None
 
 
 class ErrorData(Struct, frozen=True):
@@ -62,19 +84,35 @@ class ErrorInfo(Wire):
 class MessageInfo(Wire):
     id: Id
     sessionID: Id
-    role: str
+    role: str | None = None
     parentID: Id | None = None
     agent: str | None = None
     mode: str | None = None
     modelID: str | None = None
     providerID: str | None = None
-    model: ModelInfo | None = None
+    model: ModelInfo | str | None = None
+    provider: str | None = None
     cost: Dollars | None = None
     tokens: Tokens | None = None
+    usage: Usage | None = None
     time: Time = Time()
     finish: str | None = None
     error: ErrorInfo | None = None
     summary: Raw = ABSENT
+
+
+def model_of(info: SessionInfo | MessageInfo) -> str | None:
+    """The model of a session or message; empty is none."""
+    model = info.model
+    if isinstance(model, ModelInfo):
+        model = model.modelID or model.id
+    return info.modelID or model or None
+
+
+def provider_of(info: SessionInfo | MessageInfo) -> str | None:
+    """The provider of that model; empty is none."""
+    inner = info.model.providerID if isinstance(info.model, ModelInfo) else None
+    return info.providerID or inner or info.provider or None
 
 
 class MessageProperties(Wire):
@@ -92,10 +130,10 @@ class ToolState(Wire):
 
 
 class PartInfo(Wire):
-    id: Id
     messageID: Id
     sessionID: Id
     type: str
+    id: Id | None = None
     text: str | None = None
     synthetic: bool | None = None
     time: Time = Time()
@@ -162,6 +200,7 @@ class ProjectInfo(Wire):
 class NamedProperties(Wire):
     """Where events of different types name their session."""
 
+    id: Id | None = None
     sessionID: Id | None = None
     info: Raw = ABSENT
     part: Raw = ABSENT
