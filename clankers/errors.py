@@ -58,5 +58,5 @@ def advice(error: OSError) -> str:
     if error.errno == errno.EROFS:
         return "its file system is read-only: set CLANKERS_DATA_PATH to a directory elsewhere"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "check its owner and its directory's"
+        return "check the directory's owner and permissions"
     return "check its owner, its directory's, and the free space"
