@@ -20,6 +20,7 @@ from projector.replay.rebuild import update
 
 CAPTURES = Path(__file__).parent / "captures"
 CLAUDE_CODE = sorted(p.name for p in (CAPTURES / "claude-code").iterdir())
+CODEX = sorted(p.name for p in (CAPTURES / "codex").iterdir())
 OPENCODE = sorted(f"{p.parent.parent.name}/{p.parent.name}" for p in (CAPTURES / "opencode").glob("*/*/plugin.jsonl"))
 EVERYTHING = 10**9
 
@@ -27,41 +28,53 @@ Record = tuple[str, str, bytes]  # source, type, payload
 
 
 class Recording:
-    """A capture of Claude Code, its files in `home`, and so the paths in them, unless they are to name `named`."""
+    """A capture of hooks and files: its files in `home`, and so the paths in them, unless they are to name `named`.
 
-    def __init__(self, name: str, home: Path, named: str | None = None) -> None:
+    Attributes:
+        hooks: what each hook got, and how many lines its transcript had.
+        files: the lines of the client's files at the end, by path.
+        gone: those of files that the client itself moved or removed by then.
+    """
+
+    def __init__(self, name: str, home: Path, named: str | None = None, *, harness: str = "claude-code") -> None:
+        self._home = home
         self._named = named or str(home)
-        folder = CAPTURES / "claude-code" / name
+        folder = CAPTURES / harness / name
         self.hooks = [json.loads(self._moved(line)) for line in (folder / "hooks.jsonl").open("r", encoding="utf-8")]
-        self.files = {
-            home / path.relative_to(folder / "home"): self._moved(path.read_text("utf-8")).splitlines(keepends=True)
-            for path in (folder / "home").rglob("*")
-            if path.is_file()
-        }
+        self.files = self._read(folder / "home")
+        self.gone = self._read(folder / "gone")
 
     def _moved(self, text: str) -> str:
         return text.replace("/home/dev", self._named)
 
+    def _read(self, folder: Path) -> dict[Path, list[str]]:
+        return {
+            self._home / path.relative_to(folder): self._moved(path.read_text("utf-8")).splitlines(keepends=True)
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+
     def grow(self, path: Path, lines: int = EVERYTHING) -> None:
-        """Let the file at `path` have its first `lines` lines."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(self.files[path][:lines]), "utf-8")
+        """Let the file at `path`, if there is one in the capture, have its first `lines` lines."""
+        if (content := (self.files | self.gone).get(path)) is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(content[:lines]), "utf-8")
 
     def grow_all(self) -> None:
         for path in self.files:
             self.grow(path)
+        for path in self.gone:
+            path.unlink(missing_ok=True)
 
     def steps(self) -> Iterator[bytes]:
         """The payload of each hook, its transcripts grown as far as they were when it ran."""
         for hook in self.hooks:
             payload = hook["payload"]
-            transcript = Path(payload["transcript_path"])
-            if hook["transcript_lines"] and transcript in self.files:
-                self.grow(transcript, hook["transcript_lines"])
-            agent = Path(payload.get("agent_transcript_path", "/"))
-            if agent in self.files:
-                self.grow(agent)
-                self.grow(agent.with_suffix(".meta.json"))
+            if hook["transcript_lines"]:
+                self.grow(Path(payload["transcript_path"]), hook["transcript_lines"])
+            if agent := payload.get("agent_transcript_path"):
+                self.grow(Path(agent))
+                self.grow(Path(agent).with_suffix(".meta.json"))
             yield json.dumps(payload, ensure_ascii=False).encode()
 
 

@@ -604,13 +604,19 @@ def test_a_stream_of_long_lines_is_kept_completely(root: Path) -> None:
 # What a hook imports
 
 
-@pytest.mark.parametrize("source", ["claude-code", "opencode"])
-def test_recording_imports_nothing_heavy(source: str, root: Path, tmp_path: Path) -> None:
+THREAD = "01a21e81-fe34-75d0-bed9-bb31685143a7"
+
+
+@pytest.mark.parametrize(("source", "records"), [("claude-code", 2), ("opencode", 0), ("codex", 2)])
+def test_recording_imports_nothing_heavy(source: str, records: int, root: Path, tmp_path: Path) -> None:
     transcript = tmp_path / "projects" / "p" / "s.jsonl"
-    transcript.parent.mkdir(parents=True)
-    transcript.write_text('{"type":"user","uuid":"u"}\n{"type":"assistant","uuid":"v"}\n', "utf-8")
+    rollout = tmp_path / "sessions" / "2026" / "11" / "27" / f"rollout-2026-11-27T19-36-05-{THREAD}.jsonl"
+    for path in (transcript, rollout):
+        path.parent.mkdir(parents=True)
+        path.write_text('{"type":"user","uuid":"u"}\n{"type":"assistant","uuid":"v"}\n', "utf-8")
     documents = {
         "claude-code": {"hook_event_name": "Stop", "session_id": "s", "transcript_path": str(transcript)},
+        "codex": {"hook_event_name": "Stop", "session_id": THREAD, "transcript_path": str(rollout)},
         "opencode": {
             "type": "message.updated",
             "properties": {"info": {"id": "m", "sessionID": "s", "text": "\ud800"}},
@@ -634,7 +640,7 @@ sys.exit(code)
         env=environment(root),
     )
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, [], b"")
-    assert len(recorded(root)) == (3 if source == "claude-code" else 1)
+    assert len(recorded(root)) == 1 + records
 
 
 # For any document

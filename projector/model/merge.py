@@ -65,6 +65,8 @@ def _message(row: MessageSeen, seen: MessageSeen) -> None:
     row.synthetic |= seen.synthetic
     row.session_total |= seen.session_total
     row.made_at = _first(row.made_at, seen.made_at)
+    row.position = _last(row.position, seen.position)
+    row.reasoning_apart |= seen.reasoning_apart
 
 
 def _counts(row: MessageSeen, seen: MessageSeen) -> None:
@@ -95,12 +97,12 @@ def _part(row: PartSeen, seen: PartSeen) -> None:
     ) or row.text is None:
         row.text = seen.text
     row.message_id = seen.message_id
-    row.seq = max(row.seq, seen.seq)
+    row.seq = min(row.seq, seen.seq) or max(row.seq, seen.seq)  # an unknown time is 0
     row.type = _last(row.type, seen.type)
     row.data = _last(row.data, seen.data)
     row.synthetic = _last(row.synthetic, seen.synthetic)
     row.created_at = _first(row.created_at, seen.created_at)
-    row.completed_at = _last(row.completed_at, seen.completed_at)
+    row.completed_at = _first(row.completed_at, seen.completed_at)
     row.deleted_at = _first(row.deleted_at, seen.deleted_at)
 
 
@@ -136,6 +138,7 @@ def _tool(row: ToolSeen, seen: ToolSeen) -> None:
         row.exit_code = seen.exit_code
         row.error_message = seen.error_message
         row.completed_at = seen.completed_at
+        row.edited_files = seen.edited_files
         row.close_rank = seen.close_rank
 
 

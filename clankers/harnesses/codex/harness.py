@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from clankers.harnesses.installer import Installer
     from clankers.ingest.source import Source
     from clankers.log.writer import Log
 
@@ -68,6 +69,12 @@ class Codex(Harness):
         from clankers.harnesses.codex import history
 
         return history.folders()
+
+    def installer(self) -> Installer:
+        """Hooks in hooks.json."""
+        from clankers.harnesses.codex.install import CodexInstaller
+
+        return CodexInstaller(self)
 
 
 def rollout_level(line: Any) -> str:
