@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clankers import paths
+from clankers.harnesses.codex import line_fields
 from clankers.harnesses.codex.rollout_files import ARCHIVED, COMPRESSED, PLAIN, SESSIONS, Rollouts, thread_of
 from clankers.ingest.source import Source
 
@@ -39,7 +40,7 @@ def sources() -> Iterator[Source]:
     """The threads, the last changed first."""
     at = str(home())
     for thread, rollouts in sorted(threads().items(), key=lambda one: _changed(one[1]), reverse=True):
-        yield Rollouts(thread, at, rollouts)
+        yield Rollouts(thread, at, rollouts, parse=line_fields.parse)
 
 
 def _changed(rollouts: dict[str, str]) -> float:
