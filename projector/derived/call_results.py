@@ -35,5 +35,6 @@ def match_results(db: apsw.Connection, sessions: set[str]) -> set[str]:
         for call, session in found:
             db.execute(_CLOSE, (result, call))
             db.execute("DELETE FROM tools WHERE id = ?", (result,))
+            db.execute("UPDATE saved_outputs SET tool_id = ? WHERE tool_id = ?", (call, result))
             ended.add(session)
     return ended
