@@ -19,6 +19,8 @@ INTERNAL = frozenset(
         "copies",
         "steps",
         "bills",
+        "saved_outputs",
+        "untimed_messages",
         "activity",
     }
 )

@@ -11,7 +11,7 @@ from projector.adapters.base import Case, Meaning, case
 from projector.adapters.claude_code.common import SOURCE
 from projector.adapters.claude_code.transcript_wire import Line
 from projector.adapters.wire import any_millis
-from projector.model.changes import Change, Copied, Rank, SessionSeen
+from projector.model.changes import Change, Copied, Rank, SessionSeen, ValueIgnored
 
 PREFIX = "transcript."  # of the types of transcript lines
 
@@ -35,7 +35,10 @@ def line_case(wire: Any, adapt: Callable[[Event, Any], Meaning]) -> Case:
                 raise ValidationError("Object missing required field `sessionId`")
             line.sessionId, line.agentId = file[0], line.agentId or file[1]
         line.uuid = line.uuid or event.id
-        return adapt(event, line)
+        changes = adapt(event, line)
+        if line.timestamp is None or any_millis(line.timestamp) is not None:
+            return changes
+        return [*changes, ValueIgnored("$.timestamp", f"Not a time: {line.timestamp!r:.80}")]
 
     return case(wire, located)
 
