@@ -19,6 +19,7 @@ __all__ = ["BUILT_IN", "Adapted", "Adapter", "Adapters", "UnusableError", "built
 BUILT_IN = {
     "claude-code": "projector.adapters.claude_code",
     "opencode": "projector.adapters.opencode",
+    "pi": "projector.adapters.pi",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

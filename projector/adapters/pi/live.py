@@ -1,0 +1,53 @@
+"""The events of our extension: they name the session and its state, and what was typed."""
+
+from clankers.log.reader import Event
+from projector.adapters.base import Case, case
+from projector.adapters.pi.common import SOURCE
+from projector.adapters.pi.wire import LiveEvent
+from projector.adapters.wire import millis
+from projector.model.changes import Change, HookReport, Rank, SessionSeen
+from projector.model.naming import HOOK_PREFIX, text_key
+
+
+def _session(event: Event, live: LiveEvent, **more: object) -> list[Change]:
+    at = millis(event.ts)
+    facts: dict[str, object] = {"created_at": at, "updated_at": at, **more}
+    if live.cwd:
+        facts["project_path"] = live.cwd
+    return [SessionSeen(live.session_id, SOURCE, at, Rank.HOOK, facts)]
+
+
+def _plain(event: Event, live: LiveEvent) -> list[Change]:
+    return _session(event, live)
+
+
+def _start(event: Event, live: LiveEvent) -> list[Change]:
+    return _session(event, live, status="active", ended_at=None)
+
+
+def _end(event: Event, live: LiveEvent) -> list[Change]:
+    return _session(event, live, status="ended", ended_at=millis(event.ts))
+
+
+def _idle(event: Event, live: LiveEvent) -> list[Change]:
+    return _session(event, live, status="idle")
+
+
+def _prompt(event: Event, live: LiveEvent) -> list[Change]:
+    """What was typed: it is in the file only once its answer begins, and in none if the client is killed before."""
+    changes = _session(event, live, status="busy")
+    if live.text:
+        digest = text_key(live.text)
+        id = f"{HOOK_PREFIX}prompt:{live.session_id}:{event.ts}:{digest}"
+        changes.append(HookReport(id, live.session_id, SOURCE, "prompt", digest, live.text, millis(event.ts)))
+    return changes
+
+
+plain = case(LiveEvent, _plain)
+
+CASES: dict[str, Case] = {
+    "session_start": case(LiveEvent, _start),
+    "input": case(LiveEvent, _prompt),
+    "turn_end": case(LiveEvent, _idle),
+    "session_shutdown": case(LiveEvent, _end),
+}
