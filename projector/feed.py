@@ -14,6 +14,7 @@ from clankers.log.reader import Event
 from projector.adapters import Adapters, UnusableError
 from projector.adapters.wire import millis
 from projector.model.changes import (
+    HOOKS,
     Change,
     CompactionSeen,
     Copied,
@@ -25,10 +26,13 @@ from projector.model.changes import (
     Rank,
     RowReplaced,
     SessionSeen,
+    Step,
     ToolSeen,
 )
 from projector.model.naming import project_name, text_key
 
+# What some kinds of `Step` are to a person. Of failed attempts and summaries only later steps say what they were.
+_STEPS = {"prompt": "prompt", "text": "answer", "answer": "answer", "error": "error"}
 _REMEMBERED = 20_000  # things of each kind; older ones do not come again
 
 
@@ -96,6 +100,7 @@ class Feed:
         self._messages: dict[str, MessageSeen] = _Memory()
         self._calls: dict[str, str | None] = _Memory()  # their tools' names
         self._growing: dict[str, PartSeen] = _Memory()  # texts of answers that are not complete
+        self._copying: dict[tuple[str, str], bool] = _Memory()  # files in which copied steps are being read
         self._sent: dict[tuple[str, str], bool] = _Memory()  # kind and id
         self._times: dict[tuple[str, ...], list[int]] = _Memory()  # how often hooks, and records, reported the same
 
@@ -191,6 +196,19 @@ class Feed:
             return []
         return [FeedItem(seen.created_at, seen.source, seen.session_id, seen.kind, seen.id, seen.text)]
 
+    def _step(self, step: Step, logged: int) -> list[FeedItem]:
+        file = (step.session_id, step.file)
+        if step.kind == "origin" or (step.kind == "turn" and not step.flag):
+            self._copying[file] = step.kind == "origin"
+        kind = _STEPS.get(step.kind)
+        if kind is None or not step.text or self._copying.get(file) or not self._is_first(kind, step.id):
+            return []
+        who = 0 if step.file == HOOKS else 1
+        if not self._is_new_report(who, step.session_id, kind, text_key(step.text)):
+            return []
+        at, model = step.at or logged, self.session(step.session_id).model if kind == "answer" else None
+        return [FeedItem(at, step.source, step.session_id, kind, step.id, step.text, model=model)]
+
     def _tool(self, call: ToolSeen, logged: int) -> list[FeedItem]:
         message = self._messages.get(call.message_id or "")
         if message and self._copied(message):
@@ -253,4 +271,5 @@ class Feed:
         ToolSeen: _tool,
         ErrorSeen: _error,
         CompactionSeen: _compaction,
+        Step: _step,
     }

@@ -24,6 +24,7 @@ from clankers.harnesses.claude_code.install import EVENTS
 from clankers.harnesses.hook_command import hook_command, is_ours
 from clankers.system import detached, jsonc_edit
 from clankers.system.service_unit import ServiceError, service
+from clankers.system.throwaway import origin
 from tests.commands import POSIX_ONLY, Result, call, command, environment
 from tests.patience import DEADLINE
 
@@ -584,3 +585,26 @@ def test_the_launcher_stays_while_an_entry_needs_it(home: Path, monkeypatch: pyt
     clankers(home, "uninstall", "--project", "claude-code")
     assert launcher.exists()
     assert f"--- {launcher}" in clankers(home, "uninstall", "claude-code", "--dry-run").out
+
+
+@pytest.mark.parametrize(
+    ("record", "named"),
+    [
+        ({"url": "file:///src/my%20clankers", "dir_info": {}}, "/src/my clankers"),
+        ({"url": "https://example.org/clankers", "vcs_info": {"vcs": "git"}}, "git+https://example.org/clankers"),
+        ({"url": "https://example.org/clankers-1.whl", "archive_info": {}}, "https://example.org/clankers-1.whl"),
+        ({"url": 7}, "PATH-OR-GIT-URL"),
+        ([], "PATH-OR-GIT-URL"),
+        (None, "PATH-OR-GIT-URL"),
+    ],
+)
+def test_what_to_install_is_where_this_one_came_from(
+    record: object, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "clankers-1.dist-info"
+    place.mkdir()
+    (place / "METADATA").write_text("Metadata-Version: 2.1\nName: clankers\nVersion: 1\n")
+    if record is not None:
+        (place / "direct_url.json").write_text(json.dumps(record))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert origin() == named

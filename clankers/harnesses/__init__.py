@@ -15,6 +15,7 @@ BUILT_IN = {
     "claude-code": "clankers.harnesses.claude_code.harness:HARNESS",
     "opencode": "clankers.harnesses.opencode.harness:HARNESS",
     "codex": "clankers.harnesses.codex.harness:HARNESS",
+    "gemini": "clankers.harnesses.gemini.harness:HARNESS",
     "pi": "clankers.harnesses.pi.harness:HARNESS",
 }
 

@@ -9,7 +9,19 @@ import apsw
 from clankers.queries import dialect
 
 # What the rows are derived from says nothing that they do not say.
-INTERNAL = frozenset({"session_facts", "hook_reports", "part_deltas", "copies", "bills", "activity"})
+INTERNAL = frozenset(
+    {
+        "session_facts",
+        "hook_reports",
+        "call_reports",
+        "history_marks",
+        "part_deltas",
+        "copies",
+        "steps",
+        "bills",
+        "activity",
+    }
+)
 _OF_SESSION = f"session_id IN {dialect.listed('sessions')}"
 _OF_SESSIONS = {  # how else a row belongs to sessions
     "sessions": f"id IN {dialect.listed('sessions')}",

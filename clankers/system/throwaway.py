@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 _CACHE_TAG = "CACHEDIR.TAG"  # marks a cache directory (bford.info/cachedir); uv's has one, wherever it is
 
@@ -45,11 +45,11 @@ def origin() -> str:
     From the record that installers keep (PEP 610, direct_url.json); a placeholder where there is none.
     """
     try:
-        text = metadata.distribution("clankers").read_text("direct_url.json")
-        found = json.loads(text or "")
-        url, is_git = found["url"], found.get("vcs_info", {}).get("vcs") == "git"
+        found = json.loads(metadata.distribution("clankers").read_text("direct_url.json") or "")
+        scheme, _, rest = found["url"].partition("://")
+        system = found["vcs_info"]["vcs"] if "vcs_info" in found else None
     except (metadata.PackageNotFoundError, ValueError, LookupError, TypeError, AttributeError):
         return "PATH-OR-GIT-URL"
-    if is_git:
-        return f"git+{url}"
-    return unquote(urlsplit(url).path) if url.startswith("file:") else str(url)
+    if system:
+        return f"{system}+{scheme}://{rest}"
+    return unquote(rest) if scheme == "file" else f"{scheme}://{rest}"

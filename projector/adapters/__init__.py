@@ -18,7 +18,9 @@ __all__ = ["BUILT_IN", "Adapted", "Adapter", "Adapters", "UnusableError", "built
 # By source, the module whose ADAPTER it is. Loaded when an event of the source comes.
 BUILT_IN = {
     "claude-code": "projector.adapters.claude_code",
+    "codex": "projector.adapters.codex",
     "opencode": "projector.adapters.opencode",
+    "gemini": "projector.adapters.gemini",
     "pi": "projector.adapters.pi",
     "session-sync": "projector.adapters.session_sync",
 }

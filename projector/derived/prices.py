@@ -32,7 +32,8 @@ _US = Decimal("1.1")
 _BEDROCK = re.compile(r"(?:arn:aws:bedrock:|(?:[a-z-]+\.)?anthropic\.)")
 _CHUNK = 10_000  # messages in memory while all are priced again
 _COLUMNS = """id, session_id, source, model, provider, prompt_tokens, completion_tokens, cache_read_tokens,
-cache_write_tokens, cache_write_1h_tokens, web_searches, price_context, created_at"""
+cache_write_tokens, cache_write_1h_tokens, web_searches, price_context, created_at, reasoning_tokens,
+reasoning_apart"""
 
 _Key = tuple[str, str, str]  # provider, model, price context
 
@@ -162,6 +163,7 @@ def _cost(message: MessageSeen, rates: list[Rates]) -> float | None:
     read, write = message.cache_read_tokens or 0, message.cache_write_tokens or 0
     for_an_hour = message.cache_write_1h_tokens or 0
     prompt, at = message.prompt_tokens or 0, message.created_at or 0
+    output = (message.completion_tokens or 0) + (message.reasoning_tokens or 0 if message.reasoning_apart else 0)
     input = prompt + read + write
     now = rates[0]
     for one in rates:  # ordered by `since`, then by `above`: the last that applies counts
@@ -170,7 +172,7 @@ def _cost(message: MessageSeen, rates: list[Rates]) -> float | None:
     cost = 0.0
     for count, price in (
         (prompt, now.input),
-        (message.completion_tokens, now.output),
+        (output, now.output),
         (read, now.cache_read),
         (max(0, write - for_an_hour), now.cache_write),
         (for_an_hour, now.cache_write_1h),

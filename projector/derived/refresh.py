@@ -5,10 +5,13 @@ Nothing here depends on the order of events, so one large batch and one batch pe
 
 import apsw
 
+from projector.derived.call_reports import refresh_call_reports
 from projector.derived.forks import assign_copied_rows
+from projector.derived.history import apply_history_marks
 from projector.derived.hook_reports import refresh_hook_reports
 from projector.derived.message_text import refresh_text
 from projector.derived.reported_totals import refresh_reported_totals
+from projector.derived.saved_outputs import fill_outputs
 from projector.derived.session_totals import refresh_sessions
 from projector.model.batch import Batch
 
@@ -29,9 +32,11 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     _streamed_text(db, sessions)
     refresh_text(db, messages)
     moved = assign_copied_rows(db, {copy.session_id for copy in batch.copies.values()})
-    sessions = sessions | moved
+    sessions = sessions | moved | fill_outputs(db, batch)
     sessions |= _dependents(db, batch, sessions)
     _mark_copies(db, sessions)
+    apply_history_marks(db, sorted(sessions))
+    sessions |= refresh_call_reports(db, sorted(sessions))
     ordered = sorted(sessions)
     refresh_hook_reports(db, ordered, moved)
     _file_edits(db, ordered)
@@ -121,13 +126,17 @@ def _mark_copies(db: apsw.Connection, sessions: set[str]) -> None:
     )
 
 
-_EDITS = "SELECT id, session_id, message_id, tool_name, file_path, completed_at, source FROM tools"
+_EDITS = """
+SELECT t.id || iif(e.key, ':' || e.key, '') AS id, session_id, message_id, tool_name, e.value AS edited, completed_at,
+  source, t.id AS tool_id
+FROM tools AS t, json_each(ifnull(edited_files, json_array(file_path))) AS e
+"""
 
 
 def _file_edits(db: apsw.Connection, sessions: list[str]) -> None:
-    """One row for each successful call of a tool that edits the file it names. Rows that are right stay."""
+    """One row for each file that a successful call edited. Rows that are right stay."""
     ids = [(session,) for session in sessions]
-    edits = f"{_EDITS} WHERE session_id = ?1 AND edits_file AND success AND file_path IS NOT NULL"
+    edits = f"{_EDITS} WHERE session_id = ?1 AND edits_file AND success AND edited IS NOT NULL"
     old = "FROM file_edits WHERE session_id = ?1"
     db.executemany(f"DELETE FROM file_edits WHERE id IN (SELECT id FROM (SELECT * {old} EXCEPT {edits}))", ids)
-    db.executemany(f"INSERT OR REPLACE INTO file_edits {edits} AND id NOT IN (SELECT id {old})", ids)
+    db.executemany(f"INSERT OR REPLACE INTO file_edits SELECT * FROM ({edits}) WHERE id NOT IN (SELECT id {old})", ids)

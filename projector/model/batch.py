@@ -9,18 +9,22 @@ import msgspec
 from clankers.log.base import Position
 from projector.model.changes import (
     BillSeen,
+    CallReport,
     Change,
     CompactionSeen,
     Copied,
     ErrorSeen,
+    HistoryMark,
     HookReport,
     MessageSeen,
+    OutputSaved,
     PartDelta,
     PartSeen,
     ProjectSeen,
     RowDeleted,
     RowReplaced,
     SessionSeen,
+    Step,
     TodosSeen,
     TodoStatusSeen,
     ToolSeen,
@@ -92,6 +96,8 @@ class Batch(msgspec.Struct):
         sessions: the facts of every session that a change names, by id and the fact's name.
         sources: of the sessions.
         copies: by id and session.
+        steps: by id.
+        outputs: files with long outputs of tools.
         bills: session, US dollars and output tokens of each.
         projects: by path.
         replaced: rows that replace those in the database, by table and id: the position of the replacement.
@@ -112,8 +118,12 @@ class Batch(msgspec.Struct):
     sources: dict[str, str] = {}
     deltas: list[Delta] = []
     hook_reports: dict[str, HookReport] = {}
+    call_reports: dict[str, CallReport] = {}
+    history_marks: set[HistoryMark] = set()
     copies: dict[tuple[str, str], Copied] = {}
+    steps: dict[str, Step] = {}
     bills: set[tuple[str, float, int]] = set()
+    outputs: list[OutputSaved] = []
     projects: dict[str, ProjectSeen] = {}
     replaced: dict[tuple[str, str], int] = {}
     deleted: dict[tuple[str, str], int] = {}
@@ -185,6 +195,14 @@ class Batch(msgspec.Struct):
         if old is None or change.created_at < old.created_at:
             self.hook_reports[change.id] = change
 
+    def _call_report(self, change: CallReport, _: int) -> None:
+        self.touch(change.session_id, change.call.source)
+        self.call_reports[change.id] = change
+
+    def _history_mark(self, change: HistoryMark, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        self.history_marks.add(change)
+
     def _todos(self, change: TodosSeen, position: int) -> None:
         lists = {f"todo:{todo.id}": [todo] for todo in change.todos} if change.one else {"todos": change.todos}
         facts = {name: msgspec.json.encode(todos).decode() for name, todos in lists.items()}
@@ -198,8 +216,17 @@ class Batch(msgspec.Struct):
         self.touch(change.session_id, change.source)
         self.bills.add((change.session_id, change.cost, change.output_tokens))
 
+    def _output(self, change: OutputSaved, _: int) -> None:
+        if change.text is not None:  # else the session is what a path says, which may be none
+            self.touch(change.session_id, change.source)
+        self.outputs.append(change)
+
     def _copied(self, change: Copied, _: int) -> None:
         self.copies[change.id, change.session_id] = change
+
+    def _step(self, change: Step, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        self.steps[change.id] = change
 
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """The latest reported value of each property wins."""
@@ -242,10 +269,14 @@ class Batch(msgspec.Struct):
         ErrorSeen: _row,
         CompactionSeen: _row,
         HookReport: _hook_report,
+        CallReport: _call_report,
+        HistoryMark: _history_mark,
         TodosSeen: _todos,
         TodoStatusSeen: _todo_status,
         BillSeen: _bill,
+        OutputSaved: _output,
         Copied: _copied,
+        Step: _step,
         ProjectSeen: _project,
         RowReplaced: _row_replaced,
         RowDeleted: _row_deleted,

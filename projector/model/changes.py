@@ -57,6 +57,8 @@ class MessageSeen(Struct, gc=False, array_like=True):
         made_at: when its id was made, in epoch milliseconds, if the id says so; a copy has a new id and its old times.
         session_total: the row holds what the client reports only for the whole session (synthetic, without text).
         duration_ms: set by `projector.derived.message_text`, like `text_content`.
+        position: the last place in the client's record that holds it, comparable with `HistoryMark.position`.
+        reasoning_apart: `completion_tokens` do not include the reasoning tokens, which cost the same.
     """
 
     id: str
@@ -88,6 +90,8 @@ class MessageSeen(Struct, gc=False, array_like=True):
     text_content: str | None = None
     made_at: int | None = None
     counted_at: int | None = None
+    position: int | None = None
+    reasoning_apart: bool | int = False
 
 
 class PartSeen(Struct, gc=False, array_like=True):
@@ -135,6 +139,7 @@ class ToolSeen(Struct, gc=False, array_like=True):
         call_id: the client's own id of the call, if that is not `id`: OpenCode's repeats across servers.
         title: of the call, as the client shows it.
         edits_file: the tool edits the file at `file_path` if it succeeds.
+        edited_files: the files that it edited, as a JSON array, if the result names them; else `file_path`.
         created_at: when it was called.
         close_rank: how good the source of the result is; `Rank.UNREPORTED` if the event has none.
         success: 0 for a failure, a non-zero exit, a denial or an interruption.
@@ -161,6 +166,7 @@ class ToolSeen(Struct, gc=False, array_like=True):
     error_message: str | None = None
     duration_ms: int | None = None
     completed_at: int | None = None
+    edited_files: str | None = None
 
 
 class ErrorSeen(Struct, gc=False, array_like=True):
@@ -196,6 +202,50 @@ class HookReport(Struct, frozen=True, array_like=True):
     synthetic: bool = False
 
 
+class CallReport(Struct, frozen=True, array_like=True):
+    """What a hook without an id of the call reports: that it began, or ended. A row until the record holds the call.
+
+    Attributes:
+        call: as far as it is reported: open, or with its end too. Its id is that of the report.
+        at: when the hook ran.
+    """
+
+    call: ToolSeen
+    at: int
+
+    @property
+    def id(self) -> str:
+        """Of the report."""
+        return self.call.id
+
+    @property
+    def session_id(self) -> str:
+        """The session that the hook names; a subagent's hooks may name its parent."""
+        return self.call.session_id
+
+
+class HistoryMark(Struct, frozen=True, array_like=True):
+    """A place in a client's record where the conversation changed other than by a new message.
+
+    Attributes:
+        position: the place; `MessageSeen.position` counts the same way.
+        kind: `replaced`: messages that no record holds from here on were removed, but for what `message` summarises.
+            `rewound`: `message` and what was created after it were removed. `copied`: the messages from here to the
+            next `replaced` are copies, under other ids.
+        at: when, if the client says so.
+        message: a message's id.
+        kept: JSON text: the ids of older messages that the record still holds, where it does not repeat them.
+    """
+
+    session_id: str
+    source: str
+    position: int
+    kind: str
+    at: int | None = None
+    message: str | None = None
+    kept: str | None = None
+
+
 class CompactionSeen(Struct, gc=False, array_like=True):
     """A conversation was summarised to make room."""
 
@@ -207,6 +257,108 @@ class CompactionSeen(Struct, gc=False, array_like=True):
     pre_tokens: int | None = None
     post_tokens: int | None = None
     duration_ms: int | None = None
+
+
+class Step(Struct, gc=False, array_like=True):
+    """A step of a conversation whose client gives no ids to responses: what it belongs to follows from its place.
+
+    `projector.derived.turns` makes a session's messages and parts from all its steps.
+
+    Attributes:
+        id: of the line or event, unique everywhere.
+        session_id: whose file it is in.
+        file: which of the session's files; `HOOKS` for an event. The names sort as the files were begun.
+        edition: a client may rewrite a file: only the steps of its highest edition count.
+        place: orders the steps of a file.
+        kind: one of the following; the other fields depend on it.
+            `file`: a file begins at `value` in the client's own count, and revokes what earlier files have from there
+                on. `ref`: the provider at first. `flag`: its prompts are not a person's.
+            `origin`: what follows was copied from another session, until a turn that is not older than this session.
+            `turn`: `ref` begins, at `value` in the client's own count. `flag`: it is older than the session.
+            `model`: `text` answers from here on, at the provider `ref`; None for unchanged.
+            `prompt`: `text`, and `data`, the names of what is attached, as JSON.
+            `text`, `reasoning`: the model made `text`, or `call`: it called the tool of the row `ref`.
+            `said`: the client showed the text to the user, so it is no summary.
+            `response`: one ends, `ref`, having spent `data`, a `Spent` as JSON.
+            `total`: the tokens so far are `value` and `data`; the last response spent `text`, likewise.
+            `compaction`: the last response was a summary of the conversation.
+            `error`: the turn fails with `text`, an error of the type `ref` and the status `value`.
+            `end`: the turn ends otherwise.
+            `rollback`: the last `value` turns with a prompt were revoked.
+            `attempt`: an event reports a request: see `Attempt`, in `data`.
+            `answer`: an event reports `text`.
+        at: epoch milliseconds.
+        turn: whose step it is, if it says so; else the turn that began before it.
+    """
+
+    id: str
+    session_id: str
+    source: str
+    file: str
+    edition: int
+    place: int
+    kind: str
+    at: int | None
+    turn: str | None = None
+    ref: str | None = None
+    value: int | None = None
+    flag: bool | int = False
+    text: str | None = None
+    data: str | None = None
+
+
+HOOKS = "hooks"  # the `Step.file` of events, which have no place in a file
+
+
+class Spent(Struct, frozen=True, array_like=True):
+    """Tokens, as in the columns of `messages`. None is unknown."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    reasoning_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class Attempt(Struct, frozen=True, array_like=True):
+    """A request to the model, as an event reports it.
+
+    Attributes:
+        request: the same for all attempts at it.
+        number: of the attempt.
+        response: the row id of its response; None if it had none or the event does not say.
+        failed: or it was completed or cancelled.
+        error: why it failed.
+        status_code: of the failure.
+        spent: None if it is not known.
+        compaction: it asked for a summary.
+    """
+
+    request: str
+    number: int
+    response: str | None
+    failed: bool
+    error: str | None
+    status_code: int | None
+    spent: Spent | None
+    model: str | None
+    compaction: bool
+
+
+class OutputSaved(Struct, frozen=True):
+    """A tool's output is in a file of its own: an event names the call, the file's content, or both.
+
+    Attributes:
+        session_id: the session whose files hold it.
+        name: of the file.
+        tool_id: the call's row.
+    """
+
+    session_id: str
+    source: str
+    name: str
+    tool_id: str | None = None
+    text: str | None = None
 
 
 class Todo(Struct, frozen=True):
@@ -333,11 +485,15 @@ Change = (
     | ToolSeen
     | ErrorSeen
     | HookReport
+    | CallReport
+    | HistoryMark
     | CompactionSeen
+    | OutputSaved
     | TodosSeen
     | TodoStatusSeen
     | BillSeen
     | Copied
+    | Step
     | ProjectSeen
     | RowReplaced
     | RowDeleted

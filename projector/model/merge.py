@@ -65,6 +65,8 @@ def _message(row: MessageSeen, seen: MessageSeen) -> None:
     row.synthetic |= seen.synthetic
     row.session_total |= seen.session_total
     row.made_at = _first(row.made_at, seen.made_at)
+    row.position = _last(row.position, seen.position)
+    row.reasoning_apart |= seen.reasoning_apart
 
 
 def _counts(row: MessageSeen, seen: MessageSeen) -> None:
@@ -136,6 +138,7 @@ def _tool(row: ToolSeen, seen: ToolSeen) -> None:
         row.exit_code = seen.exit_code
         row.error_message = seen.error_message
         row.completed_at = seen.completed_at
+        row.edited_files = seen.edited_files
         row.close_rank = seen.close_rank
 
 

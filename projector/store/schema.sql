@@ -67,6 +67,8 @@ CREATE TABLE messages (
   session_total INTEGER NOT NULL DEFAULT 0,  -- what the client reports only for the whole session, in one row
   copied INTEGER NOT NULL DEFAULT 0,  -- copied from another session: in no total
   deleted_at INTEGER,
+  position INTEGER,  -- the last place in the client's record that holds it, where the client rewrites its record
+  reasoning_apart INTEGER NOT NULL DEFAULT 0,  -- completion_tokens do not include reasoning_tokens
   text_content TEXT
 );
 CREATE INDEX messages_by_session ON messages (session_id, created_at);
@@ -98,6 +100,7 @@ CREATE TABLE tools (
   title TEXT,  -- as the client shows it
   file_path TEXT,
   edits_file INTEGER NOT NULL DEFAULT 0,  -- a successful call edits file_path
+  edited_files TEXT,  -- JSON array of paths, if the result names the files that were edited
   status TEXT,
   success INTEGER,
   exit_code INTEGER,
@@ -143,16 +146,18 @@ CREATE TABLE compaction_events (
 CREATE INDEX compaction_events_by_session ON compaction_events (session_id, created_at);
 
 CREATE TABLE file_edits (
-  id TEXT PRIMARY KEY REFERENCES tools (id) ON DELETE CASCADE,
+  id TEXT PRIMARY KEY,  -- the call's, of its first file
   session_id TEXT NOT NULL REFERENCES sessions (id),
   message_id TEXT,
   tool_name TEXT,
   file_path TEXT NOT NULL,
   edited_at INTEGER,
-  source TEXT NOT NULL
+  source TEXT NOT NULL,
+  tool_id TEXT NOT NULL REFERENCES tools (id) ON DELETE CASCADE
 );
 CREATE INDEX file_edits_by_path ON file_edits (file_path);
 CREATE INDEX file_edits_by_session ON file_edits (session_id);
+CREATE INDEX file_edits_by_tool ON file_edits (tool_id);
 
 CREATE TABLE todos (
   session_id TEXT NOT NULL REFERENCES sessions (id),
@@ -276,6 +281,26 @@ CREATE TABLE hook_reports (  -- what hooks reported; a row in the tables above w
 CREATE INDEX hook_reports_by_session ON hook_reports (session_id, kind, match_key);
 CREATE INDEX hook_reports_open ON hook_reports (session_id) WHERE shown IS NOT 0;
 
+CREATE TABLE call_reports (  -- hooks' reports of tool calls without an id; a row in tools while the record lacks the call
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
+  ended INTEGER NOT NULL,
+  match_key TEXT NOT NULL,  -- equal for reports and the record of a call: projector.model.naming.call_key
+  at INTEGER NOT NULL,
+  "call" TEXT NOT NULL  -- JSON: projector.model.changes.ToolSeen
+) WITHOUT ROWID;
+CREATE INDEX call_reports_by_session ON call_reports (session_id);
+
+CREATE TABLE history_marks (  -- where a client's record changed other than by a new message
+  session_id TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  kind TEXT NOT NULL,  -- 'replaced', 'rewound', 'copied': projector.model.changes.HistoryMark
+  at INTEGER,
+  message TEXT,
+  kept TEXT,  -- JSON: the messages that are still there
+  PRIMARY KEY (session_id, position, kind)
+) WITHOUT ROWID;
+
 CREATE TABLE part_deltas (  -- streamed text of parts whose complete text has not come yet
   id TEXT PRIMARY KEY,
   session_id TEXT NOT NULL,
@@ -293,6 +318,33 @@ CREATE TABLE copies (  -- sessions whose records hold a copy of another session'
   PRIMARY KEY (session_id, id)
 ) WITHOUT ROWID;
 CREATE INDEX copies_by_id ON copies (id);
+
+CREATE TABLE steps (  -- of conversations whose messages follow from the order of lines: projector.model.changes.Step
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  file TEXT NOT NULL,
+  edition INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  at INTEGER,
+  turn TEXT,
+  ref TEXT,
+  value INTEGER,
+  flag INTEGER NOT NULL,
+  text TEXT,
+  data TEXT
+) WITHOUT ROWID;
+CREATE INDEX steps_by_session ON steps (session_id);
+
+CREATE TABLE saved_outputs (  -- long outputs of tools that the client keeps in files beside its record
+  session_id TEXT NOT NULL,
+  name TEXT NOT NULL,  -- of the file
+  tool_id TEXT,  -- the call that it belongs to
+  text TEXT,
+  PRIMARY KEY (session_id, name)
+) WITHOUT ROWID;
+CREATE INDEX saved_outputs_by_tool ON saved_outputs (tool_id);
 
 CREATE TABLE bills (  -- what a session has cost so far, each time the client reported it
   session_id TEXT NOT NULL,

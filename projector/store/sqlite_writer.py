@@ -3,14 +3,17 @@
 from typing import Any
 
 import apsw
+from msgspec.json import encode
 from msgspec.structs import astuple
 
 from projector.derived.message_text import fill_text
 from projector.derived.prices import CLIENT, Prices
 from projector.derived.refresh import refresh
+from projector.derived.steps import place_calls, place_steps
 from projector.model.batch import Batch, Fact
-from projector.model.changes import MessageSeen
+from projector.model.changes import MessageSeen, Rank
 from projector.model.merge import TABLES, Row
+from projector.model.naming import call_key
 from projector.store.base import ReadPosition, ReadRange, StalePositionError
 from projector.store.meta import ADAPTER_PREFIX
 from projector.store.replace_rows import delete_replaced, owners_of
@@ -73,6 +76,7 @@ class SqliteStore:
 
     def _rows(self, batch: Batch) -> None:
         db = self.db
+        placed = place_steps(db, batch)
         replaced = delete_replaced(db, batch)  # the messages concerned
         stored = {kind: self._merge_stored(batch, kind) for kind in TABLES}
         stale = fill_text(batch, stored[MessageSeen] | replaced)
@@ -86,6 +90,7 @@ class SqliteStore:
         )
         for kind in TABLES:
             db.executemany(_UPSERTS[kind], map(astuple, batch.rows(kind).values()))
+        place_calls(db, placed)
         self._session_facts(batch)
         self._evidence(batch)
         self._projects(batch)
@@ -120,7 +125,7 @@ class SqliteStore:
         )
 
     def _evidence(self, batch: Batch) -> None:
-        """Store what rows are derived from later: deltas, hook reports, copies, bills."""
+        """Store what rows are derived from later: deltas, reports of hooks, copies, marks, bills."""
         db = self.db
         db.executemany("INSERT INTO part_deltas VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", batch.deltas)
         db.executemany(
@@ -132,6 +137,31 @@ class SqliteStore:
             "INSERT INTO copies VALUES (?, ?, ?, ?) ON CONFLICT (session_id, id) DO UPDATE SET "
             "origin = excluded.origin, at = excluded.at WHERE excluded.origin <> excluded.session_id",
             map(astuple, batch.copies.values()),
+        )
+        db.executemany(
+            "INSERT INTO call_reports VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            (
+                (
+                    report.id,
+                    report.session_id,
+                    report.call.close_rank > Rank.UNREPORTED,
+                    call_key(report.call.tool_name, report.call.tool_input),
+                    report.at,
+                    encode(report.call).decode(),
+                )
+                for report in batch.call_reports.values()
+            ),
+        )
+        db.executemany(
+            "INSERT INTO history_marks VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            ((m.session_id, m.position, m.kind, m.at, m.message, m.kept) for m in batch.history_marks),
+        )
+        db.executemany(
+            "INSERT INTO saved_outputs VALUES (?, ?, ?, ?) ON CONFLICT (session_id, name) DO UPDATE SET "
+            "tool_id = ifnull(min(tool_id, excluded.tool_id), coalesce(tool_id, excluded.tool_id)), "
+            "text = iif((length(text), text) > (length(excluded.text), excluded.text) OR excluded.text IS NULL, "
+            "text, excluded.text)",
+            ((one.session_id, one.name, one.tool_id, one.text) for one in batch.outputs),
         )
         db.executemany("INSERT INTO bills VALUES (?, ?, ?) ON CONFLICT DO NOTHING", batch.bills)
 

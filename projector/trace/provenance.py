@@ -6,14 +6,18 @@ from typing import NamedTuple
 from clankers.log.reader import Line, LogFile, log_files, read
 from projector.model.changes import (
     BillSeen,
+    CallReport,
     Change,
     Copied,
+    HistoryMark,
     HookReport,
+    OutputSaved,
     PartDelta,
     ProjectSeen,
     RowDeleted,
     RowReplaced,
     SessionSeen,
+    Step,
     TodosSeen,
     TodoStatusSeen,
 )
@@ -77,15 +81,17 @@ def _row(change: Change) -> tuple[str, str] | None:
     match change:
         case SessionSeen():
             return ("sessions", change.session_id) if change.facts else None
-        case BillSeen():
+        case BillSeen() | CallReport() | HistoryMark():
             return "sessions", change.session_id
         case TodosSeen() | TodoStatusSeen():
             return "todos", change.session_id
+        case OutputSaved():
+            return ("tools", change.tool_id) if change.tool_id else None
         case HookReport():
             return ("session_errors" if change.kind == "error" else "messages"), change.id
         case PartDelta():
             return "parts", change.part.id
-        case ProjectSeen() | Copied():
+        case ProjectSeen() | Copied() | Step():  # of a step, what it makes depends on others
             return None
         case RowReplaced():
             return _row(change.row)

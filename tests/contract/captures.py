@@ -19,6 +19,7 @@ from clankers.ingest import live
 from clankers.ingest.backfill import Imported, backfill
 from clankers.log import strict_json
 from clankers.log.writer import Log
+from tests import gemini_recording, pi_recording
 from tests.commands import environment
 from tests.feeding import CAPTURES, CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records
 
@@ -34,12 +35,14 @@ class Captures(NamedTuple):
             end.
         store: puts the client's files below a home directory as they were at the end.
         lacks: columns, as `table.column`, that live events fill, but not those that were captured.
+        lacks_rows: whether the stores lack rows of what was live.
     """
 
     harness: str
     live: Callable[[Path], list[Iterator[Record]]]
     store: Callable[[Path], object]
     lacks: frozenset[str] = frozenset()
+    lacks_rows: bool = False
 
 
 def _claude_code(name: str) -> Captures:
@@ -72,7 +75,9 @@ def _opencode(version: str, store: Callable[[Path], object]) -> Captures:
     def store_below(home: Path) -> object:
         return store(home / ".local" / "share" / "opencode")
 
-    return Captures("opencode", lambda _: [iter(opencode_records(name)) for name in names], store_below, _NOT_CAPTURED)
+    return Captures(
+        "opencode", lambda _: [iter(opencode_records(name)) for name in names], store_below, _NOT_CAPTURED, True
+    )
 
 
 def store_tree(opencode: Path) -> None:
@@ -90,10 +95,44 @@ def store_database(opencode: Path) -> Path:
     return path
 
 
+def _gemini(*names: str, lacks_rows: bool = False) -> Captures:
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = gemini_recording.Recording(name, home)
+        for payload in recording.steps():
+            yield "gemini", Harness().kind(strict_json.parse(payload)), payload
+        recording.write_all()
+
+    def store(home: Path) -> None:
+        for name in names:
+            gemini_recording.Recording(name, home).write_all()
+
+    return Captures("gemini", lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
+
+
+def _pi() -> Captures:
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = pi_recording.Recording(name, home)
+        for payload in recording.steps():
+            yield "pi", Harness().kind(strict_json.parse(payload)), payload
+        recording.write_all()
+
+    def store(home: Path) -> None:
+        for name in pi_recording.NAMES:
+            pi_recording.Recording(name, home).write_all()
+
+    return Captures("pi", lambda home: [feed(name, home) for name in pi_recording.NAMES], store)
+
+
+_DELETED_BY_GEMINI = ("kill_tool", "resume_lost")  # what was live is in no file
+
+
 ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "claude-code, all": _all_of_claude_code(),
     "opencode 1.1.65": _opencode("1.1.65", store_tree),
     "opencode 1.18.33": _opencode("1.18.33", store_database),
+    "gemini": _gemini(*(name for name in gemini_recording.NAMES if name not in _DELETED_BY_GEMINI)),
+    "gemini, deleted": _gemini(*_DELETED_BY_GEMINI, lacks_rows=True),
+    "pi": _pi(),
 }
 
 
@@ -120,7 +159,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
     """What the harness's stores below `home` hold, as `clankers backfill` imports it."""
     root.mkdir(parents=True, exist_ok=True)
     env = environment(home / "data")
-    for variable in ("XDG_DATA_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME"):
+    for variable in ("XDG_DATA_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "PI_CODING_AGENT_DIR"):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
         return backfill(log, harnesses.load(harness, str(root)).sources(), None)

@@ -6,6 +6,8 @@ A record's id comes from its source, so the same record imported twice bears the
     <session>[/<agent>]@<offset>#<crc>  a state line, by its byte offset in the file and its content
     <session>/<agent>#<crc>             a subagent's .meta.json, by its content
 
+A tool's long output in a file of its own: `clankers.harnesses.claude_code.tool_outputs`.
+
 Imported on the append path: nothing heavy here.
 """
 
@@ -17,6 +19,7 @@ from zlib import crc32
 
 from clankers.harnesses.base import MAX_KIND, UNKNOWN
 from clankers.harnesses.claude_code.harness import HARNESS, transcript_level
+from clankers.harnesses.claude_code.tool_outputs import FOLDER, new_outputs, output_record
 from clankers.ingest.jsonl_tail import READ_ONLY, complete_lines
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.source import Record, SourceError
@@ -45,7 +48,8 @@ class Transcripts(LineFiles):
     """The files of one session.
 
     Its parts are its own transcript, named "", and its subagents', named `agent-<id>`, each with an offset; and their
-    descriptions, named by the agent's id, each with the time and checksum of what was recorded as its version.
+    descriptions, named by the agent's id, each with the time and checksum of what was recorded as its version; and
+    long outputs of tools, named `tool-results/<name>`, each with its size as its offset.
 
     Args:
         session: its id.
@@ -59,16 +63,17 @@ class Transcripts(LineFiles):
         super().__init__(HARNESS.name, session, path, parse=parse)
 
     def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
-        """As `Source.compare`: the transcripts that were rewritten; a new description is a change, too."""
+        """As `Source.compare`: the transcripts that were rewritten; a new file beside them is a change, too."""
         rewritten = super().compare(offsets, versions)
-        if rewritten is None and next(self._new_metas(versions), None) is not None:
-            return []
-        return rewritten
+        if rewritten is not None:
+            return rewritten
+        beside = next(self._new_metas(versions), None) or next(new_outputs(self._folder(), offsets), None)
+        return None if beside is None else []
 
     def read(
         self, offsets: Mapping[str, int], versions: Mapping[str, str]
     ) -> Iterator[tuple[Record | None, str, int | str]]:
-        """As `Source.read`: the descriptions, then each transcript's lines."""
+        """As `Source.read`: the descriptions, then each transcript's lines, then the tools' long outputs."""
         for agent, content, version in self._new_metas(versions):
             try:
                 strict_json.parse(content)
@@ -78,7 +83,15 @@ class Transcripts(LineFiles):
             payload = b'{"sessionId":%s,"agentId":%s,"meta":%s}' % (quote(self.session), quote(agent), content)
             id = f"{self.session}/{agent}#{version.partition('#')[2]}"
             yield Record(id, META, envelope.INFO, payload), agent, version
-        yield from super().read(offsets, versions)
+        failure: SourceError | None = None
+        try:
+            yield from super().read(offsets, versions)
+        except SourceError as e:
+            failure = e
+        for part, size in new_outputs(self._folder(), offsets):
+            yield output_record(self.session, self._folder(), part), part, size
+        if failure:
+            raise failure
 
     def files(self, _offsets: Mapping[str, int]) -> dict[str, str]:
         """As `LineFiles.files`: the session's transcript, then the subagents'."""
@@ -109,6 +122,8 @@ class Transcripts(LineFiles):
 
     def session_of(self, part: str) -> str:
         """As `Source.session_of`: a subagent's id is in the name of its files."""
+        if part.startswith(FOLDER + "/"):
+            return self.session
         return os.path.basename(part).removeprefix(_AGENT) or self.session
 
     def sessions(self) -> Collection[str]:
@@ -131,8 +146,11 @@ class Transcripts(LineFiles):
     def _path(self, name: str) -> str:
         return self._subagents() + os.sep + name + ".jsonl" if name else self.path
 
+    def _folder(self) -> str:
+        return self.path.removesuffix(".jsonl")
+
     def _subagents(self) -> str:
-        return os.path.join(self.path.removesuffix(".jsonl"), "subagents")
+        return os.path.join(self._folder(), "subagents")
 
     def _listing(self) -> list[str]:
         """The subagents' files, below their folder: those of a workflow lie deeper, a folder for each of its runs."""

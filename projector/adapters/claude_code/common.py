@@ -7,7 +7,7 @@ from msgspec.json import decode
 
 from projector.adapters.base import Tools
 from projector.adapters.wire import json_text
-from projector.model.changes import Change, Todo, TodosSeen, TodoStatusSeen
+from projector.model.changes import Change, OutputSaved, Todo, TodosSeen, TodoStatusSeen
 from projector.model.naming import scoped_id
 
 SOURCE = "claude-code"
@@ -50,6 +50,27 @@ def is_declined(text: str | None) -> bool:
 def row_id(id: str, within: str) -> str:
     """The row id for the server's `id`: itself if it is unique everywhere, else scoped to `within`."""
     return id if _UNIQUE.fullmatch(id) else scoped_id(id, within)
+
+
+# Where the text of a result names the file with the complete output: at its beginning.
+_SAVED_TO = re.compile(r"(?:<persisted-output>\s*)?[^\n]{0,200}?\bsaved to:? ([^\n]+?\.(?:txt|json))\b", re.IGNORECASE)
+_OUTPUT_FILE = re.compile(r"[/\\]([^/\\]{1,128})[/\\]tool-results[/\\]([^/\\]{1,200})\Z")
+
+
+def output_in(tool_id: str, text: str | None, response: dict[str, object]) -> list[Change]:
+    """The file that holds the complete output of the call with the row `tool_id`, if its result names one."""
+    path = response.get("persistedOutputPath")
+    if not isinstance(path, str):
+        found = _SAVED_TO.match(text or "")
+        path = found[1] if found else ""
+    file = _OUTPUT_FILE.search(path)
+    return [OutputSaved(file[1], SOURCE, file[2], tool_id)] if file else []
+
+
+def call_of_file(name: str) -> str | None:
+    """The call whose id is the name of the file with its output; None for a file that is named otherwise."""
+    stem = name.rpartition(".")[0]
+    return stem if _UNIQUE.fullmatch(stem) else None
 
 
 def todos_in(session: str, at: int, rank: int, response: dict[str, object]) -> list[Change]:

@@ -7,7 +7,16 @@ from msgspec import Raw
 
 from clankers.log.reader import Event
 from projector.adapters.base import Case, case
-from projector.adapters.claude_code.common import SOURCE, SYNTHETIC, TOOLS, exit_code_in, row_id, text_of, todos_in
+from projector.adapters.claude_code.common import (
+    SOURCE,
+    SYNTHETIC,
+    TOOLS,
+    exit_code_in,
+    output_in,
+    row_id,
+    text_of,
+    todos_in,
+)
 from projector.adapters.claude_code.hook_wire import (
     BatchCall,
     BatchHook,
@@ -127,7 +136,7 @@ def _post_tool(event: Event, hook: ToolHook) -> list[Change]:
     call.error_message = hook.error if failed else None
     call.duration_ms = hook.duration_ms
     call.completed_at = millis(event.ts)
-    changes = [*_hook_session(event, hook), call]
+    changes = [*_hook_session(event, hook), call, *output_in(call.id, call.tool_output, response)]
     if not failed:
         changes += todos_in(_session_of(hook), millis(event.ts), Rank.HOOK, response)
     return changes

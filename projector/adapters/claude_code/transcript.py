@@ -1,11 +1,13 @@
 """Claude Code's transcripts: the client's own record, which wins over hooks (Rank.RECORD)."""
 
+from base64 import b64decode
+
 from msgspec import MsgspecError
 from msgspec.json import Decoder, decode
 
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
-from projector.adapters.claude_code.common import SOURCE
+from projector.adapters.claude_code.common import SOURCE, call_of_file
 from projector.adapters.claude_code.transcript_assistant import assistant
 from projector.adapters.claude_code.transcript_session import file_of, file_session, line_case, origin, session_changes
 from projector.adapters.claude_code.transcript_user import attachment, user
@@ -21,6 +23,7 @@ from projector.adapters.claude_code.transcript_wire import (
     MetaRecord,
     SummaryLine,
     SystemLine,
+    ToolOutputRecord,
     UserLine,
 )
 from projector.adapters.decode import LenientDecoder
@@ -31,6 +34,7 @@ from projector.model.changes import (
     CompactionSeen,
     ErrorSeen,
     MessageSeen,
+    OutputSaved,
     PartSeen,
     Rank,
     SessionSeen,
@@ -111,6 +115,15 @@ def _meta(_: Event, record: MetaRecord) -> list[Change]:
     ]
 
 
+def _tool_output(_: Event, record: ToolOutputRecord) -> list[Change]:
+    text = decode(record.text)
+    if record.text_b64 is not None:
+        text = b64decode(record.text_b64).decode("utf-8", "replace")
+    if not isinstance(text, str):
+        return [SessionSeen(record.sessionId, SOURCE)]
+    return [OutputSaved(record.sessionId, SOURCE, record.name, call_of_file(record.name), text)]
+
+
 state = line_case(Line, _state)
 
 CASES: dict[str, Case] = {
@@ -123,6 +136,7 @@ CASES: dict[str, Case] = {
     "transcript.summary": line_case(SummaryLine, _summary),  # up to 2.0
     "transcript.cost-state": line_case(CostLine, _cost),
     "transcript.meta": case(MetaRecord, _meta),
+    "transcript.tool-result": case(ToolOutputRecord, _tool_output),
     **dict.fromkeys(
         (
             "transcript.queue-operation",

@@ -12,6 +12,7 @@ from projector.adapters.claude_code.common import (
     SYNTHETIC,
     exit_code_in,
     is_declined,
+    output_in,
     row_id,
     text_of,
     todos_in,
@@ -128,6 +129,7 @@ def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
             error_message=None if success else text,
         )
     ]
+    changes += output_in(row_id(block.tool_use_id, session), text, response)
     if success:
         changes += todos_in(session, at or 0, Rank.RECORD, response)
     return changes

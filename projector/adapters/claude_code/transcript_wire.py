@@ -108,6 +108,15 @@ class AssistantLine(Line, kw_only=True):
     apiErrorStatus: Int | None = None
 
 
+class ToolOutputRecord(Wire):
+    """A file with a tool's long output; `text_b64` if it is not UTF-8. A text that was left out is an object."""
+
+    sessionId: Id
+    name: str
+    text: Raw = ABSENT
+    text_b64: str | None = None
+
+
 class QueuedCommand(Wire):
     prompt: str | list[ContentBlock | str] | None = None
     commandMode: str | None = None

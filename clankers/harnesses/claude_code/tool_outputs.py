@@ -1,0 +1,98 @@
+"""Long outputs of tools, which Claude Code keeps as files beside the transcript and cuts in it.
+
+    <session>@tool-results/<name>#<crc>  the id of a record, by the file's name and content
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import os
+import stat
+from zlib import crc32
+
+from clankers.ingest.jsonl_tail import READ_ONLY
+from clankers.ingest.source import Record
+from clankers.log import envelope, strict_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FOLDER = "tool-results"
+KIND = "transcript.tool-result"  # {"sessionId":...,"name":<of the file>,"text":...}, "text_b64" if it is not UTF-8
+MAX_TEXT = 16 << 20  # bytes; of a longer file the record has "text":{"elided":<bytes>,"sha256":...}
+_ENDINGS = (".txt", ".json")  # others are images and documents
+_MAX_NAME = 200  # characters
+_CHUNK = 1 << 20  # bytes
+
+
+def new_outputs(folder: str, offsets: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """The files in `folder` that have another size than `offsets` says of their parts: part and size, by name.
+
+    Links are passed over, and what a name cannot be told of in an id.
+    """
+    folder = os.path.join(folder, FOLDER)
+    try:
+        if not stat.S_ISDIR(os.lstat(folder).st_mode):
+            return
+        with os.scandir(folder) as entries:
+            names = sorted(e.name for e in entries if e.name.endswith(_ENDINGS) and _is_plain(e.name))
+    except OSError:  # most of the time there is none
+        return
+    for name in names:
+        try:
+            status = os.lstat(os.path.join(folder, name))
+        except OSError:
+            continue
+        part = f"{FOLDER}/{name}"
+        if stat.S_ISREG(status.st_mode) and status.st_size and status.st_size != offsets.get(part, 0):
+            yield part, status.st_size
+
+
+def output_record(session: str, folder: str, part: str) -> Record | None:
+    """The record of the file of `part`; None if it is gone."""
+    try:
+        fd = os.open(os.path.join(folder, part), READ_ONLY)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        content, crc = _content(fd)
+    finally:
+        os.close(fd)
+    name = part.removeprefix(FOLDER + "/")
+    payload = b'{"sessionId":%s,"name":%s,%s}' % (strict_json.quote(session), strict_json.quote(name), content)
+    return Record(f"{session}@{part}#{crc:08x}", KIND, envelope.INFO, payload)
+
+
+def _content(fd: int) -> tuple[bytes, int]:
+    """A file's content as a member of the payload, and its CRC."""
+    read = bytearray()
+    while len(read) <= MAX_TEXT and (chunk := os.read(fd, _CHUNK)):
+        read += chunk
+    if len(read) > MAX_TEXT:
+        return _elided(fd, bytes(read))
+    crc = crc32(read)
+    try:
+        return b'"text":' + strict_json.quote(read.decode()), crc
+    except UnicodeDecodeError:
+        from binascii import b2a_base64
+
+        return b'"text_b64":"' + b2a_base64(read, newline=False) + b'"', crc
+
+
+def _elided(fd: int, begin: bytes) -> tuple[bytes, int]:
+    from hashlib import sha256
+
+    digest, crc, size = sha256(begin), crc32(begin), len(begin)
+    while chunk := os.read(fd, _CHUNK):
+        digest.update(chunk)
+        crc, size = crc32(chunk, crc), size + len(chunk)
+    return b'"text":{"elided":%d,"sha256":"%s"}' % (size, digest.hexdigest().encode()), crc
+
+
+def _is_plain(name: str) -> bool:
+    """Whether nothing in `name` would be escaped: the log is searched for ids by their bytes."""
+    return len(name) <= _MAX_NAME and name.isascii() and name.isprintable() and '"' not in name and "\\" not in name

@@ -1,0 +1,80 @@
+"""Gemini CLI: its hooks say where the chat files are, which hold what hooks do not carry.
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+from clankers.harnesses.base import Harness, nested
+from clankers.log.envelope import ERROR, INFO, WARN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from clankers.harnesses.installer import Installer
+    from clankers.ingest.source import Source
+    from clankers.log.writer import Log
+
+_LEVELS = {"error": ERROR, "warning": WARN}
+_FAILED = ("error", "cancelled")  # the status of a tool call that did not succeed
+
+
+class Gemini(Harness):
+    """Gemini CLI."""
+
+    name = "gemini"
+    title = "Gemini CLI"
+    program = "gemini"
+    turn_ends = frozenset({"AfterAgent", "SessionEnd"})
+
+    def level(self, kind: str, document: Any) -> str:
+        """As `Harness.level`; of a tool's end by its error."""
+        if kind == "AfterTool" and nested(document, "tool_response", "error"):
+            return WARN
+        return super().level(kind, document)
+
+    def follow(self, log: Log, documents: list[Any]) -> None:
+        """Hooks have no tokens and no ids: what is new in their session's files is read."""
+        from clankers.harnesses.gemini import after_hook
+
+        after_hook.after_hooks(log, documents)
+
+    def source_at(self, session: str, path: str) -> Source | None:
+        """The chat files of a session in the directory `path`."""
+        from clankers.harnesses.gemini.chat_files import Chats, checked
+
+        return Chats(session, checked(path))
+
+    def sources(self) -> Iterator[Source]:
+        """The chat files of all sessions."""
+        from clankers.harnesses.gemini import history
+
+        return history.sources()
+
+    def count(self) -> int:
+        """The chat files."""
+        from clankers.harnesses.gemini import history
+
+        return sum(1 for _ in history.chats())
+
+    def installer(self) -> Installer:
+        """Hooks in the settings."""
+        from clankers.harnesses.gemini.install import GeminiInstaller
+
+        return GeminiInstaller(self)
+
+
+def message_level(message: dict[str, Any]) -> str:
+    """The level of a message of a chat file."""
+    kind = message.get("type")
+    if isinstance(kind, str) and kind in _LEVELS:
+        return _LEVELS[kind]
+    calls = message.get("toolCalls")
+    if isinstance(calls, list) and any(nested(call, "status") in _FAILED for call in calls):
+        return WARN
+    return INFO
+
+
+HARNESS = Gemini()

@@ -1,0 +1,38 @@
+"""The chat files below Gemini CLI's directory."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from clankers.harnesses.gemini.chat_files import Chats, session_in
+from clankers.ingest.source import Source
+
+
+def home() -> Path:
+    """The client's directory."""
+    return Path(os.environ.get("GEMINI_CLI_HOME") or Path.home()) / ".gemini"
+
+
+def chats() -> Iterator[Path]:
+    """The sessions' own files, of all projects and formats."""
+    yield from (home() / "tmp").glob("*/chats/session-*.json*")
+
+
+def sources() -> Iterator[Source]:
+    """The sessions, the last changed first; one whose own files are gone may still have subagents."""
+    found: dict[tuple[str, str], float] = {}
+    for file in (*chats(), *(home() / "tmp").glob("*/chats/*/*.jsonl")):
+        own = file.parent.name == "chats"
+        session = (session_in(str(file)) or file.stem.rpartition("-")[2]) if own else file.parent.name
+        key = session, str(file.parent if own else file.parent.parent)
+        found[key] = max(found.get(key, 0.0), _changed(file))
+    subagents = {(file.stem, str(file.parent.parent)) for file in (home() / "tmp").glob("*/chats/*/*.jsonl")}
+    for session, folder in sorted(found.keys() - subagents, key=lambda key: found[key], reverse=True):
+        yield Chats(session, folder)
+
+
+def _changed(file: Path) -> float:
+    try:
+        return file.lstat().st_mtime
+    except OSError:
+        return 0.0

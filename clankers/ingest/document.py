@@ -1,0 +1,167 @@
+"""A document that its client rewrites at each change: a JSON object with a list of messages, or such a list alone.
+
+It makes a record of its head, and one of each message, when they are new or have changed:
+
+    <owner>#<crc>                       the head: the document without its messages, by its content
+    <owner>[<ordinal>]<own id>#<crc>    a message, by its place, the id that the client gave it, and its content
+
+    {"sessionId":...,"head":{...,"messages":{"elided":<bytes>,"sha256":"..."}}}
+    {"sessionId":...,"message":{...}}
+
+Messages that were there before and that the client has removed or moved change the list: then the head has `"ids"`,
+those of the messages that are left, in order. The version of a document has a digest of each message, so what is new
+is known without a look into the log.
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import os
+import time
+from zlib import crc32
+
+from clankers.ingest.source import Record, SourceError
+from clankers.ingest.whole_file import content, signature
+from clankers.log import envelope, strict_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+HEAD = "document.head"
+MESSAGE = "document.message"
+
+_DIGEST = 8  # characters of a checksum in a version
+_MAX_ID = 128  # characters of a message's own id in a record's id
+_MAX_BYTES = 1 << 30  # of a document
+_SETTLING = 5.0  # seconds since its last change in which a document may be incomplete: it is being written
+
+
+class Document:
+    """One document.
+
+    Args:
+        path: of its file.
+        owner: how the ids of its records begin: the session, and the part of it.
+        session: the id of its session.
+        messages: the member that holds the list of messages; empty where the document is the list.
+        own_id: the member of a message that holds its id.
+        level: of a message.
+    """
+
+    __slots__ = ("level", "messages", "own_id", "owner", "path", "session")
+
+    def __init__(
+        self,
+        path: str,
+        owner: str,
+        session: str,
+        *,
+        messages: str = "messages",
+        own_id: str = "id",
+        level: Callable[[dict[str, Any]], str] = lambda _: envelope.INFO,
+    ) -> None:
+        self.path = path
+        self.owner = owner
+        self.session = session
+        self.messages = messages
+        self.own_id = own_id
+        self.level = level
+
+    def changed(self, version: str) -> bool:
+        """Whether the file is another one than `version` says."""
+        now = signature(self.path)
+        return bool(now) and now != version.partition("#")[0]
+
+    def read(self, version: str) -> Iterator[tuple[Record | None, str]]:
+        """The records that are new since `version`, each with the version behind it; the last one is the file's.
+
+        Raises:
+            OSError: it cannot be read.
+            SourceError: it is no such document; one that is being written is left for the next look.
+        """
+        now = signature(self.path)
+        if not now:
+            return
+        whole = content(self.path, _MAX_BYTES)
+        try:
+            head, messages = self._parts(whole)
+        except ValueError as e:
+            if time.time() - os.stat(self.path).st_mtime < _SETTLING:
+                return
+            raise SourceError(f"{self.path!r}: {e}") from None
+        old = version.partition("#")[2]
+        old_head, old_digests = old[:_DIGEST], _cut(old[_DIGEST:])
+        quote = strict_json.quote
+        found = []
+        for raw in messages:
+            value, error = _value(raw)
+            id = value.get(self.own_id) if isinstance(value, dict) else None
+            own = id if isinstance(id, str) and _is_plain(id) else ""
+            found.append((raw, value, error, own, _crc(own.encode()) + _crc(raw)))
+        # The file has another list, not a longer one: what is left of it is said once.
+        edited = [d[:_DIGEST] for d in old_digests] != [f[4][:_DIGEST] for f in found[: len(old_digests)]]
+        known = set(old_digests)
+        head_crc = _crc(head)
+        done = head_crc
+        if head_crc != old_head or edited:
+            ids = b',"ids":[%s]' % b",".join(quote(own) for _, _, _, own, _ in found) if edited else b""
+            payload = b'{"sessionId":%s,"head":%s%s}' % (quote(self.session), head, ids)
+            yield Record(f"{self.owner}#{_crc(payload)}", HEAD, envelope.INFO, payload), f"#{done}"
+        for n, (raw, value, error, own, digest) in enumerate(found):
+            done += digest
+            if digest in known:
+                continue
+            id = f"{self.owner}[{n}]{own}#{digest[_DIGEST:]}"
+            if isinstance(value, dict):
+                payload = b'{"sessionId":%s,"message":%s}' % (quote(self.session), raw)
+                yield Record(id, MESSAGE, self.level(value), payload), f"#{done}"
+            else:
+                reason = f"{self.path}, message {n}: {error or 'not a JSON object'}"
+                yield Record(id, envelope.INVALID, envelope.ERROR, envelope.invalid(raw, reason)), f"#{done}"
+        yield None, f"{now}#{done}"
+
+    def _parts(self, whole: bytes) -> tuple[bytes, list[bytes]]:
+        """The head, and the bytes of each message.
+
+        Raises:
+            ValueError: the content is no such document.
+        """
+        import msgspec  # only where there is such a document, which has changed
+
+        text = strict_json.trim(whole)
+        if not self.messages:
+            return b"{}", [bytes(raw) for raw in msgspec.json.decode(text, type=list[msgspec.Raw])]
+        members = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        listed = bytes(members.get(self.messages, b"[]"))
+        messages = [bytes(raw) for raw in msgspec.json.decode(listed, type=list[msgspec.Raw])]
+        if self.messages in members:
+            from hashlib import sha256
+
+            elided = b'{"elided":%d,"sha256":"%s"}' % (len(listed), sha256(listed).hexdigest().encode())
+            members[self.messages] = msgspec.Raw(elided)
+        return msgspec.json.encode(members), messages
+
+
+def _value(raw: bytes) -> tuple[Any, str]:
+    """The value of a message, and why there is none."""
+    try:
+        return strict_json.parse(raw), ""
+    except strict_json.NotJSONError as e:
+        return None, str(e)
+
+
+def _crc(text: bytes) -> str:
+    return f"{crc32(text):08x}"
+
+
+def _cut(digests: str) -> list[str]:
+    """The digests of the messages: of the own id and of the content of each."""
+    return [digests[at : at + 2 * _DIGEST] for at in range(0, len(digests), 2 * _DIGEST)]
+
+
+def _is_plain(id: str) -> bool:
+    """Whether `id` can stand in a record's id, which the log is searched for by its bytes: nothing in it is escaped."""
+    return len(id) <= _MAX_ID and id.isascii() and id.isprintable() and '"' not in id and "\\" not in id

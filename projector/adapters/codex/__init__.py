@@ -1,0 +1,39 @@
+"""Codex: hook payloads and lines of rollouts into changes.
+
+The rollout is the client's own record and wins over hooks. Only hooks report when a session ended, its status, retries,
+and all of an ephemeral session, which has no rollout.
+
+Measured on versions 0.171.0, 0.144.6 and 0.101.0, which write three formats. In all of them a line says by its place
+what it belongs to: nothing links a text, a call or a token count to a response, a legacy prompt has no id, and a fork
+begins with a copy of its origin's lines. So a line becomes a `Step`, and `projector.derived.turns` makes the messages.
+"""
+
+from clankers.log.reader import Event
+from projector.adapters.base import Adapter, Meaning, merge_cases
+from projector.adapters.codex import hooks, rollout
+from projector.adapters.codex.common import SOURCE, TOOLS, place_of
+
+
+def _fallback(event: Event) -> Meaning:
+    """An event of an unknown type still names its session.
+
+    Raises:
+        msgspec.ValidationError: it does not.
+    """
+    return (rollout.plain if event.type.startswith(rollout.PREFIX) else hooks.plain)(event)
+
+
+def _owner(event: Event) -> str | None:
+    place = place_of(event.id)
+    return place.thread if place else None
+
+
+ADAPTER = Adapter(
+    SOURCE,
+    merge_cases(hooks.CASES, rollout.CASES),
+    _fallback,
+    TOOLS,
+    owner=_owner,
+    client_version=rollout.client_version,
+    only_live=frozenset({"sessions.status", "sessions.ended_at"}),
+)

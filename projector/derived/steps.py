@@ -1,0 +1,76 @@
+"""Brings the rows that follow from a session's steps (`projector.derived.turns`) up to date with a batch."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import apsw
+from msgspec.structs import astuple
+
+from projector.derived.turns import Folded, fold
+from projector.model.batch import Batch
+from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Step
+from projector.model.merge import TABLES, Row
+from projector.model.naming import HOOK_PREFIX
+
+_KINDS: tuple[type[Row], ...] = (MessageSeen, PartSeen, ErrorSeen, CompactionSeen)
+# Set by what is derived from the row itself.
+_DERIVED = frozenset({"cost", "cost_source", "duration_ms", "text_content"})
+_INSERT = f"INSERT INTO steps VALUES ({', '.join('?' * len(Step.__struct_fields__))}) ON CONFLICT (id) DO NOTHING"
+_SELECT = f"SELECT {', '.join(Step.__struct_fields__)} FROM steps WHERE session_id = ?"
+
+
+def place_steps(db: apsw.Connection, batch: Batch) -> list[Folded]:
+    """Store the steps of `batch`, and put into it the rows that change with them.
+
+    Returns what all steps of each session concerned mean; `place_calls` needs it once the calls are written.
+    """
+    db.executemany(_INSERT, map(astuple, batch.steps.values()))
+    sources = {step.session_id: step.source for step in batch.steps.values()}
+    # A call that is reported again loses its message.
+    sources |= {tool.session_id: tool.source for tool in batch.tools.values()}
+    found = []
+    for session, source in sorted(sources.items()):
+        steps = [Step(*row) for row in db.execute(_SELECT, (session,))]
+        if steps:
+            folded = fold(session, source, steps)
+            _replace_changed(db, batch, session, folded.rows)
+            found.append(folded)
+    return found
+
+
+def place_calls(db: apsw.Connection, found: Iterable[Folded]) -> None:
+    """Give each call its message, and delete the calls that were copied from another session."""
+    for folded in found:
+        db.executemany(
+            "UPDATE tools SET message_id = ?1 WHERE id = ?2 AND message_id IS NOT ?1",
+            [(message, call) for call, message in folded.calls.items()],
+        )
+        db.executemany(
+            "DELETE FROM tools WHERE id = ? AND session_id = ?", [(call, folded.session) for call in folded.copied]
+        )
+
+
+def _replace_changed(db: apsw.Connection, batch: Batch, session: str, rows: list[Row]) -> None:
+    """Put those of `rows` into `batch` that the database has not, and delete those that it has beside them."""
+    for kind in _KINDS:
+        table = TABLES[kind]
+        names = kind.__struct_fields__
+        compared = [at for at, name in enumerate(names) if name not in _DERIVED]
+        columns = ", ".join(f'"{name}"' for name in names)
+        stored: dict[str, Any] = {
+            row[0]: row
+            for row in db.execute(
+                f"SELECT {columns} FROM {table} WHERE session_id = ? AND id NOT GLOB '{HOOK_PREFIX}*'", (session,)
+            )
+        }
+        for row in rows:
+            if type(row) is not kind:
+                continue
+            before, now = stored.pop(row.id, None), astuple(row)
+            if before is None or any(before[at] != now[at] for at in compared):
+                batch.rows(kind)[row.id] = row
+                batch.replaced[table, row.id] = 0
+                if isinstance(row, PartSeen):
+                    batch.parents[row.message_id] = (session, row.source)
+        for id in stored:
+            batch.deleted[table, id] = 0
