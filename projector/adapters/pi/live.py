@@ -4,13 +4,18 @@ from clankers.log.reader import Event
 from projector.adapters.base import Case, case
 from projector.adapters.pi.common import SOURCE
 from projector.adapters.pi.wire import LiveEvent
-from projector.adapters.wire import millis
+from projector.adapters.wire import any_millis, millis
 from projector.model.changes import Change, HookReport, Rank, SessionSeen
 from projector.model.naming import HOOK_PREFIX, text_key
 
 
+def _at(event: Event, live: LiveEvent) -> int:
+    """When it happened: each event has a recorder of its own, which may overtake another."""
+    return any_millis(live.time) or millis(event.ts)
+
+
 def _session(event: Event, live: LiveEvent, **more: object) -> list[Change]:
-    at = millis(event.ts)
+    at = _at(event, live)
     facts: dict[str, object] = {"created_at": at, "updated_at": at, **more}
     if live.cwd:
         facts["project_path"] = live.cwd
@@ -26,7 +31,7 @@ def _start(event: Event, live: LiveEvent) -> list[Change]:
 
 
 def _end(event: Event, live: LiveEvent) -> list[Change]:
-    return _session(event, live, status="ended", ended_at=millis(event.ts))
+    return _session(event, live, status="ended", ended_at=_at(event, live))
 
 
 def _idle(event: Event, live: LiveEvent) -> list[Change]:
@@ -38,8 +43,9 @@ def _prompt(event: Event, live: LiveEvent) -> list[Change]:
     changes = _session(event, live, status="busy")
     if live.text:
         digest = text_key(live.text)
-        id = f"{HOOK_PREFIX}prompt:{live.session_id}:{event.ts}:{digest}"
-        changes.append(HookReport(id, live.session_id, SOURCE, "prompt", digest, live.text, millis(event.ts)))
+        at = _at(event, live)
+        id = f"{HOOK_PREFIX}prompt:{live.session_id}:{at}:{digest}"
+        changes.append(HookReport(id, live.session_id, SOURCE, "prompt", digest, live.text, at))
     return changes
 
 

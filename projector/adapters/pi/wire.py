@@ -105,4 +105,5 @@ class ChildDetails(Wire):
 class LiveEvent(Wire):
     session_id: Id
     cwd: str | None = None
+    time: Time = None
     text: str | None = None

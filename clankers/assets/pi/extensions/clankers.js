@@ -28,7 +28,8 @@ export default function (pi) {
       try {
         const file = ctx.sessionManager.getSessionFile()
         if (!COMMAND || !file) return // --no-session
-        const sent = { type, session_id: ctx.sessionManager.getSessionId(), session_file: file, cwd: ctx.cwd }
+        const session_id = ctx.sessionManager.getSessionId()
+        const sent = { type, session_id, session_file: file, cwd: ctx.cwd, time: Date.now() } // events may overtake
         for (const field of fields) sent[field] = event[field]
         await send(sent)
       } catch {}
