@@ -340,8 +340,8 @@ def installed(root: Path, home: Path, **env: str) -> Result:
     return call(root, "install", "codex", HOME=str(home), **env)
 
 
-def trust(home: Path, **changed: Any) -> None:
-    """What Codex writes down when the user trusts all hooks."""
+def reviews(home: Path, **changed: Any) -> str:
+    """What Codex adds to config.toml when the user trusts all hooks."""
     file = home / ".codex" / "hooks.json"
     lines = []
     for event, groups in json.loads(file.read_bytes())["hooks"].items():
@@ -353,7 +353,7 @@ def trust(home: Path, **changed: Any) -> None:
                 entry = {"trusted_hash": f"sha256:{sha256(text.encode()).hexdigest()}", **changed}
                 lines += [f'[hooks.state."{file}:{snake}:{i}:{j}"]']
                 lines += [f"{key} = {json.dumps(value)}" for key, value in entry.items()]
-    (home / ".codex" / "config.toml").write_text("\n".join(lines))
+    return "\n".join(lines)
 
 
 @pytest.fixture
@@ -408,11 +408,11 @@ def test_what_keeps_hooks_from_running_is_reported(
     assert "13 of our 13 hooks are not reviewed yet" in obstacles(home, monkeypatch, newest)
     assert obstacles(home, monkeypatch, (0, 124, 0)) == "", "it reviews nothing"
     assert "runs no hooks" in obstacles(home, monkeypatch, (0, 101, 0))
-    trust(home)
+    settings.write_text(reviews(home))
     assert obstacles(home, monkeypatch, newest) == ""
-    trust(home, enabled=False)
+    settings.write_text(reviews(home, enabled=False))
     assert "turned off" in obstacles(home, monkeypatch, newest)
-    trust(home, trusted_hash="sha256:of another command")
+    settings.write_text(reviews(home, trusted_hash="sha256:of another command"))
     assert "13 of our 13" in obstacles(home, monkeypatch, newest)
     settings.write_text("features = { hooks = false }")
     assert "hooks is false in [features]" in obstacles(home, monkeypatch, newest)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
-from projector.model.changes import MessageSeen, Rank, ToolSeen
+from projector.model.changes import ErrorSeen, MessageSeen, Rank, ToolSeen
 from projector.model.merge import MERGE, Row
 
 
@@ -83,3 +83,13 @@ def test_the_latest_snapshot_with_counts_counts_whatever_came_after_it(order: tu
     row = merged(*(snapshots[at] for at in order))
     assert isinstance(row, MessageSeen)
     assert (row.prompt_tokens, row.counted_at, row.completed_at, row.finish_reason) == (120, 20, 30, "stop")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_failure_after_which_the_client_tried_again_stays_one(first: int) -> None:
+    reports = [
+        ErrorSeen("e", "s", "toy", "Overloaded", "no", at, will_retry=retry) for at, retry in ((1, True), (2, False))
+    ]
+    row = merged(reports[first], reports[1 - first])
+    assert isinstance(row, ErrorSeen)
+    assert (row.will_retry, row.created_at) == (True, 2)

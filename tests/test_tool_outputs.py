@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clankers.harnesses.claude_code import tool_outputs
+from clankers.ingest import saved_text
 from tests.commands import call
 from tests.feeding import append, project, rows
 
@@ -114,7 +114,7 @@ def test_what_is_not_text_is_kept_all_the_same(root: Path, transcript: Path) -> 
 
 
 def test_a_file_beyond_all_measure_is_elided(root: Path, transcript: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tool_outputs, "MAX_TEXT", 1000)
+    monkeypatch.setattr(saved_text, "MAX_TEXT", 1000)
     called(transcript, CALL, cut(saved(transcript, "b1.txt")))
     call(root, "backfill")
     (record,) = records(root)

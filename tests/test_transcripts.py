@@ -697,6 +697,17 @@ def test_a_link_among_subagents_files_keeps_no_other_out(root: Path, home: Path)
     assert ids(root) == [*uuids(1), f"{SESSION}/a:u-a", f"{SESSION}/c:u-c"]
 
 
+def test_a_link_to_a_directory_among_subagents_files_is_not_followed(root: Path, home: Path, tmp_path: Path) -> None:
+    client, elsewhere = Client(home), tmp_path / "elsewhere"
+    client.say(user(1))
+    client.say(user(2), agent="a")
+    elsewhere.mkdir()
+    shutil.copy(client.agent("a"), elsewhere / "agent-b.jsonl")
+    (client.agent("a").parent / "run").symlink_to(elsewhere)
+    fire(root, client.hook())
+    assert ids(root) == [*uuids(1), f"{SESSION}/a:u-2"]
+
+
 # The answer that the client flushes late
 
 

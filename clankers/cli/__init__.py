@@ -15,8 +15,8 @@ from projector.store.sqlite_file import UNWRITABLE
 # In the order of the help; each with its module and function, or Typer where it has commands of its own. Only the one
 # that is asked for is imported.
 COMMANDS = {
-    "install": ("install", "install"),
-    "uninstall": ("install", "uninstall"),
+    "install": ("install", "command"),
+    "uninstall": ("uninstall", "command"),
     "doctor": ("doctor", "command"),
     "backfill": ("backfill", "command"),
     "sessions": ("sessions", "command"),

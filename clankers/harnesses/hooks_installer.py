@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clankers.harnesses.base import Harness
+from clankers.harnesses.hook_command import hook_command
 from clankers.harnesses.hooks_json import add_hooks, our_hooks, remove_hooks
 from clankers.harnesses.installer import Installer, InstallError, Obstacle, Version, client_version
 from clankers.system.config_files import Edit, content
@@ -71,14 +72,16 @@ class HooksInstaller(Installer):
             raise InstallError(f"{path}: {e}") from e
 
     def obstacles(self, path: Path, version: Version | None) -> list[Obstacle]:
-        """Hooks that are not those that would be installed now."""
-        found = our_hooks(settings_text(path, content(path)), self.harness.name)
-        if not version or found == {event: [hook] for event, hook in self.hooks(version).items()}:
-            return []
-        finding = (
-            f"{path}: the hooks are not those that this version installs for {self.harness.title} {dotted(version)}"
-        )
-        return [Obstacle(finding, f"run `clankers install {self.harness.name}` again")]
+        """Hooks that are not those that would be installed now; for an unknown version, only their command counts."""
+        name = self.harness.name
+        found = our_hooks(settings_text(path, content(path)), name)
+        again = f"run `clankers install {name}` again"
+        if any(hook.get("command") != hook_command(name) for hooks in found.values() for hook in hooks):
+            return [Obstacle(f"{path}: hooks of an earlier version, which fail when its environment is gone", again)]
+        if version and found != {event: [hook] for event, hook in self.hooks(version).items()}:
+            client = f"{self.harness.title} {dotted(version)}"
+            return [Obstacle(f"{path}: the hooks are not those that this version installs for {client}", again)]
+        return []
 
 
 def settings_text(path: Path, data: bytes | None) -> str:

@@ -21,7 +21,7 @@ import os
 import time
 from zlib import crc32
 
-from clankers.ingest.source import Record, SourceError
+from clankers.ingest.source import Record, SourceError, is_plain
 from clankers.ingest.whole_file import content, signature
 from clankers.log import envelope, strict_json
 
@@ -34,7 +34,6 @@ HEAD = "document.head"
 MESSAGE = "document.message"
 
 _DIGEST = 8  # characters of a checksum in a version
-_MAX_ID = 128  # characters of a message's own id in a record's id
 _MAX_BYTES = 1 << 30  # of a document
 _SETTLING = 5.0  # seconds since its last change in which a document may be incomplete: it is being written
 
@@ -99,7 +98,7 @@ class Document:
         for raw in messages:
             value, error = _value(raw)
             id = value.get(self.own_id) if isinstance(value, dict) else None
-            own = id if isinstance(id, str) and _is_plain(id) else ""
+            own = id if isinstance(id, str) and is_plain(id) else ""
             found.append((raw, value, error, own, _crc(own.encode()) + _crc(raw)))
         # The file has another list, not a longer one: what is left of it is said once.
         edited = [d[:_DIGEST] for d in old_digests] != [f[4][:_DIGEST] for f in found[: len(old_digests)]]
@@ -160,8 +159,3 @@ def _crc(text: bytes) -> str:
 def _cut(digests: str) -> list[str]:
     """The digests of the messages: of the own id and of the content of each."""
     return [digests[at : at + 2 * _DIGEST] for at in range(0, len(digests), 2 * _DIGEST)]
-
-
-def _is_plain(id: str) -> bool:
-    """Whether `id` can stand in a record's id, which the log is searched for by its bytes: nothing in it is escaped."""
-    return len(id) <= _MAX_ID and id.isascii() and id.isprintable() and '"' not in id and "\\" not in id

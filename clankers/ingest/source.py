@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 
+_MAX_NAME = 200  # characters
+
+
 class SourceError(Exception):
     """A source, or a part of one, that cannot be read; the message says which and why."""
 
@@ -37,6 +40,11 @@ class Record:
         self.kind = kind
         self.level = level
         self.payload = payload
+
+
+def is_plain(name: str) -> bool:
+    """Whether `name` can stand in a record's id, which the log is searched for by its bytes: nothing is escaped."""
+    return len(name) <= _MAX_NAME and name.isascii() and name.isprintable() and '"' not in name and "\\" not in name
 
 
 class Source(ABC):

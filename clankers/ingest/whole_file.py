@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # typing is a third of what a hook would import
 
+import io
 import os
 import stat
 
@@ -20,10 +21,10 @@ def content(path: str, most: int) -> bytes:
         OSError: it cannot be read.
         SourceError: it is not a regular file, or is larger.
     """
-    found = beginning(path, most + 1)
-    if len(found) > most:
-        raise SourceError(f"{path!r} has more than {most:,} bytes")
-    return found
+    with open_file(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise SourceError(f"{path!r} has more than {most:,} bytes")
+        return file.readall()
 
 
 def beginning(path: str, size: int) -> bytes:
@@ -33,20 +34,26 @@ def beginning(path: str, size: int) -> bytes:
         OSError: it cannot be read.
         SourceError: it is not a regular file.
     """
+    with open_file(path) as file:
+        return file.read(size)
+
+
+def open_file(path: str) -> io.FileIO:
+    """A file, open for reading.
+
+    Raises:
+        OSError: it cannot be looked at.
+        SourceError: it is not a regular file, or cannot be opened.
+    """
     try:
         fd = os.open(path, READ_ONLY)
     except OSError as e:
         raise SourceError(f"{path!r} is a link or cannot be opened: {e.strerror}") from None
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise SourceError(f"{path!r} is not a regular file")
-        found = b""
-        while len(found) < size and (chunk := os.read(fd, min(size - len(found), status.st_size + 1))):
-            found += chunk
-        return found
-    finally:
-        os.close(fd)
+    file = io.FileIO(fd)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        file.close()
+        raise SourceError(f"{path!r} is not a regular file")
+    return file
 
 
 def signature(path: str) -> str:

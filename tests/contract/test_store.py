@@ -218,6 +218,50 @@ def _fresh(change: Change) -> Change:
     return copy.deepcopy(change)
 
 
+@pytest.mark.parametrize("writes", [1, 2])
+@pytest.mark.parametrize("times", [(5, 7), (7, 5)])
+def test_of_equal_hook_reports_the_earlier_time_counts(opened: Opened, times: tuple[int, int], writes: int) -> None:
+    reports = [HookReport("hook:prompt:1", "s", "toy", "prompt", "k", "hello", at) for at in times]
+    for n, changes in enumerate([reports] if writes == 1 else [[one] for one in reports]):
+        opened.store.write(batch(*changes, at=n), upto(n + 1, n))
+    (message,) = opened.rows()["messages"]
+    assert message["created_at"] == 5
+
+
+def test_the_bill_of_a_fork_that_is_smaller_than_its_origins_is_nothing(opened: Opened) -> None:
+    fork = SessionSeen("fork", "toy", 2, Rank.RECORD, {"forked_from": "s"})
+    bills = (BillSeen("s", "toy", 5.0, 100), BillSeen("fork", "toy", 3.0, 100))
+    opened.store.write(batch(titled("origin", 1), fork, *bills), upto(1))
+    assert {one["id"]: one["cost"] for one in opened.rows()["sessions"]} == {"s": 5.0, "fork": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("word " * 30, "word " * 19 + "word"),
+        ("x" * 150, "x" * 100),  # one word
+        ("word " * 16 + "x" * 20 + " more", "word " * 16 + "x" * 20),
+        ("word " * 19 + "x" * 20, "word " * 18 + "word"),
+    ],
+)
+def test_a_prompt_in_place_of_a_title_is_cut_between_two_words(opened: Opened, typed: str, shown: str) -> None:
+    prompt = MessageSeen("m", "s", "toy", "user", created_at=1)
+    opened.store.write(batch(prompt, PartSeen("p", "m", "s", "toy", 0, "text", typed, None, 1, 1)), upto(1))
+    assert title(opened) == shown
+
+
+@pytest.mark.parametrize(("at", "owner"), [(99, "a"), (100, "a"), (101, "b"), (200, "b"), (201, "fork")])
+def test_an_unmarked_row_is_a_copy_of_the_same_origin_as_the_next_marked_one(
+    opened: Opened, at: int, owner: str
+) -> None:
+    marked = [Copied("m1", "fork", "a", 100), Copied("m2", "fork", "b", 200)]
+    copies = [MessageSeen(id, "fork", "toy", "user", created_at=at) for id, at in (("m1", 100), ("m2", 200))]
+    unmarked = MessageSeen("m", "fork", "toy", "user", created_at=at)
+    sessions = [SessionSeen(id, "toy") for id in ("a", "b", "fork")]
+    opened.store.write(batch(*sessions, *marked, *copies, unmarked), upto(1))
+    assert {one["id"]: one["session_id"] for one in opened.rows()["messages"]}["m"] == owner
+
+
 def test_a_log_replayed_at_once_and_line_by_line_makes_the_same_rows(engine: Engine, tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()

@@ -12,6 +12,10 @@ def refusal(why: str) -> Any:
     return {"type": "error", "error": {"type": "authentication_error", "message": why}}
 
 
+def messages(request: Any) -> Any:
+    return request["messages"]
+
+
 def message(request: Any, step: Step) -> Any:
     content: list[Any] = []
     if step.thought:

@@ -16,7 +16,7 @@ from unittest import mock
 import apsw
 import pytest
 
-from clankers import paths
+from clankers import harnesses, paths
 from tests.e2e.model import Model, serving
 from tests.e2e.scripts import scripts
 from tests.feeding import rows
@@ -105,7 +105,7 @@ class Machine(ABC):
         return Done(done.returncode, done.stdout, done.stderr)
 
     def install(self) -> None:
-        self.clankers("install", "claude-code", "opencode")
+        self.clankers("install", *harnesses.BUILT_IN)
 
     def rows(self, root: Path | None = None) -> Rows:
         """All that is recorded, the log replayed up to its end."""
@@ -190,12 +190,56 @@ class OpenCode(Machine):
         return [str(self.program), "run", *options, prompt]
 
 
+class Codex(Machine):
+    """A machine with Codex.
+
+    Attributes:
+        bypass: the option by which hooks run that nobody reviewed.
+    """
+
+    bypass: tuple[str, ...] = ("--dangerously-bypass-hook-trust",)
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        self.environment["MOCK_KEY"] = "none"
+        config = self.home / ".codex" / "config.toml"
+        config.parent.mkdir()
+        config.write_text(f"""\
+model = "gpt-5.5"
+model_provider = "mock"
+approval_policy = "never"
+sandbox_mode = "danger-full-access"
+check_for_update_on_startup = false
+analytics.enabled = false
+projects."{self.work}".trust_level = "trusted"
+
+[model_providers.mock]
+name = "mock"
+base_url = "{model.url}/v1"
+env_key = "MOCK_KEY"
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 0
+""")
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        if "--continue" in options:
+            return [str(self.program), "exec", "resume", "--last", *self.bypass, prompt]
+        return [str(self.program), "exec", *options, *self.bypass, prompt]
+
+
+_MACHINES: dict[str, tuple[type[Machine], str]] = {
+    "claude": (ClaudeCode, "@anthropic-ai/claude-code-{}*/claude"),
+    "opencode": (OpenCode, "opencode-{}*/bin/opencode"),
+    "codex": (Codex, "@openai/codex-{}/vendor/*/*/codex"),
+}
+
+
 @contextmanager
 def machine(client: str, folder: Path) -> Iterator[Machine]:
-    """A machine in `folder` with `client`, which is `claude-code` or `opencode-VERSION`."""
-    name, _, version = client.rpartition("-")
-    kind: type[Machine] = OpenCode if name == "opencode" else ClaudeCode
-    place = "opencode-{}*/bin/opencode" if kind is OpenCode else "@anthropic-ai/claude-code-{}*/claude"
+    """A machine in `folder` with `client`, which is `claude-code`, `opencode-VERSION` or `codex-VERSION`."""
+    name, _, version = client.partition("-")
+    kind, place = _MACHINES[name]
     found = sorted((CLIENTS / client / "node_modules").glob(place.format(_PLATFORM)))
     if not found:
         # A skip, for not everybody has npm, or wants hundreds of megabytes of clients.

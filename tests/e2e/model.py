@@ -1,4 +1,4 @@
-"""A scripted stand-in for a model, on loopback: Anthropic's Messages API and OpenAI's chat completions.
+"""A scripted stand-in for a model, on loopback: Anthropic's Messages API, OpenAI's chat completions and Responses API.
 
 The script is the one named by the last `[[name]]` in a user's text. Which of its steps is the answer is told by how
 often the model has spoken since: so the same prompt gets the same answers, however often it is given.
@@ -8,12 +8,12 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.e2e import anthropic_api, openai_api
+from tests.e2e import anthropic_api, openai_api, responses_api
 from tests.e2e.step import Step
 
 _NAME = re.compile(r"\[\[(\w+)\]\]")
@@ -50,10 +50,12 @@ class Model:
                     api: Any = anthropic_api
                 elif path.endswith("/v1/chat/completions"):
                     api = openai_api
+                elif path.endswith("/v1/responses"):
+                    api = responses_api
                 else:
                     self.answer(200, {"input_tokens": 10})
                     return
-                step = model.step(request)
+                step = model.step(request, api.messages(request))
                 model.asked += [name for name, _ in step.tools]
                 if step.refused:
                     status, why = step.refused
@@ -88,11 +90,11 @@ class Model:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
-    def step(self, request: Any) -> Step:
-        """What to answer to `request`."""
+    def step(self, request: Any, messages: Iterable[Any]) -> Step:
+        """What to answer to `request`, whose conversation is `messages`."""
         script: list[Step] = []
         spoken = 0
-        for message in request["messages"]:
+        for message in messages:
             if message["role"] == "assistant":
                 spoken += 1
             elif message["role"] == "user" and (names := _NAME.findall(_text(message["content"]))):
@@ -103,7 +105,7 @@ class Model:
 
 
 def _text(content: Any) -> str:
-    return content if isinstance(content, str) else " ".join(b["text"] for b in content if b["type"] == "text")
+    return content if isinstance(content, str) else " ".join(b["text"] for b in content if "text" in b["type"])
 
 
 @contextmanager

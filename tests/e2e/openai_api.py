@@ -20,6 +20,10 @@ def refusal(why: str) -> Any:
     return {"error": {"message": why, "type": "invalid_request_error", "code": "invalid_api_key"}}
 
 
+def messages(request: Any) -> Any:
+    return request["messages"]
+
+
 def stream(request: Any, step: Step) -> Iterator[tuple[str, str]]:
     """The chunks of an answer, each with the text in it."""
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion.chunk", "model": request["model"]}

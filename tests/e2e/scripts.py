@@ -9,7 +9,7 @@ def scripts(client: str, work: Path) -> dict[str, list[Step]]:
     """The scripts for `client`, which works in the directory `work`."""
     slow = f"echo > {work}/started; for i in $(seq 600); do [ -e {work}/started ] || break; sleep 0.1; done"
     return {
-        **(_claude_code if client.startswith("claude") else _opencode)(work, slow),
+        **_SCRIPTS[client.partition("-")[0]](work, slow),
         "again": [Step("Second turn.")],
         "refused": [Step(refused=(401, "invalid x-api-key"))],
     }
@@ -67,3 +67,29 @@ def _opencode(work: Path, slow: str) -> dict[str, list[Step]]:
             Step("".join(f"word{i:02} " for i in range(80)), chunks=80, delay=0.1),
         ],
     }
+
+
+def _codex(work: Path, slow: str) -> dict[str, list[Step]]:
+    patch = f"*** Begin Patch\n*** Add File: {work}/new.txt\n+alpha\n*** End Patch\n"
+    return {
+        "tools": [
+            Step("First.", (_shell("echo hello"),), thought="Well."),
+            Step(tools=(("apply_patch", patch), _shell("cat none.txt"))),
+            Step(tools=(_shell("echo out; exit 3"), ("no_such_tool", {"x": 1}))),
+            Step("All done."),
+        ],
+        "delegate": [
+            Step(tools=(("multi_agent_v1.spawn_agent", {"message": "Do it [[sub]]"}),)),
+            Step(tools=(("multi_agent_v1.wait_agent", {"targets": ["AGENT"], "timeout_ms": 60_000}),)),
+            Step("Delegated."),
+        ],
+        "sub": [Step(tools=(_shell("echo sub"),)), Step("Nothing there.")],
+        "slow": [Step(tools=(_shell(slow),))],
+    }
+
+
+def _shell(command: str) -> tuple[str, dict[str, object]]:
+    return "exec_command", {"cmd": command}
+
+
+_SCRIPTS = {"claude": _claude_code, "opencode": _opencode, "codex": _codex}

@@ -13,7 +13,7 @@ class Step:
     """
 
     text: str = ""
-    tools: tuple[tuple[str, dict[str, Any]], ...] = ()
+    tools: tuple[tuple[str, dict[str, Any] | str], ...] = ()
     thought: str = ""
     chunks: int = 1
     delay: float = 0.0

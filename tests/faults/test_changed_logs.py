@@ -77,6 +77,17 @@ def test_a_file_replaced_by_a_longer_one_is_read_anew(root: Path) -> None:
     assert rows(root / "clankers.db") == fresh_rows(root)
 
 
+def test_a_file_replaced_by_one_of_the_same_size_is_read_anew(root: Path) -> None:
+    size = yesterday(root).stat().st_size
+    yesterday(root).unlink()
+    append_at(root, "2026-11-19T12:00:00Z", three_a_session(100, 3))
+    with yesterday(root).open("ab") as f:
+        f.write(b"\n" * (size - f.tell()))
+    assert yesterday(root).stat().st_size == size
+    project(root)
+    assert rows(root / "clankers.db") == fresh_rows(root)
+
+
 def test_a_line_put_into_the_middle_by_hand_is_read(root: Path) -> None:
     lines = yesterday(root).read_bytes().splitlines(keepends=True)
     _, _, payload = session("ses_by_hand")

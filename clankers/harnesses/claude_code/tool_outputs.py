@@ -9,10 +9,10 @@ from __future__ import annotations  # typing is a third of what a hook would imp
 
 import os
 import stat
-from zlib import crc32
 
 from clankers.ingest.jsonl_tail import READ_ONLY
-from clankers.ingest.source import Record
+from clankers.ingest.saved_text import text_member
+from clankers.ingest.source import Record, is_plain
 from clankers.log import envelope, strict_json
 
 TYPE_CHECKING = False
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = "tool-results"
 KIND = "transcript.tool-result"  # {"sessionId":...,"name":<of the file>,"text":...}, "text_b64" if it is not UTF-8
-MAX_TEXT = 16 << 20  # bytes; of a longer file the record has "text":{"elided":<bytes>,"sha256":...}
 _ENDINGS = (".txt", ".json")  # others are images and documents
-_MAX_NAME = 200  # characters
-_CHUNK = 1 << 20  # bytes
 
 
 def new_outputs(folder: str, offsets: Mapping[str, int]) -> Iterator[tuple[str, int]]:
@@ -37,7 +34,7 @@ def new_outputs(folder: str, offsets: Mapping[str, int]) -> Iterator[tuple[str, 
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
             return
         with os.scandir(folder) as entries:
-            names = sorted(e.name for e in entries if e.name.endswith(_ENDINGS) and _is_plain(e.name))
+            names = sorted(e.name for e in entries if e.name.endswith(_ENDINGS) and is_plain(e.name))
     except OSError:  # most of the time there is none
         return
     for name in names:
@@ -59,40 +56,9 @@ def output_record(session: str, folder: str, part: str) -> Record | None:
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
-        content, crc = _content(fd)
+        content, crc = text_member(fd)
     finally:
         os.close(fd)
     name = part.removeprefix(FOLDER + "/")
     payload = b'{"sessionId":%s,"name":%s,%s}' % (strict_json.quote(session), strict_json.quote(name), content)
     return Record(f"{session}@{part}#{crc:08x}", KIND, envelope.INFO, payload)
-
-
-def _content(fd: int) -> tuple[bytes, int]:
-    """A file's content as a member of the payload, and its CRC."""
-    read = bytearray()
-    while len(read) <= MAX_TEXT and (chunk := os.read(fd, _CHUNK)):
-        read += chunk
-    if len(read) > MAX_TEXT:
-        return _elided(fd, bytes(read))
-    crc = crc32(read)
-    try:
-        return b'"text":' + strict_json.quote(read.decode()), crc
-    except UnicodeDecodeError:
-        from binascii import b2a_base64
-
-        return b'"text_b64":"' + b2a_base64(read, newline=False) + b'"', crc
-
-
-def _elided(fd: int, begin: bytes) -> tuple[bytes, int]:
-    from hashlib import sha256
-
-    digest, crc, size = sha256(begin), crc32(begin), len(begin)
-    while chunk := os.read(fd, _CHUNK):
-        digest.update(chunk)
-        crc, size = crc32(chunk, crc), size + len(chunk)
-    return b'"text":{"elided":%d,"sha256":"%s"}' % (size, digest.hexdigest().encode()), crc
-
-
-def _is_plain(name: str) -> bool:
-    """Whether nothing in `name` would be escaped: the log is searched for ids by their bytes."""
-    return len(name) <= _MAX_NAME and name.isascii() and name.isprintable() and '"' not in name and "\\" not in name

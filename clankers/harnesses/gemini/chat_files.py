@@ -24,8 +24,9 @@ from clankers.harnesses.base import MAX_KIND, UNKNOWN
 from clankers.harnesses.gemini.harness import HARNESS, message_level
 from clankers.ingest.document import Document
 from clankers.ingest.line_files import LineFiles, place_id
-from clankers.ingest.source import Record, SourceError
-from clankers.ingest.whole_file import beginning, content, signature
+from clankers.ingest.saved_text import text_member
+from clankers.ingest.source import Record, SourceError, is_plain
+from clankers.ingest.whole_file import beginning, content, open_file, signature
 from clankers.log import envelope, strict_json
 
 TYPE_CHECKING = False
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
 KIND = "chat."  # the prefix of the types of lines: chat.header, chat.set, chat.rewind, chat.user, chat.gemini, ...
 HEADER, SET, REWIND = KIND + "header", KIND + "set", KIND + "rewind"
 PROJECT = "project"  # {"sessionId":...,"projectRoot":<the directory whose slug is that of the session's files>}
-OUTPUT = "tool-output"  # {"sessionId":...,"file":<its name>,"text":...}
+OUTPUT = "tool-output"  # {"sessionId":...,"name":<of the file>,"text":...}, "text_b64" if it is not UTF-8
 
 _LINES, _DOCUMENT, _TEXT = ".jsonl", ".json", ".txt"
 _SESSION = "session-"
 _SHORT = 8  # characters of a session's id in the name of its files
 _LOOK = 16 << 10  # bytes of a file that hold its header
-_MAX_OUTPUT = 64 << 20  # bytes of a tool's output
+_MAX_PROJECTS = 16 << 20  # bytes of the list of projects
 _MAX_FOLDERS = 1000  # of subagents
 
 
@@ -180,7 +181,11 @@ class Chats(LineFiles):
         folder = os.path.join(os.path.dirname(self.path), "tool-outputs", _SESSION + self.session)
         for name in _names(folder):
             part = os.path.join("tool-outputs", name)
-            if name.endswith(_TEXT) and (version := signature(os.path.join(folder, name))) != versions.get(part, ""):
+            if (
+                name.endswith(_TEXT)
+                and is_plain(name)
+                and (version := signature(os.path.join(folder, name))) != versions.get(part, "")
+            ):
                 yield part, self._output(os.path.join(folder, name), name, version)
 
     def _project(self, root: str) -> Iterator[tuple[Record | None, str]]:
@@ -189,12 +194,11 @@ class Chats(LineFiles):
         yield Record(f"{self.session}/{PROJECT}#{crc}", PROJECT, envelope.INFO, payload), crc
 
     def _output(self, path: str, name: str, version: str) -> Iterator[tuple[Record | None, str]]:
-        found = content(path, _MAX_OUTPUT)
+        with open_file(path) as file:
+            text, crc = text_member(file.fileno())
         quote = strict_json.quote
-        text = quote(found.decode("utf-8", "replace"))
-        payload = b'{"sessionId":%s,"file":%s,"text":%s}' % (quote(self.session), quote(name), text)
-        plain = "".join(c for c in name if c.isascii() and (c.isalnum() or c in "._-"))
-        yield Record(f"{self.session}/{plain}#{_crc(found)}", OUTPUT, envelope.INFO, payload), version
+        payload = b'{"sessionId":%s,"name":%s,%s}' % (quote(self.session), quote(name), text)
+        yield Record(f"{self.session}/{name}#{crc:08x}", OUTPUT, envelope.INFO, payload), version
 
 
 def chats_of(session: str, transcript: Any) -> str:
@@ -239,7 +243,7 @@ def project_root(folder: str) -> str:
         pass
     home = os.path.dirname(os.path.dirname(folder))
     try:
-        projects = strict_json.parse(strict_json.trim(content(os.path.join(home, "projects.json"), _MAX_OUTPUT)))
+        projects = strict_json.parse(strict_json.trim(content(os.path.join(home, "projects.json"), _MAX_PROJECTS)))
         slugs: dict[str, Any] = projects["projects"]
         return next((root for root, slug in slugs.items() if slug == os.path.basename(folder)), "")
     except (SourceError, strict_json.NotJSONError, LookupError, TypeError, AttributeError):

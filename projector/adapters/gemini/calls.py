@@ -7,7 +7,7 @@ from projector.adapters.decode import LenientDecoder
 from projector.adapters.gemini.common import SOURCE, TODO_TOOL, TOOLS, call_id, todos_in
 from projector.adapters.gemini.wire import FunctionCall, FunctionResponse, ToolCall
 from projector.adapters.wire import any_millis, as_object, json_text
-from projector.model.changes import Change, Rank, SessionSeen, ToolSeen
+from projector.model.changes import Change, OutputSaved, Rank, SessionSeen, ToolSeen
 
 SHELL = "run_shell_command"
 # How the result of a command ends, after its output.
@@ -20,6 +20,10 @@ _STOPPED = "Command was cancelled by user before it could complete."
 _DENIED = re.compile(
     r"\[Operation Cancelled\] Reason: User (?:denied|did not allow)|Tool execution (?:for .{1,200} )?denied by policy",
 )
+
+
+# How the client names the file with the complete output of a call, which belongs to the main session.
+_SAVED = re.compile(r"tool-outputs[/\\]session-([\w-]+)[/\\]([\w.-]+\.txt)")
 
 
 class Ending(NamedTuple):
@@ -83,6 +87,8 @@ def recorded_call(call: ToolCall, message: str, session: str, at: int | None, ra
     if call.status in ("success", "error", "cancelled"):
         ending(call.name, call.status, *_result(call)).close(row, rank, any_millis(call.timestamp) or at)
     changes: list[Change] = [row]
+    if file := _SAVED.search(row.tool_output or ""):
+        changes.append(OutputSaved(file[1], SOURCE, file[2], row.id))
     if call.name == TODO_TOOL and call.status == "success" and at:
         changes += todos_in(session, at, Rank.RECORD, call.args)
     if call.agentId:

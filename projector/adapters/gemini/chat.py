@@ -4,10 +4,11 @@ A message stands there several times under one id: it is written again once its 
 replace the conversation, where it may have lost its tokens, model and calls. Rows keep whatever was reported of it.
 """
 
+from base64 import b64decode
 from typing import Any
 
 from msgspec import ValidationError
-from msgspec.json import encode
+from msgspec.json import decode, encode
 
 from clankers.log.reader import Event
 from projector.adapters.base import Case, case
@@ -25,7 +26,7 @@ from projector.adapters.gemini.wire import (
     Update,
 )
 from projector.adapters.wire import any_millis
-from projector.model.changes import Change, HistoryMark, Rank, SessionSeen
+from projector.model.changes import Change, HistoryMark, OutputSaved, Rank, SessionSeen
 
 _START = 50  # milliseconds within which a client that starts makes its context and lists it
 
@@ -130,8 +131,16 @@ def _project(_: Event, project: Project) -> list[Change]:
 
 
 def _output(_: Event, output: Output) -> list[Change]:
-    """The complete output of a call: the call's result names the file, so it is found in the log."""
-    return [SessionSeen(output.sessionId, SOURCE)]
+    """The complete output of a call, whose result names the file."""
+    text = decode(output.text)
+    if output.text_b64 is not None:
+        text = b64decode(output.text_b64).decode("utf-8", "replace")
+    session = SessionSeen(output.sessionId, SOURCE)
+    return (
+        [session, OutputSaved(output.sessionId, SOURCE, output.name, None, text)]
+        if isinstance(text, str)
+        else [session]
+    )
 
 
 def owner(event: Event) -> str | None:

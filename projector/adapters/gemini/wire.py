@@ -109,8 +109,9 @@ class Project(Wire):
 
 class Output(Wire):
     sessionId: Id
-    file: str
-    text: str
+    name: str
+    text: Raw = ABSENT
+    text_b64: str | None = None
 
 
 class Hook(Wire):

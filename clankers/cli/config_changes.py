@@ -1,0 +1,92 @@
+"""Changes of clients' configurations, as `install` and `uninstall` plan, show and make them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, NamedTuple
+
+import typer
+
+from clankers import harnesses, paths
+from clankers.cli.options import known_sources
+from clankers.cli.output import say
+from clankers.errors import ClankersError, UsageError
+from clankers.formatting import clean
+from clankers.harnesses.base import Harness
+from clankers.harnesses.installer import Installer
+from clankers.system.config_files import Edit, apply, check, difference
+
+_SOURCES = ", ".join(harnesses.BUILT_IN)
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SOURCE...",
+        help=f"Of {_SOURCES}, or another package's.",
+        show_default=False,
+        autocompletion=known_sources,
+    ),
+]
+Project = Annotated[bool, typer.Option("--project", help="For the current project only.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the difference; change nothing.")]
+
+
+class Planned(NamedTuple):
+    """A change of one harness's configuration."""
+
+    harness: Harness
+    installer: Installer
+    edit: Edit
+
+
+@contextmanager
+def reported(harness: Harness, failed: list[str]) -> Iterator[None]:
+    """Report what cannot be done for one harness, and add its name to `failed`: the others go on."""
+    try:
+        yield
+    except ClankersError as e:
+        say(f"{harness.title}: {e}")
+        failed.append(harness.name)
+
+
+def installers(sources: Iterable[str], extensions: Mapping[str, str]) -> list[tuple[Harness, Installer]]:
+    """The harnesses of these names, with what installs them.
+
+    Raises:
+        UsageError: there is no such harness, or nothing of it to install.
+    """
+    found = []
+    for name in dict.fromkeys(sources):
+        harness = harnesses.load(name, paths.data_root(), extensions)
+        if not (installer := harness.installer()):
+            raise UsageError(f"{harness.title} has no hooks or plugins; `clankers backfill` imports its sessions")
+        found.append((harness, installer))
+    return found
+
+
+def checked(edit: Edit) -> Edit:
+    """The change itself, if its file can be changed.
+
+    Raises:
+        FileError: the file is read-only.
+    """
+    check(edit)
+    return edit
+
+
+def show(edits: Iterable[Edit]) -> None:
+    """Print what would be changed."""
+    for edit in edits:
+        for line in difference(edit).splitlines():
+            typer.echo(clean(line))
+
+
+def make(edit: Edit, done: str, nothing: str) -> None:
+    """Make the change and say `done`, or `nothing` if there was none to make."""
+    typer.echo(f"{done if change(edit) else nothing}: {clean(str(edit.path))}")
+
+
+def change(edit: Edit) -> bool:
+    """Make the change; whether there was one to make."""
+    if edit.before == edit.after:
+        return False
+    apply(edit)
+    return True

@@ -1,0 +1,76 @@
+"""`clankers uninstall`: our entries out of clients' configurations again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clankers import harnesses, paths
+from clankers.cli.config_changes import (
+    DryRun,
+    Planned,
+    Project,
+    Sources,
+    change,
+    checked,
+    installers,
+    make,
+    reported,
+    show,
+)
+from clankers.errors import EX_FAIL, UsageError
+from clankers.harnesses.base import Harness
+from clankers.harnesses.installer import Installer
+from clankers.harnesses.launcher import launcher_needed, uninstall_launcher
+from clankers.system.config_files import drop_backup
+from clankers.system.extensions import HARNESSES, listed
+from clankers.system.install_manifest import installed, note
+from clankers.system.service_unit import service as the_service
+
+
+def command(
+    sources: Sources = None,
+    project: Project = False,
+    service: Annotated[bool, typer.Option("--service", help="Also the service that follows the log.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Remove our entries; restores each file byte for byte if nothing else changed it. No record is removed.
+
+    The user's entry, and those that were installed for a project, whichever version or environment installed them.
+    """
+    root = paths.data_root()
+    extensions = listed(root, HARNESSES)
+    if not sources and not service:
+        raise UsageError(f"name at least one harness: {', '.join((*harnesses.BUILT_IN, *extensions))}")
+    failed: list[str] = []
+    planned: list[Planned] = []
+    for harness, installer in installers(sources or (), extensions):
+        for path in _places(root, harness, installer, Path.cwd() if project else None):
+            with reported(harness, failed):
+                planned.append(Planned(harness, installer, checked(installer.uninstall(path))))
+    unit = checked(the_service().uninstall()) if service else None
+    if dry_run:
+        show([*(one.edit for one in planned), *filter(None, [unit])])
+        if not launcher_needed(root, without={one.edit.path for one in planned}):
+            show([uninstall_launcher()])
+    else:
+        for one in planned:
+            with reported(one.harness, failed):
+                make(one.edit, f"{one.harness.title} is no longer recorded", f"{one.harness.title} was not recorded")
+                drop_backup(one.edit)
+                note(root, one.edit.path, None)
+        if not launcher_needed(root):
+            change(uninstall_launcher())
+        if unit:
+            make(unit, "The service is removed", "There was no service")
+            typer.echo(f"  stop it, if it runs: {the_service().stop}")
+    if failed:
+        raise typer.Exit(EX_FAIL)
+
+
+def _places(root: str, harness: Harness, installer: Installer, project: Path | None) -> list[Path]:
+    """The files that may hold an entry of ours; those of `project` alone, if it is given."""
+    if project:
+        return [installer.file(project)]
+    listed_here = [path for path, source in installed(root).items() if source == harness.name]
+    return list(dict.fromkeys([installer.file(None), *listed_here]))
