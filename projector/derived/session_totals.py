@@ -35,7 +35,7 @@ SELECT * FROM (
     WHERE message_id = m.id AND type = 'text' AND synthetic IS NOT 1
   ) AS typed
   FROM messages AS m WHERE session_id = ? AND role = 'user' AND NOT m.synthetic AND NOT copied AND typed <> ''
-  ORDER BY created_at, id LIMIT 1
+  ORDER BY m.deleted_at IS NOT NULL, created_at, id LIMIT 1
 )
 """
 _CLIENT_COST = "SELECT 1 FROM messages WHERE session_id = ? AND cost_source = 'client' AND cost > 0 LIMIT 1"

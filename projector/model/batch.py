@@ -21,6 +21,7 @@ from projector.model.changes import (
     PartDelta,
     PartSeen,
     ProjectSeen,
+    PromptSeen,
     RowDeleted,
     RowReplaced,
     SessionSeen,
@@ -96,6 +97,7 @@ class Batch(msgspec.Struct):
         sessions: the facts of every session that a change names, by id and the fact's name.
         sources: of the sessions.
         copies: by id and session.
+        prompts: by id and session.
         steps: by id.
         outputs: files with long outputs of tools.
         bills: session, US dollars and output tokens of each.
@@ -121,6 +123,7 @@ class Batch(msgspec.Struct):
     call_reports: dict[str, CallReport] = {}
     history_marks: set[HistoryMark] = set()
     copies: dict[tuple[str, str], Copied] = {}
+    prompts: dict[tuple[str, str], PromptSeen] = {}
     steps: dict[str, Step] = {}
     bills: set[tuple[str, float, int]] = set()
     outputs: list[OutputSaved] = []
@@ -224,6 +227,11 @@ class Batch(msgspec.Struct):
     def _copied(self, change: Copied, _: int) -> None:
         self.copies[change.id, change.session_id] = change
 
+    def _prompt(self, change: PromptSeen, _: int) -> None:
+        old = self.prompts.setdefault((change.id, change.session_id), change)
+        if (change.at, change.parent_id) < (old.at, old.parent_id):
+            self.prompts[change.id, change.session_id] = change
+
     def _step(self, change: Step, _: int) -> None:
         self.touch(change.session_id, change.source)
         self.steps[change.id] = change
@@ -276,6 +284,7 @@ class Batch(msgspec.Struct):
         BillSeen: _bill,
         OutputSaved: _output,
         Copied: _copied,
+        PromptSeen: _prompt,
         Step: _step,
         ProjectSeen: _project,
         RowReplaced: _row_replaced,

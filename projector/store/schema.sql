@@ -315,9 +315,19 @@ CREATE TABLE copies (  -- sessions whose records hold a copy of another session'
   session_id TEXT NOT NULL,
   origin TEXT,
   at INTEGER,
+  copy_id TEXT,  -- the copy's own id, if it is not `id`
   PRIMARY KEY (session_id, id)
 ) WITHOUT ROWID;
 CREATE INDEX copies_by_id ON copies (id);
+CREATE INDEX copies_by_own_id ON copies (copy_id) WHERE copy_id IS NOT NULL;
+
+CREATE TABLE prompts (  -- where prompts stand in the tree of a conversation; two under one parent: one was taken back
+  session_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  parent_id TEXT NOT NULL,  -- empty for the beginning
+  at INTEGER NOT NULL,
+  PRIMARY KEY (session_id, id)
+) WITHOUT ROWID;
 
 CREATE TABLE steps (  -- of conversations whose messages follow from the order of lines: projector.model.changes.Step
   id TEXT PRIMARY KEY,

@@ -125,7 +125,7 @@ class SqliteStore:
         )
 
     def _evidence(self, batch: Batch) -> None:
-        """Store what rows are derived from later: deltas, reports of hooks, copies, marks, bills."""
+        """Store what rows are derived from later: deltas, reports of hooks, copies, prompts, marks, bills."""
         db = self.db
         db.executemany("INSERT INTO part_deltas VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", batch.deltas)
         db.executemany(
@@ -134,9 +134,15 @@ class SqliteStore:
             map(astuple, batch.hook_reports.values()),
         )
         db.executemany(
-            "INSERT INTO copies VALUES (?, ?, ?, ?) ON CONFLICT (session_id, id) DO UPDATE SET "
-            "origin = excluded.origin, at = excluded.at WHERE excluded.origin <> excluded.session_id",
+            "INSERT INTO copies VALUES (?, ?, ?, ?, ?) ON CONFLICT (session_id, id) DO UPDATE SET "
+            "origin = excluded.origin, at = excluded.at, copy_id = excluded.copy_id "
+            "WHERE excluded.origin <> excluded.session_id",
             map(astuple, batch.copies.values()),
+        )
+        db.executemany(
+            "INSERT INTO prompts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET parent_id = excluded.parent_id, "
+            "at = excluded.at WHERE (excluded.at, excluded.parent_id) < (at, parent_id)",
+            ((p.session_id, p.id, p.parent_id, p.at) for p in batch.prompts.values()),
         )
         db.executemany(
             "INSERT INTO call_reports VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",

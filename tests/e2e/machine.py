@@ -20,7 +20,7 @@ from clankers import harnesses, paths
 from tests.e2e.model import Model, serving
 from tests.e2e.scripts import scripts
 from tests.feeding import rows
-from tests.patience import DEADLINE, wait_for
+from tests.patience import BUSY_MS, DEADLINE, wait_for
 
 CLIENTS = Path(os.environ.get("CLANKERS_TEST_CLIENTS", Path(__file__).parents[2] / ".clients"))
 _PLATFORM = f"{sys.platform}-{ {'x86_64': 'x64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }"
@@ -118,6 +118,7 @@ class Machine(ABC):
             db = apsw.Connection(str((root or self.root) / "clankers.db"), flags=apsw.SQLITE_OPEN_READONLY)
         except apsw.CantOpenError:
             return {}
+        db.set_busy_timeout(BUSY_MS)
         try:
             return rows(db)
         finally:

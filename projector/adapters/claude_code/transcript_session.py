@@ -27,7 +27,11 @@ def file_of(event: Event) -> tuple[str, str | None] | None:
 
 
 def line_case(wire: Any, adapt: Callable[[Event, Any], Meaning]) -> Case:
-    """A case for a line of a transcript. What names the line may be missing in it, and then comes from its place."""
+    """A case for a line of a transcript.
+
+    What names the line may be missing in it, and then comes from its place. A copy with a uuid of its own, as the
+    Agent SDK makes them, stands for the line that it names.
+    """
 
     def located(event: Event, line: Line) -> Meaning:
         if not line.sessionId:
@@ -35,6 +39,9 @@ def line_case(wire: Any, adapt: Callable[[Event, Any], Meaning]) -> Case:
                 raise ValidationError("Object missing required field `sessionId`")
             line.sessionId, line.agentId = file[0], line.agentId or file[1]
         line.uuid = line.uuid or event.id
+        line.copy_id = None
+        if line.forkedFrom and line.forkedFrom.messageUuid not in (None, line.uuid):
+            line.uuid, line.copy_id = line.forkedFrom.messageUuid, line.uuid
         return adapt(event, line)
 
     return case(wire, located)
@@ -52,6 +59,11 @@ def origin(line: Line) -> str:
     if line.requestSessionId:
         return line.requestSessionId
     return line.forkedFrom.sessionId if line.forkedFrom else line.sessionId
+
+
+def ended(line: Line, at: int | None) -> int | None:
+    """`at`, the time of the line, as that of an end. Not of a marked copy: the last one has the time of the fork."""
+    return at if origin(line) == file_session(line) else None
 
 
 def session_changes(line: Line, item: str | None = None, **more: Any) -> list[Change]:
@@ -73,15 +85,17 @@ def session_changes(line: Line, item: str | None = None, **more: Any) -> list[Ch
         if line.gitBranch:
             facts["git_branch"] = line.gitBranch
     changes: list[Change] = []
+    if line.parentUuid:
+        facts["chained"] = True
     if line.agentId:
         facts["parent_id"] = line.requestSessionId or line.sessionId
         changes.append(SessionSeen(facts["parent_id"], SOURCE))
     else:
         owner = origin(line)
         if owner != line.sessionId:
-            facts["forked_from"] = owner
+            facts["forked_from"] = line.forkedFrom.sessionId if line.forkedFrom else owner
             changes.append(SessionSeen(owner, SOURCE))
             if item:
-                changes.append(Copied(item, line.sessionId, owner, at))
+                changes.append(Copied(item, line.sessionId, owner, at, line.copy_id if item == line.uuid else None))
     changes.append(SessionSeen(file_session(line), SOURCE, at, Rank.RECORD, facts))
     return changes
