@@ -91,6 +91,30 @@ def test_a_command_that_fails_and_the_file_that_a_call_edits(home: Path, tmp_pat
         assert edited == [("write",), ("edit",)]
 
 
+@pytest.mark.parametrize("summarised", [False, True])
+def test_a_branch_that_a_person_left_is_marked_and_its_tokens_count(
+    summarised: bool, home: Path, tmp_path: Path
+) -> None:
+    Recording("resume", home).write_all()
+    (path,) = home.rglob("*.jsonl")
+    entries = [json.loads(line) for line in path.open(encoding="utf-8")]
+    second, third = (entry for entry in entries[6:] if entry.get("message", {}).get("role") == "user")
+    third["parentId"] = second["parentId"]
+    if summarised:
+        base = {"timestamp": "2026-11-27T19:34:08.500Z", "usage": {"input": 7, "output": 5}, "summary": "It was tried."}
+        branch = {"type": "branch_summary", "id": "0badcafe", "parentId": third["parentId"], **base}
+        third["parentId"] = branch["id"]
+        entries.insert(entries.index(third), branch)
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), "utf-8")
+    feed_stores(tmp_path / "data", "pi", home)
+    with closing(project(tmp_path / "data")) as db:
+        left = db.execute(
+            "SELECT text_content FROM messages WHERE deleted_at IS NOT NULL ORDER BY created_at"
+        ).fetchall()
+        assert left == [("second [[S:second]]",), ("Second answer.",)]
+        assert one(db, "SELECT prompt_tokens FROM sessions") == 4010 + 7 * summarised
+
+
 def test_a_prompt_is_known_before_its_answer_begins(home: Path, tmp_path: Path) -> None:
     """A client that is killed then leaves no file."""
     for payload in islice(Recording("plain", home).steps(), 2):

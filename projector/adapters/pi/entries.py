@@ -9,7 +9,7 @@ from msgspec.json import decode
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
 from projector.adapters.pi.common import ENTRY, SOURCE, session_of
-from projector.adapters.pi.messages import ROLES, error_id, message_of
+from projector.adapters.pi.messages import ROLES, branch_point, error_id, message_of
 from projector.adapters.pi.wire import (
     ContextEdit,
     CustomMessage,
@@ -66,6 +66,11 @@ def _summary(session: str, entry: Summary) -> list[Change]:
     return message_of(session, entry, "assistant", entry.summary, at, entry.usage, synthetic=True, completed_at=at)
 
 
+def _branch_summary(session: str, entry: Summary) -> list[Change]:
+    """A summary of the branch that the person left; the new one begins with it."""
+    return [*_summary(session, entry), *branch_point(session, entry, any_millis(entry.timestamp))]
+
+
 def _compaction(session: str, entry: Summary) -> list[Change]:
     summary = _summary(session, entry)
     message = summary[0]
@@ -109,7 +114,7 @@ CASES: dict[str, Case] = {
     ENTRY + "message": _entry_case(MessageEntry, _message),
     ENTRY + "custom_message": _entry_case(CustomMessage, _custom_message),
     ENTRY + "compaction": _entry_case(Summary, _compaction),
-    ENTRY + "branch_summary": _entry_case(Summary, _summary),
+    ENTRY + "branch_summary": _entry_case(Summary, _branch_summary),
     ENTRY + "usage": _entry_case(UsageEntry, _usage),
     ENTRY + "session_info": _entry_case(SessionInfo, _session_info),
     ENTRY + "context_edit": _entry_case(ContextEdit, _context_edit),

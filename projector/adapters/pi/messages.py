@@ -11,7 +11,7 @@ from projector.adapters.decode import LenientDecoder
 from projector.adapters.pi.common import SOURCE, TOOLS
 from projector.adapters.pi.wire import Block, ChildDetails, Cost, Entry, Message, MessageEntry, Usage
 from projector.adapters.wire import any_millis, as_object, json_text
-from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
+from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, PromptSeen, Rank, ToolSeen
 from projector.model.naming import call_row_id, scoped_id
 
 _EXIT_CODE = re.compile(r"Command exited with code (-?\d{1,10})\s*\Z")
@@ -73,6 +73,11 @@ def message_of(
     return changes
 
 
+def branch_point(session: str, entry: Entry, at: int | None) -> list[Change]:
+    """Where a prompt stands in the tree: a second entry after the same one begins another branch."""
+    return [PromptSeen(row_id(entry), session, SOURCE, entry.parentId, at)] if entry.parentId and at else []
+
+
 def _blocks(content: str | list[Block | str] | None) -> list[Block]:
     blocks = [content] if isinstance(content, str) else content or []
     return [Block("text", block) if isinstance(block, str) else block for block in blocks]
@@ -81,7 +86,8 @@ def _blocks(content: str | list[Block | str] | None) -> list[Block]:
 def _user(session: str, entry: MessageEntry) -> list[Change]:
     message = entry.message
     at = any_millis(message.timestamp) or any_millis(entry.timestamp)
-    return message_of(session, entry, "user", message.content, at, completed_at=at)
+    changes = message_of(session, entry, "user", message.content, at, completed_at=at)
+    return [*changes, *branch_point(session, entry, at)]
 
 
 def _assistant(session: str, entry: MessageEntry) -> list[Change]:
