@@ -319,13 +319,12 @@ def test_levels_say_what_failed() -> None:
         ("error", {"type": "error", "message": "unauthorized"}),
         ("warn", {"type": "stream_error"}),
         ("warn", {"type": "patch_apply_end", "success": False}),
-        ("warn", {"type": "exec_command_end", "exit_code": 1}),
+        ("warn", {"type": "patch_apply_end", "status": "failed"}),
         ("warn", {"type": "item_completed", "item": {"status": "failed"}}),
         ("warn", {"type": "item_completed", "item": {"status": "declined"}}),
-        ("info", {"type": "exec_command_end", "exit_code": 0}),
         ("info", {"type": "task_complete", "error": None}),
         ("info", {"type": "patch_apply_end", "success": True}),
-        ("info", {"type": ["a list"], "item": 7, "exit_code": [1]}),
+        ("info", {"type": ["a list"], "item": 7, "status": [1]}),
         ("info", None),
     ]:
         assert HARNESS.level("rollout.event_msg", {"type": "event_msg", "payload": payload}) == level, payload

@@ -18,6 +18,7 @@ INTERNAL = frozenset(
         "part_deltas",
         "copies",
         "steps",
+        "copied_tools",
         "bills",
         "activity",
     }

@@ -8,6 +8,7 @@ import msgspec
 
 from clankers.log.base import Position
 from projector.model.changes import (
+    HOOKS,
     BillSeen,
     CallReport,
     Change,
@@ -232,9 +233,11 @@ class Batch(msgspec.Struct):
         if (change.at, change.parent_id) < (old.at, old.parent_id):
             self.prompts[change.id, change.session_id] = change
 
-    def _step(self, change: Step, _: int) -> None:
+    def _step(self, change: Step, position: int) -> None:
         self.touch(change.session_id, change.source)
-        self.steps[change.id] = change
+        if change.file == HOOKS:
+            change.place = position
+        self.steps.setdefault(change.id, change)
 
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """The latest reported value of each property wins."""

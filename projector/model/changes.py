@@ -270,7 +270,7 @@ class Step(Struct, gc=False, array_like=True):
         session_id: whose file it is in.
         file: which of the session's files; `HOOKS` for an event. The names sort as the files were begun.
         edition: a client may rewrite a file: only the steps of its highest edition count.
-        place: orders the steps of a file.
+        place: orders the steps of a file; of events at the same time, a batch puts their position in the log here.
         kind: one of the following; the other fields depend on it.
             `file`: a file begins at `value` in the client's own count, and revokes what earlier files have from there
                 on. `ref`: the provider at first. `flag`: its prompts are not a person's.

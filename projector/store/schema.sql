@@ -347,6 +347,10 @@ CREATE TABLE steps (  -- of conversations whose messages follow from the order o
 ) WITHOUT ROWID;
 CREATE INDEX steps_by_session ON steps (session_id);
 
+-- Calls in what a session's file copied from another session: they count there.
+CREATE TABLE copied_tools AS SELECT * FROM tools WHERE FALSE;
+CREATE INDEX copied_tools_by_session ON copied_tools (session_id);
+
 CREATE TABLE saved_outputs (  -- long outputs of tools that the client keeps in files beside its record
   session_id TEXT NOT NULL,
   name TEXT NOT NULL,  -- of the file
