@@ -62,6 +62,12 @@ class Codex(Harness):
 
         return len(history.threads())
 
+    def stores(self) -> list[str]:
+        """The rollouts, and the archived ones."""
+        from clankers.harnesses.codex import history
+
+        return history.folders()
+
     def installer(self) -> Installer:
         """Hooks in hooks.json."""
         from clankers.harnesses.codex.install import CodexInstaller

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from clankers import paths
 from clankers.harnesses.codex import line_fields
 from clankers.harnesses.codex.rollout_files import ARCHIVED, COMPRESSED, PLAIN, SESSIONS, Rollouts, thread_of
 from clankers.ingest.source import Source
@@ -11,7 +12,12 @@ from clankers.ingest.source import Source
 
 def home() -> Path:
     """The directory of Codex' files: `CODEX_HOME`, else `~/.codex`."""
-    return Path(os.path.abspath(os.environ.get("CODEX_HOME") or Path.home() / ".codex"))
+    return Path(os.path.abspath(os.environ.get("CODEX_HOME") or os.path.join(paths.home(), ".codex")))
+
+
+def folders() -> list[str]:
+    """Where the rollouts are."""
+    return [str(home() / name) for name in (SESSIONS, ARCHIVED)]
 
 
 def threads() -> dict[str, dict[str, str]]:
