@@ -14,6 +14,7 @@ import pytest
 from clankers.errors import EX_OK
 from clankers.harnesses.codex import install
 from clankers.harnesses.codex.harness import HARNESS
+from clankers.harnesses.codex.rollout_files import Rollouts
 from clankers.harnesses.hook_command import hook_command
 from clankers.ingest.jsonl_tail import continues, end_mark
 from clankers.ingest.source import SourceError
@@ -255,6 +256,14 @@ def test_after_a_rewind_both_files_of_the_thread_are_read(home: Path, root: Path
     assert content(root, f"{THREAD}/{REWOUND}") == second.read_bytes()
     assert past(root, home) == []
     assert_once(root)
+
+
+def test_a_thread_is_as_old_as_its_first_file(home: Path) -> None:
+    files = {name: home / f"{name}.jsonl" for name in ("rollout-2026-11-28", "rollout-2026-11-27")}
+    for n, path in enumerate(files.values()):
+        path.write_bytes(line(10 - n))
+    thread = Rollouts(THREAD, str(home), {name: str(path) for name, path in files.items()})
+    assert thread.created() == "2026-11-27T19:36:09.000Z"
 
 
 def test_the_last_lines_of_a_killed_turn_are_swept(home: Path, root: Path) -> None:
