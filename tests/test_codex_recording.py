@@ -52,13 +52,17 @@ def rollout(home: Path, thread: str = THREAD) -> Path:
     return path
 
 
+def encoded(document: Json) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
 def line(n: int, kind: str = "event_msg", **payload: Any) -> bytes:
     stamp = f"2026-11-27T19:36:{n:02}.000Z"
-    return json.dumps({"timestamp": stamp, "type": kind, "payload": {"n": n, **payload}}).encode() + b"\n"
+    return encoded({"timestamp": stamp, "type": kind, "payload": {"n": n, **payload}})
 
 
 def title(thread: str, name: str) -> bytes:
-    return json.dumps({"id": thread, "thread_name": name, "updated_at": "2026-11-27T19:36:46Z"}).encode() + b"\n"
+    return encoded({"id": thread, "thread_name": name, "updated_at": "2026-11-27T19:36:46Z"})
 
 
 def hook(path: Path | None, event: str = "PreToolUse", thread: str = THREAD, **more: Any) -> Json:
@@ -208,7 +212,7 @@ def test_a_compressed_file_that_cannot_be_read_is_reported_and_stops_no_other(
 def with_ordinals(text: bytes) -> bytes:
     """As `codex migrate-rollouts` rewrites it."""
     lines = [json.loads(one) for one in text.splitlines()]
-    return b"".join(json.dumps({"ordinal": n, **one}).encode() + b"\n" for n, one in enumerate(lines))
+    return b"".join(encoded({"ordinal": n, **one}) for n, one in enumerate(lines))
 
 
 @pytest.mark.parametrize("rewrite", [with_ordinals, lambda text: text[: text.find(b"\n") + 1], lambda _: line(9)])
