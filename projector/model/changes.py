@@ -50,6 +50,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
     Attributes:
         counted_at: when the snapshot that the counts and the cost are from was completed: those of a later snapshot
             replace them, also where they are smaller. None where counts only grow: then the largest is the last.
+        time_inferred: no event reports `created_at`; `projector.derived.inferred_times` set it.
         role_inferred: no event reports a role; `projector.derived.message_text` inferred `role`.
         cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour.
         price_context: JSON text: what else the price depends on.
@@ -91,6 +92,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
     text_content: str | None = None
     made_at: int | None = None
     counted_at: int | None = None
+    time_inferred: bool | int = False
     position: int | None = None
     reasoning_apart: bool | int = False
 
