@@ -80,6 +80,11 @@ def examine(root: str, database: str) -> Iterator[Finding]:
             yield from _readable(_harness(harnesses.load(name, root), root, theirs))
         except ExtensionError as e:
             yield Finding(name, False, e.finding, e.remedy)
+        except Exception as e:
+            if name in harnesses.BUILT_IN:
+                raise
+            finding = f"the extension {name} fails: {type(e).__name__}: {e}"
+            yield Finding(name, False, finding, "update its package, or uninstall it")
     if launcher_needed(root):
         yield from _hooks()
     yield from _readable(_log(root))
