@@ -228,16 +228,43 @@ stream_max_retries = 0
         return [str(self.program), "exec", *options, *self.bypass, prompt]
 
 
+class Gemini(Machine):
+    """A machine with Gemini CLI."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        self.environment |= {
+            "GEMINI_API_KEY": "none",
+            "GOOGLE_GEMINI_BASE_URL": model.url,
+            "GEMINI_CLI_NO_RELAUNCH": "true",
+            "GEMINI_CLI_TRUST_WORKSPACE": "true",
+            "NO_COLOR": "1",
+        }
+        settings = {
+            "security": {"auth": {"selectedType": "gemini-api-key"}},
+            "general": {"enableAutoUpdate": False, "maxAttempts": 1},
+            "privacy": {"usageStatisticsEnabled": False},
+            "model": {"name": "gemini-2.5-pro"},
+        }
+        (self.home / ".gemini").mkdir()
+        (self.home / ".gemini" / "settings.json").write_text(json.dumps(settings))
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        resumed = ("--resume", "latest") if "--continue" in options else ()
+        return [str(self.program), "-p", prompt, "--yolo", *resumed]
+
+
 _MACHINES: dict[str, tuple[type[Machine], str]] = {
     "claude": (ClaudeCode, "@anthropic-ai/claude-code-{}*/claude"),
     "opencode": (OpenCode, "opencode-{}*/bin/opencode"),
     "codex": (Codex, "@openai/codex-{}/vendor/*/*/codex"),
+    "gemini": (Gemini, ".bin/gemini"),
 }
 
 
 @contextmanager
 def machine(client: str, folder: Path) -> Iterator[Machine]:
-    """A machine in `folder` with `client`, which is `claude-code`, `opencode-VERSION` or `codex-VERSION`."""
+    """A machine in `folder` with `client`, which is `claude-code` or, as in `codex-VERSION`, another one."""
     name, _, version = client.partition("-")
     kind, place = _MACHINES[name]
     found = sorted((CLIENTS / client / "node_modules").glob(place.format(_PLATFORM)))
