@@ -12,7 +12,7 @@ import sys
 import time
 
 from clankers import harnesses, paths
-from clankers.errors import EX_DATA, EX_IO, EX_OK, EX_USAGE, ClankersError
+from clankers.errors import EX_DATA, EX_IO, EX_OK, EX_USAGE, ClankersError, advice
 from clankers.harnesses.base import MAX_KIND, Harness
 from clankers.log import envelope, strict_json
 from clankers.log.lines import LineBuffer
@@ -44,6 +44,10 @@ class Options:
         self.stream = stream
 
 
+class _UnreadableError(Exception):
+    """Standard input cannot be read to its end."""
+
+
 class _Input:
     """What was read of stdin for one event: the document, or why it is not one."""
 
@@ -66,14 +70,17 @@ def main(argv: list[str]) -> int:
     if fsync not in (ON, OFF):
         _complain(f"{FSYNC_ENV} is {fsync!r}, neither {ON} nor {OFF}: each event is synced, as by {ON}")
     try:
-        with Log(paths.data_root(), synced=fsync != OFF) as log:
+        with Log(paths.data_root(), synced=fsync != OFF, note=_complain) as log:
             recorder = _Recorder(log, options)
             code = recorder.stream() if options.stream else recorder.write([_read_document(0)])
         if recorder.turn_ended:
             _catch_up()
+    except ClankersError as e:
+        _complain(f"{e}")
+        return e.exit_code
     except OSError as e:
         where = f" {e.filename}" if e.filename else f" in {paths.data_root()}"
-        _complain(f"cannot write the log{where}: {e.strerror or e}; check the directory's owner and free space")
+        _complain(f"cannot write the log{where}: {e.strerror or e}; {advice(e)}")
         return EX_IO
     else:
         return code
@@ -144,6 +151,8 @@ def _read_document(fd: int) -> _Input:
             return got
         try:
             chunk = os.read(fd, _CHUNK)
+        except BlockingIOError:  # another reader of the same pipe was faster
+            continue
         except OSError as e:  # closed
             return _Input(bytes(data), None, f"stdin cannot be read: {e.strerror}")
         if not chunk:
@@ -163,18 +172,27 @@ def _readable(fd: int, seconds: float) -> bool:
 
 
 def _lines(fd: int) -> Iterator[bytes]:
-    """The lines of `fd`, and an empty one whenever the next read would wait: then what has come is written."""
+    """The lines of `fd`, and an empty one whenever the next read would wait: then what has come is written.
+
+    Raises:
+        _UnreadableError: `fd` cannot be read; what came before is yielded first.
+    """
     buffer = LineBuffer()
     while True:
         if not _readable(fd, 0):
             yield b""
+        failure = None
         try:
             chunk = os.read(fd, _CHUNK)
-        except OSError as e:  # closed; what came before it is complete
-            _complain(f"stdin cannot be read: {e.strerror}")
-            chunk = b""
+        except BlockingIOError:  # a pipe that does not block has nothing yet
+            _readable(fd, _IDLE)
+            continue
+        except OSError as e:  # closed
+            chunk, failure = b"", e
         if not chunk:
             yield buffer.rest()
+            if failure:
+                raise _UnreadableError(failure.strerror)
             return
         for text in buffer.lines(chunk):
             yield text + b"\n"
@@ -201,16 +219,20 @@ class _Recorder:
         code = EX_OK
         group: list[_Input] = []
         waiting = 0
-        for raw in _lines(0):
-            if raw.strip():
-                group.append(_parse(raw))
-                waiting += len(raw)
-            if group and (waiting > _STREAM_GROUP or not raw):
-                code = max(code, self.write(group))
-                group, waiting = [], 0
-                if self.turn_ended:
-                    self.turn_ended = False
-                    _catch_up()
+        try:
+            for raw in _lines(0):
+                if raw.strip():
+                    group.append(_parse(raw))
+                    waiting += len(raw)
+                if group and (waiting > _STREAM_GROUP or not raw):
+                    code = max(code, self.write(group))
+                    group, waiting = [], 0
+                    if self.turn_ended:
+                        self.turn_ended = False
+                        _catch_up()
+        except _UnreadableError as e:
+            _complain(f"stdin cannot be read: {e}; what came before is recorded")
+            code = EX_IO
         return max(code, self.write(group))
 
     def write(self, group: Iterable[_Input]) -> int:

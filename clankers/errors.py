@@ -33,3 +33,30 @@ class BusyError(ClankersError):
     """Another process holds a lock that this command needs."""
 
     exit_code = EX_BUSY
+
+
+class NoHomeError(ClankersError):
+    """There is no home directory, so that there is no place for the log."""
+
+    exit_code = EX_IO
+
+
+class VariableError(ClankersError):
+    """An environment variable holds what cannot be meant."""
+
+    exit_code = EX_CONFIG
+
+
+def advice(error: OSError) -> str:
+    """What a person can do about `error`, as the end of a message."""
+    import errno  # only when something went wrong
+
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "raise the limit of open files (`ulimit -n`), or close other programs"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on its disk"
+    if error.errno == errno.EROFS:
+        return "its file system is read-only: set CLANKERS_DATA_PATH to a directory elsewhere"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "check the directory's owner and permissions"
+    return "check its owner, its directory's, and the free space"

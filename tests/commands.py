@@ -63,7 +63,6 @@ def call(root: Path, *args: str, **env: str) -> Result:
     with (
         mock.patch.dict(os.environ, environment(root, **env), clear=True),
         mock.patch.object(sys, "argv", ["clankers", *args]),
-        mock.patch("os.nice"),  # which no test after it could take back
         redirect_stdout(out),
         redirect_stderr(err),
     ):

@@ -18,7 +18,7 @@ from unittest import mock
 import apsw
 import pytest
 
-from clankers.errors import EX_OK
+from clankers.errors import EX_BUSY, EX_IO, EX_OK
 from clankers.harnesses.opencode import database
 from clankers.harnesses.opencode.database import open_store
 from clankers.ingest import batch
@@ -56,7 +56,6 @@ def root(home: Path) -> Path:
 @pytest.fixture(autouse=True)
 def nothing_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detached, "start", mock.Mock())
-    monkeypatch.setattr(detached, "be_nice", lambda: None)
     monkeypatch.setattr(database, "_BUSY_MS", 50)
     monkeypatch.setattr(batch, "_PATIENCE", 0.01)
 
@@ -425,11 +424,11 @@ def test_a_damaged_file_keeps_no_other_from_being_read(damage: str, home: Path, 
         copy.rename(file)
         DAMAGE[damage](file)
     done = clankers(root, "backfill", "--all")
-    assert done.code == EX_OK
+    assert done.code == (EX_OK if not done.err else EX_IO)
     assert set(wanted) <= set(ids(root))
     assert (read_meta(str(root / "clankers.db"), BACKFILL) or "").isdigit()
     log = logged(root)
-    assert clankers(root, "backfill", "--all").code == EX_OK
+    assert clankers(root, "backfill", "--all").code == done.code
     assert logged(root) == log
 
 
@@ -468,11 +467,18 @@ def test_a_broken_database_is_named_and_the_rest_is_read(kind: str, home: Path, 
     wanted = everything(root)
     BROKEN[kind](opencode / "opencode-beta.db")
     done = clankers(root, "backfill", "--all")
-    assert done.code == EX_OK
+    assert done.code == EX_IO
     assert done.err.startswith("clankers: not imported: ")
     assert not RAW.search(done.err)
     assert set(wanted) <= set(ids(root))
     assert (read_meta(str(root / "clankers.db"), BACKFILL) or "").isdigit()
+
+
+def test_a_backfill_of_one_harness_or_of_few_days_is_not_the_first_one(home: Path, root: Path, opencode: Path) -> None:
+    store_everything(home, opencode)
+    for args in (("opencode", "--all"), ("--days", "3")):
+        assert clankers(root, "backfill", *args).code == EX_OK
+        assert read_meta(str(root / "clankers.db"), BACKFILL) is None
 
 
 def test_a_locked_database_is_named_and_read_the_next_time(home: Path, root: Path, opencode: Path) -> None:
@@ -483,7 +489,7 @@ def test_a_locked_database_is_named_and_read_the_next_time(home: Path, root: Pat
         other.execute("BEGIN EXCLUSIVE")
         done = clankers(root, "backfill", "--all")
         other.execute("ROLLBACK")
-    assert done.code == EX_OK
+    assert done.code == EX_BUSY
     assert f"{opencode / 'opencode.db'} is kept by another program: " in done.err
     assert 0 < len(ids(root)) < len(wanted)
     assert read_meta(str(root / "clankers.db"), BACKFILL) is None, "it is to be tried again"
@@ -502,7 +508,7 @@ def test_a_damaged_transcript_keeps_no_other_from_being_read(home: Path, root: P
     (place / "loop.jsonl").symlink_to("loop.jsonl")
     os.mkdir(os.fsencode(place) + b"/\xff.jsonl")
     done = clankers(root, "backfill", "--all")
-    assert done.code == EX_OK
+    assert done.code == EX_IO
     assert [name for name in ("directory", "link", "a name", "loop") if name not in done.err] == []
     assert set(wanted) < set(ids(root))
     assert any(id.startswith("torn:u#") for id in ids(root))

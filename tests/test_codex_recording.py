@@ -14,6 +14,7 @@ import pytest
 from clankers.errors import EX_OK
 from clankers.harnesses.codex import install
 from clankers.harnesses.codex.harness import HARNESS
+from clankers.harnesses.codex.rollout_files import Rollouts
 from clankers.harnesses.hook_command import hook_command
 from clankers.ingest.jsonl_tail import continues, end_mark
 from clankers.ingest.source import SourceError
@@ -51,13 +52,17 @@ def rollout(home: Path, thread: str = THREAD) -> Path:
     return path
 
 
+def encoded(document: Json) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
 def line(n: int, kind: str = "event_msg", **payload: Any) -> bytes:
     stamp = f"2026-11-27T19:36:{n:02}.000Z"
-    return json.dumps({"timestamp": stamp, "type": kind, "payload": {"n": n, **payload}}).encode() + b"\n"
+    return encoded({"timestamp": stamp, "type": kind, "payload": {"n": n, **payload}})
 
 
 def title(thread: str, name: str) -> bytes:
-    return json.dumps({"id": thread, "thread_name": name, "updated_at": "2026-11-27T19:36:46Z"}).encode() + b"\n"
+    return encoded({"id": thread, "thread_name": name, "updated_at": "2026-11-27T19:36:46Z"})
 
 
 def hook(path: Path | None, event: str = "PreToolUse", thread: str = THREAD, **more: Any) -> Json:
@@ -207,7 +212,7 @@ def test_a_compressed_file_that_cannot_be_read_is_reported_and_stops_no_other(
 def with_ordinals(text: bytes) -> bytes:
     """As `codex migrate-rollouts` rewrites it."""
     lines = [json.loads(one) for one in text.splitlines()]
-    return b"".join(json.dumps({"ordinal": n, **one}).encode() + b"\n" for n, one in enumerate(lines))
+    return b"".join(encoded({"ordinal": n, **one}) for n, one in enumerate(lines))
 
 
 @pytest.mark.parametrize("rewrite", [with_ordinals, lambda text: text[: text.find(b"\n") + 1], lambda _: line(9)])
@@ -255,6 +260,14 @@ def test_after_a_rewind_both_files_of_the_thread_are_read(home: Path, root: Path
     assert content(root, f"{THREAD}/{REWOUND}") == second.read_bytes()
     assert past(root, home) == []
     assert_once(root)
+
+
+def test_a_thread_is_as_old_as_its_first_file(home: Path) -> None:
+    files = {name: home / f"{name}.jsonl" for name in ("rollout-2026-11-28", "rollout-2026-11-27")}
+    for n, path in enumerate(files.values()):
+        path.write_bytes(line(10 - n))
+    thread = Rollouts(THREAD, str(home), {name: str(path) for name, path in files.items()})
+    assert thread.created() == "2026-11-27T19:36:09.000Z"
 
 
 def test_the_last_lines_of_a_killed_turn_are_swept(home: Path, root: Path) -> None:
@@ -319,13 +332,12 @@ def test_levels_say_what_failed() -> None:
         ("error", {"type": "error", "message": "unauthorized"}),
         ("warn", {"type": "stream_error"}),
         ("warn", {"type": "patch_apply_end", "success": False}),
-        ("warn", {"type": "exec_command_end", "exit_code": 1}),
+        ("warn", {"type": "patch_apply_end", "status": "failed"}),
         ("warn", {"type": "item_completed", "item": {"status": "failed"}}),
         ("warn", {"type": "item_completed", "item": {"status": "declined"}}),
-        ("info", {"type": "exec_command_end", "exit_code": 0}),
         ("info", {"type": "task_complete", "error": None}),
         ("info", {"type": "patch_apply_end", "success": True}),
-        ("info", {"type": ["a list"], "item": 7, "exit_code": [1]}),
+        ("info", {"type": ["a list"], "item": 7, "status": [1]}),
         ("info", None),
     ]:
         assert HARNESS.level("rollout.event_msg", {"type": "event_msg", "payload": payload}) == level, payload

@@ -190,7 +190,7 @@ def test_beside_a_watcher_there_is_nothing_to_do_but_beside_a_dead_one(
     monkeypatch.setenv(paths.DATA_ENV, str(root))
     monkeypatch.chdir(tmp_path)
     lock = root / "clankers.db.lock"
-    with mock.patch.object(detached, "_DELAY", 0), mock.patch.object(detached, "be_nice"):
+    with mock.patch.object(detached, "_DELAY", 0):
         with ProjectorLock(str(root / "clankers.db"), WATCHER):
             assert not detached.wait_turn()
             said = lock.read_text()
@@ -228,7 +228,6 @@ def test_of_many_at_once_one_has_its_turn_and_who_comes_later_has_another(
 ) -> None:
     root.mkdir()
     monkeypatch.setenv(paths.DATA_ENV, str(root))
-    monkeypatch.setattr(detached, "be_nice", lambda: None)
     monkeypatch.setattr(detached, "_DELAY", 0.3)
     for _ in range(2):
         with ThreadPoolExecutor(20) as pool:
@@ -379,7 +378,6 @@ def test_where_nothing_was_installed_the_past_stays_where_it_is(home: Path, root
 
 def test_a_second_backfill_gives_way_to_the_first(home: Path, root: Path) -> None:
     with (
-        mock.patch.object(detached, "be_nice"),
         NamedLock(str(root / "backfill.lock"), "backfill", "taken"),
     ):
         done = call(root, "backfill", **CLEAR)
@@ -396,8 +394,7 @@ def test_only_a_backfill_of_everything_counts_as_one(
     args: tuple[str, ...], whole: bool, home: Path, root: Path
 ) -> None:
     store(home, "s")
-    with mock.patch.object(detached, "be_nice"):
-        assert call(root, "backfill", *args, **CLEAR).code == EX_OK
+    assert call(root, "backfill", *args, **CLEAR).code == EX_OK
     assert (mark(root) is not None) == whole
 
 
@@ -405,7 +402,7 @@ def test_beside_a_watcher_a_backfill_leaves_the_replay_to_it(home: Path, root: P
     store(home, "s")
     append(root, work(0, 1))
     assert call(root, "project").code == EX_OK
-    with ProjectorLock(str(root / "clankers.db"), WATCHER), mock.patch.object(detached, "be_nice"):
+    with ProjectorLock(str(root / "clankers.db"), WATCHER):
         done = call(root, "backfill", **CLEAR)
     assert (done.code, done.err) == (EX_OK, "")
     assert (mark(root) is not None, count(root)) == (True, 1)

@@ -419,7 +419,9 @@ def test_hostile_paths_do_not_steer_the_terminal(home: Path, root: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"[1]", b"{", b"\xff", b'{"a": 1}'])
-def test_a_list_of_places_that_somebody_mangled_is_no_reason_to_fail(content: bytes, home: Path, root: Path) -> None:
+def test_a_list_of_places_that_somebody_mangled_is_named(content: bytes, home: Path, root: Path) -> None:
     root.mkdir()
     (root / "installed.json").write_bytes(content)
-    findings(home, code=EX_OK)
+    (bad,) = [one for one in findings(home, code=EX_FAIL) if not one["ok"]]
+    assert bad["text"].startswith(f"{root}/installed.json is not the list that `clankers install` writes: ")
+    assert "remove it" in bad["remedy"]

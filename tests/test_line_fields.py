@@ -1,4 +1,4 @@
-"""The quick look at a line of a transcript: whatever stands there, it sees what the thorough one sees."""
+"""The quick look at a line of a client's file: whatever stands there, it sees what the thorough one sees."""
 
 import json
 from typing import Any
@@ -7,48 +7,77 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clankers.harnesses.claude_code import line_fields
+from clankers.harnesses.claude_code import line_fields as transcript_fields
 from clankers.harnesses.claude_code.harness import transcript_level
 from clankers.harnesses.claude_code.transcript_files import LEFT_OUT_ATTACHMENTS
+from clankers.harnesses.codex import line_fields as rollout_fields
+from clankers.harnesses.codex.harness import rollout_level
 from clankers.log import strict_json
 from tests.feeding import CAPTURES
 
-LINES = sorted(
-    {line for path in CAPTURES.glob("claude-code/*/**/*.jsonl") for line in path.read_bytes().split(b"\n") if line}
+
+def lines_of(client: str) -> set[bytes]:
+    files = CAPTURES.glob(f"{client}/*/**/*.jsonl")
+    return {line for path in files for line in path.read_bytes().split(b"\n") if line}
+
+
+LINES = sorted(lines_of("claude-code") | lines_of("codex"))
+KEYS = st.sampled_from(
+    (
+        *("type", "uuid", "subtype", "isApiErrorMessage", "attachment", "message", "content", "is_error"),
+        *("id", "payload", "item", "status", "success", "error"),
+    )
 )
-KEYS = st.sampled_from(["type", "uuid", "subtype", "isApiErrorMessage", "attachment", "message", "content", "is_error"])
-WORDS = st.sampled_from(["api_error", "text", "prompt_snapshot", "\ud83d", "\x7f", "é", ""])
+WORDS = st.sampled_from(["api_error", "text", "prompt_snapshot", "failed", "stream_error", "\ud83d", "\x7f", "é", ""])
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | WORDS
 VALUES = st.recursive(PLAIN, lambda v: st.lists(v, max_size=3) | st.dictionaries(KEYS | WORDS, v, max_size=4))
 DOCUMENTS = st.dictionaries(KEYS, VALUES, max_size=8)
 
 
-def seen(raw: bytes, parse: Any) -> Any:
-    """All that recording asks of a line, or why it is none."""
-    try:
-        line = parse(raw)
-    except strict_json.NotJSONError as e:
-        return str(e)
-    if not isinstance(line, dict):
-        return type(line)
+def of_transcript(line: dict[str, Any]) -> Any:
+    """All that recording asks of a line of a transcript."""
     attachment = line.get("attachment")
     left_out = isinstance(attachment, dict) and attachment.get("type") in [*LEFT_OUT_ATTACHMENTS]
     names = [line[key] if isinstance(line.get(key), str) else None for key in ("type", "uuid")]
     return names, left_out, transcript_level(line)
 
 
+def of_rollout(line: dict[str, Any]) -> Any:
+    """All that recording asks of a line of a rollout."""
+    names = [line[key] if isinstance(line.get(key), str) else None for key in ("type", "id")]
+    return names, rollout_level(line)
+
+
+QUICK = [(transcript_fields.parse, of_transcript), (rollout_fields.parse, of_rollout)]
+
+
+def seen(raw: bytes, parse: Any, ask: Any) -> Any:
+    """What is asked of a line, or why it is none."""
+    try:
+        line = parse(raw)
+    except strict_json.NotJSONError as e:
+        return str(e)
+    return ask(line) if isinstance(line, dict) else type(line)
+
+
 def assert_alike(raw: bytes) -> None:
     raw = strict_json.trim(raw)
-    assert seen(raw, line_fields.parse) == seen(raw, strict_json.parse), raw
+    for parse, ask in QUICK:
+        assert seen(raw, parse, ask) == seen(raw, strict_json.parse, ask), raw
 
 
 def test_recorded_lines() -> None:
-    assert len(LINES) > 500
+    assert len(LINES) > 1000
     for raw in LINES:
         assert_alike(raw)
-    assert sum(len(line_fields.parse(raw)) < len(strict_json.parse(raw)) for raw in LINES) > 0.9 * len(
-        LINES
-    )  # the rest is skipped
+
+
+@pytest.mark.parametrize(
+    ("client", "parse"), [("claude-code", transcript_fields.parse), ("codex", rollout_fields.parse)]
+)
+def test_most_of_a_line_is_skipped(client: str, parse: Any) -> None:
+    lines = lines_of(client)
+    assert sum(parse(raw) != strict_json.parse(raw) for raw in lines) > 0.9 * len(lines)
 
 
 @settings(max_examples=400, deadline=None)

@@ -7,9 +7,10 @@ from importlib import import_module
 import apsw
 import typer
 
-from clankers import __version__, harnesses
+from clankers import __version__, harnesses, paths
 from clankers.cli.output import say
-from clankers.errors import EX_BUSY, EX_FAIL, EX_INTERRUPTED, EX_IO, EX_OK, EX_USAGE, ClankersError
+from clankers.cli.standard_streams import finish_streams, prepare_streams
+from clankers.errors import EX_BUSY, EX_FAIL, EX_INTERRUPTED, EX_IO, EX_OK, EX_USAGE, ClankersError, advice
 from projector.store.sqlite_file import UNWRITABLE
 
 # In the order of the help; each with its module and function, or Typer where it has commands of its own. Only the one
@@ -80,7 +81,15 @@ def _words() -> list[str]:
 
 
 def main() -> int:
-    """Run the command line; returns the exit code. The one place that turns errors into messages and codes."""
+    """Run the command line; returns the exit code."""
+    prepare_streams()
+    code = _run()
+    lost = finish_streams()
+    return code or lost
+
+
+def _run() -> int:
+    """Run the command; the one place that turns errors into messages and codes."""
     words = _words()
     asked = words[1] if len(words) > 1 and words[1] in COMMANDS else None
     for name, (module, function) in COMMANDS.items():
@@ -104,13 +113,21 @@ def main() -> int:
             "CLANKERS_DB_PATH to a file elsewhere"
         )
         return EX_IO
+    except apsw.Error as e:
+        say(f"a database cannot be used: {e}; `clankers doctor` says which, and what to do")
+        return EX_IO
     except KeyboardInterrupt:
         return EX_INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
-        sys.stderr.close()
         return EX_FAIL
+    except UnicodeEncodeError:  # Python keeps such bytes of arguments and paths, SQLite takes nothing but UTF-8
+        say(
+            f"an argument, or the path of the database, is not UTF-8; set {paths.DB_ENV} to a path that is, "
+            "or type the argument again"
+        )
+        return EX_USAGE
     except OSError as e:
-        say(f"{e.filename}: {e.strerror}; check its owner, its directory's, and the free space" if e.filename else e)
+        say(f"{e.filename}: {e.strerror}; {advice(e)}" if e.filename else f"{e.strerror or e}; {advice(e)}")
         return EX_IO
     except SystemExit as e:
         if e.code == _CLICK_USAGE:

@@ -9,11 +9,11 @@ import typer
 from clankers import harnesses, paths
 from clankers.cli.database import bring_up_to_date
 from clankers.cli.output import counting_bar, say
-from clankers.errors import BusyError
+from clankers.errors import EX_BUSY, EX_IO, BusyError
+from clankers.harnesses.base import unreadable
 from clankers.ingest.backfill import DAYS, backfill
 from clankers.log.writer import Log
 from clankers.queries.first_backfill import lock_path
-from clankers.system import detached
 from clankers.system.extensions import ExtensionError
 from clankers.system.locks import NamedLock
 from projector.store.lock import PATIENCE
@@ -38,7 +38,10 @@ def command(
         bool, typer.Option("--force", help="Read everything from its beginning, as if nothing had been read.")
     ] = False,
 ) -> None:
-    """Import the sessions in the harnesses' own stores. Safe to repeat or interrupt."""
+    """Import the sessions in the harnesses' own stores. Safe to repeat or interrupt.
+
+    Exit codes: 74 if something could not be read, 75 if it may be readable later.
+    """
     root = paths.data_root()
     known = harnesses.names(root)
     chosen, broken = [], []
@@ -48,15 +51,15 @@ def command(
         except ExtensionError as e:
             broken.append(str(e))
     begun = time.monotonic()
-    detached.be_nice()
     with (
         NamedLock(lock_path(), "backfill", _TAKEN, patience=1),
-        Log(root) as log,
+        Log(root, note=say) as log,
         counting_bar("Sessions", sum(harness.count() for harness in chosen)) as step,
     ):
         found = chain.from_iterable(harness.sources() for harness in chosen)
         done = backfill(log, found, None if everything else days, again=force, progress=step)
     done.problems += broken
+    done.problems += [f"{path} cannot be read" for harness in chosen for path in unreadable(harness)]
     for problem in done.problems:
         say(f"not imported: {problem}")
     older = f"; {done.older:,} sessions older than {days} days left out (--all imports them)" if done.older else ""
@@ -70,3 +73,5 @@ def command(
         set_meta(database, PROBLEMS, "\n".join(done.problems[:_MAX_PROBLEMS]))
         if not done.busy:  # else the next command tries again
             set_meta(database, BACKFILL, str(time.time_ns() // 10**6))
+    if done.problems:
+        raise typer.Exit(EX_BUSY if done.busy else EX_IO)

@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from codecs import BOM_UTF8
 from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Any
@@ -113,7 +114,7 @@ def _change(name: str, value: Any) -> None:
     path = Path(config_path(root))
     before = content(path)
     try:
-        document = tomlkit.parse(before or b"")
+        document = tomlkit.parse((before or b"").removeprefix(BOM_UTF8))
     except (ParseError, UnicodeDecodeError) as e:
         raise SettingsError(f"{path} is not TOML: {e}; fix it by hand") from None
     if value is not None:

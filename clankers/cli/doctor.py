@@ -13,11 +13,12 @@ import msgspec
 import typer
 
 from clankers import harnesses, paths
+from clankers.cli.doctor_root import Finding, data_root_findings
 from clankers.cli.output import print_json
 from clankers.cli.scrub import unfinished as scrub_unfinished
 from clankers.errors import EX_FAIL, EX_USAGE, ClankersError
 from clankers.formatting import clean, counted, local_time, short_bytes
-from clankers.harnesses.base import Harness
+from clankers.harnesses.base import Harness, unreadable
 from clankers.harnesses.installer import Installer, Version, client_version
 from clankers.harnesses.launcher import launcher_needed, launcher_path, launcher_text
 from clankers.log import envelope, tombstones
@@ -43,24 +44,9 @@ from projector.store.sqlite_writer import SqliteStore
 
 _SPACE = 1 << 30  # bytes that should be free
 _RECENT_NS = 2 * 86400 * 10**9  # lines that cannot be used are a concern for so long
+_REBUILD = "clankers project --rebuild"
 _NAMED = 5  # models without a price, and event types, that are named
 _LOOK = 30  # days of the log in which the last event of a source is looked for: archived ones take their time
-
-
-class Finding(msgspec.Struct):
-    """The result of one check.
-
-    Attributes:
-        about: a harness, or a part of clankers.
-        ok: False if something needs attention.
-        text: what was found.
-        remedy: what to do.
-    """
-
-    about: str
-    ok: bool
-    text: str
-    remedy: str | None = None
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="An array of the findings.")] = False) -> None:
@@ -97,6 +83,7 @@ def examine(root: str, database: str) -> Iterator[Finding]:
     if launcher_needed(root):
         yield from _hooks()
     yield from _readable(_log(root))
+    yield from _readable(data_root_findings(root, database))
     yield from _readable(_begun(root))
     yield from _readable(_kept(root, database))
     yield from _readable(_database(root, database))
@@ -107,6 +94,8 @@ def _readable(findings: Iterator[Finding]) -> Iterator[Finding]:
         yield from findings
     except OSError as e:
         yield Finding("Log", False, f"it cannot be read: {e}", "repair it, or move it away")
+    except ClankersError as e:
+        yield Finding("Log", False, str(e))
 
 
 def _harness(harness: Harness, root: str, places: list[Path]) -> Iterator[Finding]:
@@ -125,9 +114,21 @@ def _harness(harness: Harness, root: str, places: list[Path]) -> Iterator[Findin
         remedy = "start a session; if nothing comes, look at what the client says about hooks or plugins"
         nothing = "nothing was recorded yet" if len(days) <= _LOOK else f"nothing in the log's last {_LOOK} days"
         yield Finding(harness.title, True, nothing, remedy)
+    yield from _stores(harness, stored=0 if last else harness.count())
     if installer and not there:
         text = "has no entry that `clankers install` made" if last else "is not recorded"
         yield Finding(harness.title, not version or bool(last), text, f"clankers install {harness.name}")
+
+
+def _stores(harness: Harness, *, stored: int) -> Iterator[Finding]:
+    """What the client has kept itself, and nobody has read."""
+    for path in unreadable(harness):
+        yield Finding(
+            harness.title, False, f"{path} cannot be read: its sessions are not imported", f"chmod u+rwx {path}"
+        )
+    if stored:
+        text = f"about {counted(stored, 'session')} in its own files, and none in the log"
+        yield Finding(harness.title, True, text, f"clankers backfill {harness.name}")
 
 
 def _entries(
@@ -279,7 +280,6 @@ def _database(root: str, path: str) -> Iterator[Finding]:
     indexed = index_bytes(path)
     beside = f", and {short_bytes(indexed)} beside it that `clankers search` needs" if indexed else ""
     yield Finding(about, True, f"{short_bytes(size)} in {path}{beside}")
-    rebuild = "clankers project --rebuild"
     try:
         db = open_for_reading(path)
         try:
@@ -289,7 +289,7 @@ def _database(root: str, path: str) -> Iterator[Finding]:
     except LogChangedError as e:
         yield Finding(about, False, f"the log is not what was read: {e}", "clankers project")
     except (ClankersError, apsw.Error) as e:
-        yield Finding(about, False, f"it cannot be read: {e}", rebuild)
+        yield Finding(about, False, f"it cannot be read: {e}", _REBUILD)
 
 
 def _adapters(root: str, path: str) -> Iterator[Finding]:
@@ -310,7 +310,8 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
     if (version := db.pragma("user_version")) != VERSION:
         newer = version > VERSION
         made = f"made by {'a newer' if newer else 'another'} clankers (schema {version}, this one's is {VERSION})"
-        yield Finding(about, False, made, "update clankers" if newer else "clankers project")
+        remedy = f"update clankers, or `{_REBUILD}` makes it again from the log" if newer else "clankers project"
+        yield Finding(about, False, made, remedy)
         return
     now = segment_sizes(root)
     behind = sum(now.get(file.name, offset) - offset for file, offset, *_ in pending(SqliteStore(db), root))

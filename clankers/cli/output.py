@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,10 +26,14 @@ def say(text: object) -> None:
 
 
 def print_json(value: object) -> None:
-    """`value` as one line of JSON; a terminal gets nothing but ASCII, so that no control character acts on it."""
+    """`value` as one line of JSON; in ASCII for a terminal, so that no control character acts on it.
+
+    And where the output is not UTF-8.
+    """
     import json
 
-    print(json.dumps(value, ensure_ascii=sys.stdout.isatty()))  # json.dump takes ten times as long
+    is_plain = sys.stdout.isatty() or codecs.lookup(sys.stdout.encoding).name != "utf-8"
+    print(json.dumps(value, ensure_ascii=is_plain))  # json.dump takes ten times as long
 
 
 def console() -> Console:

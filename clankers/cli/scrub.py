@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 UNFINISHED = "scrub.unfinished"
 
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-
 
 def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be masked, and where.")] = False,
@@ -70,7 +68,7 @@ def command(
 
 def _begin(root: str) -> None:
     """Note that the log is being changed; `_end` says that the database has followed."""
-    os.close(os.open(os.path.join(root, UNFINISHED), _NEW_FILE, 0o600))
+    os.close(paths.open_private(os.path.join(root, UNFINISHED), os.O_WRONLY))
     sync_directory(root)
 
 

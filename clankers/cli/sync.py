@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,10 +22,10 @@ from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters, filters
 from clankers.queries.session_select import all_sessions, named, with_children
 from clankers.render.redact import Masks
-from clankers.sync.acknowledged import FILE, MEMORY, Acknowledged
+from clankers.sync.acknowledged import FILE, MEMORY, Acknowledged, AcknowledgedRow, set_aside, unusable
 from clankers.sync.encode import Encoder
 from clankers.sync.errors import DeniedError, SendError, StoppedError, UnavailableError
-from clankers.sync.push import Push, Sends, Sent, count_pending
+from clankers.sync.push import SESSIONS, Push, Sends, Sent, count_pending
 from clankers.sync.settings import Settings, load
 from clankers.system.locks import NamedLock
 
@@ -147,10 +147,19 @@ class _Printer:
 
 
 class _Unchanged(Acknowledged):
-    """What the server has acknowledged; nothing is noted, because printing sends nothing."""
+    """What the server has acknowledged; nothing is noted in the file, because printing sends nothing."""
 
-    def acknowledge(self, *_: object, **__: object) -> None:
-        """Nothing was."""
+    def __init__(self, path: str, url: str) -> None:
+        super().__init__(path, url)
+        self._printed: dict[str, AcknowledgedRow] = {}  # sessions' own rows
+
+    def acknowledge(self, session: str, rows: Iterable[tuple[str, str, bytes]], *_: object, **__: object) -> None:
+        """Nothing was; but a session's own row is printed once."""
+        self._printed |= {id: AcknowledgedRow(session, digest) for kind, id, digest in rows if kind == SESSIONS}
+
+    def row(self, kind: str, id: str) -> AcknowledgedRow | None:
+        """As `Acknowledged.row`; of a session's own row also what was printed."""
+        return (self._printed.get(id) if kind == SESSIONS else None) or super().row(kind, id)
 
     def acknowledge_session(self, *_: object) -> None:
         """Nothing was."""
@@ -325,7 +334,9 @@ def reset() -> None:
     path = os.path.join(root, FILE)
     url = load(root).session_api_url
     with NamedLock(os.path.join(root, "sync.lock"), "sync reset", "a sync is running"):
-        if os.path.exists(path):
+        if unusable(path):
+            say(f"{set_aside(path)} is what could not be used; remove it when you need it no more")
+        elif os.path.exists(path):
             with contextlib.closing(Acknowledged(path, url)) as known:
                 known.reset()
     typer.echo(f"Forgot what {url or 'a server'} has; the next `clankers sync` sends everything")

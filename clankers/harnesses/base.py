@@ -5,6 +5,8 @@ Imported on the append path: nothing heavy here.
 
 from __future__ import annotations  # typing is a third of what a hook would import
 
+import os
+
 from clankers.log.envelope import ERROR, INFO, WARN
 
 TYPE_CHECKING = False
@@ -83,9 +85,28 @@ class Harness:
         """How many `sources` there are, about."""
         return 0
 
+    def stores(self) -> list[str]:
+        """The directories in which `sources` looks for sessions, whether they are there or not."""
+        return []
+
     def installer(self) -> Installer | None:
         """Puts our entry into the client's configuration; None where the client has nothing of the kind."""
         return None
+
+
+def unreadable(harness: Harness) -> list[str]:
+    """The directories of the harness's stores that cannot be read: `sources` finds nothing in them, silently."""
+    found = []
+    for store in harness.stores():
+        try:
+            inside = [entry.path for entry in os.scandir(store) if entry.is_dir()]
+        except FileNotFoundError:
+            continue
+        except OSError:
+            found.append(store)
+            continue
+        found += [path for path in inside if not os.access(path, os.R_OK | os.X_OK)]
+    return found
 
 
 def nested(value: Any, *keys: str) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from importlib.resources import files
 from pathlib import Path
 
-from clankers import harnesses
+from clankers import harnesses, paths
 from clankers.errors import ClankersError
 from clankers.harnesses.hook_command import LAUNCHER
 from clankers.system.config_files import Edit, content
@@ -20,7 +20,7 @@ from clankers.system.install_manifest import installed
 
 def launcher_path() -> Path:
     """Where the launcher is."""
-    return Path(os.path.expanduser(LAUNCHER))
+    return Path(LAUNCHER.replace("~", paths.home(), 1))
 
 
 def launcher_text() -> bytes:

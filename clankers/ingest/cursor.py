@@ -13,7 +13,7 @@ import time
 
 from clankers.ingest.source import SourceError
 from clankers.log import strict_json
-from clankers.paths import make_private
+from clankers.paths import make_private, open_private
 from clankers.system.locks import try_lock
 
 TYPE_CHECKING = False
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _POLL = 0.002  # seconds
 _MAX_BYTES = 1 << 20
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Marks:
@@ -114,7 +113,7 @@ class Cursor(Marks):
 
     def __enter__(self) -> Self:
         make_private(os.path.dirname(self._marker))
-        self._fd = os.open(self._file, _FLAGS, 0o600)
+        self._fd = open_private(self._file, os.O_RDWR)
         try:
             self.locked = _lock(self._fd, self._patience)
             self._load()
@@ -177,7 +176,7 @@ class Cursor(Marks):
     def open(self) -> None:
         """List the session as open: more may be written to its source."""
         if not os.path.exists(self._marker):
-            os.close(os.open(self._marker, os.O_WRONLY | os.O_CREAT, 0o600))
+            os.close(open_private(self._marker, os.O_WRONLY))
 
     def close(self) -> None:
         """Remove the session from the open ones."""

@@ -9,15 +9,15 @@ from __future__ import annotations  # typing is a third of what a hook would imp
 
 import os
 
-from clankers.paths import make_private
+from clankers.paths import make_private, open_private
 from clankers.system.durable import sync_directory, sync_file, sync_parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Self
 
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_RDWR | os.O_APPEND
 FSYNC_ENV = "CLANKERS_FSYNC"
 ON, OFF = "on", "off"
 _GROUP = 64 << 10  # bytes of lines in one write, unless one is longer
@@ -40,14 +40,16 @@ class Log:
     Args:
         root: the data root; made, for its owner alone, if it is missing.
         synced: False: `sync` does nothing, and a power loss may take what the system has not written yet.
+        note: gets, once for each new file, what its file system cannot do.
 
     Raises:
         OSError: from every method, when the log cannot be written.
     """
 
-    def __init__(self, root: str, *, synced: bool = True) -> None:
+    def __init__(self, root: str, *, synced: bool = True, note: Callable[[str], object] = id) -> None:
         self.root = root
         self._synced = synced
+        self._note = note
         self._day = ""
         self._fd = -1
         self._unsynced = False
@@ -68,16 +70,23 @@ class Log:
             self._open(day)
         end = os.fstat(self._fd).st_size
         if not end and self._synced:
-            # A new file, whoever made it: a power loss could take its name, and with it what is synced.
-            sync_directory(self.root)
-            if sum(name.startswith("clankers-") for name in os.listdir(self.root)) == 1:
-                sync_parents(self.root)  # a new root
+            self._begin()
         if end and os.pread(self._fd, 1, end - 1) != b"\n":
             # A writer died here, or is writing now: then this makes an empty line, which readers skip.
             os.write(self._fd, b"\n")
         self._unsynced = True
         for group in _groups(lines):
             self._append(group)
+
+    def _begin(self) -> None:
+        """Sync the name of a new file, whoever made it: a power loss could take it, and with it what is synced."""
+        synced = sync_directory(self.root)
+        if sum(name.startswith("clankers-") for name in os.listdir(self.root)) == 1:
+            sync_parents(self.root)  # a new root
+        from clankers.system.file_system import weaknesses  # once a day
+
+        for text in weaknesses(self._fd, self.root, synced=True, directory_synced=synced):
+            self._note(text)
 
     def _append(self, text: bytes) -> None:
         """Append complete lines."""
@@ -133,10 +142,10 @@ class Log:
     def _open(self, day: str) -> None:
         path = os.path.join(self.root, file_name(day))
         try:
-            self._fd = os.open(path, _FLAGS)
+            self._fd = open_private(path, _FLAGS)
         except FileNotFoundError:
             make_private(self.root)
-            self._fd = os.open(path, _FLAGS | os.O_CREAT, 0o600)
+            self._fd = open_private(path, _FLAGS)
         self._day = day
 
 

@@ -37,10 +37,10 @@ from clankers.maintenance.torn_lines import (
     is_elsewhere,
 )
 from clankers.maintenance.verify import Problem
+from clankers.paths import create_private
 from clankers.system.durable import sync_directory, sync_file
 
 _END = 1 << 60  # an offset behind the end of any file
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class Repair(NamedTuple):
@@ -144,7 +144,7 @@ def _keep(root: str, name: str) -> str:
     while True:
         copy = f"{path}{DAMAGED}-{number}"
         try:
-            fd = os.open(copy, _NEW, 0o600)
+            fd = create_private(copy)
             break
         except FileExistsError:
             number += 1

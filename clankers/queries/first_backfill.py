@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from clankers import paths
-from clankers.system.locks import try_lock
+from clankers.system.locks import is_locked
 from projector.store.meta import BACKFILL, read_meta
 
 _STARTED = "importing the sessions of the last 30 days in the background; `clankers doctor` says when it is done"
@@ -39,11 +39,4 @@ def start_first_backfill(note: Callable[[str], object], *, again: bool = False) 
 
 def under_way() -> bool:
     """Whether a backfill is at work."""
-    try:
-        fd = os.open(lock_path(), os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return not try_lock(fd)
-    finally:
-        os.close(fd)
+    return is_locked(lock_path())

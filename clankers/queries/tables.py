@@ -18,7 +18,10 @@ INTERNAL = frozenset(
         "part_deltas",
         "copies",
         "steps",
+        "copied_tools",
         "bills",
+        "saved_outputs",
+        "untimed_messages",
         "activity",
     }
 )

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from clankers.paths import make_private
+from clankers.errors import EX_IO, ClankersError
+from clankers.paths import create_private, make_private
 from clankers.queries.changes import LogEnd
-from projector.store.sqlite_file import BUSY_MS
+from projector.store.read_only import open_read_only
+from projector.store.sqlite_file import BUSY_MS, UNWRITABLE
 
 FILE = "sync.db"
 MEMORY = ":memory:"
@@ -54,6 +56,7 @@ CREATE TABLE looked (
   PRIMARY KEY (server, session_id)
 ) WITHOUT ROWID;
 """
+_RESET = "update clankers, or run `clankers sync reset`, after which everything is sent again"
 _LONGEST_REASON = 500  # characters
 
 
@@ -73,6 +76,12 @@ class AcknowledgedRow(NamedTuple):
     digest: bytes
 
 
+class StateError(ClankersError):
+    """What is known of the servers cannot be used; the message says why, and what to do."""
+
+    exit_code = EX_IO
+
+
 class Acknowledged:
     """What the server at `url` has acknowledged.
 
@@ -81,23 +90,40 @@ class Acknowledged:
         url: of the server.
 
     Raises:
-        apsw.Error: the file cannot be opened or made.
-        OSError: likewise.
+        StateError: the file is damaged, made by a newer clankers, or cannot be written.
+        apsw.BusyError: another process keeps it.
+        OSError: it cannot be made.
     """
 
     def __init__(self, path: str, url: str) -> None:
         if path != MEMORY:
             make_private(os.path.dirname(path))
             with contextlib.suppress(FileExistsError):
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                os.close(create_private(path))
+        try:
+            self._open(path, url)
+        except UNWRITABLE as e:
+            raise StateError(
+                f"{path} cannot be written: {e}; check its owner, its directory's, and the free space"
+            ) from e
+        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as e:
+            raise StateError(f"{path} is damaged: {e}; {_RESET}") from e
+
+    def _open(self, path: str, url: str) -> None:
         self._db = db = apsw.Connection(path)
         db.set_busy_timeout(BUSY_MS)
+        if (version := db.pragma("user_version")) not in (0, _VERSION):
+            db.close()
+            raise StateError(
+                f"{path} was made by a newer clankers (version {version}, this one's is {_VERSION}); {_RESET}"
+            )
         db.pragma("journal_mode", "WAL")
         db.pragma("synchronous", "NORMAL")  # a power loss takes acknowledgements: what they were of is sent again
         with db:
-            if db.pragma("user_version") != _VERSION:
+            if not version:
                 db.execute(_SCHEMA)
                 db.pragma("user_version", _VERSION)
+            db.execute("SELECT 1 FROM told, looked LIMIT 0")  # the tables are there
             db.execute("INSERT INTO servers (url) VALUES (?) ON CONFLICT DO NOTHING", (url,))
         self._server: int = db.execute("SELECT id FROM servers WHERE url = ?", (url,)).get
 
@@ -208,3 +234,33 @@ class Acknowledged:
             for table in ("told", "looked"):
                 self._db.execute(f"DELETE FROM {table} WHERE server = ?", (self._server,))
             self._db.execute("DELETE FROM servers WHERE id = ?", (self._server,))
+
+
+def unusable(path: str) -> str:
+    """Why the file at `path` cannot be used; empty if it can, or if there is none. Changes nothing."""
+    if not os.path.exists(path):
+        return ""
+    try:
+        db = open_read_only(path)
+        try:
+            version = db.pragma("user_version")
+            if version == _VERSION:
+                db.execute("SELECT 1 FROM servers, told, looked LIMIT 0")
+        finally:
+            db.close()
+    except apsw.Error as e:
+        return f"{path} cannot be read: {e}"
+    return f"{path} was made by a newer clankers (version {version})" if version > _VERSION else ""
+
+
+def set_aside(path: str) -> str:
+    """Rename the file at `path`, which cannot be used; returns its new name.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    kept = path + ".damaged"
+    for end in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(path + end, kept + end)
+    return kept

@@ -238,7 +238,7 @@ def _file(path: str) -> Mapping[str, Any]:
             status = os.fstat(f.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise SettingsError(f"{path} is not a regular file; move it away")
-            text = f.read().decode()
+            text = f.read().decode("utf-8-sig")  # editors on Windows begin a file with a byte order mark
     except FileNotFoundError:
         return {}
     except OSError as e:

@@ -1,13 +1,15 @@
 """Files that are complete or not there, under temporary names that no two writers share."""
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from clankers.system.durable import sync_directory, sync_file
+from clankers.paths import give_to_owner
+from clankers.system.durable import UNSUPPORTED, sync_directory, sync_file
 
 TEMPORARY = ".tmp"  # at the end of a file's name while it is written: PATH.<16 hex digits>.tmp
 
@@ -30,7 +32,8 @@ def atomic_write(path: str, *, mode: int | None = 0o600, durable: bool = True) -
     try:
         with open(temporary, "wb", opener=lambda name, _: os.open(name, _FLAGS, 0o666 if mode is None else 0o600)) as f:
             if mode is not None:
-                os.fchmod(f.fileno(), mode)
+                _set_mode(f.fileno(), mode)
+                give_to_owner(f.fileno(), os.path.dirname(path))
             yield f
             f.flush()
             if durable:
@@ -59,6 +62,14 @@ def output_file(path: str) -> Iterator[BinaryIO]:
     else:
         with atomic_write(os.path.realpath(path), mode=None, durable=False) as f:
             yield f
+
+
+def _set_mode(fd: int, mode: int) -> None:
+    try:
+        os.fchmod(fd, mode)
+    except OSError as e:  # a file system without permissions, as FAT: they are those of its mount
+        if e.errno not in (errno.EPERM, *UNSUPPORTED):
+            raise
 
 
 def temporary_path(path: str) -> str:

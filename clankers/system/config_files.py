@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clankers.errors import ClankersError
+from clankers.paths import make_directory
 from clankers.system.atomic_write import atomic_write
 
 BACKUP = ".before-clankers"  # behind the name of a file that we changed: what it was before
@@ -107,7 +108,7 @@ def apply(edit: Edit) -> None:
                 with contextlib.suppress(OSError):  # not empty
                     target.parent.rmdir()
         else:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(str(target.parent), 0o777)
             if edit.keep and edit.before is not None:
                 _write(edit.backup, edit.before, mode)
             _write(target, edit.after, mode)

@@ -10,11 +10,12 @@ import sys
 import time
 
 from clankers import paths
+from clankers.errors import ClankersError
 from clankers.system.locks import try_lock, watched
 
 _DELAY = 1.0  # seconds that a catch-up waits, so that the ends of a turn and of its session share one
 _SIGNALS = (1, 2, 15)  # HUP, INT, TERM, whose numbers POSIX fixes: `signal` would cost a hook a quarter of its time
-_NICENESS = 15  # lower priority than what the user is doing
+_NICENESS = 15
 
 
 def command(*arguments: str, module: str = "clankers") -> list[str]:
@@ -30,6 +31,8 @@ def command(*arguments: str, module: str = "clankers") -> list[str]:
 def start(*arguments: str) -> None:
     """Start `clankers ARGUMENTS` detached: it outlives this process and its terminal, and prints nothing.
 
+    Its priority is lower than what the user is doing.
+
     Raises:
         OSError: it cannot be started.
     """
@@ -37,22 +40,28 @@ def start(*arguments: str) -> None:
     # A harness waits for the end of our output: the new process must not keep it open. Hooks ignore TERM; it must not.
     null_device = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     try:
-        os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setsid=True)
+        pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setsid=True)
     except NotImplementedError:  # by an old C library: a new process group is next best
-        os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setpgroup=0)
+        pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setpgroup=0)
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
+    except OSError:  # it has ended, or priorities are not ours to set
+        pass
 
 
 def wait_turn() -> bool:
     """Wait for more to be logged; False if another process will do the catch-up."""
-    if watched(paths.database_path()):
-        return False
-    be_nice()
+    try:
+        if watched(paths.database_path()):
+            return False
+    except ClankersError:
+        return True  # the command says what is wrong
     for name, path in ((paths.DATA_ENV, paths.data_root()), (paths.DB_ENV, paths.database_path())):
         if os.environ.get(name):
             os.environ[name] = os.path.abspath(path)
     os.chdir(os.sep)  # so that the current directory can be unmounted
     try:
-        fd = os.open(os.path.join(paths.data_root(), "catch-up.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        fd = paths.open_private(os.path.join(paths.data_root(), "catch-up.lock"), os.O_RDWR)
     except OSError:
         return False  # no root, or not writable: nothing to catch up with
     try:
@@ -62,8 +71,3 @@ def wait_turn() -> bool:
     finally:
         os.close(fd)  # before anything is read: a later event needs a catch-up again
     return True
-
-
-def be_nice() -> None:
-    """Lower the priority of this process."""
-    os.nice(_NICENESS)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HARNESSES = "clankers.harnesses"  # the groups of entry points
 ADAPTERS = "clankers.adapters"
 
-_NAME = "extensions.json"
+NAME = "extensions.json"
 _MAX_BYTES = 1 << 20
 
 
@@ -49,7 +49,7 @@ def listed(root: str, group: str) -> dict[str, str]:
     Empty where there is no list, or none that can be read.
     """
     try:
-        with open(os.path.join(root, _NAME), "rb") as f:
+        with open(os.path.join(root, NAME), "rb") as f:
             text = f.read(_MAX_BYTES)
     except OSError:
         return {}
@@ -126,7 +126,7 @@ def write(root: str, found: dict[str, dict[str, str]]) -> None:
     from clankers.paths import make_private
     from clankers.system.config_files import Edit, apply, content
 
-    file = Path(os.path.abspath(root), _NAME)
+    file = Path(os.path.abspath(root), NAME)
     before = content(file)
     after = msgspec.json.format(msgspec.json.encode(found)) + b"\n" if any(found.values()) else None
     if before != after:

@@ -10,7 +10,7 @@ from pathlib import Path
 from clankers.paths import make_private
 from clankers.system.config_files import Edit, FileError, apply, content
 
-_NAME = "installed.json"
+NAME = "installed.json"
 
 
 def installed(root: str) -> dict[Path, str]:
@@ -51,4 +51,4 @@ def note(root: str, path: Path, source: str | None) -> None:
 
 
 def _file(root: str) -> Path:
-    return Path(os.path.abspath(root), _NAME)
+    return Path(os.path.abspath(root), NAME)

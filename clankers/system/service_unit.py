@@ -44,12 +44,11 @@ def service(platform: str = sys.platform) -> Service:
         ServiceError: the platform has no supported service manager.
     """
     if platform == "darwin":
-        path = Path.home() / "Library" / "LaunchAgents" / f"{_LABEL}.plist"
+        path = Path(paths.home()) / "Library" / "LaunchAgents" / f"{_LABEL}.plist"
         domain = f"gui/{os.getuid()}"
         return Service(path, _agent(), f"launchctl bootstrap {domain} '{path}'", f"launchctl bootout {domain}/{_LABEL}")
     if platform.startswith("linux"):
-        base = os.environ.get("XDG_CONFIG_HOME", "")
-        config = Path(base) if os.path.isabs(base) else Path.home() / ".config"
+        config = Path(paths.xdg_directory("XDG_CONFIG_HOME", ".config"))
         name = "clankers.service"
         return Service(
             config / "systemd" / "user" / name,

@@ -34,8 +34,12 @@ SELECT * FROM (
     SELECT group_concat(text, char(10) ORDER BY seq, id) FROM parts
     WHERE message_id = m.id AND type = 'text' AND synthetic IS NOT 1
   ) AS typed
-  FROM messages AS m WHERE session_id = ? AND role = 'user' AND NOT m.synthetic AND NOT copied AND typed <> ''
-  ORDER BY created_at, id LIMIT 1
+  FROM messages AS m WHERE session_id = ? AND role = 'user' AND NOT copied AND typed <> '' AND (
+    NOT m.synthetic OR EXISTS (  -- a subagent's prompt is not a person's
+      SELECT 1 FROM session_facts AS f WHERE f.session_id = m.session_id AND f.name = 'parent_id'
+    )
+  )
+  ORDER BY m.deleted_at IS NOT NULL, m.synthetic, created_at, id LIMIT 1
 )
 """
 _CLIENT_COST = "SELECT 1 FROM messages WHERE session_id = ? AND cost_source = 'client' AND cost > 0 LIMIT 1"

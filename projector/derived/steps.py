@@ -32,6 +32,7 @@ def place_steps(db: apsw.Connection, batch: Batch) -> list[Folded]:
     for session, source in sorted(sources.items()):
         steps = [Step(*row) for row in db.execute(_SELECT, (session,))]
         if steps:
+            _restore_copied(db, session)
             folded = fold(session, source, steps)
             _replace_changed(db, batch, session, folded.rows)
             found.append(folded)
@@ -39,15 +40,21 @@ def place_steps(db: apsw.Connection, batch: Batch) -> list[Folded]:
 
 
 def place_calls(db: apsw.Connection, found: Iterable[Folded]) -> None:
-    """Give each call its message, and delete the calls that were copied from another session."""
+    """Give each call its message, and set aside those that were copied from another session."""
     for folded in found:
         db.executemany(
             "UPDATE tools SET message_id = ?1 WHERE id = ?2 AND message_id IS NOT ?1",
             [(message, call) for call, message in folded.calls.items()],
         )
-        db.executemany(
-            "DELETE FROM tools WHERE id = ? AND session_id = ?", [(call, folded.session) for call in folded.copied]
-        )
+        copied = [(call, folded.session) for call in folded.copied]
+        db.executemany("INSERT INTO copied_tools SELECT * FROM tools WHERE id = ? AND session_id = ?", copied)
+        db.executemany("DELETE FROM tools WHERE id = ? AND session_id = ?", copied)
+
+
+def _restore_copied(db: apsw.Connection, session: str) -> None:
+    """Put the calls back that were set aside: more of them may have come, or that they were not copied."""
+    db.execute("INSERT OR IGNORE INTO tools SELECT * FROM copied_tools WHERE session_id = ?", (session,))
+    db.execute("DELETE FROM copied_tools WHERE session_id = ?", (session,))
 
 
 def _replace_changed(db: apsw.Connection, batch: Batch, session: str, rows: list[Row]) -> None:

@@ -101,7 +101,7 @@ def _by_file(steps: Iterable[Step]) -> tuple[list[list[Step]], list[Step]]:
     files: dict[str, list[Step]] = {}
     for step in steps:
         files.setdefault(step.file, []).append(step)
-    events = sorted(files.pop(HOOKS, []), key=lambda step: (step.at or 0, step.id))
+    events = sorted(files.pop(HOOKS, []), key=lambda step: (step.at or 0, step.place, step.id))
     found = []
     for name in sorted(files):
         last = max(step.edition for step in files[name])

@@ -8,6 +8,7 @@ import msgspec
 
 from clankers.log.base import Position
 from projector.model.changes import (
+    HOOKS,
     BillSeen,
     CallReport,
     Change,
@@ -21,6 +22,7 @@ from projector.model.changes import (
     PartDelta,
     PartSeen,
     ProjectSeen,
+    PromptSeen,
     RowDeleted,
     RowReplaced,
     SessionSeen,
@@ -49,6 +51,21 @@ class EventType(NamedTuple):
     type: str
     known: bool
     client_version: str = ""
+
+
+class Untimed(msgspec.Struct):
+    """A message whose event has no time, and the times of its session around it in the log, in epoch milliseconds.
+
+    Attributes:
+        position: of the event in the log.
+        before: the latest time in events before it.
+        after: the earliest time in events after it.
+    """
+
+    session_id: str
+    position: int
+    before: int | None
+    after: int | None = None
 
 
 class Delta(NamedTuple):
@@ -96,9 +113,12 @@ class Batch(msgspec.Struct):
         sessions: the facts of every session that a change names, by id and the fact's name.
         sources: of the sessions.
         copies: by id and session.
+        prompts: by id and session.
         steps: by id.
         outputs: files with long outputs of tools.
         bills: session, US dollars and output tokens of each.
+        untimed: messages without a time, by id.
+        times: the earliest and the latest time of each session's messages.
         projects: by path.
         replaced: rows that replace those in the database, by table and id: the position of the replacement.
         deleted: rows to delete before any is written, with everything in the database about them, likewise.
@@ -121,9 +141,12 @@ class Batch(msgspec.Struct):
     call_reports: dict[str, CallReport] = {}
     history_marks: set[HistoryMark] = set()
     copies: dict[tuple[str, str], Copied] = {}
+    prompts: dict[tuple[str, str], PromptSeen] = {}
     steps: dict[str, Step] = {}
     bills: set[tuple[str, float, int]] = set()
     outputs: list[OutputSaved] = []
+    untimed: dict[str, Untimed] = {}
+    times: dict[str, tuple[int, int]] = {}
     projects: dict[str, ProjectSeen] = {}
     replaced: dict[tuple[str, str], int] = {}
     deleted: dict[tuple[str, str], int] = {}
@@ -180,6 +203,18 @@ class Batch(msgspec.Struct):
             rows[change.id] = change
             self.touch(change.session_id, change.source)
 
+    def _message(self, change: MessageSeen, position: int) -> None:
+        session, at = change.session_id, change.created_at
+        if at is not None:
+            first, last = self.times.get(session, (at, at))
+            self.times[session] = min(first, at), max(last, at, change.completed_at or 0)
+            for one in self.untimed.values():
+                if one.session_id == session:
+                    one.after = at if one.after is None else min(one.after, at)
+        elif change.role is not None and change.id not in self.untimed:
+            self.untimed[change.id] = Untimed(session, position, self.times.get(session, (0, None))[1])
+        self._row(change, position)
+
     def _part(self, change: PartSeen, position: int) -> None:
         self._row(change, position)
         if change.message_id not in self.messages:
@@ -224,9 +259,16 @@ class Batch(msgspec.Struct):
     def _copied(self, change: Copied, _: int) -> None:
         self.copies[change.id, change.session_id] = change
 
-    def _step(self, change: Step, _: int) -> None:
+    def _prompt(self, change: PromptSeen, _: int) -> None:
+        old = self.prompts.setdefault((change.id, change.session_id), change)
+        if (change.at, change.parent_id) < (old.at, old.parent_id):
+            self.prompts[change.id, change.session_id] = change
+
+    def _step(self, change: Step, position: int) -> None:
         self.touch(change.session_id, change.source)
-        self.steps[change.id] = change
+        if change.file == HOOKS:
+            change.place = position
+        self.steps.setdefault(change.id, change)
 
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """The latest reported value of each property wins."""
@@ -262,7 +304,7 @@ class Batch(msgspec.Struct):
 
     _adders: ClassVar[dict[type[Change], Callable[[Any, Any, int], None]]] = {
         SessionSeen: _session,
-        MessageSeen: _row,
+        MessageSeen: _message,
         PartSeen: _part,
         PartDelta: _delta,
         ToolSeen: _row,
@@ -276,6 +318,7 @@ class Batch(msgspec.Struct):
         BillSeen: _bill,
         OutputSaved: _output,
         Copied: _copied,
+        PromptSeen: _prompt,
         Step: _step,
         ProjectSeen: _project,
         RowReplaced: _row_replaced,

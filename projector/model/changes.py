@@ -27,10 +27,11 @@ class SessionSeen(Struct, frozen=True, gc=False):
 
     Attributes:
         facts: by name, most of them columns of `sessions`. None clears; only for harnesses that send whole snapshots.
-            The others: `spawned_by` (the tool call that started it), `copies_before` (messages created before this
-            time were copied from another session), `billed` (the client reports costs), `synced` (another database of
-            ours sent it), `todos` and `todo:<id>`, `reported_tokens` and `reported_cost` (totals that the client
-            reports for the whole session: a JSON object of counts by column, and US dollars).
+            The others: `spawned_by` (the tool call that started it), `chained` (its record says which line follows
+            which), `copies_before` (messages created before this time were copied from another session), `billed` (the
+            client reports costs), `synced` (another database of ours sent it), `todos` and `todo:<id>`,
+            `reported_tokens` and `reported_cost` (totals that the client reports for the whole session: a JSON object
+            of counts by column, and US dollars).
         at: when the facts held. The latest wins; of a fact in `merge.EARLIEST` the earliest.
         latest: the latest wins for those too.
     """
@@ -49,6 +50,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
     Attributes:
         counted_at: when the snapshot that the counts and the cost are from was completed: those of a later snapshot
             replace them, also where they are smaller. None where counts only grow: then the largest is the last.
+        time_inferred: no event reports `created_at`; `projector.derived.inferred_times` set it.
         role_inferred: no event reports a role; `projector.derived.message_text` inferred `role`.
         cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour.
         price_context: JSON text: what else the price depends on.
@@ -90,6 +92,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
     text_content: str | None = None
     made_at: int | None = None
     counted_at: int | None = None
+    time_inferred: bool | int = False
     position: int | None = None
     reasoning_apart: bool | int = False
 
@@ -269,7 +272,7 @@ class Step(Struct, gc=False, array_like=True):
         session_id: whose file it is in.
         file: which of the session's files; `HOOKS` for an event. The names sort as the files were begun.
         edition: a client may rewrite a file: only the steps of its highest edition count.
-        place: orders the steps of a file.
+        place: orders the steps of a file; of events at the same time, a batch puts their position in the log here.
         kind: one of the following; the other fields depend on it.
             `file`: a file begins at `value` in the client's own count, and revokes what earlier files have from there
                 on. `ref`: the provider at first. `flag`: its prompts are not a person's.
@@ -418,11 +421,33 @@ class Copied(Struct, frozen=True, array_like=True):
         id: of the row, the same in both records.
         at: the row's time. A client may mark only some copies: rows of the record that are not later than a marked
             one were copied too. 0 if nothing follows for other rows.
+        copy_id: the copy's own id, where it is another one. A copy of the copy names that.
     """
 
     id: str
     session_id: str
     origin: str
+    at: int
+    copy_id: str | None = None
+
+
+class PromptSeen(Struct, frozen=True, array_like=True):
+    """What a person typed, in a client that keeps conversations as trees and does not report when a person goes back.
+
+    Two prompts of one session under one parent: the person went back to it before the second one, and took back all
+    that the session said from the first one on.
+
+    Attributes:
+        id: of the message.
+        session_id: in whose record it is.
+        parent_id: the line that it follows; empty for the beginning of the conversation.
+        at: when it was typed.
+    """
+
+    id: str
+    session_id: str
+    source: str
+    parent_id: str
     at: int
 
 
@@ -493,6 +518,7 @@ Change = (
     | TodoStatusSeen
     | BillSeen
     | Copied
+    | PromptSeen
     | Step
     | ProjectSeen
     | RowReplaced

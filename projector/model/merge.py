@@ -97,12 +97,12 @@ def _part(row: PartSeen, seen: PartSeen) -> None:
     ) or row.text is None:
         row.text = seen.text
     row.message_id = seen.message_id
-    row.seq = max(row.seq, seen.seq)
+    row.seq = min(row.seq, seen.seq) or max(row.seq, seen.seq)  # an unknown time is 0
     row.type = _last(row.type, seen.type)
     row.data = _last(row.data, seen.data)
     row.synthetic = _last(row.synthetic, seen.synthetic)
     row.created_at = _first(row.created_at, seen.created_at)
-    row.completed_at = _last(row.completed_at, seen.completed_at)
+    row.completed_at = _first(row.completed_at, seen.completed_at)
     row.deleted_at = _first(row.deleted_at, seen.deleted_at)
 
 

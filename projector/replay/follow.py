@@ -109,6 +109,7 @@ async def _stop_on_signal(scope: anyio.CancelScope) -> None:
 def _identity(path: str) -> tuple[str, int]:
     """Identifies the database file: another one is there after somebody deleted and rebuilt it."""
     try:
-        return path, os.stat(path).st_ino
+        status = os.stat(path)
     except FileNotFoundError:
         return path, 0
+    return f"{path} on {status.st_dev}", status.st_ino  # another disk may have the same number

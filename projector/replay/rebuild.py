@@ -13,13 +13,13 @@ from collections.abc import Callable
 import apsw
 
 from clankers.errors import BusyError, ClankersError
-from clankers.paths import make_private
+from clankers.paths import create_private, make_private
 from clankers.system.atomic_write import remove_leftovers, temporary_path
 from projector.derived.prices import reprice
 from projector.replay.replay import LogChangedError, Replayed, replay
 from projector.search.index import remove_indexes
 from projector.store.meta import BACKFILL, read_meta, set_meta
-from projector.store.sqlite_file import BUSY_MS, OutdatedError, SchemaError, damaged, open_database
+from projector.store.sqlite_file import BUSY_MS, NewerError, OutdatedError, SchemaError, damaged, open_database
 from projector.store.sqlite_writer import SqliteStore
 
 _SWAP_SECONDS = 60.0  # to wait for another writer
@@ -55,17 +55,12 @@ def _create(path: str) -> None:
     """An empty database at `path`, put there complete: nobody ever sees one without its tables."""
     remove_leftovers(path)
     fresh = temporary_path(path)
-    _make_private_file(fresh)
+    os.close(create_private(fresh))  # SQLite would make it readable for others; -wal and -shm copy its mode
     open_database(fresh, durable=False).close()
     for suffix in ("-journal", "-wal", "-shm"):  # of a deleted database; SQLite would use them
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + suffix)
     os.replace(fresh, path)
-
-
-def _make_private_file(path: str) -> None:
-    """Create a file private to its owner. SQLite would make it readable for others; -wal and -shm copy its mode."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def update(path: str, root: str, *, progress: Callable[[int], object] | None = None) -> Replayed:
@@ -143,7 +138,7 @@ def build(
     """
     make_private(os.path.dirname(os.path.abspath(path)))
     _remove(path)
-    _make_private_file(path)
+    os.close(create_private(path))
     db = open_database(path, durable=False)
     try:
         done = replay(SqliteStore(db), root, until=until, progress=progress)
@@ -161,7 +156,7 @@ def build(
 def _swap(path: str, new: apsw.Connection) -> None:
     try:
         live = open_live(path)
-    except OutdatedError:
+    except (OutdatedError, NewerError):
         live = apsw.Connection(path)
     except SchemaError as e:
         if not isinstance(e.__cause__, apsw.NotADBError | apsw.CorruptError):

@@ -19,6 +19,7 @@ from zlib import crc32
 import apsw
 
 from clankers.errors import BusyError
+from clankers.paths import create_private
 from projector.search.tokenize import TOKENIZER, readable, spaced
 from projector.store.read_only import open_read_only, uri
 from projector.store.sqlite_file import damaged
@@ -150,7 +151,7 @@ def query_index(
 def _open(path: str, file: str) -> apsw.Connection:
     """The index in `file`; created, private to its owner, if it is missing."""
     with contextlib.suppress(FileExistsError):
-        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(create_private(file))
     return _beside(path, "file:" + quote(os.path.abspath(file)))
 
 

@@ -61,6 +61,7 @@ CREATE TABLE messages (
   cost_source TEXT,  -- 'client', 'prices', 'unknown'
   finish_reason TEXT,
   synthetic INTEGER NOT NULL DEFAULT 0,
+  time_inferred INTEGER NOT NULL DEFAULT 0,  -- the client reports no created_at
   role_inferred INTEGER NOT NULL DEFAULT 0,  -- the client reports no role
   made_at INTEGER,  -- when its id was made, if the id says so: a fork's copy has a new id and its old times
   counted_at INTEGER,  -- when the snapshot with the counts was completed; NULL where counts only grow
@@ -315,9 +316,19 @@ CREATE TABLE copies (  -- sessions whose records hold a copy of another session'
   session_id TEXT NOT NULL,
   origin TEXT,
   at INTEGER,
+  copy_id TEXT,  -- the copy's own id, if it is not `id`
   PRIMARY KEY (session_id, id)
 ) WITHOUT ROWID;
 CREATE INDEX copies_by_id ON copies (id);
+CREATE INDEX copies_by_own_id ON copies (copy_id) WHERE copy_id IS NOT NULL;
+
+CREATE TABLE prompts (  -- where prompts stand in the tree of a conversation; two under one parent: one was taken back
+  session_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  parent_id TEXT NOT NULL,  -- empty for the beginning
+  at INTEGER NOT NULL,
+  PRIMARY KEY (session_id, id)
+) WITHOUT ROWID;
 
 CREATE TABLE steps (  -- of conversations whose messages follow from the order of lines: projector.model.changes.Step
   id TEXT PRIMARY KEY,
@@ -336,6 +347,19 @@ CREATE TABLE steps (  -- of conversations whose messages follow from the order o
   data TEXT
 ) WITHOUT ROWID;
 CREATE INDEX steps_by_session ON steps (session_id);
+
+CREATE TABLE untimed_messages (  -- whose events have no time, and the times of their sessions around them in the log
+  session_id TEXT NOT NULL,
+  message_id TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  before INTEGER,
+  after INTEGER,
+  PRIMARY KEY (session_id, message_id)
+) WITHOUT ROWID;
+
+-- Calls in what a session's file copied from another session: they count there.
+CREATE TABLE copied_tools AS SELECT * FROM tools WHERE FALSE;
+CREATE INDEX copied_tools_by_session ON copied_tools (session_id);
 
 CREATE TABLE saved_outputs (  -- long outputs of tools that the client keeps in files beside its record
   session_id TEXT NOT NULL,

@@ -37,6 +37,10 @@ class SchemaError(ClankersError):
     """The file is damaged, not one of ours, or made by a newer clankers."""
 
 
+class NewerError(SchemaError):
+    """A newer clankers made the database; only a rebuild that a person asks for replaces it."""
+
+
 class OutdatedError(Exception):
     """The database was made by an older clankers and must be rebuilt."""
 
@@ -54,7 +58,8 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
         durable: False for a file that is deleted if anything goes wrong: no journal, no syncs.
 
     Raises:
-        SchemaError: it is damaged, another program's, or made by a newer clankers.
+        SchemaError: it is damaged, or another program's.
+        NewerError: a newer clankers made it.
         OutdatedError: an older clankers made it.
     """
     try:
@@ -70,7 +75,10 @@ def open_database(path: str, *, durable: bool = True) -> apsw.Connection:
         raise SchemaError(f"{path} is another program's database; set CLANKERS_DB_PATH to a file for clankers")
     if version > VERSION:
         db.close()
-        raise SchemaError(f"{path} was made by a newer clankers (schema {version}, this one knows {VERSION}); update")
+        raise NewerError(
+            f"{path} was made by a newer clankers (schema {version}, this one's is {VERSION}); update clankers, "
+            "or run `clankers project --rebuild` to make it again from the log"
+        )
     if not empty and version < VERSION:
         db.close()
         raise OutdatedError(path)

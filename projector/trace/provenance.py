@@ -14,6 +14,7 @@ from projector.model.changes import (
     OutputSaved,
     PartDelta,
     ProjectSeen,
+    PromptSeen,
     RowDeleted,
     RowReplaced,
     SessionSeen,
@@ -91,7 +92,7 @@ def _row(change: Change) -> tuple[str, str] | None:
             return ("session_errors" if change.kind == "error" else "messages"), change.id
         case PartDelta():
             return "parts", change.part.id
-        case ProjectSeen() | Copied() | Step():  # of a step, what it makes depends on others
+        case ProjectSeen() | Copied() | PromptSeen() | Step():  # of a step, what it makes depends on others
             return None
         case RowReplaced():
             return _row(change.row)

@@ -19,9 +19,9 @@ from clankers.ingest import live
 from clankers.ingest.backfill import Imported, backfill
 from clankers.log import strict_json
 from clankers.log.writer import Log
-from tests import gemini_recording
+from tests import gemini_recording, pi_recording
 from tests.commands import environment
-from tests.feeding import CAPTURES, CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records
+from tests.feeding import CAPTURES, CLAUDE_CODE, CODEX, OPENCODE, Record, Recording, append, opencode_records
 
 _NOT_CAPTURED = frozenset({"projects.vcs"})  # of OpenCode: what it tells the plugin when it loads it
 
@@ -109,6 +109,37 @@ def _gemini(*names: str, lacks_rows: bool = False) -> Captures:
     return Captures("gemini", lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
 
 
+def _pi() -> Captures:
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = pi_recording.Recording(name, home)
+        for payload in recording.steps():
+            yield "pi", Harness().kind(strict_json.parse(payload)), payload
+        recording.write_all()
+
+    def store(home: Path) -> None:
+        for name in pi_recording.NAMES:
+            pi_recording.Recording(name, home).write_all()
+
+    return Captures("pi", lambda home: [feed(name, home) for name in pi_recording.NAMES], store)
+
+
+def codex(*names: str, lacks_rows: bool = False) -> Captures:
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = Recording(name, home, harness="codex")
+        for payload in recording.steps():
+            yield "codex", Harness().kind(strict_json.parse(payload)), payload
+        recording.grow_all()
+
+    def store(home: Path) -> None:
+        for name in names:
+            Recording(name, home, harness="codex").grow_all()
+
+    return Captures("codex", lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
+
+
+_WITHOUT_HOOKS = ("old_0.101.0", "migrated")
+# Retries, and what wrote no rollout.
+_HEARD_BY_HOOKS_ALONE = ("drop_call", "drop_once", "ephemeral", "err_401", "err_after_tool")
 _DELETED_BY_GEMINI = ("kill_tool", "resume_lost")  # what was live is in no file
 
 
@@ -116,8 +147,11 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "claude-code, all": _all_of_claude_code(),
     "opencode 1.1.65": _opencode("1.1.65", store_tree),
     "opencode 1.18.33": _opencode("1.18.33", store_database),
+    "codex": codex(*(name for name in CODEX if name not in (*_WITHOUT_HOOKS, *_HEARD_BY_HOOKS_ALONE))),
+    "codex, by hooks alone": codex(*_HEARD_BY_HOOKS_ALONE, lacks_rows=True),
     "gemini": _gemini(*(name for name in gemini_recording.NAMES if name not in _DELETED_BY_GEMINI)),
     "gemini, deleted": _gemini(*_DELETED_BY_GEMINI, lacks_rows=True),
+    "pi": _pi(),
 }
 
 
@@ -144,7 +178,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
     """What the harness's stores below `home` hold, as `clankers backfill` imports it."""
     root.mkdir(parents=True, exist_ok=True)
     env = environment(home / "data")
-    for variable in ("XDG_DATA_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME"):
+    for variable in ("XDG_DATA_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "PI_CODING_AGENT_DIR"):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
         return backfill(log, harnesses.load(harness, str(root)).sources(), None)

@@ -20,7 +20,7 @@ from clankers import harnesses, paths
 from tests.e2e.model import Model, serving
 from tests.e2e.scripts import scripts
 from tests.feeding import rows
-from tests.patience import DEADLINE, wait_for
+from tests.patience import BUSY_MS, DEADLINE, wait_for
 
 CLIENTS = Path(os.environ.get("CLANKERS_TEST_CLIENTS", Path(__file__).parents[2] / ".clients"))
 _PLATFORM = f"{sys.platform}-{ {'x86_64': 'x64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }"
@@ -118,6 +118,7 @@ class Machine(ABC):
             db = apsw.Connection(str((root or self.root) / "clankers.db"), flags=apsw.SQLITE_OPEN_READONLY)
         except apsw.CantOpenError:
             return {}
+        db.set_busy_timeout(BUSY_MS)
         try:
             return rows(db)
         finally:
@@ -254,17 +255,44 @@ class Gemini(Machine):
         return [str(self.program), "-p", prompt, "--yolo", *resumed]
 
 
+class Pi(Machine):
+    """A machine with pi, and the Node that it needs."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        node = next(CLIENTS.glob(f"node-*/node_modules/node-{_PLATFORM}/bin"))
+        self.environment |= {"PATH": f"{node}{os.pathsep}{self.environment['PATH']}", "PI_OFFLINE": "1"}
+        agent = self.home / ".pi" / "agent"
+        agent.mkdir(parents=True)
+        one = {
+            "id": "mock-1",
+            "name": "Mock One",
+            "reasoning": True,
+            "contextWindow": 200000,
+            "maxTokens": 8192,
+            "cost": {"input": 3, "output": 15, "cacheRead": 0.3, "cacheWrite": 3.75},
+        }
+        provider = {"baseUrl": f"{model.url}/v1", "api": "openai-completions", "apiKey": "none", "models": [one]}
+        (agent / "models.json").write_text(json.dumps({"providers": {"mock": provider}}))
+        settings = {"defaultProvider": "mock", "defaultModel": "mock-1", "retry": {"enabled": False}}
+        (agent / "settings.json").write_text(json.dumps(settings))
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        return [str(self.program), *options, "-p", prompt]
+
+
 _MACHINES: dict[str, tuple[type[Machine], str]] = {
     "claude": (ClaudeCode, "@anthropic-ai/claude-code-{}*/claude"),
     "opencode": (OpenCode, "opencode-{}*/bin/opencode"),
     "codex": (Codex, "@openai/codex-{}/vendor/*/*/codex"),
     "gemini": (Gemini, ".bin/gemini"),
+    "pi": (Pi, ".bin/pi"),
 }
 
 
 @contextmanager
 def machine(client: str, folder: Path) -> Iterator[Machine]:
-    """A machine in `folder` with `client`, which is `claude-code` or, as in `codex-VERSION`, another one."""
+    """A machine in `folder` with `client`, which is `claude-code` or such as `codex-0.171.0`."""
     name, _, version = client.partition("-")
     kind, place = _MACHINES[name]
     found = sorted((CLIENTS / client / "node_modules").glob(place.format(_PLATFORM)))

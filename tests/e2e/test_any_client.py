@@ -16,10 +16,15 @@ from tests.patience import wait_for
 
 pytestmark = pytest.mark.e2e
 
-CLIENTS = ["claude-code", "opencode-1.18.33", "opencode-1.1.65"]
+CLIENTS = ["claude-code", "opencode-1.18.33", "opencode-1.1.65", "codex-0.171.0"]
 # A version that stores otherwise, but runs, hears and is in the way as the other of its kind.
 TRIED_LONG = [pytest.param(one, marks=pytest.mark.long) if one == CLIENTS[2] else one for one in CLIENTS]
-TOOLS = {"claude-code": 5, "opencode-1.18.33": 6, "opencode-1.1.65": 6}  # that the prompt "go [[tools]]" leads to
+TOOLS = {
+    "claude-code": 5,
+    "opencode-1.18.33": 6,
+    "opencode-1.1.65": 6,
+    "codex-0.171.0": 5,
+}  # that the prompt "go [[tools]]" leads to
 
 DISK = 16 << 10  # bytes
 # Runs a command with a disk so small at $0, and keeps the log that could be written there in $1.
@@ -33,6 +38,7 @@ ONLY_LIVE = {
     "claude-code": {"sessions.status", "sessions.ended_at", "tools.duration_ms"},
     "opencode-1.18.33": {"sessions.status"},
     "opencode-1.1.65": {"sessions.status"},
+    "codex-0.171.0": {"sessions.status", "sessions.ended_at"},
 }
 A_TOUCH_LATER = "todos.updated_at"  # when OpenCode told of the list, or when it stored it: often the same millisecond
 

@@ -1,5 +1,6 @@
-"""The real Codex: every line of its rollouts is in the log, by the hooks that `install` put there."""
+"""The real Codex: what it did is what we recorded, by its own count, and every line of its rollouts is in the log."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,48 @@ def test_hooks_alone_record_all_that_the_client_wrote_down(day: Day) -> None:
     assert [done.out for done in day.said] == ["All done.\n", "Second turn.\n", "Delegated.\n", ""]
     assert len(rollouts(day.machine)) == 4, "the subagent has its own"
     assert_recorded(day.machine)
+
+
+def own_usage(machine: Machine) -> dict[str, tuple[int, ...]]:
+    """The client's count for each thread: input, output, cache read, cache write, reasoning."""
+    kinds = ("input", "output", "cached_input", "cache_write_input", "reasoning_output")
+    found = {}
+    for path in rollouts(machine):
+        for line in map(json.loads, path.read_text("utf-8").splitlines()):
+            if line["type"] == "token_usage_record":  # cumulative: the last one counts
+                used = line["payload"]["thread_token_usage"]
+                found[owner(path)] = tuple(used[f"{kind}_tokens"] for kind in kinds)
+    return found
+
+
+def test_tokens_are_the_client_s_own(day: Day) -> None:
+    ours = {}
+    for s in day.rows["sessions"]:
+        read, written = s["cache_read_tokens"], s["cache_write_tokens"]
+        whole = s["prompt_tokens"] + read + written
+        ours[s["id"]] = (whole, s["completion_tokens"], read, written, s["reasoning_tokens"])
+    assert {id: used for id, used in ours.items() if any(used)} == own_usage(day.machine)
+    assert len(ours) == 4
+
+
+def test_every_tool_call_is_a_row_and_failures_are_failures(day: Day) -> None:
+    assert sorted(t["tool_name"] for t in day.rows["tools"]) == sorted(name.rpartition(".")[2] for name in day.asked)
+    failed = sorted((t["tool_name"], t["exit_code"]) for t in day.rows["tools"] if not t["success"])
+    assert failed == [("exec_command", 1), ("exec_command", 3), ("no_such_tool", None)]
+    assert [e["file_path"] for e in day.rows["file_edits"]] == [str(day.machine.work / "new.txt")]
+
+
+def test_a_resumed_thread_is_one_session_and_a_subagent_one_of_its_own(day: Day) -> None:
+    (child,) = [s for s in day.rows["sessions"] if s["parent_id"]]
+    (parent,) = [s for s in day.rows["sessions"] if s["id"] == child["parent_id"]]
+    assert (parent["title"], child["tool_call_count"]) == ("please [[delegate]]", 1)
+    prompts = {m["text_content"]: m["session_id"] for m in day.rows["messages"] if m["role"] == "user"}
+    assert prompts["go [[tools]]"] == prompts["more [[again]]"]
+
+
+def test_a_refused_request_is_one_error(day: Day) -> None:
+    assert day.said[3].code == 1
+    assert [(e["status_code"], e["will_retry"]) for e in day.rows["session_errors"]] == [(401, 0)]
 
 
 def test_what_a_killed_client_wrote_down_last_is_swept(machine: Codex) -> None:

@@ -6,7 +6,6 @@ python=@PYTHON@
 packages=@PACKAGES@
 
 source=${1-}
-trap '' TERM # a client that exits kills the hooks that still run
 
 # Replace this shell by the recorder in the directory $2, run by the interpreter $1; return where there is none.
 record() {

@@ -56,6 +56,12 @@ class ClaudeCode(Harness):
 
         return sum(1 for _ in history.transcripts())
 
+    def stores(self) -> list[str]:
+        """The projects of each configuration directory."""
+        from clankers.harnesses.claude_code import history
+
+        return [str(home / "projects") for home in history.homes()]
+
     def installer(self) -> Installer:
         """Hooks in the settings."""
         from clankers.harnesses.claude_code.install import ClaudeCodeInstaller

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from clankers import paths
 from clankers.harnesses.claude_code import line_fields
 from clankers.harnesses.claude_code.transcript_files import Transcripts
 from clankers.ingest.source import Source
@@ -13,7 +14,7 @@ def homes() -> list[Path]:
     """The configuration directories: people who use several list them in the variable, separated by commas."""
     value = os.environ.get("CLAUDE_CONFIG_DIR", "")
     named = [value] if os.path.isdir(value) else [one.strip() for one in value.split(",")]
-    return [Path(os.path.abspath(one)) for one in named if one] or [Path.home() / ".claude"]
+    return [Path(os.path.abspath(one)) for one in named if one] or [Path(paths.home(), ".claude")]
 
 
 def transcripts() -> Iterator[Path]:

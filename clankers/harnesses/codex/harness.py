@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 ROLLOUT = "rollout."  # the prefix of the types of a rollout's lines
 
 _FAILED = ("failed", "declined")  # a status of a call
-_ERRORS = ("error",)  # event messages
-_RETRIES = ("stream_error",)
 
 
 class Codex(Harness):
@@ -64,6 +62,12 @@ class Codex(Harness):
 
         return len(history.threads())
 
+    def stores(self) -> list[str]:
+        """The rollouts, and the archived ones."""
+        from clankers.harnesses.codex import history
+
+        return history.folders()
+
     def installer(self) -> Installer:
         """Hooks in hooks.json."""
         from clankers.harnesses.codex.install import CodexInstaller
@@ -74,13 +78,11 @@ class Codex(Harness):
 def rollout_level(line: Any) -> str:
     """The level of a line of a rollout: an error that ended a turn, a call that failed, a retry."""
     payload = nested(line, "payload")
-    kind = nested(payload, "type")
-    if kind in _ERRORS or nested(payload, "error"):
+    kind, error = nested(payload, "type"), nested(payload, "error")
+    if kind == "error" or (error and isinstance(error, dict | str)):
         return ERROR
-    if kind in _RETRIES or nested(payload, "success") is False or nested(payload, "item", "status") in _FAILED:
-        return WARN
-    code = nested(payload, "exit_code")
-    return WARN if isinstance(code, bytes | int) and code not in (0, b"0") else INFO
+    failed = nested(payload, "status") in _FAILED or nested(payload, "item", "status") in _FAILED
+    return WARN if failed or kind == "stream_error" or nested(payload, "success") is False else INFO
 
 
 HARNESS = Codex()

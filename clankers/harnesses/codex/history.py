@@ -4,13 +4,20 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from clankers import paths
+from clankers.harnesses.codex import line_fields
 from clankers.harnesses.codex.rollout_files import ARCHIVED, COMPRESSED, PLAIN, SESSIONS, Rollouts, thread_of
 from clankers.ingest.source import Source
 
 
 def home() -> Path:
     """The directory of Codex' files: `CODEX_HOME`, else `~/.codex`."""
-    return Path(os.path.abspath(os.environ.get("CODEX_HOME") or Path.home() / ".codex"))
+    return Path(os.path.abspath(os.environ.get("CODEX_HOME") or os.path.join(paths.home(), ".codex")))
+
+
+def folders() -> list[str]:
+    """Where the rollouts are."""
+    return [str(home() / name) for name in (SESSIONS, ARCHIVED)]
 
 
 def threads() -> dict[str, dict[str, str]]:
@@ -33,7 +40,7 @@ def sources() -> Iterator[Source]:
     """The threads, the last changed first."""
     at = str(home())
     for thread, rollouts in sorted(threads().items(), key=lambda one: _changed(one[1]), reverse=True):
-        yield Rollouts(thread, at, rollouts)
+        yield Rollouts(thread, at, rollouts, parse=line_fields.parse)
 
 
 def _changed(rollouts: dict[str, str]) -> float:

@@ -59,6 +59,12 @@ class Gemini(Harness):
 
         return sum(1 for _ in history.chats())
 
+    def stores(self) -> list[str]:
+        """The directories of the projects."""
+        from clankers.harnesses.gemini import history
+
+        return history.folders()
+
     def installer(self) -> Installer:
         """Hooks in the settings."""
         from clankers.harnesses.gemini.install import GeminiInstaller

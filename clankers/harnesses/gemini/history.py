@@ -4,13 +4,19 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from clankers import paths
 from clankers.harnesses.gemini.chat_files import Chats, session_in
 from clankers.ingest.source import Source
 
 
 def home() -> Path:
     """The client's directory."""
-    return Path(os.environ.get("GEMINI_CLI_HOME") or Path.home()) / ".gemini"
+    return Path(os.environ.get("GEMINI_CLI_HOME") or paths.home()) / ".gemini"
+
+
+def folders() -> list[str]:
+    """Where the projects' chats are."""
+    return [str(home() / "tmp")]
 
 
 def chats() -> Iterator[Path]:

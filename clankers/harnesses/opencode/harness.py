@@ -51,11 +51,17 @@ class OpenCode(Harness):
 
         return stores.count()
 
+    def stores(self) -> list[str]:
+        """The data directory, and the sessions of the JSON tree."""
+        from clankers.harnesses.opencode import stores
+
+        return stores.folders()
+
     def installer(self) -> Installer:
         """A plugin file."""
         from clankers.harnesses.opencode.install import PluginInstaller
 
-        return PluginInstaller()
+        return PluginInstaller(self)
 
 
 def _stored(kind: str, document: Any) -> Any:

@@ -36,6 +36,11 @@ def count() -> int:
     return sum(map(_count, _databases(data))) + sum(1 for _ in (data / "storage" / "session").glob("*/*.json"))
 
 
+def folders() -> list[str]:
+    """Where the databases and the sessions of the JSON tree are, if they are there."""
+    return [str(_data()), str(_data() / "storage" / "session")]
+
+
 def _data() -> Path:
     return directory("XDG_DATA_HOME", ".local/share")
 

@@ -9,7 +9,14 @@ from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
 from projector.adapters.claude_code.common import SOURCE, call_of_file
 from projector.adapters.claude_code.transcript_assistant import assistant
-from projector.adapters.claude_code.transcript_session import file_of, file_session, line_case, origin, session_changes
+from projector.adapters.claude_code.transcript_session import (
+    ended,
+    file_of,
+    file_session,
+    line_case,
+    origin,
+    session_changes,
+)
 from projector.adapters.claude_code.transcript_user import attachment, user
 from projector.adapters.claude_code.transcript_wire import (
     AiTitleLine,
@@ -65,7 +72,9 @@ def _system(_: Event, line: SystemLine) -> Meaning:
         text = decode(line.content)
         if isinstance(text, str):
             changes += [
-                MessageSeen(line.uuid, session, SOURCE, "system", synthetic=True, created_at=at, completed_at=at),
+                MessageSeen(
+                    line.uuid, session, SOURCE, "system", synthetic=True, created_at=at, completed_at=ended(line, at)
+                ),
                 PartSeen(line.uuid, line.uuid, session, SOURCE, 0, "text", text, None, at, at),
             ]
     return changes

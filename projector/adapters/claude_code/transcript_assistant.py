@@ -6,7 +6,7 @@ from msgspec.json import decode, encode
 
 from clankers.log.reader import Event
 from projector.adapters.claude_code.common import SOURCE, TOOLS, row_id
-from projector.adapters.claude_code.transcript_session import origin, session_changes
+from projector.adapters.claude_code.transcript_session import ended, origin, session_changes
 from projector.adapters.claude_code.transcript_wire import (
     AssistantLine,
     CacheCreation,
@@ -17,6 +17,7 @@ from projector.adapters.claude_code.transcript_wire import (
 )
 from projector.adapters.wire import any_millis, json_text
 from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
+from projector.model.naming import text_key
 
 _PROVIDER = "anthropic"
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})  # the latter two run at the server
@@ -54,14 +55,14 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
             price_context=_price_context(usage.speed, usage.inference_geo),
             finish_reason=message.stop_reason,
             created_at=at,
-            completed_at=at,
+            completed_at=ended(line, at),
             synthetic=not real,
         )
     )
     changes += _side_requests(usage, id, session, at)
     blocks = blocks_in(message.content)
     for i, block in enumerate(blocks):
-        part = line.uuid if i == 0 else f"{line.uuid}:{i}"
+        part = _part_id(id, line, i, block)
         # Lines of older clients have no block index: their times order the parts.
         seq = i + (line.apiBlockIndex if line.apiBlockIndex is not None else at or 0)
         kind, text, data = block.type, block.text, None
@@ -93,6 +94,17 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
         error = ErrorSeen(id, session, SOURCE, line.error or "unknown", text, at, id, line.apiErrorStatus)
         changes.append(error)
     return changes
+
+
+def _part_id(message: str, line: AssistantLine, at: int, block: ContentBlock) -> str:
+    """The id of a block's part: the same on every copy of the line, whatever the copy's own id and time.
+
+    Lines of older clients have no index: what is in the block names it.
+    """
+    if line.apiBlockIndex is not None:
+        return f"{message}:{line.apiBlockIndex + at}"
+    content = block.id or block.text or block.thinking
+    return f"{message}:{text_key(content)}" if content else f"{line.uuid}:{at}"
 
 
 def _server_result(block: ContentBlock, session: str, at: int | None) -> ToolSeen:

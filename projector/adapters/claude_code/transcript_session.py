@@ -11,7 +11,7 @@ from projector.adapters.base import Case, Meaning, case
 from projector.adapters.claude_code.common import SOURCE
 from projector.adapters.claude_code.transcript_wire import Line
 from projector.adapters.wire import any_millis
-from projector.model.changes import Change, Copied, Rank, SessionSeen
+from projector.model.changes import Change, Copied, Rank, SessionSeen, ValueIgnored
 
 PREFIX = "transcript."  # of the types of transcript lines
 
@@ -27,7 +27,11 @@ def file_of(event: Event) -> tuple[str, str | None] | None:
 
 
 def line_case(wire: Any, adapt: Callable[[Event, Any], Meaning]) -> Case:
-    """A case for a line of a transcript. What names the line may be missing in it, and then comes from its place."""
+    """A case for a line of a transcript.
+
+    What names the line may be missing in it, and then comes from its place. A copy with a uuid of its own, as the
+    Agent SDK makes them, stands for the line that it names.
+    """
 
     def located(event: Event, line: Line) -> Meaning:
         if not line.sessionId:
@@ -35,7 +39,13 @@ def line_case(wire: Any, adapt: Callable[[Event, Any], Meaning]) -> Case:
                 raise ValidationError("Object missing required field `sessionId`")
             line.sessionId, line.agentId = file[0], line.agentId or file[1]
         line.uuid = line.uuid or event.id
-        return adapt(event, line)
+        line.copy_id = None
+        if line.forkedFrom and line.forkedFrom.messageUuid not in (None, line.uuid):
+            line.uuid, line.copy_id = line.forkedFrom.messageUuid, line.uuid
+        changes = adapt(event, line)
+        if line.timestamp is None or any_millis(line.timestamp) is not None:
+            return changes
+        return [*changes, ValueIgnored("$.timestamp", f"Not a time: {line.timestamp!r:.80}")]
 
     return case(wire, located)
 
@@ -52,6 +62,11 @@ def origin(line: Line) -> str:
     if line.requestSessionId:
         return line.requestSessionId
     return line.forkedFrom.sessionId if line.forkedFrom else line.sessionId
+
+
+def ended(line: Line, at: int | None) -> int | None:
+    """`at`, the time of the line, as that of an end. Not of a marked copy: the last one has the time of the fork."""
+    return at if origin(line) == file_session(line) else None
 
 
 def session_changes(line: Line, item: str | None = None, **more: Any) -> list[Change]:
@@ -73,15 +88,17 @@ def session_changes(line: Line, item: str | None = None, **more: Any) -> list[Ch
         if line.gitBranch:
             facts["git_branch"] = line.gitBranch
     changes: list[Change] = []
+    if line.parentUuid:
+        facts["chained"] = True
     if line.agentId:
         facts["parent_id"] = line.requestSessionId or line.sessionId
         changes.append(SessionSeen(facts["parent_id"], SOURCE))
     else:
         owner = origin(line)
         if owner != line.sessionId:
-            facts["forked_from"] = owner
+            facts["forked_from"] = line.forkedFrom.sessionId if line.forkedFrom else owner
             changes.append(SessionSeen(owner, SOURCE))
             if item:
-                changes.append(Copied(item, line.sessionId, owner, at))
+                changes.append(Copied(item, line.sessionId, owner, at, line.copy_id if item == line.uuid else None))
     changes.append(SessionSeen(file_session(line), SOURCE, at, Rank.RECORD, facts))
     return changes

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from msgspec import UNSET
 from msgspec.json import encode
 
 from clankers.log.reader import Event
@@ -17,7 +18,7 @@ from projector.adapters.claude_code.common import (
     text_of,
     todos_in,
 )
-from projector.adapters.claude_code.transcript_session import origin, session_changes
+from projector.adapters.claude_code.transcript_session import ended, origin, session_changes
 from projector.adapters.claude_code.transcript_wire import (
     AttachmentLine,
     ContentBlock,
@@ -28,7 +29,7 @@ from projector.adapters.claude_code.transcript_wire import (
 )
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.wire import any_millis, as_object
-from projector.model.changes import Change, MessageSeen, PartSeen, Rank, ToolSeen
+from projector.model.changes import Change, MessageSeen, PartSeen, PromptSeen, Rank, ToolSeen
 
 # What an editor or the client puts before a prompt, in one block with it or in a block of its own.
 _HINTS = re.compile(r"\s*(?:<(ide_\w+|system-reminder)>.*?</\1>\s*)+", re.DOTALL)
@@ -49,7 +50,17 @@ def user(_: Event, line: UserLine) -> list[Change]:
     text = "\n".join(b.text for b in spoken if b.text is not None)
     if not spoken or (results and not text):
         return changes
-    return changes + _message(line, any_millis(line.timestamp), spoken, by_client=_is_by_client(line))
+    at = any_millis(line.timestamp)
+    changes += _message(line, at, spoken, by_client=_is_by_client(line))
+    return changes + _prompt(line, at, changes)
+
+
+def _prompt(line: UserLine, at: int | None, changes: list[Change]) -> list[Change]:
+    """Where a prompt stands in the conversation; nothing for what the client wrote, or in older clients a subagent."""
+    typed = any(isinstance(one, MessageSeen) and not one.synthetic for one in changes)
+    if not typed or at is None or line.parentUuid is UNSET or line.agentId or line.isSidechain:
+        return []
+    return [PromptSeen(line.uuid, line.sessionId, SOURCE, line.parentUuid or "", at)]
 
 
 def _is_by_client(line: UserLine) -> bool:
@@ -64,7 +75,7 @@ def _message(line: Line, at: int | None, blocks: list[ContentBlock], *, by_clien
     synthetic = by_client or all(synthetic for _, _, synthetic in parts)
     mixed = not synthetic and any(of_client for _, _, of_client in parts)
     changes: list[Change] = [
-        MessageSeen(id, session, SOURCE, "user", synthetic=synthetic, created_at=at, completed_at=at)
+        MessageSeen(id, session, SOURCE, "user", synthetic=synthetic, created_at=at, completed_at=ended(line, at))
     ]
     for i, (kind, text, of_client) in enumerate(parts):
         name = id if i == 0 else f"{id}:{i}"
@@ -131,7 +142,7 @@ def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
     ]
     changes += output_in(row_id(block.tool_use_id, session), text, response)
     if success:
-        changes += todos_in(session, at or 0, Rank.RECORD, response)
+        changes += todos_in(session, ended(line, at) or 0, Rank.RECORD, response)
     return changes
 
 

@@ -1,6 +1,6 @@
 """Claude Code's transcript lines as it writes them, as far as they are read."""
 
-from msgspec import Raw, field
+from msgspec import UNSET, Raw, UnsetType, field
 
 from projector.adapters.wire import ABSENT, Count, Dollars, Id, Int, Wire
 
@@ -69,16 +69,20 @@ class ApiMessage(Wire):
 
 class ForkedFrom(Wire):
     sessionId: Id
+    messageUuid: Id | None = None
 
 
 class Line(Wire):
     """What all lines of a transcript share.
 
-    A line that names no session belongs to the one whose file it is in; `located` fills that in, and an id.
+    A line that names no session belongs to the one whose file it is in. `located` fills that in, and the id of the line
+    that it is or is a copy of: the line's own is then in `copy_id`.
     """
 
     sessionId: Id = ""
     uuid: Id = ""
+    parentUuid: Id | UnsetType | None = UNSET
+    isSidechain: bool | None = None
     timestamp: str | float | None = None
     agentId: Id | None = None
     cwd: str | None = None
@@ -86,6 +90,7 @@ class Line(Wire):
     gitBranch: str | None = None
     requestSessionId: Id | None = None
     forkedFrom: ForkedFrom | None = None
+    copy_id: str | None = None
 
 
 class UserLine(Line, kw_only=True):

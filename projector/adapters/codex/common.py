@@ -25,7 +25,7 @@ _PLACE = re.compile(r"([^/@#]+)(?:/([^/@#]+))?@(\d{1,15})#")
 _PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
 
 
-class Place(NamedTuple):
+class LinePlace(NamedTuple):
     """Where a line of a rollout is: the thread, which of its files, and the bytes before it."""
 
     thread: str
@@ -33,10 +33,10 @@ class Place(NamedTuple):
     offset: int
 
 
-def place_of(id: str) -> Place | None:
+def place_of(id: str) -> LinePlace | None:
     """The place of the line that the record `id` holds; None if it is no line of a rollout."""
     found = _PLACE.match(id)
-    return Place(found[1], found[2] or "", int(found[3])) if found else None
+    return LinePlace(found[1], found[2] or "", int(found[3])) if found else None
 
 
 def row_id(id: str, thread: str) -> str:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning
 from projector.adapters.codex.calls import call_id, event_ended, item_ended, opened, output
-from projector.adapters.codex.common import SOURCE, Place, is_older, place_of, row_id, spent
+from projector.adapters.codex.common import SOURCE, LinePlace, is_older, place_of, row_id, spent
 from projector.adapters.codex.wire import (
     CallEnd,
     Content,
@@ -43,7 +43,7 @@ class _At(NamedTuple):
     """A line, where it is and when it was written (epoch milliseconds)."""
 
     id: str
-    place: Place
+    place: LinePlace
     at: int | None
     ordinal: int | None
 

@@ -8,8 +8,8 @@
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
-import { homedir } from "node:os"
-import { join, resolve } from "node:path"
+import { userInfo } from "node:os"
+import { dirname, join, resolve } from "node:path"
 import * as zlib from "node:zlib"
 
 const CATCH_UP = [] // the command that brings the database up to date: `clankers install` writes it here
@@ -47,7 +47,7 @@ class Recorder {
     this.day = -1 // days since the epoch, of the file
     this.file = ""
     this.fd = -1
-    this.inode = -1 // of the open file
+    this.inode = "" // of the open file, with its disk
     this.size = -1 // the file's size behind our last line, if no other process has written since
     this.looked = false // in this turn of the event loop
     this.lookAgain = () => (this.looked = false)
@@ -247,12 +247,12 @@ class Recorder {
       this.file = join(this.root, `clankers-${new Date(day * DAY_MS).toISOString().slice(0, 10)}.jsonl`)
     }
     let now = fs.statSync(this.file, { throwIfNoEntry: false })
-    if (now?.ino !== this.inode) {
+    if (identity(now) !== this.inode) {
       // None is open, or it is another day's, or was moved away.
       this.close()
       this.open()
       now = fs.fstatSync(this.fd)
-      this.inode = now.ino
+      this.inode = identity(now)
       if (SYNCED && !now.size) syncDirectory(this.root) // a new file's name must not be lost with the power
     }
     // The tail of a writer that died is closed by a newline, so that the damage stays on a line of its own.
@@ -264,20 +264,29 @@ class Recorder {
   }
 
   open() {
-    const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW = 0 } = fs.constants
-    const flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW
+    const { O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = fs.constants
+    const flags = O_RDWR | O_APPEND | O_NOFOLLOW
     try {
-      this.fd = fs.openSync(this.file, flags, 0o600)
+      this.fd = fs.openSync(this.file, flags)
+      return
     } catch (error) {
       if (error?.code !== "ENOENT") throw error
-      fs.mkdirSync(this.root, { recursive: true, mode: 0o700 })
-      this.fd = fs.openSync(this.file, flags, 0o600)
     }
+    makeDirectory(this.root)
+    try {
+      this.fd = fs.openSync(this.file, flags | O_CREAT | O_EXCL, 0o600)
+    } catch (error) {
+      if (error?.code !== "EEXIST") throw error
+      this.fd = fs.openSync(this.file, flags) // made by another process just now
+      return
+    }
+    giveToOwner(this.fd, this.root)
   }
 
   close() {
     const fd = this.fd
-    this.fd = this.inode = this.size = -1
+    this.fd = this.size = -1
+    this.inode = ""
     if (fd < 0) return
     if (this.settle() || this.syncing) fs.fsync(fd, () => fs.close(fd, () => {}))
     else quietly(() => fs.closeSync(fd))
@@ -298,13 +307,45 @@ function syncDirectory(path) {
   })
 }
 
-// The same place as clankers' own (clankers/paths.py).
+const identity = (status) => (status ? `${status.dev} ${status.ino}` : "none")
+
+// What root makes in a user's directory is that user's, as in clankers' own (clankers/paths.py).
+function giveToOwner(fd, folder) {
+  if (process.getuid?.() !== 0) return
+  const owner = fs.statSync(folder)
+  if (owner.uid) quietly(() => fs.fchownSync(fd, owner.uid, owner.gid))
+}
+
+function makeDirectory(path) {
+  if (fs.existsSync(path)) return
+  makeDirectory(dirname(path))
+  try {
+    fs.mkdirSync(path, 0o700)
+  } catch (error) {
+    if (error?.code !== "EEXIST") throw error
+    return
+  }
+  const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = fs.constants
+  const fd = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  quietly(() => giveToOwner(fd, dirname(path)))
+  fs.closeSync(fd)
+}
+
+// The same place as clankers' own (clankers/paths.py), which also refuses what is no path: nothing is recorded then.
 function dataRoot() {
   const env = process.env
-  if (env.CLANKERS_DATA_PATH) return env.CLANKERS_DATA_PATH
-  if (process.platform === "darwin") return join(homedir(), "Library", "Application Support", "clankers")
+  const path = env.CLANKERS_DATA_PATH ?? ""
+  if (/:\/\/|^(file:|sqlite:|:|[$"']|~[^/]|\s)|[\x00-\x1f]|\s$/.test(path)) throw new Error("CLANKERS_DATA_PATH is no path")
+  if (path) return path.replace(/^~(?=$|\/)/, home)
+  if (process.platform === "darwin") return join(home(), "Library", "Application Support", "clankers")
   const base = env.XDG_DATA_HOME ?? ""
-  return join(base.startsWith("/") ? base : join(homedir(), ".local", "share"), "clankers")
+  return join(base.startsWith("/") ? base : join(home(), ".local", "share"), "clankers")
+}
+
+function home() {
+  const path = process.env.HOME || userInfo().homedir // which throws where the list of users lacks us
+  if (!path.startsWith("/")) throw new Error("no home directory is known")
+  return path
 }
 
 const scratch = Buffer.allocUnsafe(64 << 10)

@@ -1,0 +1,264 @@
+"""What forks and side agents of Claude Code copy, and what a person takes back: no copy changes its origin."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import apsw
+import pytest
+
+from clankers.log import envelope
+from projector.replay.rebuild import open_live
+from projector.replay.replay import replay
+from projector.store.sqlite_writer import SqliteStore
+
+Line = dict[str, Any]
+TABLES = ("messages", "parts", "tools", "session_errors", "compaction_events", "file_edits", "todos")
+
+
+def uuid(number: int) -> str:
+    return str(UUID(int=number, version=4))
+
+
+def session_id(letter: str) -> str:
+    return letter * 8 + "-0000-4000-8000-000000000000"
+
+
+def seconds(line: Line) -> int:
+    return int(line["timestamp"][14:16]) * 60 + int(line["timestamp"][17:19])
+
+
+def at(second: int) -> str:
+    return f"2026-11-20T10:{second // 60:02}:{second % 60:02}.000Z"
+
+
+class Talk:
+    """A session's record: each line follows the one before, unless another parent is given."""
+
+    def __init__(self, session: str, start: int, **more: Any) -> None:
+        self.session, self.now, self.more = session, start, more
+        self.lines: list[Line] = []
+        self.leaf: str | None = None
+
+    def say(self, kind: str, message: Line | None = None, **fields: Any) -> str:
+        self.now += 1
+        line: Line = {"type": kind, "uuid": uuid(self.now), "parentUuid": self.leaf, "sessionId": self.session}
+        line |= {"timestamp": at(self.now), "cwd": "/src/shop", "isSidechain": False}
+        line |= {"message": message} if message else {}
+        self.lines.append(line | self.more | fields)
+        self.leaf = line["uuid"]
+        return str(self.leaf)
+
+    def ask(self, text: str) -> str:
+        return self.say("user", {"role": "user", "content": text})
+
+    def answer(self, *blocks: Line) -> str:
+        """A response, a line for each block."""
+        number = self.now + 1
+        for block in blocks:
+            usage = {"input_tokens": 100 + number, "output_tokens": number}
+            message = {"id": f"msg_01{number:016}", "model": "claude-sonnet-4-6", "content": [block], "usage": usage}
+            last = self.say("assistant", message)
+        return last
+
+    def call(self) -> None:
+        """A response that edits a file, and what came of it."""
+        id = f"toolu_01{self.now:016}"
+        given = {"file_path": "/src/shop/cart.py"}
+        self.answer(
+            {"type": "thinking", "thinking": "Hm."}, {"type": "tool_use", "id": id, "name": "Edit", "input": given}
+        )
+        self.say("user", {"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "done"}]})
+
+
+def text(words: str) -> Line:
+    return {"type": "text", "text": words}
+
+
+def origin(session: str) -> Talk:
+    talk = Talk(session, 0)
+    talk.ask("First words")
+    talk.call()
+    talk.answer(text("Done."), text("Anything else?"))
+    talk.say("system", subtype="compact_boundary", compactMetadata={"trigger": "auto", "preTokens": 9})
+    talk.ask("Second words")
+    talk.answer(text("Second answer."))
+    return talk
+
+
+Copier = Callable[[list[Line], str], list[Line]]
+
+
+def by_the_client(lines: list[Line], fork: str) -> list[Line]:
+    """`--fork-session`: the same ids; responses say which session asked for them."""
+    marks = ({"requestSessionId": one["sessionId"]} if one["type"] == "assistant" else {} for one in lines)
+    return [mark | one | {"sessionId": fork} for one, mark in zip(lines, marks, strict=True)]
+
+
+def without_a_mark(lines: list[Line], fork: str) -> list[Line]:
+    """As older clients copied what they resumed."""
+    return [one | {"sessionId": fork} for one in lines]
+
+
+def by_the_sdk(lines: list[Line], fork: str) -> list[Line]:
+    """`fork_session()`: new ids, and the last line has the time of the fork."""
+    ids = {one["uuid"]: uuid(random.Random(fork + one["uuid"]).getrandbits(100)) for one in lines}
+    copies = []
+    for one in lines:
+        mark = {"sessionId": one["sessionId"], "messageUuid": one["uuid"]}
+        own = {"uuid": ids[one["uuid"]], "parentUuid": ids.get(one["parentUuid"]), "sessionId": fork}
+        copies.append(one | own | {"forkedFrom": mark})
+    copies[-1]["timestamp"] = at(seconds(lines[-1]) + 50)
+    return copies
+
+
+def by_a_side_agent(lines: list[Line], fork: str) -> list[Line]:
+    """What `/btw` asks about: in the agent's file, under the session's id."""
+    return [one | {"agentId": fork, "isSidechain": True} for one in lines]
+
+
+def by_a_side_agent_with_own_ids(lines: list[Line], fork: str) -> list[Line]:
+    """Logged again by the agent. What a person typed is then a message of the agent, for nothing says otherwise."""
+    ids = {one["uuid"]: uuid(random.Random(fork + one["uuid"]).getrandbits(100)) for one in lines}
+    return [one | {"uuid": ids[one["uuid"]]} for one in by_a_side_agent(lines, fork) if one["type"] == "assistant"]
+
+
+def go_on(copies: list[Line], fork: str, start: int) -> list[Line]:
+    """What the copy's session says of its own, behind what it copied."""
+    more = {key: copies[-1][key] for key in ("agentId", "isSidechain") if key in copies[-1]}
+    talk = Talk(copies[-1]["sessionId"], start, **more)
+    talk.leaf = copies[-1]["uuid"]
+    talk.ask(f"Only in {fork}")
+    talk.answer(text("Said once."))
+    return copies + talk.lines
+
+
+def database(where: Path, lines: list[Line], batch_lines: int | None = None) -> apsw.Connection:
+    where.mkdir(parents=True)
+    log = [
+        envelope.line("claude-code", f"transcript.{one['type']}", json.dumps(one).encode(), now_ns=1) for one in lines
+    ]
+    (where / "clankers-2026-11-20.jsonl").write_bytes(b"".join(log))
+    db = open_live(str(where / "clankers.db"))
+    replay(SqliteStore(db), str(where), batch_lines=batch_lines)
+    return db
+
+
+def rows_of(db: apsw.Connection, session: str) -> dict[str, list[Any]]:
+    """All rows of a session, and of a few tables all that it was derived from."""
+    found: dict[str, list[Any]] = {
+        t: sorted(map(repr, db.execute(f"SELECT * FROM {t} WHERE session_id = ?", (session,)))) for t in TABLES
+    }
+    found["sessions"] = db.execute("SELECT * FROM sessions WHERE id = ?", (session,)).fetchall()
+    return found
+
+
+def orders(lines: list[Line], where: Path) -> Iterator[apsw.Connection]:
+    """The database for some orders of the lines and some sizes of batches."""
+    for seed in range(6):
+        chance = random.Random(seed)
+        shuffled = lines if seed == 0 else lines[::-1] if seed == 1 else chance.sample(lines, len(lines))
+        with database(where / f"{seed}", shuffled, chance.choice([None, 1, 3])) as db:
+            yield db
+
+
+@pytest.mark.parametrize("letters", ["f01", "0f1"], ids=["the origin's id is the last", "and the first"])
+@pytest.mark.parametrize(
+    "copier", [by_the_client, without_a_mark, by_the_sdk, by_a_side_agent, by_a_side_agent_with_own_ids]
+)
+def test_a_copy_changes_nothing_in_its_origin(copier: Copier, letters: str, tmp_path: Path) -> None:
+    first, *forks = map(session_id, letters if "agent" not in copier.__name__ else letters[:2])
+    talk = origin(first)
+    records = [talk.lines]
+    for number, fork in enumerate(forks):  # the second one is a fork of the first one
+        records.append(go_on(copier(records[-1], fork), fork, 700 + 100 * number))
+    alone = rows_of(database(tmp_path / "alone", talk.lines), first)
+    for db in orders([line for record in records for line in record], tmp_path):
+        assert rows_of(db, first) == alone
+        said = db.execute(
+            "SELECT session_id, text_content FROM messages WHERE session_id <> ? ORDER BY created_at", (first,)
+        )
+        assert said.fetchall() == [(one, words) for one in forks for words in (f"Only in {one}", "Said once.")]
+
+
+def test_a_copy_whose_origin_is_not_recorded_is_kept_until_it_is(tmp_path: Path) -> None:
+    first, fork, again = map(session_id, "f01")
+    talk = origin(first)
+    copies = by_the_sdk(talk.lines, fork)
+    of_copies = by_the_sdk(copies, again)
+    with database(tmp_path / "lost", of_copies) as db:
+        assert [
+            row[0] for row in db.execute("SELECT text_content FROM messages WHERE role = 'user' ORDER BY created_at")
+        ] == [
+            "First words",
+            "Second words",
+        ]
+    alone = rows_of(database(tmp_path / "alone", talk.lines), first)
+    for db in orders(of_copies + copies + talk.lines, tmp_path):
+        assert rows_of(db, first) == alone
+
+
+def rewound(*, to_the_beginning: bool = False) -> tuple[Talk, list[str]]:
+    """A session that went back three times, and what stays of it."""
+    talk = Talk(session_id("c"), 0)
+    if not to_the_beginning:
+        talk.ask("Build the form")
+        talk.answer(text("Built."))
+    start = talk.leaf
+    talk.ask("Paint it red")
+    talk.call()
+    red = talk.answer(text("Red."))
+    talk.ask("And bold")
+    talk.answer(text("Bold."))
+    talk.leaf = red
+    talk.ask("And slanted")
+    talk.answer(text("Slanted."))
+    for colour in ("green", "blue"):
+        talk.leaf = start
+        talk.ask(f"Paint it {colour}")
+        talk.answer(text(f"It is {colour}."))
+    stays = [] if to_the_beginning else ["Build the form", "Built."]
+    return talk, [*stays, "Paint it blue", "It is blue."]
+
+
+@pytest.mark.parametrize("to_the_beginning", [False, True])
+def test_what_a_person_took_back_is_marked_and_counts(to_the_beginning: bool, tmp_path: Path) -> None:
+    talk, stays = rewound(to_the_beginning=to_the_beginning)
+    spent = sum(
+        one["message"]["usage"]["input_tokens"]
+        for one in {o["message"]["id"]: o for o in talk.lines if o["type"] == "assistant"}.values()
+    )
+    for db in orders(talk.lines, tmp_path):
+        live = db.execute("SELECT text_content FROM messages WHERE deleted_at IS NULL ORDER BY created_at").fetchall()
+        assert [words for (words,) in live] == stays
+        assert db.execute("SELECT title, prompt_tokens FROM sessions").get == (stays[0], spent)
+        times = dict(db.execute("SELECT text_content, deleted_at - created_at FROM messages WHERE deleted_at > 0"))
+        assert times["And bold"] == 2000  # until "And slanted"
+
+
+def test_what_is_taken_back_in_a_fork_stays_in_the_origin(tmp_path: Path) -> None:
+    first, fork = session_id("f"), session_id("0")
+    talk = origin(first)
+    copies = go_on(by_the_client(talk.lines, fork), fork, 700)
+    back = Talk(fork, 800)
+    second = next(one for one in copies if one.get("message", {}).get("content") == "Second words")
+    back.leaf = second["parentUuid"]
+    back.ask("Third words")
+    alone = rows_of(database(tmp_path / "alone", talk.lines), first)
+    for db in orders(talk.lines + copies + back.lines, tmp_path):
+        assert rows_of(db, first) == alone
+        gone = db.execute(
+            "SELECT text_content FROM messages WHERE deleted_at IS NOT NULL ORDER BY created_at"
+        ).fetchall()
+        assert [words for (words,) in gone] == ["Only in " + fork, "Said once."]
+
+
+@pytest.mark.parametrize("parents", [{}, {"parentUuid": None}, {"parentUuid": 5}])
+def test_a_record_that_does_not_chain_its_lines_takes_nothing_back(parents: Line, tmp_path: Path) -> None:
+    talk, _ = rewound()
+    lines = [{key: value for key, value in one.items() if key != "parentUuid"} | parents for one in talk.lines]
+    db = database(tmp_path / "data", lines)
+    assert db.execute("SELECT count(*) FROM messages WHERE deleted_at IS NOT NULL").get == 0
