@@ -450,26 +450,26 @@ def test_tls_with_a_certificate_that_is_renewed(tmp_path: Path) -> None:
             capture_output=True,
         )
 
-    def sent(id: str, trusted: str) -> int:
+    def sent(server: Server, id: str, trusted: str) -> int:
         trusting = ssl.create_default_context(cadata=trusted)
         with server.socket() as plain, trusting.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
             connection.sendall(head(len(body(id))) + body(id))
             return answer(connection)[0]
 
-    def reload(said: str) -> None:
+    def reload(server: Server, said: str) -> None:
         server.process.send_signal(signal.SIGHUP)
         wait_for(lambda: said in server.said.read_text())
 
     renew()
     with Server(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as server:
         first = cert.read_text()
-        assert sent("s1", first) == 200
+        assert sent(server, "s1", first) == 200
         key.write_text("")
-        reload("the certificate from before stays in use")
-        assert sent("s2", first) == 200
+        reload(server, "the certificate from before stays in use")
+        assert sent(server, "s2", first) == 200
         renew()
-        reload("the certificate was read again")
-        assert sent("s3", cert.read_text()) == 200
+        reload(server, "the certificate was read again")
+        assert sent(server, "s3", cert.read_text()) == 200
     assert len(server.logged()) == 3
 
 
