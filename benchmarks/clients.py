@@ -1,7 +1,7 @@
 """What recording costs the clients: the same run with and without us, in turns: `python -m benchmarks.clients [RUNS]`.
 
 The real clients answer to a scripted model on loopback (`.ci/run` installs them): a prompt, some tools, an answer.
-For Claude Code the floor stands beside: hooks at the same events that start the same Python and do nothing.
+For clients with hooks the floor stands beside: hooks at the same events that start the same Python and do nothing.
 CPU is the client's own and that of the processes it waits for, so that of its hooks, not of what a turn starts behind.
 """
 
@@ -21,9 +21,11 @@ import pytest
 from clankers.harnesses.hook_command import hook_command
 from tests.e2e.machine import Machine, machine
 
-CLIENTS = ("claude-code", "opencode-1.18.33", "opencode-1.1.65")
+CLIENTS = ("claude-code", "opencode-1.18.33", "opencode-1.1.65", "codex-0.171.0")
 PROMPT = "go [[tools]]"
 FLOOR = f"trap '' TERM; exec {sys.executable} -IS -c pass"
+
+HOOKS = {"claude-code": ".claude/settings.json", "codex": ".codex/hooks.json"}  # where they are in a home
 
 Cost = tuple[float, float]  # seconds: wall, CPU
 
@@ -54,14 +56,14 @@ def variants(client: str, stack: ExitStack, folder: Path) -> Iterator[tuple[str,
     """The machines to compare, each with the client and its own way of being recorded."""
     without = stack.enter_context(machine(client, folder / "without"))
     yield "without", without
-    if client.startswith("claude"):
-        floor = stack.enter_context(machine(client, folder / "floor"))
-        floor.install()
-        settings = floor.home / ".claude" / "settings.json"
-        settings.write_text(
-            settings.read_text("utf-8").replace(json.dumps(hook_command("claude-code")), json.dumps(FLOOR)), "utf-8"
-        )
-        yield "hooks that do nothing", floor
+    for source, file in HOOKS.items():
+        if client.startswith(source):
+            floor = stack.enter_context(machine(client, folder / "floor"))
+            floor.install()
+            settings = floor.home / file
+            ours = json.dumps(hook_command(source))
+            settings.write_text(settings.read_text("utf-8").replace(ours, json.dumps(FLOOR)), "utf-8")
+            yield "hooks that do nothing", floor
     recorded = stack.enter_context(machine(client, folder / "recorded"))
     recorded.install()
     yield "recorded", recorded

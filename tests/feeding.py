@@ -5,11 +5,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import apsw
 
 from clankers import harnesses
 from clankers.harnesses.base import Harness
+from clankers.harnesses.claude_code import after_hook
 from clankers.harnesses.claude_code.transcript_files import Transcripts, checked
 from clankers.ingest import live
 from clankers.ingest.batch import BatchWriter
@@ -79,9 +81,12 @@ class Recording:
 
 
 def append(root: Path, records: list[Record], *, follow: bool = False) -> None:
-    """What `clankers append` does, without the process."""
+    """What `clankers append` does, without the process and without a sync.
+
+    The client's files are as they were at each hook, and nobody writes more meanwhile: a hook that would wait does not.
+    """
     now = time.time_ns()
-    with Log(str(root)) as log:
+    with Log(str(root), synced=False) as log, mock.patch.object(after_hook, "_PATIENCE", 0):
         lines = []
         harness = Harness()
         documents = []

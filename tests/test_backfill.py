@@ -474,6 +474,13 @@ def test_a_broken_database_is_named_and_the_rest_is_read(kind: str, home: Path, 
     assert (read_meta(str(root / "clankers.db"), BACKFILL) or "").isdigit()
 
 
+def test_a_backfill_of_one_harness_or_of_few_days_is_not_the_first_one(home: Path, root: Path, opencode: Path) -> None:
+    store_everything(home, opencode)
+    for args in (("opencode", "--all"), ("--days", "3")):
+        assert clankers(root, "backfill", *args).code == EX_OK
+        assert read_meta(str(root / "clankers.db"), BACKFILL) is None
+
+
 def test_a_locked_database_is_named_and_read_the_next_time(home: Path, root: Path, opencode: Path) -> None:
     store_everything(home, opencode)
     wanted = everything(root)

@@ -190,7 +190,9 @@ def test_by_project(db: apsw.Connection, monkeypatch: pytest.MonkeyPatch, tmp_pa
         tmp_path / "data",
         [session("a", directory=str(here)), session("b", directory=os.path.join(str(here), "below"))],
     )
-    assert sessions(project(tmp_path / "data"), filters(project=".")) == {"a", "b"}
+    linked = project(tmp_path / "data")
+    assert sessions(linked, filters(project=".")) == {"a", "b"}
+    assert sessions(linked, filters(project=str(tmp_path / "link"))) == {"a", "b"}
 
 
 def test_by_model(db: apsw.Connection) -> None:

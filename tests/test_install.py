@@ -535,7 +535,8 @@ def test_an_environment_in_a_tagged_cache_is_refused(home: Path, monkeypatch: py
 
 @POSIX_ONLY
 def test_clients_that_are_found_are_named_or_asked_about(home: Path, settings: Path, plugin: Path) -> None:
-    client(home, "claude", "2.1.329 (Claude Code)")
+    assert "found no known client" in clankers(home, "install").err
+    given(home / ".claude" / "projects" / "-src" / "x.jsonl", b"")  # of the client in an editor, say
     done = clankers(home, "install")
     assert (done.code, settings.exists()) == (EX_USAGE, False)
     assert "found Claude Code; to record, run `clankers install claude-code`" in done.err
@@ -574,6 +575,26 @@ def test_uninstall_finds_what_was_installed_for_projects(
     assert not [path for path in (settings, projects[0] / ".claude" / "settings.local.json") if path.exists()]
     assert not (home / "data" / "installed.json").exists()
     assert not launcher.parent.exists()
+
+
+def test_install_replaces_the_hooks_of_an_older_version_everywhere(
+    home: Path, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, emptied = home / "src" / "shop", home / "src" / "emptied"
+    for place in (project, emptied):
+        place.mkdir(parents=True)
+        monkeypatch.chdir(place)
+        clankers(home, "install", "--project", "claude-code")
+    local = project / ".claude" / "settings.local.json"
+    local.write_text(local.read_text().replace(json.dumps(hook_command("claude-code")), json.dumps(OLD_HOOK)))
+    (emptied / ".claude" / "settings.local.json").write_text("{}")
+    monkeypatch.chdir(home)
+    assert "hooks of an earlier version" in clankers(home, "doctor").out
+    clankers(home, "install", "claude-code")
+    assert OLD_HOOK not in local.read_text()
+    assert ours(local.read_bytes()) == ours(settings.read_bytes())
+    assert "hooks of an earlier version" not in clankers(home, "doctor").out
+    assert (emptied / ".claude" / "settings.local.json").read_text() == "{}"
 
 
 def test_the_launcher_stays_while_an_entry_needs_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

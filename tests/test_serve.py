@@ -25,7 +25,9 @@ import anyio
 import pytest
 
 from clankers.errors import EX_FAIL, EX_IO, EX_USAGE
+from clankers.log import envelope
 from clankers.log.reader import log_files, read
+from clankers.serve import rate_limit
 from clankers.serve.group_commit import Storage
 from clankers.serve.request_body import Received, checked
 from projector.adapters.session_sync import wire
@@ -35,6 +37,7 @@ from tests.patience import DEADLINE, wait_for
 from tests.serving import KEY, Server, answer, body, head, high_water, limited
 
 MIB = 1 << 20
+NOW = 1_700_000_000_000_000_000  # nanoseconds
 TOOL = {"id": "t", "session_id": "s1", "call_id": "c", "tool_name": "x", "input": ""}
 ERROR = {"error_name": "x", "occurred_at": 1}
 FEW_DESCRIPTORS = (
@@ -293,6 +296,34 @@ def test_nobody_is_told_of_success_when_who_took_his_body_along_failed(tmp_path:
     assert sorted(ended) == ["OSError"] * 4 + ["ZeroDivisionError"]
     anyio.run(storage.store, bodies[0])
     storage.close()
+
+
+def test_equal_bodies_that_come_together_are_one_line_and_no_line_is_older_than_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(str(tmp_path), 10, print)
+    clock = iter((NOW, NOW - 3_600_000_000_000))
+    monkeypatch.setattr(time, "time_ns", lambda: next(clock))
+    one, other = Received("s1", "info", b"{}", "1"), Received("s1", "info", b"[]", "2")
+
+    async def at_once() -> None:
+        async with anyio.create_task_group() as tasks:
+            for each in (one, one, other, other):
+                tasks.start_soon(storage.store, each)
+
+    anyio.run(at_once)
+    storage.close()
+    (file,) = log_files(str(tmp_path))
+    lines = [line.event for line in read(str(tmp_path), file) if line.event]
+    assert [bytes(line.payload) for line in lines] == [b"{}", b"[]"]
+    assert [line.ts for line in lines] == [envelope.stamp(NOW)] * 2
+
+
+def test_the_address_that_was_not_seen_for_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "_ADDRESSES", 2)
+    rate = rate_limit.Rate(mock.Mock(), 1)
+    taken = [rate._taken(address, 0.0) for address in ("a", "b", "a", "c", "a", "b")]
+    assert taken == [0, 0, 1, 0, 1, 0]
 
 
 def test_what_may_not_be_on_the_disk_is_not_acknowledged(tmp_path: Path) -> None:

@@ -293,7 +293,8 @@ def test_a_line_is_told_when_it_is_whole_and_a_torn_one_never(root: Path) -> Non
 
 
 def test_filters(root: Path) -> None:
-    append(root, [session("ses_1"), session("ses_2", directory="/src/shop/sub"), session("ses_3", directory="/else")])
+    append(root, [session("ses_1"), session("ses_2", directory="/src/shop/sub")])
+    append(root, [session("ses_3", directory="/src/shopping")])
     append(root, said("msg_1", "one", of="ses_1", role="assistant", modelID="opus-9"))
     append(root, said("msg_2", "two", of="ses_2", role="assistant", modelID="haiku-2"))
     append(root, said("msg_3", "three", of="ses_3"))

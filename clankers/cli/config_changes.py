@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
@@ -14,6 +15,7 @@ from clankers.formatting import clean
 from clankers.harnesses.base import Harness
 from clankers.harnesses.installer import Installer
 from clankers.system.config_files import Edit, apply, check, difference
+from clankers.system.install_manifest import installed
 
 _SOURCES = ", ".join(harnesses.BUILT_IN)
 Sources = Annotated[
@@ -60,6 +62,14 @@ def installers(sources: Iterable[str], extensions: Mapping[str, str]) -> list[tu
             raise UsageError(f"{harness.title} has no hooks or plugins; `clankers backfill` imports its sessions")
         found.append((harness, installer))
     return found
+
+
+def places(root: str, harness: Harness, installer: Installer, project: Path | None) -> list[Path]:
+    """The files that may hold an entry of ours: the user's and those that were installed, or only that of `project`."""
+    if project:
+        return [installer.file(project)]
+    listed_here = [path for path, source in installed(root).items() if source == harness.name]
+    return list(dict.fromkeys([installer.file(None), *listed_here]))
 
 
 def checked(edit: Edit) -> Edit:

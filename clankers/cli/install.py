@@ -19,6 +19,7 @@ from clankers.cli.config_changes import (
     checked,
     installers,
     make,
+    places,
     reported,
     show,
 )
@@ -41,7 +42,7 @@ def command(
     service: Annotated[bool, typer.Option("--service", help="Also a service that follows the log.")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Have harnesses record their sessions; without a SOURCE, ask about each client that is on the PATH.
+    """Have harnesses record their sessions; without a SOURCE, ask about each client that is found.
 
     Safe to repeat. The sessions of the last 30 days are imported once, in the background.
     """
@@ -55,8 +56,11 @@ def command(
     failed: list[str] = []
     planned: list[Planned] = []
     for harness, installer in chosen:
-        with reported(harness, failed):
-            planned.append(Planned(harness, installer, checked(installer.install(installer.file(place)))))
+        asked = installer.file(place)
+        for path in places(root, harness, installer, place):
+            with reported(harness, failed):
+                if path == asked or installer.installed(path):  # an older version's hooks are replaced everywhere
+                    planned.append(Planned(harness, installer, checked(installer.install(path))))
     unit = checked(the_service().install()) if service else None
     launcher = None
     if any(one.installer.uses_launcher for one in planned):
@@ -86,15 +90,15 @@ def command(
 
 
 def _found(root: str, extensions: Mapping[str, str]) -> list[str]:
-    """The harnesses to record, of those whose client is on the PATH: what the user answers.
+    """The harnesses to record, of those whose client or sessions are here: what the user answers.
 
     Raises:
         UsageError: there is none, or nobody to ask.
     """
     known = [harnesses.load(name, root, extensions) for name in (*harnesses.BUILT_IN, *extensions)]
-    found = [harness for harness in known if client_program(harness) and harness.installer()]
+    found = [harness for harness in known if harness.installer() and (client_program(harness) or harness.count())]
     if not found:
-        raise UsageError(f"no known client is on the PATH; name at least one: {', '.join(h.name for h in known)}")
+        raise UsageError(f"found no known client; name at least one: {', '.join(h.name for h in known)}")
     if sys.stdin.isatty() and sys.stdout.isatty():
         return [harness.name for harness in found if typer.confirm(f"Record {harness.title}?", default=True)]
     titles = " and ".join(harness.title for harness in found)

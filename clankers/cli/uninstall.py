@@ -15,16 +15,15 @@ from clankers.cli.config_changes import (
     checked,
     installers,
     make,
+    places,
     reported,
     show,
 )
 from clankers.errors import EX_FAIL, UsageError
-from clankers.harnesses.base import Harness
-from clankers.harnesses.installer import Installer
 from clankers.harnesses.launcher import launcher_needed, uninstall_launcher
 from clankers.system.config_files import drop_backup
 from clankers.system.extensions import HARNESSES, listed
-from clankers.system.install_manifest import installed, note
+from clankers.system.install_manifest import note
 from clankers.system.service_unit import service as the_service
 
 
@@ -45,7 +44,7 @@ def command(
     failed: list[str] = []
     planned: list[Planned] = []
     for harness, installer in installers(sources or (), extensions):
-        for path in _places(root, harness, installer, Path.cwd() if project else None):
+        for path in places(root, harness, installer, Path.cwd() if project else None):
             with reported(harness, failed):
                 planned.append(Planned(harness, installer, checked(installer.uninstall(path))))
     unit = checked(the_service().uninstall()) if service else None
@@ -66,11 +65,3 @@ def command(
             typer.echo(f"  stop it, if it runs: {the_service().stop}")
     if failed:
         raise typer.Exit(EX_FAIL)
-
-
-def _places(root: str, harness: Harness, installer: Installer, project: Path | None) -> list[Path]:
-    """The files that may hold an entry of ours; those of `project` alone, if it is given."""
-    if project:
-        return [installer.file(project)]
-    listed_here = [path for path, source in installed(root).items() if source == harness.name]
-    return list(dict.fromkeys([installer.file(None), *listed_here]))

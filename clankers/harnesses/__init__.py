@@ -16,6 +16,7 @@ BUILT_IN = {
     "opencode": "clankers.harnesses.opencode.harness:HARNESS",
     "codex": "clankers.harnesses.codex.harness:HARNESS",
     "gemini": "clankers.harnesses.gemini.harness:HARNESS",
+    "pi": "clankers.harnesses.pi.harness:HARNESS",
 }
 
 

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from importlib import metadata
 from urllib.parse import unquote
 
+from clankers.paths import home, xdg_directory
+
 _CACHE_TAG = "CACHEDIR.TAG"  # marks a cache directory (bford.info/cachedir); uv's has one, wherever it is
 
 
 def throwaway_directory() -> str | None:
-    """The cache or directory for temporary files that this environment is in; None if it is in neither."""
+    """The cache or directory for temporary files that this environment is in; None if it is in neither.
+
+    Raises:
+        NoHomeError: there is no home directory.
+    """
     environment = os.path.realpath(sys.prefix)
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     temporary = os.path.realpath(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (nothing is made there)
@@ -32,11 +38,10 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def _user_caches() -> list[str]:
-    home = os.path.expanduser("~")
-    named = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
     # The last is where versions of pipx before 1.5 keep what `pipx run` makes.
-    others = (os.path.join(home, "Library", "Caches"), os.path.join(home, ".local", "pipx", ".cache"))
-    return [os.path.realpath(path) for path in (named, *others)]
+    others = (os.path.join("Library", "Caches"), os.path.join(".local", "pipx", ".cache"))
+    places = [xdg_directory("XDG_CACHE_HOME", ".cache"), *(os.path.join(home(), other) for other in others)]
+    return [os.path.realpath(place) for place in places]
 
 
 def origin() -> str:

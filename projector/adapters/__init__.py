@@ -21,6 +21,7 @@ BUILT_IN = {
     "codex": "projector.adapters.codex",
     "opencode": "projector.adapters.opencode",
     "gemini": "projector.adapters.gemini",
+    "pi": "projector.adapters.pi",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

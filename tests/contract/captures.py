@@ -19,7 +19,7 @@ from clankers.ingest import live
 from clankers.ingest.backfill import Imported, backfill
 from clankers.log import strict_json
 from clankers.log.writer import Log
-from tests import gemini_recording
+from tests import gemini_recording, pi_recording
 from tests.commands import environment
 from tests.feeding import CAPTURES, CLAUDE_CODE, CODEX, OPENCODE, Record, Recording, append, opencode_records
 
@@ -109,6 +109,20 @@ def _gemini(*names: str, lacks_rows: bool = False) -> Captures:
     return Captures("gemini", lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
 
 
+def _pi() -> Captures:
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = pi_recording.Recording(name, home)
+        for payload in recording.steps():
+            yield "pi", Harness().kind(strict_json.parse(payload)), payload
+        recording.write_all()
+
+    def store(home: Path) -> None:
+        for name in pi_recording.NAMES:
+            pi_recording.Recording(name, home).write_all()
+
+    return Captures("pi", lambda home: [feed(name, home) for name in pi_recording.NAMES], store)
+
+
 def codex(*names: str, lacks_rows: bool = False) -> Captures:
     def feed(name: str, home: Path) -> Iterator[Record]:
         recording = Recording(name, home, harness="codex")
@@ -137,6 +151,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "codex, by hooks alone": codex(*_HEARD_BY_HOOKS_ALONE, lacks_rows=True),
     "gemini": _gemini(*(name for name in gemini_recording.NAMES if name not in _DELETED_BY_GEMINI)),
     "gemini, deleted": _gemini(*_DELETED_BY_GEMINI, lacks_rows=True),
+    "pi": _pi(),
 }
 
 
@@ -163,7 +178,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
     """What the harness's stores below `home` hold, as `clankers backfill` imports it."""
     root.mkdir(parents=True, exist_ok=True)
     env = environment(home / "data")
-    for variable in ("XDG_DATA_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME"):
+    for variable in ("XDG_DATA_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "PI_CODING_AGENT_DIR"):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
         return backfill(log, harnesses.load(harness, str(root)).sources(), None)

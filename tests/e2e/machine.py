@@ -229,16 +229,43 @@ stream_max_retries = 0
         return [str(self.program), "exec", *options, *self.bypass, prompt]
 
 
+class Pi(Machine):
+    """A machine with pi, and the Node that it needs."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        node = next(CLIENTS.glob(f"node-*/node_modules/node-{_PLATFORM}/bin"))
+        self.environment |= {"PATH": f"{node}{os.pathsep}{self.environment['PATH']}", "PI_OFFLINE": "1"}
+        agent = self.home / ".pi" / "agent"
+        agent.mkdir(parents=True)
+        one = {
+            "id": "mock-1",
+            "name": "Mock One",
+            "reasoning": True,
+            "contextWindow": 200000,
+            "maxTokens": 8192,
+            "cost": {"input": 3, "output": 15, "cacheRead": 0.3, "cacheWrite": 3.75},
+        }
+        provider = {"baseUrl": f"{model.url}/v1", "api": "openai-completions", "apiKey": "none", "models": [one]}
+        (agent / "models.json").write_text(json.dumps({"providers": {"mock": provider}}))
+        settings = {"defaultProvider": "mock", "defaultModel": "mock-1", "retry": {"enabled": False}}
+        (agent / "settings.json").write_text(json.dumps(settings))
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        return [str(self.program), *options, "-p", prompt]
+
+
 _MACHINES: dict[str, tuple[type[Machine], str]] = {
     "claude": (ClaudeCode, "@anthropic-ai/claude-code-{}*/claude"),
     "opencode": (OpenCode, "opencode-{}*/bin/opencode"),
     "codex": (Codex, "@openai/codex-{}/vendor/*/*/codex"),
+    "pi": (Pi, ".bin/pi"),
 }
 
 
 @contextmanager
 def machine(client: str, folder: Path) -> Iterator[Machine]:
-    """A machine in `folder` with `client`, which is `claude-code`, `opencode-VERSION` or `codex-VERSION`."""
+    """A machine in `folder` with `client`, which is `claude-code` or such as `codex-0.171.0`."""
     name, _, version = client.partition("-")
     kind, place = _MACHINES[name]
     found = sorted((CLIENTS / client / "node_modules").glob(place.format(_PLATFORM)))

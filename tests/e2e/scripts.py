@@ -44,6 +44,18 @@ def _bash(command: str, name: str = "Bash") -> tuple[str, dict[str, object]]:
     return name, {"command": command, "description": "d"}
 
 
+def _pi(work: Path, slow: str) -> dict[str, list[Step]]:
+    return {
+        "tools": [
+            Step("First.", (("bash", {"command": "echo hello"}),), thought="Well."),
+            Step(tools=(("write", {"path": f"{work}/new.txt", "content": "alpha\n"}), ("read", {"path": "none"}))),
+            Step(tools=(("bash", {"command": "echo out; exit 3"}), ("nosuchtool", {"x": 1}))),
+            Step("All done."),
+        ],
+        "slow": [Step(tools=(("bash", {"command": slow}),))],
+    }
+
+
 def _opencode(work: Path, slow: str) -> dict[str, list[Step]]:
     delegation = {"description": "Look around", "prompt": "Do it [[sub]]", "subagent_type": "general"}
     todos = [{"id": "1", "content": "first", "status": "completed", "priority": "high"}]
@@ -92,4 +104,4 @@ def _shell(command: str) -> tuple[str, dict[str, object]]:
     return "exec_command", {"cmd": command}
 
 
-_SCRIPTS = {"claude": _claude_code, "opencode": _opencode, "codex": _codex}
+_SCRIPTS = {"claude": _claude_code, "opencode": _opencode, "codex": _codex, "pi": _pi}

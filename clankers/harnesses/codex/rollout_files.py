@@ -125,8 +125,8 @@ class Rollouts(LineFiles):
         return isinstance(line.get("type"), str) and "timestamp" in line and "payload" in line
 
     def created(self) -> str:
-        """As `Source.created`: the first time in the rollouts."""
-        for path in self._rollouts({}).values():
+        """As `Source.created`: the first time in the rollouts, whose names sort by their time."""
+        for _, path in sorted(self._rollouts({}).items()):
             try:
                 if time := first_time(lines(path)):
                     return time

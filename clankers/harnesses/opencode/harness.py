@@ -61,7 +61,7 @@ class OpenCode(Harness):
         """A plugin file."""
         from clankers.harnesses.opencode.install import PluginInstaller
 
-        return PluginInstaller()
+        return PluginInstaller(self)
 
 
 def _stored(kind: str, document: Any) -> Any:

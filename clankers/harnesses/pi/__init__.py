@@ -1,0 +1,1 @@
+"""pi: how our extension is installed, and how its session files are read."""

@@ -1,0 +1,39 @@
+"""The session files of pi, and of programs that are built on it and keep their sessions in the same form."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from clankers.harnesses.pi.session_file import SessionFile, session_in
+from clankers.ingest.source import Source, SourceError
+
+
+def agent_home() -> Path:
+    """The directory of pi's files: `PI_CODING_AGENT_DIR`, else `~/.pi/agent`."""
+    return Path(os.path.abspath(os.path.expanduser(os.environ.get("PI_CODING_AGENT_DIR") or "~/.pi/agent")))
+
+
+def files() -> Iterator[Path]:
+    """The session files: pi's own, oh-my-pi's and OpenClaw's."""
+    sessions = os.environ.get("PI_CODING_AGENT_SESSION_DIR")
+    own = Path(os.path.abspath(os.path.expanduser(sessions))) if sessions else agent_home() / "sessions"
+    home = Path.home()
+    for folder in dict.fromkeys((own, agent_home() / "sessions", home / ".omp" / "agent" / "sessions")):
+        yield from folder.glob("**/*.jsonl")
+    yield from (home / ".openclaw" / "agents").glob("*/sessions/*.jsonl")
+
+
+def sources() -> Iterator[Source]:
+    """The sessions, the last changed first; files that are no sessions are left out."""
+    for path in sorted(files(), key=_changed, reverse=True):
+        try:
+            yield SessionFile(session_in(str(path)), str(path))
+        except (OSError, SourceError):
+            continue
+
+
+def _changed(file: Path) -> float:
+    try:
+        return file.lstat().st_mtime
+    except OSError:
+        return 0.0
