@@ -13,14 +13,18 @@ def agent_home() -> Path:
     return Path(os.path.abspath(os.path.expanduser(os.environ.get("PI_CODING_AGENT_DIR") or "~/.pi/agent")))
 
 
-def files() -> Iterator[Path]:
-    """The session files: pi's own, oh-my-pi's and OpenClaw's."""
+def folders() -> list[Path]:
+    """Where sessions are: pi's own, oh-my-pi's and OpenClaw's."""
     sessions = os.environ.get("PI_CODING_AGENT_SESSION_DIR")
-    own = Path(os.path.abspath(os.path.expanduser(sessions))) if sessions else agent_home() / "sessions"
-    home = Path.home()
-    for folder in dict.fromkeys((own, agent_home() / "sessions", home / ".omp" / "agent" / "sessions")):
+    named = [Path(os.path.abspath(os.path.expanduser(sessions)))] if sessions else []
+    others = (Path.home() / ".omp" / "agent" / "sessions", Path.home() / ".openclaw" / "agents")
+    return [*dict.fromkeys((*named, agent_home() / "sessions", *others))]
+
+
+def files() -> Iterator[Path]:
+    """The files that may be sessions."""
+    for folder in folders():
         yield from folder.glob("**/*.jsonl")
-    yield from (home / ".openclaw" / "agents").glob("*/sessions/*.jsonl")
 
 
 def sources() -> Iterator[Source]:

@@ -1,0 +1,40 @@
+"""The chat files below Qwen Code's directory."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from clankers.harnesses.qwen.chat_files import CHATS, ENDING, Chats
+from clankers.ingest.source import Source
+
+
+def home() -> Path:
+    """The directory of Qwen Code's files: `QWEN_HOME`, else `~/.qwen`."""
+    return _directory("QWEN_HOME", "~/.qwen")
+
+
+def projects() -> Path:
+    """The directory of the projects: in `QWEN_RUNTIME_DIR`, else in `home`."""
+    return _directory("QWEN_RUNTIME_DIR", str(home())) / "projects"
+
+
+def chats() -> Iterator[Path]:
+    """The sessions' own chat files."""
+    return projects().glob(f"*/{CHATS}/*{ENDING}")
+
+
+def sources() -> Iterator[Source]:
+    """The sessions, the last changed first."""
+    for file in sorted(chats(), key=_changed, reverse=True):
+        yield Chats(file.stem, str(file))
+
+
+def _directory(variable: str, default: str) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(os.environ.get(variable) or default)))
+
+
+def _changed(file: Path) -> float:
+    try:
+        return file.lstat().st_mtime
+    except OSError:
+        return 0.0
