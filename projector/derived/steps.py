@@ -48,7 +48,9 @@ def place_calls(db: apsw.Connection, found: Iterable[Folded]) -> None:
             [(message, call) for call, message in folded.calls.items()],
         )
         copied = [(call, folded.session) for call in folded.copied]
-        db.executemany("INSERT INTO copied_tools SELECT * FROM tools WHERE id = ? AND session_id = ?", copied)
+        db.executemany(
+            "INSERT OR REPLACE INTO copied_tools SELECT * FROM tools WHERE id = ? AND session_id = ?", copied
+        )
         db.executemany("DELETE FROM tools WHERE id = ? AND session_id = ?", copied)
 
 
