@@ -206,10 +206,11 @@ class HookReport(Struct, frozen=True, array_like=True):
 
 
 class CallReport(Struct, frozen=True, array_like=True):
-    """What a hook without an id of the call reports: that it began, or ended. A row until the record holds the call.
+    """A hook without a unique id of the call reports that it began, or ended. A row until the record holds the call.
 
     Attributes:
-        call: as far as it is reported: open, or with its end too. Its id is that of the report.
+        call: as far as it is reported: open, or with its end too. Its id is that of the report. `call_id` is the
+            client's own, which calls of the session may share; None if the hook has none.
         at: when the hook ran.
     """
 

@@ -157,7 +157,7 @@ class SqliteStore:
                     report.id,
                     report.session_id,
                     report.call.close_rank > Rank.UNREPORTED,
-                    call_key(report.call.tool_name, report.call.tool_input),
+                    report.call.call_id or call_key(report.call.tool_name, report.call.tool_input),
                     report.at,
                     encode(report.call).decode(),
                 )
