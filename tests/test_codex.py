@@ -18,11 +18,12 @@ from clankers.queries.conversation import Message, ToolCall, conversation
 from clankers.queries.tool_calls import patch, subject
 from clankers.render.labels import about, given
 from projector.derived.prices import look_up
+from projector.replay.compare import FreshReplay
 from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
 from projector.store.sqlite_writer import SqliteStore
 from tests.contract.captures import codex, feed_live, feed_stores
-from tests.feeding import CAPTURES, CODEX, project, rows
+from tests.feeding import CAPTURES, CODEX, append, project, rows
 
 FOLDER = CAPTURES / "codex"
 THREAD = "01a21e82-017b-7000-8000-00000000000a"
@@ -220,6 +221,24 @@ def test_what_a_legacy_fork_copied_belongs_to_its_origin(tmp_path: Path) -> None
         select = "SELECT id, prompt_tokens, tool_call_count, forked_from FROM sessions ORDER BY id"
         first, second = (path.stem[-36:] for path in (origin, fork))
         assert db.execute(select).fetchall() == [(first, 0, 0, None), (second, 4509, 0, first)]
+
+
+@pytest.mark.parametrize("name", ["old_fork_0.144.6", "old_subagent_fork_0.144.6", "compact"])
+def test_a_fresh_replay_makes_the_same_tables(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for payload in codex(name).live(tmp_path)[0]:
+        append(root, [payload], follow=True)
+        with closing(project(root)):
+            pass
+    with FreshReplay(str(root / "clankers.db"), str(root)) as fresh:
+        fresh.build()
+        assert fresh.differences(lambda: None) == []
+
+
+def test_what_is_set_aside_of_a_call_is_all_of_it(tmp_path: Path) -> None:
+    with closing(open_database(str(tmp_path / "clankers.db"))) as db:
+        columns = "SELECT name, type FROM pragma_table_info(?)"
+        assert db.execute(columns, ("copied_tools",)).fetchall() == db.execute(columns, ("tools",)).fetchall()
 
 
 def test_a_subagent_names_its_parent_and_its_call(tmp_path: Path) -> None:

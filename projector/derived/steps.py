@@ -1,6 +1,7 @@
 """Brings the rows that follow from a session's steps (`projector.derived.turns`) up to date with a batch."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 import apsw
@@ -47,7 +48,9 @@ def place_calls(db: apsw.Connection, found: Iterable[Folded]) -> None:
             [(message, call) for call, message in folded.calls.items()],
         )
         copied = [(call, folded.session) for call in folded.copied]
-        db.executemany("INSERT INTO copied_tools SELECT * FROM tools WHERE id = ? AND session_id = ?", copied)
+        db.executemany(
+            "INSERT OR REPLACE INTO copied_tools SELECT * FROM tools WHERE id = ? AND session_id = ?", copied
+        )
         db.executemany("DELETE FROM tools WHERE id = ? AND session_id = ?", copied)
 
 
@@ -60,21 +63,14 @@ def _restore_copied(db: apsw.Connection, session: str) -> None:
 def _replace_changed(db: apsw.Connection, batch: Batch, session: str, rows: list[Row]) -> None:
     """Put those of `rows` into `batch` that the database has not, and delete those that it has beside them."""
     for kind in _KINDS:
-        table = TABLES[kind]
-        names = kind.__struct_fields__
-        compared = [at for at, name in enumerate(names) if name not in _DERIVED]
+        table, names = TABLES[kind], kind.__struct_fields__
+        reported = itemgetter(*(at for at, name in enumerate(names) if name not in _DERIVED))
         columns = ", ".join(f'"{name}"' for name in names)
-        stored: dict[str, Any] = {
-            row[0]: row
-            for row in db.execute(
-                f"SELECT {columns} FROM {table} WHERE session_id = ? AND id NOT GLOB '{HOOK_PREFIX}*'", (session,)
-            )
-        }
+        of_record = f"session_id = ? AND id NOT GLOB '{HOOK_PREFIX}*'"
+        found: list[Any] = db.execute(f"SELECT {columns} FROM {table} WHERE {of_record}", (session,)).fetchall()
+        stored = {row[0]: reported(row) for row in found}
         for row in rows:
-            if type(row) is not kind:
-                continue
-            before, now = stored.pop(row.id, None), astuple(row)
-            if before is None or any(before[at] != now[at] for at in compared):
+            if type(row) is kind and stored.pop(row.id, None) != reported(astuple(row)):
                 batch.rows(kind)[row.id] = row
                 batch.replaced[table, row.id] = 0
                 if isinstance(row, PartSeen):
