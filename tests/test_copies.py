@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -109,7 +109,7 @@ def by_the_sdk(lines: list[Line], fork: str) -> list[Line]:
     copies = []
     for one in lines:
         mark = {"sessionId": one["sessionId"], "messageUuid": one["uuid"]}
-        own = {"uuid": ids[one["uuid"]], "parentUuid": ids.get(one["parentUuid"]), "sessionId": fork}
+        own = {"uuid": ids[one["uuid"]], "parentUuid": ids.get(one.get("parentUuid")), "sessionId": fork}
         copies.append(one | own | {"forkedFrom": mark})
     copies[-1]["timestamp"] = at(seconds(lines[-1]) + 50)
     return copies
@@ -136,12 +136,14 @@ def go_on(copies: list[Line], fork: str, start: int) -> list[Line]:
     return copies + talk.lines
 
 
-def database(where: Path, lines: list[Line], batch_lines: int | None = None) -> apsw.Connection:
+def database(
+    where: Path, lines: list[Line], batch_lines: int | None = None, more: Iterable[bytes] = ()
+) -> apsw.Connection:
     where.mkdir(parents=True)
     log = [
         envelope.line("claude-code", f"transcript.{one['type']}", json.dumps(one).encode(), now_ns=1) for one in lines
     ]
-    (where / "clankers-2026-11-20.jsonl").write_bytes(b"".join(log))
+    (where / "clankers-2026-11-20.jsonl").write_bytes(b"".join([*log, *more]))
     db = open_live(str(where / "clankers.db"))
     replay(SqliteStore(db), str(where), batch_lines=batch_lines)
     return db
@@ -262,3 +264,58 @@ def test_a_record_that_does_not_chain_its_lines_takes_nothing_back(parents: Line
     lines = [{key: value for key, value in one.items() if key != "parentUuid"} | parents for one in talk.lines]
     db = database(tmp_path / "data", lines)
     assert db.execute("SELECT count(*) FROM messages WHERE deleted_at IS NOT NULL").get == 0
+
+
+def counted_calls(parents: str) -> Talk:
+    """A server that counts its calls from 0 in each response; two of them at once in the second one."""
+    talk = Talk(session_id("c"), 0)
+    talk.ask("Look around")
+    for commands in (["ls"], ["rm -rf build", "pwd"], ["ls"]):
+        calls = [
+            talk.answer({"type": "tool_use", "id": f"functions.Bash:{n}", "name": "Bash", "input": {"command": one}})
+            for n, one in enumerate(commands)
+        ]
+        for n, one in enumerate(commands):
+            if parents == "calls":
+                talk.leaf = calls[n]
+            result = {"type": "tool_result", "tool_use_id": f"functions.Bash:{n}", "content": f"did {one}"}
+            talk.say("user", {"role": "user", "content": [result | {"is_error": one.startswith("rm")}]})
+    if parents == "none":
+        talk.lines = [{key: value for key, value in one.items() if key != "parentUuid"} for one in talk.lines]
+    return talk
+
+
+_CALLS = "SELECT json_extract(tool_input, '$.command'), success, tool_output FROM tools ORDER BY created_at"
+_CALLED = [("ls", 1, "did ls"), ("rm -rf build", 0, "did rm -rf build"), ("pwd", 1, "did pwd"), ("ls", 1, "did ls")]
+
+
+@pytest.mark.parametrize("parents", ["calls", "line by line", "none"])
+@pytest.mark.parametrize("batch_lines", [None, 1])
+def test_calls_with_one_id_are_several_calls(parents: str, batch_lines: int | None, tmp_path: Path) -> None:
+    talk = counted_calls(parents)
+    db = database(tmp_path / "data", talk.lines, batch_lines)
+    assert db.execute(_CALLS).fetchall() == _CALLED
+    for n, copier in enumerate((by_the_client, by_the_sdk)):
+        db = database(tmp_path / f"{n}", talk.lines + copier(talk.lines, session_id("0")), batch_lines)
+        assert db.execute(_CALLS).fetchall() == _CALLED
+
+
+@pytest.mark.parametrize("recorded", [0, 3, 11])
+def test_calls_with_one_id_that_hooks_report_are_rows_until_the_record_has_them(recorded: int, tmp_path: Path) -> None:
+    talk = counted_calls("calls")
+    hooks = []
+    for command, failed in (("ls", False), ("rm -rf build", True), ("ls -l", False)):
+        call: Line = {"session_id": talk.session, "cwd": "/src/shop", "prompt_id": command, "tool_name": "Bash"}
+        call |= {"tool_use_id": "functions.Bash:0", "tool_input": {"command": command}}
+        end: Line = {"error": "Exit code 1"} if failed else {"tool_response": {"stdout": "ok", "stderr": ""}}
+        kinds = ("PreToolUse", "PostToolUseFailure" if failed else "PostToolUse")
+        hooks += [
+            (kind, call | (end if kind != "PreToolUse" else {})) for kind in kinds for _ in range(2)
+        ]  # by plugin too
+    log = [
+        envelope.line("claude-code", kind, json.dumps(one | {"hook_event_name": kind}).encode(), now_ns=n * 10**9)
+        for n, (kind, one) in enumerate(hooks)
+    ]
+    db = database(tmp_path / "data", talk.lines[:recorded], more=log)
+    calls = db.execute("SELECT count(*), count(*) FILTER (WHERE success IS 0) FROM tools").get
+    assert calls == {0: (3, 1), 3: (3, 1), 11: (4, 1)}[recorded]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clankers.system.extensions import ADAPTERS, HARNESSES, ExtensionError, discover, listed, load, write
+from tests.commands import call
 
 
 @pytest.fixture
@@ -82,3 +83,36 @@ def test_an_extension_that_cannot_be_loaded_says_which(
     with pytest.raises(ExtensionError, match=r"the extension toy .* cannot be loaded: .*install its package again"):
         load(str(tmp_path), HARNESSES, "toy")
     sys.modules.pop("broken_of_a_test", None)
+
+
+FAILING = """
+from clankers.harnesses.base import Harness
+from clankers.ingest.source import Source
+
+class Broken(Source):
+    def read(self, offsets, versions): raise ZeroDivisionError("read")
+    def created(self): return ""
+    def changed_at(self): return 2e9
+
+class Failing(Harness):
+    name, title = "failing", "Failing"
+    def sources(self):
+        yield Broken("failing", "s1", "", ("s1",))
+        raise KeyError("sources")
+    def count(self): raise ValueError("count")
+    def installer(self): return None
+
+HARNESS = Failing()
+"""
+
+
+def test_an_extension_that_fails_is_named_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "failing_of_a_test.py").write_text(FAILING)
+    monkeypatch.syspath_prepend(tmp_path)
+    root = tmp_path / "data"
+    write(str(root), {HARNESSES: {"failing": "failing_of_a_test:HARNESS"}, ADAPTERS: {}})
+    done = call(root, "backfill", "failing")
+    assert done.code == 74
+    assert "not imported: session s1 of failing: ZeroDivisionError: read" in done.err
+    assert "not imported: the sessions of failing cannot be listed: KeyError: 'sources'" in done.err
+    assert "the extension failing fails: ValueError: count" in call(root, "doctor").out

@@ -10,7 +10,7 @@ import pytest
 
 from clankers.log.writer import Log
 from tests.commands import NOW, call, copy_id, event, session
-from tests.feeding import append, import_transcripts, project
+from tests.feeding import append, import_transcripts, project, rows
 
 SESSION = "2ceea2a9-0af4-41a0-822c-2c887249922c"
 TIME = "2026-11-20T10:00:{:02}.000Z"
@@ -340,3 +340,42 @@ def test_a_later_snapshot_of_a_message_counts_where_its_counts_are_smaller(order
     append(root, [session("ses_1"), *(steps[at] for at in order)])
     found = project(root).execute("SELECT prompt_tokens, cache_read_tokens, finish_reason FROM messages").get
     assert found == (120, 8880, "stop")
+
+
+def timed(number: int, time: Any = None, **fields: Any) -> bytes:
+    """A prompt with another form of time, or none."""
+    one = json.loads(typed(number, f"prompt {number}", **fields))
+    del one["timestamp"]
+    return json.dumps(one if time is None else one | {"timestamp": time}).encode()
+
+
+FIRST = 1_795_168_800_000  # 2026-11-20T10:00:00Z
+UNTIMED = (timed(1), timed(2), typed(3, "prompt 3"), timed(4), timed(5, "yesterday"), typed(6, "prompt 6"), timed(7))
+
+
+def test_a_message_without_a_time_is_between_its_neighbours(root: Path) -> None:
+    db = imported(root, *UNTIMED)
+    found = db.execute("SELECT text_content, created_at, time_inferred FROM messages ORDER BY created_at").fetchall()
+    expected = [(2998, 1), (2999, 1), (3000, 0), (3001, 1), (3002, 1), (6000, 0), (6001, 1)]
+    assert found == [(f"prompt {i}", FIRST + at, inferred) for i, (at, inferred) in enumerate(expected, 1)]
+    assert db.execute("SELECT created_at FROM sessions").get == FIRST + 2998
+    assert db.execute("SELECT field, reason FROM ignored_values").fetchall() == [
+        ("$.timestamp", "Not a time: 'yesterday'")
+    ]
+
+
+def test_inferred_times_do_not_depend_on_batches(root: Path, tmp_path: Path) -> None:
+    expected = rows(imported(root, *UNTIMED))
+    (log,) = root.glob("*.jsonl")
+    other = tmp_path / "other"
+    other.mkdir()
+    for one in log.read_bytes().splitlines(keepends=True):
+        with (other / log.name).open("ab") as file:
+            file.write(one)
+        project(other).close()
+    assert rows(project(other)) == expected
+
+
+def test_no_neighbour_with_a_time_is_no_time(root: Path) -> None:
+    db = imported(root, timed(1), timed(2))
+    assert db.execute("SELECT DISTINCT created_at, time_inferred FROM messages").fetchall() == [(None, 0)]

@@ -71,7 +71,7 @@ def test_the_result_names_the_file_in_its_text_or_beside_it(root: Path, transcri
     called(transcript, "t1", said.format(saved(transcript, "mcp-shop-list-17.txt", "3" + LONG)))
     assert "9 new records" in call(root, "backfill").out
     assert "0 new records" in call(root, "backfill", "--force").out
-    assert outputs(root) == {CALL: "1" + LONG, OTHER: "2" + LONG, f"{SESSION}/t1": "3" + LONG}
+    assert outputs(root) == {CALL: "1" + LONG, OTHER: "2" + LONG, "a-t1/t1": "3" + LONG}
 
 
 def test_a_file_that_has_the_name_of_its_call_needs_no_path(root: Path, transcript: Path) -> None:

@@ -1,7 +1,7 @@
 """`clankers backfill`: imports the sessions in the harnesses' own stores."""
 
 import time
-from itertools import chain
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -10,8 +10,9 @@ from clankers import harnesses, paths
 from clankers.cli.database import bring_up_to_date
 from clankers.cli.output import counting_bar, say
 from clankers.errors import EX_BUSY, EX_IO, BusyError
-from clankers.harnesses.base import unreadable
+from clankers.harnesses.base import Harness, unreadable
 from clankers.ingest.backfill import DAYS, backfill
+from clankers.ingest.source import Source
 from clankers.log.writer import Log
 from clankers.queries.first_backfill import lock_path
 from clankers.system.extensions import ExtensionError
@@ -54,12 +55,11 @@ def command(
     with (
         NamedLock(lock_path(), "backfill", _TAKEN, patience=1),
         Log(root, note=say) as log,
-        counting_bar("Sessions", sum(harness.count() for harness in chosen)) as step,
+        counting_bar("Sessions", sum(map(_count, chosen))) as step,
     ):
-        found = chain.from_iterable(harness.sources() for harness in chosen)
-        done = backfill(log, found, None if everything else days, again=force, progress=step)
+        done = backfill(log, _sources(chosen, broken), None if everything else days, again=force, progress=step)
     done.problems += broken
-    done.problems += [f"{path} cannot be read" for harness in chosen for path in unreadable(harness)]
+    done.problems += [f"{path} cannot be read" for harness in chosen for path in _unreadable(harness)]
     for problem in done.problems:
         say(f"not imported: {problem}")
     older = f"; {done.older:,} sessions older than {days} days left out (--all imports them)" if done.older else ""
@@ -75,3 +75,29 @@ def command(
             set_meta(database, BACKFILL, str(time.time_ns() // 10**6))
     if done.problems:
         raise typer.Exit(EX_BUSY if done.busy else EX_IO)
+
+
+# An extension is other people's code: whatever it raises costs only its own sessions.
+
+
+def _sources(chosen: list[Harness], broken: list[str]) -> Iterator[Source]:
+    """The sessions of the `chosen` harnesses; those that fail to list theirs are added to `broken`."""
+    for harness in chosen:
+        try:
+            yield from harness.sources()
+        except Exception as e:  # noqa: BLE001 (see above)
+            broken.append(f"the sessions of {harness.name} cannot be listed: {type(e).__name__}: {e}")
+
+
+def _count(harness: Harness) -> int:
+    try:
+        return harness.count()
+    except Exception:  # noqa: BLE001 (it is only the length of the bar; listing the sessions says what is wrong)
+        return 0
+
+
+def _unreadable(harness: Harness) -> list[str]:
+    try:
+        return unreadable(harness)
+    except Exception as e:  # noqa: BLE001 (see above)
+        return [f"the store of {harness.name} ({type(e).__name__}: {e})"]

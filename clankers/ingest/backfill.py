@@ -124,10 +124,10 @@ def backfill(
         for source in sources:
             if progress:
                 progress(1)
-            if _created(source) < since:
-                done.older += 1
-                continue
             try:
+                if _created(source) < since:
+                    done.older += 1
+                    continue
                 records, failure = batch.add(source)
             except SourceError as e:
                 done.fail(e)
@@ -135,6 +135,8 @@ def backfill(
                 if e.errno in _NO_ROOM:  # it is the log that cannot be written
                     raise
                 done.fail(e)
+            except Exception as e:  # noqa: BLE001 (an extension's source: whatever it raises costs only its session)
+                done.problems.append(f"session {source.session} of {source.harness}: {type(e).__name__}: {e}")
             else:
                 done.add(records)
                 if failure:

@@ -68,6 +68,7 @@ class MessageRow(NamedTuple):
     role_inferred: int
     session_total: int
     counted_at: int | None
+    time_inferred: int
 
 
 class PartRow(NamedTuple):

@@ -20,6 +20,8 @@ INTERNAL = frozenset(
         "steps",
         "copied_tools",
         "bills",
+        "saved_outputs",
+        "untimed_messages",
         "activity",
     }
 )

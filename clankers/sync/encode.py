@@ -226,7 +226,8 @@ def _message(
     more = MessageMore(
         *(has_role, has_created, has_parent, stored.cache_write_1h_tokens, stored.web_searches, stored.price_context),
         *(stored.cost_source, bool(stored.synthetic), stored.deleted_at),
-        *(bool(stored.role_inferred), bool(stored.session_total), stored.counted_at),
+        *(bool(stored.role_inferred), bool(stored.session_total)),
+        *(stored.counted_at, bool(stored.time_inferred)),
     )
     return message, more
 

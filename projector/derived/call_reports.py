@@ -1,7 +1,8 @@
-"""Rows for tool calls that only hooks have reported, where hooks have no id of a call.
+"""Rows for tool calls that only hooks have reported, where hooks have no id of a call that is unique.
 
-A call that was killed is in no record of the client. So reports and recorded calls are counted by tool and input: of n
-reported and k recorded calls that are equal, n-k have a row of their own, those without an end first.
+A call that was killed is in no record of the client. So reports and recorded calls are counted, by the client's own id
+of the call or else by tool and input: of n reported and k recorded calls that are equal, n-k have a row of their own,
+those without an end first.
 """
 
 from collections import defaultdict
@@ -46,7 +47,7 @@ WITH RECURSIVE family (id) AS (
   SELECT ?1 UNION SELECT f.session_id FROM family JOIN session_facts AS f ON f.value = id AND f.name = 'parent_id'
     AND f.name IN ('parent_id', 'forked_from', 'spawned_by')
 )
-SELECT t.id, t.session_id, t.tool_name, t.tool_input, t.duration_ms
+SELECT t.id, t.session_id, t.tool_name, t.tool_input, t.duration_ms, t.call_id
 FROM family JOIN tools AS t ON t.session_id = family.id
 WHERE t.id NOT GLOB '{HOOK_PREFIX}*' ORDER BY t.created_at, t.id
 """
@@ -54,8 +55,9 @@ WHERE t.id NOT GLOB '{HOOK_PREFIX}*' ORDER BY t.created_at, t.id
 
 def _refresh(db: apsw.Connection, session: str) -> set[str]:
     recorded: dict[str, list[tuple[str, str, int | None]]] = defaultdict(list)
-    for id, owner, name, input, took in db.execute(_DESCENDANTS, (session,)):
-        recorded[call_key(name, input)].append((id, owner, took))
+    for id, owner, name, input, took, call in db.execute(_DESCENDANTS, (session,)):
+        for key in (call_key(name, input), *([call] if call else [])):
+            recorded[key].append((id, owner, took))
     shown: dict[str, ToolSeen] = {}
     concerned: set[str] = set()
     for key, calls in _reported(db, session).items():
@@ -91,7 +93,8 @@ def _reported(db: apsw.Connection, session: str) -> dict[str, list[ToolSeen]]:
             begun[key].append(call)
             continue
         if begun[key]:
-            end, call = call, begun[key].pop(0)
+            same = next((n for n, one in enumerate(begun[key]) if one.tool_input == call.tool_input), 0)
+            end, call = call, begun[key].pop(same)
             MERGE[ToolSeen](call, end)
             if call.completed_at is not None and call.created_at is not None:
                 call.duration_ms = call.completed_at - call.created_at

@@ -14,7 +14,7 @@ import apsw
 import msgspec
 
 from projector.model.batch import Batch
-from projector.model.naming import HOOK_PREFIX, scoped_id
+from projector.model.naming import HOOK_PREFIX
 
 _TABLES = ("messages", "session_errors", "compaction_events")
 
@@ -102,12 +102,6 @@ def _find_unmarked(db: apsw.Connection, fork: str) -> None:
         ).fetchall():
             origin = marked[bisect_left(times, at)][1]
             db.execute(_NOTE_COPY, (id, fork, origin))
-    # A copied result is not marked either. If the call's id is scoped to the session, the copy looks like the result of
-    # a call of the fork's own that was never made.
-    db.execute(
-        "DELETE FROM tools WHERE session_id = ?1 AND open_rank < 0 AND completed_at <= ?2 AND instr(id, ?3) = 1",
-        (fork, times[-1], scoped_id("", fork)),
-    )
 
 
 def _owner(db: apsw.Connection, claimants: set[str]) -> str:

@@ -6,9 +6,11 @@ Nothing here depends on the order of events, so one large batch and one batch pe
 import apsw
 
 from projector.derived.call_reports import refresh_call_reports
+from projector.derived.call_results import match_results
 from projector.derived.forks import assign_copied_rows
 from projector.derived.history import apply_history_marks
 from projector.derived.hook_reports import refresh_hook_reports
+from projector.derived.inferred_times import infer_times
 from projector.derived.message_text import refresh_text
 from projector.derived.reported_totals import refresh_reported_totals
 from projector.derived.rewinds import mark_rewound
@@ -33,7 +35,7 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     _streamed_text(db, sessions)
     refresh_text(db, messages)
     moved = assign_copied_rows(db, batch, sessions)
-    sessions = sessions | moved | fill_outputs(db, batch)
+    sessions = sessions | moved | match_results(db, sessions | moved) | fill_outputs(db, batch)
     sessions |= _dependents(db, batch, sessions)
     _mark_copies(db, sessions)
     mark_rewound(db, sessions)
@@ -42,6 +44,7 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     ordered = sorted(sessions)
     refresh_hook_reports(db, ordered, moved)
     _file_edits(db, ordered)
+    infer_times(db, ordered)
     refresh_reported_totals(db, ordered)
     refresh_sessions(db, ordered)
 

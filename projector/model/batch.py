@@ -53,6 +53,21 @@ class EventType(NamedTuple):
     client_version: str = ""
 
 
+class Untimed(msgspec.Struct):
+    """A message whose event has no time, and the times of its session around it in the log, in epoch milliseconds.
+
+    Attributes:
+        position: of the event in the log.
+        before: the latest time in events before it.
+        after: the earliest time in events after it.
+    """
+
+    session_id: str
+    position: int
+    before: int | None
+    after: int | None = None
+
+
 class Delta(NamedTuple):
     """More text of a part, by `position` in the log."""
 
@@ -102,6 +117,8 @@ class Batch(msgspec.Struct):
         steps: by id.
         outputs: files with long outputs of tools.
         bills: session, US dollars and output tokens of each.
+        untimed: messages without a time, by id.
+        times: the earliest and the latest time of each session's messages.
         projects: by path.
         replaced: rows that replace those in the database, by table and id: the position of the replacement.
         deleted: rows to delete before any is written, with everything in the database about them, likewise.
@@ -128,6 +145,8 @@ class Batch(msgspec.Struct):
     steps: dict[str, Step] = {}
     bills: set[tuple[str, float, int]] = set()
     outputs: list[OutputSaved] = []
+    untimed: dict[str, Untimed] = {}
+    times: dict[str, tuple[int, int]] = {}
     projects: dict[str, ProjectSeen] = {}
     replaced: dict[tuple[str, str], int] = {}
     deleted: dict[tuple[str, str], int] = {}
@@ -183,6 +202,18 @@ class Batch(msgspec.Struct):
         else:
             rows[change.id] = change
             self.touch(change.session_id, change.source)
+
+    def _message(self, change: MessageSeen, position: int) -> None:
+        session, at = change.session_id, change.created_at
+        if at is not None:
+            first, last = self.times.get(session, (at, at))
+            self.times[session] = min(first, at), max(last, at, change.completed_at or 0)
+            for one in self.untimed.values():
+                if one.session_id == session:
+                    one.after = at if one.after is None else min(one.after, at)
+        elif change.role is not None and change.id not in self.untimed:
+            self.untimed[change.id] = Untimed(session, position, self.times.get(session, (0, None))[1])
+        self._row(change, position)
 
     def _part(self, change: PartSeen, position: int) -> None:
         self._row(change, position)
@@ -273,7 +304,7 @@ class Batch(msgspec.Struct):
 
     _adders: ClassVar[dict[type[Change], Callable[[Any, Any, int], None]]] = {
         SessionSeen: _session,
-        MessageSeen: _row,
+        MessageSeen: _message,
         PartSeen: _part,
         PartDelta: _delta,
         ToolSeen: _row,

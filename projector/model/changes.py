@@ -50,6 +50,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
     Attributes:
         counted_at: when the snapshot that the counts and the cost are from was completed: those of a later snapshot
             replace them, also where they are smaller. None where counts only grow: then the largest is the last.
+        time_inferred: no event reports `created_at`; `projector.derived.inferred_times` set it.
         role_inferred: no event reports a role; `projector.derived.message_text` inferred `role`.
         cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour.
         price_context: JSON text: what else the price depends on.
@@ -91,6 +92,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
     text_content: str | None = None
     made_at: int | None = None
     counted_at: int | None = None
+    time_inferred: bool | int = False
     position: int | None = None
     reasoning_apart: bool | int = False
 
@@ -204,10 +206,11 @@ class HookReport(Struct, frozen=True, array_like=True):
 
 
 class CallReport(Struct, frozen=True, array_like=True):
-    """What a hook without an id of the call reports: that it began, or ended. A row until the record holds the call.
+    """A hook without a unique id of the call reports that it began, or ended. A row until the record holds the call.
 
     Attributes:
-        call: as far as it is reported: open, or with its end too. Its id is that of the report.
+        call: as far as it is reported: open, or with its end too. Its id is that of the report. `call_id` is the
+            client's own, which calls of the session may share; None if the hook has none.
         at: when the hook ran.
     """
 

@@ -61,6 +61,7 @@ CREATE TABLE messages (
   cost_source TEXT,  -- 'client', 'prices', 'unknown'
   finish_reason TEXT,
   synthetic INTEGER NOT NULL DEFAULT 0,
+  time_inferred INTEGER NOT NULL DEFAULT 0,  -- the client reports no created_at
   role_inferred INTEGER NOT NULL DEFAULT 0,  -- the client reports no role
   made_at INTEGER,  -- when its id was made, if the id says so: a fork's copy has a new id and its old times
   counted_at INTEGER,  -- when the snapshot with the counts was completed; NULL where counts only grow
@@ -346,6 +347,15 @@ CREATE TABLE steps (  -- of conversations whose messages follow from the order o
   data TEXT
 ) WITHOUT ROWID;
 CREATE INDEX steps_by_session ON steps (session_id);
+
+CREATE TABLE untimed_messages (  -- whose events have no time, and the times of their sessions around them in the log
+  session_id TEXT NOT NULL,
+  message_id TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  before INTEGER,
+  after INTEGER,
+  PRIMARY KEY (session_id, message_id)
+) WITHOUT ROWID;
 
 -- Calls in what a session's file copied from another session: they count there.
 CREATE TABLE copied_tools AS SELECT * FROM tools WHERE FALSE;

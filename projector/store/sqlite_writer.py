@@ -6,6 +6,7 @@ import apsw
 from msgspec.json import encode
 from msgspec.structs import astuple
 
+from projector.derived.inferred_times import note_untimed
 from projector.derived.message_text import fill_text
 from projector.derived.prices import CLIENT, Prices
 from projector.derived.refresh import refresh
@@ -18,8 +19,12 @@ from projector.store.base import ReadPosition, ReadRange, StalePositionError
 from projector.store.meta import ADAPTER_PREFIX
 from projector.store.replace_rows import delete_replaced, owners_of
 
-# A computed cost is not what the client reported: it is computed again from the merged row.
-_REPORTED_COST = f"iif(cost_source = '{CLIENT}', cost, NULL)"
+# What we computed or inferred is not what the client reported: that is merged, and the rest follows from it again.
+_REPORTED: dict[tuple[type[Row], str], str] = {
+    (MessageSeen, "cost"): f"iif(cost_source = '{CLIENT}', cost, NULL)",
+    (MessageSeen, "created_at"): "iif(time_inferred, NULL, created_at)",
+    (MessageSeen, "time_inferred"): "0",
+}
 
 
 def _upsert(kind: type[Row]) -> str:
@@ -30,7 +35,7 @@ def _upsert(kind: type[Row]) -> str:
 
 
 def _select(kind: type[Row]) -> str:
-    names = ", ".join(_REPORTED_COST if n == "cost" else f'"{n}"' for n in kind.__struct_fields__)
+    names = ", ".join(_REPORTED.get((kind, n), f'"{n}"') for n in kind.__struct_fields__)
     return f"SELECT {names} FROM {TABLES[kind]} WHERE id = ?"
 
 
@@ -78,6 +83,7 @@ class SqliteStore:
         db = self.db
         placed = place_steps(db, batch)
         replaced = delete_replaced(db, batch)  # the messages concerned
+        note_untimed(db, batch)
         stored = {kind: self._merge_stored(batch, kind) for kind in TABLES}
         stale = fill_text(batch, stored[MessageSeen] | replaced)
         Prices(db).fill_in(batch.messages.values())
@@ -151,7 +157,7 @@ class SqliteStore:
                     report.id,
                     report.session_id,
                     report.call.close_rank > Rank.UNREPORTED,
-                    call_key(report.call.tool_name, report.call.tool_input),
+                    report.call.call_id or call_key(report.call.tool_name, report.call.tool_input),
                     report.at,
                     encode(report.call).decode(),
                 )

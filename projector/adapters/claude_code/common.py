@@ -16,7 +16,7 @@ TOOLS = Tools(
     subtask=frozenset({"Agent", "Task"}),
 )
 # Ids of the Anthropic API and uuids of the client are unique everywhere. Other servers count, or give all responses the
-# same id: their ids are treated as unique within a request or session only.
+# same id: their ids of responses are treated as unique within a request or session, those of calls within a line.
 _UNIQUE = re.compile(r"(?:msg|toolu|srvtoolu)_(?:bdrk_|vrtx_)?01\w{10,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EXIT_CODE = re.compile(r"Exit code (\d{1,10})\b")
 # How text begins that the client puts in the user's place. A command that only concerns the client begins with its
@@ -47,9 +47,14 @@ def is_declined(text: str | None) -> bool:
     return _DECLINED.match(text or "") is not None
 
 
+def is_unique(id: str) -> bool:
+    """Whether the server's `id` is unique everywhere."""
+    return _UNIQUE.fullmatch(id) is not None
+
+
 def row_id(id: str, within: str) -> str:
     """The row id for the server's `id`: itself if it is unique everywhere, else scoped to `within`."""
-    return id if _UNIQUE.fullmatch(id) else scoped_id(id, within)
+    return id if is_unique(id) else scoped_id(id, within)
 
 
 # Where the text of a result names the file with the complete output: at its beginning.

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from zlib import crc32
 
 from msgspec import Raw
 
@@ -12,6 +13,7 @@ from projector.adapters.claude_code.common import (
     SYNTHETIC,
     TOOLS,
     exit_code_in,
+    is_unique,
     output_in,
     row_id,
     text_of,
@@ -28,7 +30,7 @@ from projector.adapters.claude_code.hook_wire import (
     ToolHook,
 )
 from projector.adapters.wire import as_object, json_text, millis
-from projector.model.changes import Change, HookReport, Rank, SessionSeen, Todo, TodosSeen, ToolSeen
+from projector.model.changes import CallReport, Change, HookReport, Rank, SessionSeen, Todo, TodosSeen, ToolSeen
 from projector.model.naming import HOOK_PREFIX, text_key
 
 # How the text begins by which the model learns that a call failed or was denied.
@@ -105,7 +107,17 @@ def _stop_failure(event: Event, hook: StopHook) -> list[Change]:
 
 
 def _pre_tool(event: Event, hook: ToolHook) -> list[Change]:
-    return [*_hook_session(event, hook), _opened_by_hook(event, hook, hook)]
+    return [*_hook_session(event, hook), _call(event, hook, _opened_by_hook(event, hook, hook))]
+
+
+def _call(event: Event, hook: ToolHook, call: ToolSeen) -> ToolSeen | CallReport:
+    """`call`; a report of it where its id may be another call's too. Two hooks may report the same."""
+    if is_unique(hook.tool_use_id):
+        return call
+    digest = f"{crc32(bytes(event.payload)):08x}"
+    call.id = f"{HOOK_PREFIX}call:{call.session_id}:{hook.tool_use_id}:{event.type}:{hook.prompt_id or ''}:{digest}"
+    call.call_id = hook.tool_use_id
+    return CallReport(call, millis(event.ts))
 
 
 def _opened_by_hook(event: Event, hook: Hook, call: ToolHook | BatchCall) -> ToolSeen:
@@ -136,7 +148,9 @@ def _post_tool(event: Event, hook: ToolHook) -> list[Change]:
     call.error_message = hook.error if failed else None
     call.duration_ms = hook.duration_ms
     call.completed_at = millis(event.ts)
-    changes = [*_hook_session(event, hook), call, *output_in(call.id, call.tool_output, response)]
+    changes = [*_hook_session(event, hook), _call(event, hook, call)]
+    if is_unique(hook.tool_use_id):
+        changes += output_in(call.id, call.tool_output, response)
     if not failed:
         changes += todos_in(_session_of(hook), millis(event.ts), Rank.HOOK, response)
     return changes
@@ -150,6 +164,8 @@ def _post_batch(event: Event, hook: BatchHook) -> list[Change]:
     """
     changes = _hook_session(event, hook)
     for ended in hook.tool_calls:
+        if not is_unique(ended.tool_use_id):
+            continue  # it may be several calls', and the record has them all
         text = text_of(ended.tool_response)
         failed = _FAILURE.match(text or "") is not None
         call = _opened_by_hook(event, hook, ended)
@@ -166,7 +182,7 @@ def _post_batch(event: Event, hook: BatchHook) -> list[Change]:
 
 def _denied(event: Event, hook: DeniedHook) -> list[Change]:
     changes = _hook_session(event, hook)
-    if hook.tool_use_id:
+    if hook.tool_use_id and is_unique(hook.tool_use_id):
         changes.append(
             ToolSeen(
                 row_id(hook.tool_use_id, _session_of(hook)),

@@ -5,7 +5,7 @@ from functools import lru_cache
 from msgspec.json import decode, encode
 
 from clankers.log.reader import Event
-from projector.adapters.claude_code.common import SOURCE, TOOLS, row_id
+from projector.adapters.claude_code.common import SOURCE, TOOLS, is_unique, row_id
 from projector.adapters.claude_code.transcript_session import ended, origin, session_changes
 from projector.adapters.claude_code.transcript_wire import (
     AssistantLine,
@@ -69,18 +69,20 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
         if block.type == "thinking":
             kind, text = "reasoning", block.thinking
         elif block.type.endswith(_RESULT) and block.tool_use_id:
-            changes.append(_server_result(block, session, at))
+            changes.append(_server_result(block, id, session, at))
             continue
         elif block.type in _CALLS and block.id:
-            kind, data = "tool", encode({"id": row_id(block.id, session)}).decode()
+            call = row_id(block.id, line.uuid if block.type == "tool_use" else id)
+            kind, data = "tool", encode({"id": call}).decode()
             changes.append(
                 ToolSeen(
-                    row_id(block.id, session),
+                    call,
                     session,
                     SOURCE,
                     open_rank=Rank.RECORD,
                     message_id=id,
                     tool_name=block.name,
+                    call_id=None if is_unique(block.id) else block.id,
                     tool_input=json_text(block.input),
                     file_path=TOOLS.file_path(block.input),
                     edits_file=block.name in TOOLS.editing,
@@ -107,14 +109,14 @@ def _part_id(message: str, line: AssistantLine, at: int, block: ContentBlock) ->
     return f"{message}:{text_key(content)}" if content else f"{line.uuid}:{at}"
 
 
-def _server_result(block: ContentBlock, session: str, at: int | None) -> ToolSeen:
-    """The end of a call that the server ran."""
+def _server_result(block: ContentBlock, message: str, session: str, at: int | None) -> ToolSeen:
+    """The end of a call that the server ran, in the same response."""
     content = decode(block.content)
     inner = content if isinstance(content, dict) else {}
     failed = block.is_error is True or str(inner.get("type", "")).endswith("_error")
     text = inner.get("text") if isinstance(inner.get("text"), str) else json_text(block.content)
     return ToolSeen(
-        row_id(block.tool_use_id or "", session),
+        row_id(block.tool_use_id or "", message),
         session,
         SOURCE,
         close_rank=Rank.RECORD,

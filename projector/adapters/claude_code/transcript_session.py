@@ -11,7 +11,7 @@ from projector.adapters.base import Case, Meaning, case
 from projector.adapters.claude_code.common import SOURCE
 from projector.adapters.claude_code.transcript_wire import Line
 from projector.adapters.wire import any_millis
-from projector.model.changes import Change, Copied, Rank, SessionSeen
+from projector.model.changes import Change, Copied, Rank, SessionSeen, ValueIgnored
 
 PREFIX = "transcript."  # of the types of transcript lines
 
@@ -42,7 +42,10 @@ def line_case(wire: Any, adapt: Callable[[Event, Any], Meaning]) -> Case:
         line.copy_id = None
         if line.forkedFrom and line.forkedFrom.messageUuid not in (None, line.uuid):
             line.uuid, line.copy_id = line.forkedFrom.messageUuid, line.uuid
-        return adapt(event, line)
+        changes = adapt(event, line)
+        if line.timestamp is None or any_millis(line.timestamp) is not None:
+            return changes
+        return [*changes, ValueIgnored("$.timestamp", f"Not a time: {line.timestamp!r:.80}")]
 
     return case(wire, located)
 

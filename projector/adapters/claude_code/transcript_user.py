@@ -13,6 +13,7 @@ from projector.adapters.claude_code.common import (
     SYNTHETIC,
     exit_code_in,
     is_declined,
+    is_unique,
     output_in,
     row_id,
     text_of,
@@ -114,8 +115,13 @@ def _typed_data(text: str | None) -> str | None:
 def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
     if not block.tool_use_id:
         return []
+    unique = is_unique(block.tool_use_id)
+    if line.copy_id and not unique:
+        return []  # what it follows has another id in the origin, whose own line says the same
     at = any_millis(line.timestamp)
     session = origin(line)
+    # A result follows the line of its call. Where it does not, `projector.derived.call_results` finds the call.
+    call = row_id(block.tool_use_id, line.sourceToolAssistantUUID or line.parentUuid or line.uuid)
     text = text_of(block.content)
     response = as_object(line.toolUseResult)
     failed = block.is_error is True
@@ -128,9 +134,10 @@ def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
     rank = Rank.HOOK if line.toolDenialKind == "interrupted" else Rank.RECORD
     changes: list[Change] = [
         ToolSeen(
-            row_id(block.tool_use_id, session),
+            call,
             session,
             SOURCE,
+            call_id=None if unique else block.tool_use_id,
             close_rank=rank,
             completed_at=at,
             status=status,
@@ -140,7 +147,7 @@ def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
             error_message=None if success else text,
         )
     ]
-    changes += output_in(row_id(block.tool_use_id, session), text, response)
+    changes += output_in(call, text, response)
     if success:
         changes += todos_in(session, ended(line, at) or 0, Rank.RECORD, response)
     return changes

@@ -101,6 +101,7 @@ class UserLine(Line, kw_only=True):
     origin: Raw = ABSENT
     toolUseResult: Raw = ABSENT
     toolDenialKind: str | None = None
+    sourceToolAssistantUUID: Id | None = None
 
 
 class AssistantLine(Line, kw_only=True):

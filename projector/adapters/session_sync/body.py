@@ -176,6 +176,7 @@ def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str,
         role_inferred=extra.role_inferred,
         session_total=extra.session_total,
         counted_at=extra.counted_at,
+        time_inferred=extra.time_inferred,
         made_at=made_since(one.id, created) if source == _HARNESS else None,
         deleted_at=extra.deleted_at,
     )

@@ -76,6 +76,7 @@ class MessageMore(_Wire):
     role_inferred: bool = False
     session_total: bool = False
     counted_at: Millis | None = None
+    time_inferred: bool = False
 
     def __post_init__(self) -> None:
         if self.price_context is not None:
