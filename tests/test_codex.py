@@ -361,7 +361,7 @@ PATCH = "*** Begin Patch\n*** Update File: a.txt\n@@\n-x\n+y\n*** Delete File: b
     ],
 )
 def test_what_a_call_is_about(tool_input: Any, wanted: tuple[str, str] | None, body: str | None) -> None:
-    assert (subject(tool_input), patch(tool_input)) == (wanted, body)
+    assert (subject(tool_input, None), patch(tool_input)) == (wanted, body)
 
 
 def test_a_patch_is_shown_as_a_diff(tmp_path: Path) -> None:
