@@ -285,6 +285,21 @@ def test_a_plan_becomes_todos(tmp_path: Path) -> None:
     assert db.execute(select).fetchall() == [("look", "completed"), ("fix", "in_progress")]
 
 
+def test_a_background_shell_ends_with_the_call_that_polled_it_last(tmp_path: Path) -> None:
+    def went_on(text: str) -> str:
+        return f"Wall time: 0.2 seconds\nProcess running with session ID 7\nOutput:\n{text}"
+
+    polls = [call(f"c{n}", "write_stdin", session_id=7, chars="") for n in (2, 3)]
+    lines = [meta(), *begun(), call("c1", cmd="x"), output("c1", went_on("a")), polls[0], output("c2", went_on("b"))]
+    db = rollout(tmp_path, lines)
+    select = "SELECT call_id, status, exit_code, tool_output FROM tools ORDER BY created_at"
+    assert db.execute(select).fetchall() == [("c1", "running", None, None), ("c2", "completed", None, "b")]
+    last = output("c3", "Wall time: 0.5 seconds\nProcess exited with code 5\nOutput:\nc")
+    db = rollout(tmp_path, [polls[1], last], start=len(lines))
+    wanted = [("c1", "error", 5, "abc"), ("c2", "completed", None, "b"), ("c3", "error", 5, "c")]
+    assert db.execute(select).fetchall() == wanted
+
+
 @pytest.mark.parametrize(
     ("text", "status", "code"),
     [
@@ -346,7 +361,7 @@ PATCH = "*** Begin Patch\n*** Update File: a.txt\n@@\n-x\n+y\n*** Delete File: b
     ],
 )
 def test_what_a_call_is_about(tool_input: Any, wanted: tuple[str, str] | None, body: str | None) -> None:
-    assert (subject(tool_input), patch(tool_input)) == (wanted, body)
+    assert (subject(tool_input, None), patch(tool_input)) == (wanted, body)
 
 
 def test_a_patch_is_shown_as_a_diff(tmp_path: Path) -> None:
