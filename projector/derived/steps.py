@@ -7,9 +7,9 @@ from typing import Any
 import apsw
 from msgspec.structs import astuple
 
-from projector.derived.turns import Folded, fold
+from projector.derived.turns import Folded, Shell, fold
 from projector.model.batch import Batch
-from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Step
+from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Rank, Step
 from projector.model.merge import TABLES, Row
 from projector.model.naming import HOOK_PREFIX
 
@@ -47,11 +47,35 @@ def place_calls(db: apsw.Connection, found: Iterable[Folded]) -> None:
             "UPDATE tools SET message_id = ?1 WHERE id = ?2 AND message_id IS NOT ?1",
             [(message, call) for call, message in folded.calls.items()],
         )
+        _close_shells(db, folded.shells)
         copied = [(call, folded.session) for call in folded.copied]
         db.executemany(
             "INSERT OR REPLACE INTO copied_tools SELECT * FROM tools WHERE id = ? AND session_id = ?", copied
         )
         db.executemany("DELETE FROM tools WHERE id = ? AND session_id = ?", copied)
+
+
+# What ended a shell is in the result of the call that polled it last. The client's own record of its end is better.
+_CLOSE = f"""
+UPDATE tools SET status = ?, success = ?, exit_code = ?, tool_output = ?, error_message = ?, completed_at = ?,
+  close_rank = {Rank.REPORT}
+WHERE id = ? AND close_rank <= {Rank.REPORT}
+"""
+
+
+def _close_shells(db: apsw.Connection, shells: dict[str, Shell]) -> None:
+    """Give the calls that went on in the background their ends, and the calls that polled them theirs."""
+    for call, shell in shells.items():
+        for poll, (text, at) in shell.unfinished.items():
+            db.execute(_CLOSE, ("completed", 1, None, text, None, at, poll))
+        result = "SELECT exit_code, tool_output, completed_at FROM tools WHERE id = ?"
+        polls: list[Any] = db.executemany(result, [(poll,) for poll in shell.polls]).fetchall()
+        ended = [(code, at) for code, _, at in polls if code is not None]
+        if ended:
+            code, at = ended[-1]
+            output = shell.text + "".join(more or "" for _, more, _ in polls)
+            status, error = ("error", output) if code else ("completed", None)
+            db.execute(_CLOSE, (status, not code, code, output, error, at, call))
 
 
 def _restore_copied(db: apsw.Connection, session: str) -> None:
