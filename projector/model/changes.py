@@ -470,7 +470,10 @@ class ProjectSeen(Struct, frozen=True, array_like=True):
 
 
 class RowReplaced(Struct, frozen=True):
-    """A row that another database of ours sends: it replaces everything reported of that row before."""
+    """A row that another database of ours sends: it replaces everything reported of that row before.
+
+    Unless it is an older copy (`merge.is_older`).
+    """
 
     row: MessageSeen | PartSeen | ToolSeen | ErrorSeen | CompactionSeen
 
