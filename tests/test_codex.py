@@ -18,11 +18,12 @@ from clankers.queries.conversation import Message, ToolCall, conversation
 from clankers.queries.tool_calls import patch, subject
 from clankers.render.labels import about, given
 from projector.derived.prices import look_up
+from projector.replay.compare import FreshReplay
 from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
 from projector.store.sqlite_writer import SqliteStore
 from tests.contract.captures import codex, feed_live, feed_stores
-from tests.feeding import CAPTURES, CODEX, project, rows
+from tests.feeding import CAPTURES, CODEX, append, project, rows
 
 FOLDER = CAPTURES / "codex"
 THREAD = "01a21e82-017b-7000-8000-00000000000a"
@@ -73,6 +74,7 @@ def test_a_capture_makes_the_rows_of_what_was_served(name: str, tmp_path: Path) 
         with closing(project(root)) as db:
             assert_expected(found_in(db), expected)
             assert db.execute("SELECT reason FROM rejects UNION SELECT reason FROM ignored_values").fetchall() == []
+            assert db.execute("SELECT type FROM event_types WHERE NOT known").fetchall() == []
 
 
 def test_the_rows_depend_neither_on_the_order_of_the_log_nor_on_its_batches(tmp_path: Path) -> None:
@@ -222,6 +224,24 @@ def test_what_a_legacy_fork_copied_belongs_to_its_origin(tmp_path: Path) -> None
         assert db.execute(select).fetchall() == [(first, 0, 0, None), (second, 4509, 0, first)]
 
 
+@pytest.mark.parametrize("name", ["old_fork_0.144.6", "old_subagent_fork_0.144.6", "compact"])
+def test_a_fresh_replay_makes_the_same_tables(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for payload in codex(name).live(tmp_path)[0]:
+        append(root, [payload], follow=True)
+        with closing(project(root)):
+            pass
+    with FreshReplay(str(root / "clankers.db"), str(root)) as fresh:
+        fresh.build()
+        assert fresh.differences(lambda: None) == []
+
+
+def test_what_is_set_aside_of_a_call_is_all_of_it(tmp_path: Path) -> None:
+    with closing(open_database(str(tmp_path / "clankers.db"))) as db:
+        columns = "SELECT name, type FROM pragma_table_info(?)"
+        assert db.execute(columns, ("copied_tools",)).fetchall() == db.execute(columns, ("tools",)).fetchall()
+
+
 def test_a_subagent_names_its_parent_and_its_call(tmp_path: Path) -> None:
     for name in ("subagent", "old_subagent_fork_0.144.6"):
         home, root = tmp_path / name, tmp_path / name / "data"
@@ -266,6 +286,21 @@ def test_a_plan_becomes_todos(tmp_path: Path) -> None:
     assert db.execute(select).fetchall() == [("look", "completed"), ("fix", "in_progress")]
 
 
+def test_a_background_shell_ends_with_the_call_that_polled_it_last(tmp_path: Path) -> None:
+    def went_on(text: str) -> str:
+        return f"Wall time: 0.2 seconds\nProcess running with session ID 7\nOutput:\n{text}"
+
+    polls = [call(f"c{n}", "write_stdin", session_id=7, chars="") for n in (2, 3)]
+    lines = [meta(), *begun(), call("c1", cmd="x"), output("c1", went_on("a")), polls[0], output("c2", went_on("b"))]
+    db = rollout(tmp_path, lines)
+    select = "SELECT call_id, status, exit_code, tool_output FROM tools ORDER BY created_at"
+    assert db.execute(select).fetchall() == [("c1", "running", None, None), ("c2", "completed", None, "b")]
+    last = output("c3", "Wall time: 0.5 seconds\nProcess exited with code 5\nOutput:\nc")
+    db = rollout(tmp_path, [polls[1], last], start=len(lines))
+    wanted = [("c1", "error", 5, "abc"), ("c2", "completed", None, "b"), ("c3", "error", 5, "c")]
+    assert db.execute(select).fetchall() == wanted
+
+
 @pytest.mark.parametrize(
     ("text", "status", "code"),
     [
@@ -293,13 +328,36 @@ def test_how_a_call_ended_is_read_from_what_the_model_got(
 def test_a_bad_value_of_a_line_costs_only_itself(tmp_path: Path) -> None:
     bad = total(10, 1, (10, 1))
     bad[1]["info"]["last_token_usage"]["output_tokens"] = -5
-    lines = [meta(git=7), *begun(), *said("a"), bad, event("an_event_of_tomorrow")]
-    db = rollout(tmp_path, lines)
+    db = rollout(tmp_path, [meta(git=7), *begun(), *said("a"), bad])
     assert answers(db) == [("a", 10, None, 0)]
     assert [field for (field,) in db.execute("SELECT field FROM ignored_values ORDER BY line")] == [
         "$.payload.git",
         "$.payload.info.last_token_usage.output_tokens",
-        "$.payload.type",
+    ]
+
+
+def test_what_nobody_knows_is_counted(tmp_path: Path) -> None:
+    usage = {"input_tokens": 1, "output_tokens": 1, "tokens_of_tomorrow": 5}
+    blocks = [{"type": "output_text", "text": "a"}, {"type": "a_block", "text": "b"}]
+    lines = [
+        event("an_event"),
+        event("item_completed", item={"type": "AnItem", "id": "i"}),
+        event("token_count", info={"last_token_usage": usage, "total_token_usage": usage}),
+        item("an_item"),
+        item("message", role="assistant", content=blocks),
+        ("token_usage_record", {"response_id": "r", "usage": usage}),
+        ("a_line", {}),
+    ]
+    db = rollout(tmp_path, [meta(), *begun(), *lines])
+    unknown = [kind for (kind,) in db.execute("SELECT type FROM event_types WHERE NOT known ORDER BY type")]
+    assert unknown == [
+        "rollout.a_line",
+        "rollout.event_msg: event an_event",
+        "rollout.event_msg: item AnItem",
+        "rollout.event_msg: last_token_usage.tokens_of_tomorrow",
+        "rollout.response_item: block a_block",
+        "rollout.response_item: item an_item",
+        "rollout.token_usage_record: usage.tokens_of_tomorrow",
     ]
 
 
@@ -327,7 +385,7 @@ PATCH = "*** Begin Patch\n*** Update File: a.txt\n@@\n-x\n+y\n*** Delete File: b
     ],
 )
 def test_what_a_call_is_about(tool_input: Any, wanted: tuple[str, str] | None, body: str | None) -> None:
-    assert (subject(tool_input), patch(tool_input)) == (wanted, body)
+    assert (subject(tool_input, None), patch(tool_input)) == (wanted, body)
 
 
 def test_a_patch_is_shown_as_a_diff(tmp_path: Path) -> None:

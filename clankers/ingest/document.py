@@ -102,7 +102,9 @@ class Document:
             found.append((raw, value, error, own, _crc(own.encode()) + _crc(raw)))
         # The file has another list, not a longer one: what is left of it is said once.
         edited = [d[:_DIGEST] for d in old_digests] != [f[4][:_DIGEST] for f in found[: len(old_digests)]]
-        known = set(old_digests)
+        known: dict[str, int] = {}
+        for digest in old_digests:  # a message without an id may be there several times
+            known[digest] = known.get(digest, 0) + 1
         head_crc = _crc(head)
         done = head_crc
         if head_crc != old_head or edited:
@@ -111,7 +113,8 @@ class Document:
             yield Record(f"{self.owner}#{_crc(payload)}", HEAD, envelope.INFO, payload), f"#{done}"
         for n, (raw, value, error, own, digest) in enumerate(found):
             done += digest
-            if digest in known:
+            if known.get(digest):
+                known[digest] -= 1
                 continue
             id = f"{self.owner}[{n}]{own}#{digest[_DIGEST:]}"
             if isinstance(value, dict):

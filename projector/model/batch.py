@@ -31,7 +31,7 @@ from projector.model.changes import (
     TodoStatusSeen,
     ToolSeen,
 )
-from projector.model.merge import EARLIEST, KINDS, MERGE, TABLES, Row
+from projector.model.merge import EARLIEST, KINDS, MERGE, TABLES, Row, is_older
 
 # A property of a session: its claim (rank, time, position) and its value; None clears. The rank says how good the
 # source is, the time (epoch milliseconds) when the value held, the position which of two equal claims is later in the
@@ -40,9 +40,10 @@ Fact = tuple[tuple[int, int, int], Any]
 
 
 class EventType(NamedTuple):
-    """What events are counted by.
+    """What events are counted by, and what no adapter reads in events of a known type.
 
     Attributes:
+        type: of the event; for something in it, `type: name`.
         known: an adapter has a case for the type.
         client_version: of the client that sent it, if the type is not known and the version is; else empty.
     """
@@ -288,11 +289,21 @@ class Batch(msgspec.Struct):
 
     def _row_replaced(self, change: RowReplaced, position: int) -> None:
         row = change.row
+        self.touch(row.session_id, row.source)
+        old = self.rows(type(row)).get(row.id)
+        if old is not None and not self.deleted_since(old) and is_older(row, old):
+            return
         self.rows(type(row))[row.id] = row
         self.replaced[TABLES[type(row)], row.id] = position
-        self.touch(row.session_id, row.source)
         if isinstance(row, PartSeen):
             self.parents.setdefault(row.message_id, (row.session_id, row.source))
+
+    def deleted_since(self, row: Row) -> bool:
+        """Whether the message of a part was deleted after the part was sent, and the part with it."""
+        if not isinstance(row, PartSeen):
+            return False
+        sent = self.replaced.get(("parts", row.id), -1)
+        return self.deleted.get(("messages", row.message_id), -1) > sent
 
     def _row_deleted(self, change: RowDeleted, position: int) -> None:
         self.rows(KINDS[change.table]).pop(change.id, None)
