@@ -9,7 +9,7 @@ Imported on the append path: nothing heavy here.
 from __future__ import annotations  # typing is a third of what a hook would import
 
 from clankers import harnesses
-from clankers.harnesses.qwen.chat_files import Chats, checked
+from clankers.harnesses.qwen.chat_files import ChatFiles, checked
 from clankers.ingest.live import Announced, read_announced
 from clankers.ingest.source import SourceError
 
@@ -34,7 +34,7 @@ def after_hooks(log: Log, hooks: list[Any]) -> None:
             continue
         session = str(hook.get("session_id"))
         try:
-            source = Chats(session, checked(session, hook["transcript_path"]))
+            source = ChatFiles(session, checked(session, hook["transcript_path"]))
         except SourceError as e:
             failure = failure or e
         else:

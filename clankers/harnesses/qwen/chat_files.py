@@ -30,7 +30,7 @@ _AGENT = "agent-"  # how the names of a subagent's files begin
 _SEPARATORS = "/@#"  # of a record's id
 
 
-class Chats(LineFiles):
+class ChatFiles(LineFiles):
     """The files of one session: its chat, named "", and its subagents', named as they are, each with an offset."""
 
     __slots__ = ()

@@ -41,9 +41,9 @@ class Qwen(Harness):
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The chat file of a session at a path, and its subagents'."""
-        from clankers.harnesses.qwen.chat_files import Chats, checked
+        from clankers.harnesses.qwen.chat_files import ChatFiles, checked
 
-        return Chats(session, checked(session, path))
+        return ChatFiles(session, checked(session, path))
 
     def sources(self) -> Iterator[Source]:
         """The chat files of all sessions."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from clankers.harnesses.qwen.chat_files import CHATS, ENDING, Chats
+from clankers.harnesses.qwen.chat_files import CHATS, ENDING, ChatFiles
 from clankers.ingest.source import Source
 
 
@@ -26,7 +26,7 @@ def chats() -> Iterator[Path]:
 def sources() -> Iterator[Source]:
     """The sessions, the last changed first."""
     for file in sorted(chats(), key=_changed, reverse=True):
-        yield Chats(file.stem, str(file))
+        yield ChatFiles(file.stem, str(file))
 
 
 def _directory(variable: str, default: str) -> Path:
