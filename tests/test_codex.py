@@ -336,6 +336,20 @@ def test_a_bad_value_of_a_line_costs_only_itself(tmp_path: Path) -> None:
     ]
 
 
+def test_what_the_client_says_in_the_users_place_is_not_a_prompt(tmp_path: Path) -> None:
+    notes = [
+        item("message", role="user", content=[{"type": "input_text", "text": text}])
+        for text in (
+            "<environment_context>\n</environment_context>",
+            "go",
+            "<turn_aborted>\nby the user</turn_aborted>",
+        )
+    ]
+    db = rollout(tmp_path, [meta(), notes[0], begun()[0], notes[1], begun()[1], notes[2]])
+    select = "SELECT text_content, synthetic FROM messages ORDER BY created_at"
+    assert db.execute(select).fetchall() == [("go", 0), ("<turn_aborted>\nby the user</turn_aborted>", 1)]
+
+
 def test_what_nobody_knows_is_counted(tmp_path: Path) -> None:
     usage = {"input_tokens": 1, "output_tokens": 1, "tokens_of_tomorrow": 5}
     blocks = [{"type": "output_text", "text": "a"}, {"type": "a_block", "text": "b"}]

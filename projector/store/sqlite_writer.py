@@ -81,8 +81,8 @@ class SqliteStore:
 
     def _rows(self, batch: Batch) -> None:
         db = self.db
-        placed = place_steps(db, batch)
         self._drop_older(batch)
+        placed = place_steps(db, batch)  # whose rows replace those of fewer steps, whatever their times
         replaced = delete_replaced(db, batch)  # the messages concerned
         note_untimed(db, batch)
         stored = {kind: self._merge_stored(batch, kind) for kind in TABLES}

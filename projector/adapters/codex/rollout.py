@@ -36,6 +36,8 @@ from projector.model.changes import Change, Rank, SessionSeen, Spent, Step, Valu
 
 PREFIX = "rollout."  # of the types of a rollout's lines
 _ORDINALS = 1  # the edition of a file whose lines have ordinals: `codex migrate-rollouts` gives legacy ones theirs
+# How text in the user's place begins that tells what happened; the rest are instructions and the environment.
+_NOTES = ("<turn_aborted>", "<subagent_notification>", "<user_shell_command>")
 _DEFAULT_AGENT = "default"  # as hooks name a subagent without a role
 
 
@@ -264,10 +266,11 @@ def _call_ended(kind: str) -> tuple[type[Wire], _Adapt]:
 
 
 def _message(at: _At, item: ResponseItem) -> list[Change]:
-    """A text of the model. Those in the user's place are instructions: prompts have lines of their own."""
-    if item.role != "assistant":
-        return []
-    return [at.step("text", text=_joined(item.content))]
+    """A text of the model, or of the client in the user's place: prompts have lines of their own."""
+    text = _joined(item.content)
+    if item.role == "assistant":
+        return [at.step("text", text=text)]
+    return [at.step("note", text=text)] if item.role == "user" and text.startswith(_NOTES) else []
 
 
 def _joined(blocks: list[Content] | None) -> str:
