@@ -22,7 +22,7 @@ from clankers.errors import EX_FAIL, EX_OK, EX_USAGE
 from clankers.harnesses.claude_code import install as claude_code_install
 from clankers.harnesses.claude_code.install import EVENTS
 from clankers.harnesses.hook_command import hook_command, is_ours
-from clankers.system import detached, jsonc_edit
+from clankers.system import detached, jsonc_edit, throwaway
 from clankers.system.service_unit import ServiceError, service
 from clankers.system.throwaway import origin
 from tests.commands import POSIX_ONLY, Result, call, command, environment
@@ -527,10 +527,21 @@ def test_an_environment_in_a_tagged_cache_is_refused(home: Path, monkeypatch: py
     place = home / "cache" / "archive" / "x"
     place.mkdir(parents=True)
     monkeypatch.setattr(sys, "prefix", str(place))
+    monkeypatch.setattr(throwaway, "__file__", str(place / "lib" / "clankers" / "system" / "throwaway.py"))
     (place / "CACHEDIR.TAG").touch()
     assert clankers(home, "install", "claude-code", TMPDIR=str(home / "tmp")).code == EX_OK
     (home / "cache" / "CACHEDIR.TAG").touch()
     assert clankers(home, "install", "claude-code", TMPDIR=str(home / "tmp")).code == EX_FAIL
+
+
+def test_an_environment_in_a_temporary_home_lasts_as_long_as_the_home(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = home / "home"
+    for place, code in ((inner / "venv", EX_OK), (home / "venv", EX_FAIL), (inner / ".cache" / "venv", EX_FAIL)):
+        place.mkdir(parents=True)
+        monkeypatch.setattr(sys, "prefix", str(place))
+        assert clankers(home, "install", "claude-code", HOME=str(inner), TMPDIR=str(home)).code == code
 
 
 @POSIX_ONLY

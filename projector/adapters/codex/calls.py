@@ -224,7 +224,6 @@ def _closed(
         thread,
         SOURCE,
         close_rank=rank,
-        call_id=_other_id(call, thread),
         status="completed" if success else failure,
         success=success,
         tool_output=text,
