@@ -63,7 +63,6 @@ class Untimed(msgspec.Struct):
         after: the earliest time in events after it.
     """
 
-    session_id: str
     position: int
     before: int | None
     after: int | None = None
@@ -118,7 +117,7 @@ class Batch(msgspec.Struct):
         steps: by id.
         outputs: files with long outputs of tools.
         bills: session, US dollars and output tokens of each.
-        untimed: messages without a time, by id.
+        untimed: messages without a time, by session and id, in the order of the log.
         times: the earliest and the latest time of each session's messages.
         projects: by path.
         replaced: rows that replace those in the database, by table and id: the position of the replacement.
@@ -146,7 +145,7 @@ class Batch(msgspec.Struct):
     steps: dict[str, Step] = {}
     bills: set[tuple[str, float, int]] = set()
     outputs: list[OutputSaved] = []
-    untimed: dict[str, Untimed] = {}
+    untimed: dict[str, dict[str, Untimed]] = {}
     times: dict[str, tuple[int, int]] = {}
     projects: dict[str, ProjectSeen] = {}
     replaced: dict[tuple[str, str], int] = {}
@@ -209,11 +208,13 @@ class Batch(msgspec.Struct):
         if at is not None:
             first, last = self.times.get(session, (at, at))
             self.times[session] = min(first, at), max(last, at, change.completed_at or 0)
-            for one in self.untimed.values():
-                if one.session_id == session:
-                    one.after = at if one.after is None else min(one.after, at)
-        elif change.role is not None and change.id not in self.untimed:
-            self.untimed[change.id] = Untimed(session, position, self.times.get(session, (0, None))[1])
+            for one in reversed(self.untimed.get(session, {}).values()):
+                if one.after is not None and one.after <= at:
+                    break  # and so are those of all before it
+                one.after = at
+        elif change.role is not None:
+            before = self.times.get(session, (0, None))[1]
+            self.untimed.setdefault(session, {}).setdefault(change.id, Untimed(position, before))
         self._row(change, position)
 
     def _part(self, change: PartSeen, position: int) -> None:
