@@ -61,7 +61,7 @@ def test_the_head_has_a_digest_in_the_place_of_the_messages_and_their_ids_once_t
     assert json.loads(head.payload)["ids"] == ["b"]
 
 
-@pytest.mark.parametrize("content", ['{"messages": [', "[]", '{"messages": {}}', ""])
+@pytest.mark.parametrize("content", ['{"messages": [', '{"messages": []} {}', "[]", '{"messages": {}}', ""])
 def test_what_is_no_such_document_is_said_once_nobody_writes_it(content: str, path: Path) -> None:
     document = Document(str(path), "s", "s")
     path.write_text(content)
