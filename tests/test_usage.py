@@ -53,7 +53,7 @@ def db(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     db.executemany("UPDATE messages SET model = 'Other-1' WHERE id = ?", [(id,) for id in chance.sample(messages, 9)])
     db.execute("INSERT INTO sessions (id, source) VALUES ('bare', 'other'), ('silent', 'other')")
     db.execute("INSERT INTO session_facts VALUES ('silent', 'created_at', ?, 0, 0, ?)", (Rank.RECORD, SILENT))
-    db.execute("INSERT INTO bills VALUES ('bare', 0.125, 0), ('silent', 0.25, 0)")
+    db.execute("INSERT INTO bills VALUES ('bare', 0.125, 0, NULL), ('silent', 0.25, 0, NULL)")
     refresh_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions ORDER BY 1")])
     return db
 
