@@ -14,6 +14,10 @@ import pytest
 
 from clankers.log import envelope
 from clankers.log.writer import Log
+from clankers.queries.conversation import Message, ToolCall, conversation
+from clankers.queries.tool_calls import patch, subject
+from clankers.render.labels import about, given
+from projector.derived.prices import look_up
 from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
 from projector.store.sqlite_writer import SqliteStore
@@ -304,3 +308,54 @@ def test_retries_are_kept_and_the_last_failure_of_a_turn_is_its_error(tmp_path: 
     with closing(project(tmp_path / "data")) as db:
         select = "SELECT error_type, status_code, will_retry FROM session_errors ORDER BY will_retry"
         assert db.execute(select).fetchall() == [("http_connection_failed", 401, 0), ("request", 401, 1)]
+
+
+PATCH = "*** Begin Patch\n*** Update File: a.txt\n@@\n-x\n+y\n*** Delete File: b.txt\n*** End Patch\n"
+
+
+@pytest.mark.parametrize(
+    ("tool_input", "wanted", "body"),
+    [
+        (PATCH, ("", "a.txt, b.txt"), PATCH.split("\n", 1)[1].removesuffix("*** End Patch\n")),
+        ({"command": PATCH}, ("", "a.txt, b.txt"), PATCH.split("\n", 1)[1].removesuffix("*** End Patch\n")),
+        ({"command": PATCH, "timeout": 1}, ("command", PATCH), None),
+        ({"cmd": "ls", "workdir": "/"}, ("cmd", "ls"), None),
+        ({"command": ["bash", "-lc", "ls | wc"]}, ("command", "ls | wc"), None),
+        ({"command": ["git", "status"]}, ("command", "git status"), None),
+        ({"command": ["git", 1]}, None, None),
+        ("no patch", None, None),
+    ],
+)
+def test_what_a_call_is_about(tool_input: Any, wanted: tuple[str, str] | None, body: str | None) -> None:
+    assert (subject(tool_input), patch(tool_input)) == (wanted, body)
+
+
+def test_a_patch_is_shown_as_a_diff(tmp_path: Path) -> None:
+    db = rollout(tmp_path, [meta(), *begun(), item("custom_tool_call", name="apply_patch", call_id="c1", input=PATCH)])
+    (message,) = (one for one in conversation(db, THREAD).items if isinstance(one, Message) and one.role == "assistant")
+    (shown,) = message.parts
+    assert isinstance(shown, ToolCall)
+    (change,) = given(shown, full=False)
+    assert (change.name, change.language, "\n-x\n+y\n" in change.text) == ("change", "diff", True)
+    assert about(shown) == "a.txt, b.txt"
+
+
+def test_a_response_is_priced_by_its_provider_with_what_the_cache_had_and_the_tier_of_its_input(tmp_path: Path) -> None:
+    used = {"input_tokens": 300_000, "cached_input_tokens": 200_000, "output_tokens": 1_000}
+    small = {"input_tokens": 1_000, "cached_input_tokens": 0, "cache_write_input_tokens": 500, "output_tokens": 10}
+    context = ("turn_context", {"turn_id": TURN(1), "model": "gpt-5.4"})
+    records = [
+        ("token_usage_record", {"response_id": f"r{n}", "turn_id": TURN(1), "usage": usage})
+        for n, usage in enumerate((used, small))
+    ]
+    db = rollout(tmp_path, [meta(), *begun(), context, *records])
+    costs = [cost for (cost,) in db.execute("SELECT cost FROM messages WHERE role = 'assistant' ORDER BY created_at")]
+    dear, usual = (
+        {name: price or 0.0 for name, price in rates._asdict().items()}
+        for rates in look_up("openai", "gpt-5.4", "")[::-1]
+    )
+    assert dear["input"] > usual["input"] > 0
+    assert costs == [
+        pytest.approx((100_000 * dear["input"] + 200_000 * dear["cache_read"] + 1_000 * dear["output"]) / 1e6),
+        pytest.approx((500 * usual["input"] + 500 * usual["cache_write"] + 10 * usual["output"]) / 1e6),
+    ]

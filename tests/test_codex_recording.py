@@ -46,9 +46,11 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rollout(home: Path, thread: str = THREAD) -> Path:
+def rollout(home: Path, content: bytes | None = None, *, thread: str = THREAD) -> Path:
     path = home / DAY / f"rollout-2026-11-27T19-36-05-{thread}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
+    if content is not None:
+        path.write_bytes(content)
     return path
 
 
@@ -140,8 +142,7 @@ def test_hooks_alone_leave_no_more_behind_than_the_last_lines(home: Path, root: 
 
 def test_a_thread_has_its_own_titles_alone(home: Path, root: Path) -> None:
     index = home / ".codex" / "session_index.jsonl"
-    path = rollout(home)
-    path.write_bytes(line(0))
+    path = rollout(home, line(0))
     index.write_bytes(title(OTHER, "theirs") + title(THREAD, "first"))
     fire(root, hook(path))
     index.write_bytes(index.read_bytes() + title(OTHER, "more") + title(THREAD, "second"))
@@ -177,8 +178,7 @@ def archive_and_compress(path: Path, home: Path) -> Path:
 def test_a_file_that_moves_adds_nothing(
     change: Callable[[Path, Path], Path], lost: bool, home: Path, root: Path
 ) -> None:
-    path = rollout(home)
-    path.write_bytes(b"".join(map(line, range(3))))
+    path = rollout(home, b"".join(map(line, range(3))))
     fire(root, hook(path))
     before = path.read_bytes()
     moved = change(path, home)
@@ -202,8 +202,7 @@ def test_a_compressed_file_that_cannot_be_read_is_reported_and_stops_no_other(
     data: bytes, home: Path, root: Path
 ) -> None:
     rollout(home).with_suffix(".jsonl.zst").write_bytes(data)
-    other = rollout(home, OTHER)
-    other.write_bytes(line(1))
+    other = rollout(home, line(1), thread=OTHER)
     problems = past(root, home)
     assert [THREAD in problem for problem in problems] == [True]
     assert content(root, OTHER) == other.read_bytes()
@@ -219,8 +218,7 @@ def with_ordinals(text: bytes) -> bytes:
 def test_a_file_that_is_rewritten_in_place_is_read_again(
     rewrite: Callable[[bytes], bytes], home: Path, root: Path
 ) -> None:
-    path = rollout(home)
-    path.write_bytes(b"".join(map(line, range(3))))
+    path = rollout(home, b"".join(map(line, range(3))))
     fire(root, hook(path))
     old = {event.id for event in records(root)}
     path.write_bytes(rewrite(path.read_bytes()))
@@ -248,7 +246,7 @@ def test_a_rewritten_file_in_which_a_line_ends_where_the_last_one_did_is_not_tak
 
 def test_after_a_rewind_both_files_of_the_thread_are_read(home: Path, root: Path) -> None:
     first = rollout(home)
-    second = rollout(home, f"{THREAD}_{REWOUND}")
+    second = rollout(home, thread=f"{THREAD}_{REWOUND}")
     first.write_bytes(line(0) + line(1))
     fire(root, hook(first, "SessionStart"))
     second.write_bytes(line(0))
@@ -271,8 +269,7 @@ def test_a_thread_is_as_old_as_its_first_file(home: Path) -> None:
 
 
 def test_the_last_lines_of_a_killed_turn_are_swept(home: Path, root: Path) -> None:
-    path = rollout(home)
-    path.write_bytes(line(0))
+    path = rollout(home, line(0))
     fire(root, hook(path))
     path.write_bytes(line(0) + line(1) + line(2)[:-5])
     sweep(root)
@@ -309,7 +306,7 @@ def test_a_damaged_line_costs_only_what_is_damaged(home: Path, root: Path) -> No
     ],
 )
 def test_a_path_that_is_no_rollout_of_the_thread_is_not_read(path: Any, home: Path, root: Path) -> None:
-    rollout(home, OTHER).write_bytes(line(0))
+    rollout(home, line(0), thread=OTHER)
     (home / ".codex" / "auth.json").write_bytes(line(0))
     link = home / "link" / "sessions" / f"rollout-2026-11-27T19-36-05-{THREAD}.jsonl"
     link.parent.mkdir(parents=True)

@@ -11,6 +11,7 @@ from tests.feeding import append
 from tests.patience import wait_for
 from tests.serving import Server, body
 from tests.syncing import sync
+from tests.test_codex_recording import compress, line, rollout
 from tests.test_project_cli import count, watching
 
 
@@ -54,6 +55,12 @@ def test_markdown_it_and_pygments_render_a_session(root: Path) -> None:
 def test_matplotlib_draws_a_chart(root: Path, tmp_path: Path) -> None:
     assert call(root, "stats", "--chart", str(tmp_path / "chart.svg")).code == 0
     assert (tmp_path / "chart.svg").stat().st_size
+
+
+def test_zstd_reads_what_a_client_compressed(tmp_path: Path) -> None:
+    compress(rollout(tmp_path, b"".join(map(line, range(3)))), tmp_path)
+    done = call(tmp_path / "data", "backfill", "codex", "--all")
+    assert (done.out[:28], done.err) == ("3 new records of 1 sessions ", "")
 
 
 def test_httpcore_and_tenacity_send_to_what_starlette_and_uvicorn_serve(root: Path, tmp_path: Path) -> None:

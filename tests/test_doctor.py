@@ -170,7 +170,7 @@ def test_hooks_that_reach_no_recorder_are_reported(home: Path) -> None:
     assert [*said, found] == [
         f"{launcher} finds no recorder: nothing is recorded",
         f"the recorder that {launcher} starts fails: broken",
-        f"{launcher} starts the recorder of another environment",
+        f"{launcher} starts the recorder, but another environment or version installed it",
         f"{launcher}, which every hook runs, is gone: nothing is recorded",
     ]
 

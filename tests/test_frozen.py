@@ -1,4 +1,7 @@
-"""What is installed goes on working: the commands and files that the first version wrote, commit cd98ad3."""
+"""What is installed goes on working: the commands and files that the first version wrote, commit cd98ad3.
+
+And the first launcher, to which the commands gave way.
+"""
 
 import json
 import os
@@ -133,6 +136,21 @@ def test_a_hook_records(command: str, tmp_path: Path) -> None:
     env = {"CLANKERS_DATA_PATH": str(root), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     done = subprocess.run(
         ["sh", "-c", command], input=HOOK, env=env, cwd="/", capture_output=True, check=False, timeout=DEADLINE
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert [line["payload"] for line in logged(root).lines] == [json.loads(HOOK)]
+
+
+def test_a_launcher_records(tmp_path: Path) -> None:
+    """The first one, in tests/frozen: it stays where it is until somebody runs `install` again."""
+    launcher = tmp_path / ".local" / "lib" / "clankers" / "hook"
+    launcher.parent.mkdir(parents=True)
+    text = (FROZEN / "launcher.sh").read_text("utf-8")
+    launcher.write_text(text.replace("@PYTHON@", shlex.quote(PYTHON)).replace("@PACKAGES@", shlex.quote(PACKAGE)))
+    root = tmp_path / "data"
+    env = {"CLANKERS_DATA_PATH": str(root), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        ["sh", "-c", LAUNCHED], input=HOOK, env=env, cwd="/", capture_output=True, check=False, timeout=DEADLINE
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert [line["payload"] for line in logged(root).lines] == [json.loads(HOOK)]

@@ -40,6 +40,10 @@ MIB = 1 << 20
 NOW = 1_700_000_000_000_000_000  # nanoseconds
 TOOL = {"id": "t", "session_id": "s1", "call_id": "c", "tool_name": "x", "input": ""}
 ERROR = {"error_name": "x", "occurred_at": 1}
+FEW_DESCRIPTORS = (
+    "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); "
+    "from clankers.__main__ import main; raise SystemExit(main())"
+)
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's count of memory")
 
 
@@ -392,6 +396,29 @@ def test_a_log_that_cannot_be_written_is_written_again_once_it_can(tmp_path: Pat
 
 
 @POSIX_ONLY
+def test_more_idle_connections_than_descriptors_are_one_line_and_others_are_served_later(tmp_path: Path) -> None:
+    few = [sys.executable, "-c", FEW_DESCRIPTORS]
+    with Server(tmp_path, argv=few) as server:
+        idle = [server.socket() for _ in range(80)]
+        wait_for(lambda: "as many as there is room for" in server.said.read_text())
+        for one in idle:
+            one.close()
+        assert server.post(body()).status == 200
+        assert len(server.said.read_text().splitlines()) == 2
+
+
+@POSIX_ONLY
+def test_a_client_that_closes_its_side_behind_a_whole_request_is_answered(server: Server) -> None:
+    sent = body("half")
+    for whole in (True, False):
+        with server.socket() as connection:
+            connection.sendall(head(len(sent)) + (sent if whole else sent[:-1]))
+            connection.shutdown(socket.SHUT_WR)
+            got = connection.makefile("rb").read()
+            assert got.startswith(b"HTTP/1.1 200 ") == whole
+
+
+@POSIX_ONLY
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_lets_a_request_under_way_finish(tmp_path: Path, number: signal.Signals) -> None:
     sent = body()
@@ -443,21 +470,38 @@ def test_others_are_served_by_tls_and_with_a_long_key_alone(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="a certificate is made by openssl")
-def test_tls(tmp_path: Path) -> None:
+def test_tls_with_a_certificate_that_is_renewed(tmp_path: Path) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 "
-        f"-keyout {key} -out {cert}".split(),
-        check=True,
-        capture_output=True,
-    )
-    with Server(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as server:
-        trusting = ssl.create_default_context(cafile=str(cert))
+
+    def renew() -> None:
+        subprocess.run(
+            f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
+            f"-addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {cert}".split(),
+            check=True,
+            capture_output=True,
+        )
+
+    def sent(server: Server, id: str, trusted: str) -> int:
+        trusting = ssl.create_default_context(cadata=trusted)
         with server.socket() as plain, trusting.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
-            sent = body()
-            connection.sendall(head(len(sent)) + sent)
-            assert answer(connection)[0] == 200
-    assert len(server.logged()) == 1
+            connection.sendall(head(len(body(id))) + body(id))
+            return answer(connection)[0]
+
+    def reload(server: Server, said: str) -> None:
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: said in server.said.read_text())
+
+    renew()
+    with Server(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as server:
+        first = cert.read_text()
+        assert sent(server, "s1", first) == 200
+        key.write_text("")
+        reload(server, "the certificate from before stays in use")
+        assert sent(server, "s2", first) == 200
+        renew()
+        reload(server, "the certificate was read again")
+        assert sent(server, "s3", cert.read_text()) == 200
+    assert len(server.logged()) == 3
 
 
 def test_one_server_has_a_log_and_a_port(tmp_path: Path) -> None:

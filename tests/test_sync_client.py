@@ -27,6 +27,7 @@ from clankers.errors import EX_BUSY, EX_CONFIG, EX_FAIL
 from clankers.sync import client, responses, transport
 from clankers.sync.client import Sender
 from clankers.sync.errors import DeniedError, RefusedError, SendError, StoppedError, UnavailableError
+from clankers.sync.proxy import bypassed, find_proxy
 from clankers.sync.responses import LONGEST, Reply
 from clankers.sync.settings import MASK, SETTINGS, SettingsError, load
 from tests.patience import DEADLINE
@@ -531,10 +532,75 @@ def test_no_proxy_for_this_machine_itself_and_where_it_is_told(monkeypatch: pyte
         with sender(server.url) as one:
             one.send(BODY)
     assert (proxy.connections, server.connections) == (0, 1)
-    monkeypatch.setenv("NO_PROXY", "server.example")
-    assert transport._proxy("https://server.example/x") is None
-    assert transport._proxy("https://localhost:1") is None
-    assert transport._proxy("https://other.example")
+
+
+# As curl 8 does it (lib/noproxy.c).
+@pytest.mark.parametrize(
+    ("listed", "host", "bypasses"),
+    [
+        ("server.example", "server.example", True),
+        ("server.example", "a.Server.Example.", True),
+        ("server.example", "other-server.example", False),
+        (".server.example", "server.example", True),
+        ("x, .example y", "server.example", True),
+        ("*", "server.example", True),
+        ("*,x", "server.example", False),
+        ("*.example", "server.example", False),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("10.1", "10.1.2.3", False),
+        ("3", "10.1.2.3", False),
+        ("[fd00::1]", "fd00::1", True),
+        ("fd00::/8", "fd12::1", True),
+        ("", "server.example", False),
+        (",, ", "server.example", False),
+    ],
+)
+def test_no_proxy_exempts_what_it_exempts_for_curl(listed: str, host: str, bypasses: bool) -> None:
+    assert bypassed(host, listed) == bypasses
+
+
+def test_the_proxy_is_that_of_the_first_variable_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://server.example"
+    assert find_proxy(url) is None
+    for name, value, found in (
+        ("ALL_PROXY", "last", ("http://last:1080", None)),
+        ("HTTPS_PROXY", "https://us%40er:p@[::1]", ("https://[::1]:443", ("us@er", "p"))),
+        ("https_proxy", "", ("https://[::1]:443", ("us@er", "p"))),
+        ("https_proxy", "http://first:3128/", ("http://first:3128", None)),
+    ):
+        monkeypatch.setenv(name, value)
+        proxy = find_proxy(url)
+        assert proxy
+        assert proxy[:2] == found
+    monkeypatch.setenv("no_proxy", "server.example")
+    assert find_proxy(url) is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "what", "error"),
+    [
+        ([plain(407)] * 4, "407 ", DeniedError),
+        ([plain(502)] * 4, "502 ", UnavailableError),
+        (None, "Connection refused", UnavailableError),
+    ],
+)
+def test_what_fails_before_the_server_is_reached_is_the_proxys_failure(
+    answers: list[Act] | None, what: str, error: type[SendError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(*answers or ()) as proxy:
+        port = proxy.port
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        if answers:
+            with sender("https://server.example") as one, pytest.raises(error) as caught:
+                one.send(BODY)
+    if not answers:  # nobody listens there any more
+        with sender("https://server.example") as one, pytest.raises(error) as caught:
+            one.send(BODY)
+    assert str(caught.value).startswith(f"the proxy 127.0.0.1:{port} (HTTPS_PROXY) does not lead to https://server.exa")
+    assert what in str(caught.value)
+    assert "NO_PROXY" in str(caught.value)
 
 
 @pytest.mark.parametrize("address", ["socks5://x:1", "http://", "http://x:port", "ftp://me:secret@x"])

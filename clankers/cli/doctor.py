@@ -162,11 +162,11 @@ def _hooks() -> Iterator[Finding]:
     """Whether the command of the hooks reaches a recorder: without one they do nothing, silently."""
     path, again = launcher_path(), "run `clankers install` again for each harness"
     try:
-        text = content(path)
+        found = content(path)
     except ClankersError as e:
         yield Finding("Hooks", False, str(e), again)
         return
-    if text is None:
+    if found is None:
         yield Finding("Hooks", False, f"{path}, which every hook runs, is gone: nothing is recorded", again)
         return
     problem = _problem_of_recorder(str(path))
@@ -174,8 +174,9 @@ def _hooks() -> Iterator[Finding]:
         yield Finding("Hooks", False, f"{path} finds no recorder: nothing is recorded", again)
     elif problem:
         yield Finding("Hooks", False, f"the recorder that {path} starts fails: {problem}", again)
-    elif text != launcher_text():
-        yield Finding("Hooks", True, f"{path} starts the recorder of another environment", f"to change that, {again}")
+    elif found != launcher_text():
+        text = f"{path} starts the recorder, but another environment or version installed it"
+        yield Finding("Hooks", True, text, f"to record by this one, {again}")
     else:
         yield Finding("Hooks", True, f"{path} starts the recorder")
 

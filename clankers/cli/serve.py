@@ -62,6 +62,13 @@ def command(
         storage = Storage(root, settings.session_sync_max_dedup_entries, say)
         app = application(key, RequestLimits(max_body << 20, max_seconds, rate), storage)
         try:
-            run(app, endpoint, listener, max_seconds + 5, lambda url: say(f"listening on {url}, data in {root}"))
+            run(
+                app,
+                endpoint,
+                listener,
+                max_seconds + 5,
+                on_start=lambda url: say(f"listening on {url}, data in {root}"),
+                say=say,
+            )
         finally:
             storage.close()

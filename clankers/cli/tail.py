@@ -110,11 +110,12 @@ def _short(item: FeedItem) -> str:
 
 
 def _doing(input: str) -> str:
-    """What a call does, by its input, which is JSON."""
+    """What a call does, by its input, which may be JSON."""
     try:
         given = json.decode(input)
     except (DecodeError, RecursionError):
-        return input
+        found = subject(input)
+        return found[1] if found else input
     found = subject(given)
     return found[1] if found else readable(input)
 

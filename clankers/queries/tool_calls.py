@@ -1,19 +1,43 @@
 """What a tool call is about, by its input."""
 
+import re
 from typing import Any
 
 from projector.adapters.base import Tools
 
 # The members of an input that may say what the call does, the best first.
 _SUBJECTS = (
-    *("command", *Tools().path_keys, "path", "pattern", "url", "query", "subject", "description"),
+    *("command", "cmd", *Tools().path_keys, "path", "pattern", "url", "query", "subject", "description"),
     *("skill", "name", "prompt"),
 )
+_PATCH = re.compile(r"\s*\*\*\* Begin Patch\n(.*?)(?:\*\*\* End Patch\s*)?\Z", re.DOTALL)
+_PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
 
 
 def subject(tool_input: Any) -> tuple[str, str] | None:
-    """Name and text of the member of a call's input that says what the call is about; None: no member does."""
+    """Name and text of the member of a call's input that says what the call is about; None: no member does.
+
+    Of a patch, the name is empty and the text is the files that it edits.
+    """
+    if (found := patch(tool_input)) is not None:
+        files = ", ".join(_PATCHED.findall(found))
+        return ("", files) if files else None
     if not isinstance(tool_input, dict):
         return None
-    found = ((name, tool_input.get(name)) for name in _SUBJECTS)
-    return next(((name, text) for name, text in found if isinstance(text, str) and text.strip()), None)
+    named = ((name, _text(tool_input.get(name))) for name in _SUBJECTS)
+    return next(((name, text) for name, text in named if text.strip()), None)
+
+
+def patch(tool_input: Any) -> str | None:
+    """The body of the patch that is a call's input, or its only member; None if it is something else."""
+    if isinstance(tool_input, dict) and len(tool_input) == 1:
+        (tool_input,) = tool_input.values()
+    found = _PATCH.match(tool_input) if isinstance(tool_input, str) else None
+    return found[1] if found else None
+
+
+def _text(value: Any) -> str:
+    """A text, or the words of a command; of a shell's `-c` only what it runs."""
+    if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
+        return value[-1] if len(value) == 3 and value[1] in ("-c", "-lc") else " ".join(value)
+    return value if isinstance(value, str) else ""

@@ -18,9 +18,9 @@ from clankers.formatting import (
     sum_of_costs,
 )
 from clankers.queries.conversation import Compaction, Conversation, Failure, Message, Part, Session, ToolCall, subagents
-from clankers.queries.tool_calls import subject
+from clankers.queries.tool_calls import patch, subject
 
-_CODE = frozenset({"command"})  # members of a call's input that are code
+_CODE = frozenset({"command", "cmd"})  # members of a call's input that are code
 _REPLACED = (("old_string", "new_string"), ("oldString", "newString"))
 _DIFFED = 4000  # lines of a replacement that are compared; more are shown without a comparison
 _SILENT = frozenset(
@@ -146,13 +146,16 @@ def about(tool: ToolCall) -> str:
 def given(tool: ToolCall, *, full: bool) -> Iterator[Given]:
     """The input of a call without what `about` says; with `full` that too if it is long."""
     arguments = tool.tool_input
+    if (patched := patch(arguments)) is not None:
+        yield Given("change", plain(patched).removesuffix("\n"), "diff")
+        return
     if not isinstance(arguments, dict):
         if arguments is not None:
             yield Given("", plain(arguments) if isinstance(arguments, str) else _json(arguments), "")
         return
     name = (subject(arguments) or ("",))[0]
     left = dict(arguments)
-    if name and not (full and ("\n" in left[name].strip() or len(left[name]) > _LONG)):
+    if name and not (full and _is_long(left[name])):
         left.pop(name)
     if name in _CODE and not full:
         left.pop("description", None)  # of the code, which stands there
@@ -172,6 +175,11 @@ def given(tool: ToolCall, *, full: bool) -> Iterator[Given]:
             yield Given(clean(key), plain(value).removesuffix("\n"), clean(language))
         elif value is not None and value is not False:
             yield Given(clean(key), _json(value), "json" if isinstance(value, dict | list) else "")
+
+
+def _is_long(value: Any) -> bool:
+    """Whether a member says more than one line can show."""
+    return not isinstance(value, str) or "\n" in value.strip() or len(value) > _LONG
 
 
 def notes(message: Message) -> list[str]:

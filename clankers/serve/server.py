@@ -1,4 +1,4 @@
-"""The server process: a socket, uvicorn on it, and its end on a signal."""
+"""The server process: a socket, uvicorn on it, and what signals do: SIGHUP reads the certificate again."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,12 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from clankers.errors import ClankersError, UsageError
+from clankers.serve.acceptor import Acceptor
 
 _CONNECTIONS = 256  # at once; more get 503
 _HEAD = 10.0  # seconds for the head of a request
 _IDLE = 75  # seconds that a connection is kept for the next request
-_SIGNALS = [s for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if (s := getattr(signal, name, None))]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,15 @@ def _loopback(address: object) -> bool:
 
 
 def run(
-    app: ASGIApp, endpoint: Endpoint, listener: socket.socket, grace: float, on_start: Callable[[str], None]
+    app: ASGIApp,
+    endpoint: Endpoint,
+    listener: socket.socket,
+    grace: float,
+    *,
+    on_start: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> None:
-    """Serve `app` until SIGINT, SIGTERM or SIGHUP; requests under way are finished then.
+    """Serve `app` until SIGINT or SIGTERM, or SIGHUP if there is no certificate; requests under way are finished then.
 
     Args:
         app: the application.
@@ -86,6 +93,7 @@ def run(
         listener: the socket there.
         grace: seconds that a request may need to finish.
         on_start: called with the URL once it is served.
+        say: called with what goes wrong later, a sentence each.
 
     Raises:
         ClankersError: the certificate or its key cannot be used.
@@ -105,40 +113,87 @@ def run(
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=round(grace),
-        ssl_certfile=endpoint.cert,
-        ssl_keyfile=endpoint.key,
     )
+    _Server(config, endpoint, on_start, say).run(sockets=[listener])
+
+
+def _certificate(endpoint: Endpoint) -> ssl.SSLContext | None:
+    """What TLS needs; None for plain HTTP.
+
+    Raises:
+        ClankersError: the certificate or its key cannot be used.
+    """
+    if not endpoint.cert:
+        return None
     try:
-        config.load()
-    except (OSError, ssl.SSLError) as e:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(endpoint.cert, endpoint.key, password=lambda: "")  # nobody is there to type one
+    except OSError as e:  # as SSLError is, too
         raise ClankersError(f"--tls-cert {endpoint.cert}, --tls-key {endpoint.key}: {e}; both must be PEM files") from e
-    _Server(config, on_start).run(sockets=[listener])
+    return tls
 
 
 class _Server(uvicorn.Server):
     """Ends normally on a signal, where uvicorn would raise it again."""
 
-    def __init__(self, config: uvicorn.Config, on_start: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        endpoint: Endpoint,
+        on_start: Callable[[str], None],
+        say: Callable[[str], None],
+    ) -> None:
         super().__init__(config)
+        self._endpoint = endpoint
+        self._tls = _certificate(endpoint)
         self._on_start = on_start
+        self._say = say
+        self._acceptor: Acceptor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
         assert sockets
-        host, port, *_ = sockets[0].getsockname()
+        (listener,) = sockets
+        listener.setblocking(False)
+        self.servers = []  # uvicorn's own, which an `Acceptor` replaces
+        connections = self.server_state.connections
+        self._acceptor = Acceptor(listener, self._protocol, connections.__len__, self._tls, self._say)
+        self.started = True
+        host, port, *_ = listener.getsockname()
         shown = f"[{host}]" if ":" in host else host
-        self._on_start(f"{'https' if self.config.is_ssl else 'http'}://{shown}:{port}")
+        self._on_start(f"{'https' if self._tls else 'http'}://{shown}:{port}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._acceptor:
+            self._acceptor.stop()
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return _Protocol(self.config, self.server_state, {})
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         # What is ignored, as by nohup, stays so.
         heard = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
-        before = {one: signal.signal(one, self._stop) for one in heard}
+        before = {one: signal.signal(one, self._reload if self._reloads(one) else self._stop) for one in heard}
         try:
             yield
         finally:
             for one, handler in before.items():
                 signal.signal(one, handler)
+
+    def _reloads(self, number: int) -> bool:
+        return number == signal.SIGHUP and self._tls is not None
+
+    def _reload(self, *_: object) -> None:
+        """Use the certificate that is there now for new connections; the old one if that cannot be used."""
+        try:
+            self._tls = _certificate(self._endpoint)
+        except ClankersError as e:
+            self._say(f"{e}; the certificate from before stays in use")
+            return
+        if self._acceptor:
+            self._acceptor.tls = self._tls
+        self._say("the certificate was read again")
 
     def _stop(self, *_: object) -> None:
         if self.should_exit:  # the second one
@@ -148,7 +203,7 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """Closes connections on which no request begins, or its head does not end."""
+    """Closes connections on which no request begins, or its head does not end; answers half-closed ones."""
 
     _waiting: asyncio.TimerHandle | None = None
 
@@ -165,6 +220,14 @@ class _Protocol(H11Protocol):
             self._forget()
         elif not self._waiting:
             self._waiting = self.loop.call_later(_HEAD, self.timeout_keep_alive_handler)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Whether the connection stays open: a client may close its side behind a whole request, and wait."""
+        cycle = self.cycle
+        if self.scheme == "https" or cycle is None or cycle.more_body or cycle.response_complete:
+            return False
+        cycle.keep_alive = False
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()

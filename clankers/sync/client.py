@@ -21,7 +21,8 @@ from tenacity import (
 
 from clankers import __version__
 from clankers.sync import responses
-from clankers.sync.errors import RefusedError, SendError, StoppedError, UnavailableError
+from clankers.sync.errors import DeniedError, RefusedError, SendError, StoppedError, UnavailableError
+from clankers.sync.proxy import find_proxy
 from clankers.sync.responses import LATER, Reply
 from clankers.sync.settings import MASK, Settings
 from clankers.sync.transport import Deadline, pool
@@ -34,10 +35,11 @@ _REQUEST = 120.0  # seconds that a request may take in all
 _HEALTH = 10.0  # and a health check
 _TIMEOUT = {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 10.0}  # seconds, of each step
 _LEVEL = 3  # of gzip
+_REFUSED_BY_PROXY = ("401", "403", "407")
 _GARBLED = {400, 415, 422}  # what servers that do not know gzip say; session-sync itself sends none
 _LONGEST_ANSWER = 1 << 16  # bytes
 _LONGEST_REASON = 200  # characters of what a server says that are shown
-_BROKEN = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, httpcore2.ProxyError)
+_BROKEN = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError)
 
 
 class Health(NamedTuple):
@@ -68,7 +70,8 @@ class Sender:
         self._stop = stop
         self._tell = say
         self._deadline = Deadline(stop)
-        self._pool = pool(settings.session_api_url, self._deadline)
+        self._proxy = find_proxy(settings.session_api_url)
+        self._pool = pool(self._deadline, self._proxy)
         delay = settings.session_sync_retry_delay_ms / 1000
         self._backoff = wait_exponential(delay, max=max(MAX_BACKOFF, delay)) + wait_random(0, delay)
         self._retrying = Retrying(
@@ -139,12 +142,15 @@ class Sender:
 
         Raises:
             UnavailableError: there was none.
+            DeniedError: the proxy does not let us through.
         """
         self._deadline.begin(seconds)
         more = {"timeout": _TIMEOUT}
         try:
             with self._pool.stream(method, url, headers=self._head(packed), content=data, extensions=more) as response:
                 return Reply(url, response.status, _headers(response), *_body(response))
+        except httpcore2.ProxyError as e:
+            raise self._failure_of_proxy(url, self._clean(str(e))) from None
         except _BROKEN as e:
             late = isinstance(e, httpcore2.TimeoutException)
             what = self._clean("no answer in time" if late else str(e) or type(e).__name__)
@@ -152,6 +158,16 @@ class Sender:
             hint = "if it is a server of yours, name the file of its certificate in SSL_CERT_FILE; " if strange else ""
             message = f"{url} cannot be reached: {what}; {hint}{LATER}"
             raise UnavailableError(message, brief=f"Network error: {what}") from None
+
+    def _failure_of_proxy(self, url: str, what: str) -> SendError:
+        """`what` went wrong before `url` was reached: a status and a phrase, or why there is no connection."""
+        assert self._proxy
+        message = f"the proxy {self._proxy.origin} does not lead to {url}: {what}; "
+        if what[:3] in _REFUSED_BY_PROXY:
+            remedy = "check the user and password in the variable, or exempt the server with NO_PROXY"
+            return DeniedError(message + remedy, brief=f"Proxy error: {what}", status=int(what[:3]))
+        remedy = f"check the variable, or exempt the server with NO_PROXY; {LATER}"
+        return UnavailableError(message + remedy, brief=f"Proxy error: {what}")
 
     def _head(self, packed: bool) -> list[tuple[bytes | str, bytes | str]]:
         """The headers: in no variable, so that a traceback with variables does not have the key either."""

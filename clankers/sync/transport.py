@@ -4,18 +4,16 @@ httpcore's own timeouts are of single reads and writes, so that a byte now and t
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, TypeAlias
-from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpcore2
 
-from clankers.sync.settings import SettingsError, is_loopback
+from clankers.sync.proxy import ProxyChoice
 
 GRACE = 2.0  # seconds for which an answer is still waited for, once one is to stop
-WRONG_PROXY = "HTTPS_PROXY names no proxy of the form http://host:port; fix it, or set NO_PROXY to go without"
 _GLANCE = 0.2  # seconds from one look at whether one is to stop to the next
 _PIECE = 1 << 16  # bytes that are written between two looks
 
@@ -52,26 +50,49 @@ class Deadline:
         return self._end - now
 
 
+@contextmanager
+def _named(handshakes: int) -> Iterator[None]:
+    """Name a failure the proxy's while `handshakes` are to come: until then it is the other end."""
+    try:
+        yield
+    except (httpcore2.NetworkError, httpcore2.TimeoutException) as e:
+        if not handshakes:
+            raise
+        what = "no answer in time" if isinstance(e, httpcore2.TimeoutException) else str(e)
+        raise httpcore2.ProxyError(what or type(e).__name__) from e
+
+
 class _Stream(httpcore2.NetworkStream):
-    def __init__(self, inner: httpcore2.NetworkStream, deadline: Deadline) -> None:
+    """A connection.
+
+    Args:
+        inner: the connection itself.
+        deadline: of the request.
+        handshakes: that are to come until the server is at the other end, and not the proxy.
+    """
+
+    def __init__(self, inner: httpcore2.NetworkStream, deadline: Deadline, handshakes: int) -> None:
         self._inner = inner
         self._deadline = deadline
+        self._handshakes = handshakes
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         assert timeout is not None
         end = monotonic() + timeout
-        while True:
-            try:
-                return self._inner.read(max_bytes, min(self._deadline.left(), _GLANCE))
-            except httpcore2.ReadTimeout:
-                if monotonic() >= end:
-                    raise
-                self._deadline.left()  # its own timeout, when that is over
+        with _named(self._handshakes):
+            while True:
+                try:
+                    return self._inner.read(max_bytes, min(self._deadline.left(), _GLANCE))
+                except httpcore2.ReadTimeout:
+                    if monotonic() >= end:
+                        raise
+                    self._deadline.left()  # its own timeout, when that is over
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         assert timeout is not None
-        for at in range(0, len(buffer), _PIECE):
-            self._inner.write(buffer[at : at + _PIECE], min(self._deadline.left(), timeout))
+        with _named(self._handshakes):
+            for at in range(0, len(buffer), _PIECE):
+                self._inner.write(buffer[at : at + _PIECE], min(self._deadline.left(), timeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -80,17 +101,20 @@ class _Stream(httpcore2.NetworkStream):
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> "_Stream":
         assert timeout is not None
-        inner = self._inner.start_tls(ssl_context, server_hostname, min(self._deadline.left(), timeout))
-        return _Stream(inner, self._deadline)
+        left = max(self._handshakes - 1, 0)
+        with _named(left):
+            inner = self._inner.start_tls(ssl_context, server_hostname, min(self._deadline.left(), timeout))
+        return _Stream(inner, self._deadline, left)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
 class _Backend(httpcore2.NetworkBackend):
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, handshakes: int) -> None:
         self._inner = httpcore2.SyncBackend()
         self._deadline = deadline
+        self._handshakes = handshakes
 
     def connect_tcp(
         self,
@@ -101,31 +125,18 @@ class _Backend(httpcore2.NetworkBackend):
         socket_options: _Options | None = None,
     ) -> _Stream:
         assert timeout is not None
-        inner = self._inner.connect_tcp(host, port, min(self._deadline.left(), timeout), local_address, socket_options)
-        return _Stream(inner, self._deadline)
+        with _named(self._handshakes):
+            seconds = min(self._deadline.left(), timeout)
+            inner = self._inner.connect_tcp(host, port, seconds, local_address, socket_options)
+        return _Stream(inner, self._deadline, self._handshakes)
 
 
-def pool(url: str, deadline: Deadline) -> httpcore2.ConnectionPool:
-    """One connection that is kept, to where `url` says, through the proxy that the environment says.
+def pool(deadline: Deadline, proxy: ProxyChoice | None) -> httpcore2.ConnectionPool:
+    """One connection that is kept, through `proxy` if there is one. What fails on the way to that is a `ProxyError`.
 
     Certificates are checked against the system's, or those of `SSL_CERT_FILE`.
     """
-    return httpcore2.ConnectionPool(proxy=_proxy(url), max_connections=1, network_backend=_Backend(deadline))
-
-
-def _proxy(url: str) -> httpcore2.Proxy | None:
-    """Never one to this machine itself. Only https leaves it, so that a proxy sees the server's name and no more."""
-    if is_loopback(url) or proxy_bypass(urlsplit(url).netloc):
-        return None
-    proxies = getproxies()
-    address = proxies.get("https") or proxies.get("all")
-    if not address:
-        return None
-    parts = urlsplit(address if "://" in address else f"http://{address}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SettingsError(WRONG_PROXY)
-    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    try:
-        return httpcore2.Proxy(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), auth=auth)
-    except ValueError:
-        raise SettingsError(WRONG_PROXY) from None
+    through = httpcore2.Proxy(proxy.url, auth=proxy.auth) if proxy else None
+    handshakes = 2 if proxy and proxy.url.startswith("https:") else 1  # the last is with the server
+    backend = _Backend(deadline, handshakes if proxy else 0)
+    return httpcore2.ConnectionPool(proxy=through, max_connections=1, network_backend=backend)

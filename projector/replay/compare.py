@@ -190,9 +190,9 @@ def _differences(db: apsw.Connection, step: Callable[[int], object]) -> Iterator
 
 def _difference(db: apsw.Connection, table: str, left_out: frozenset[str]) -> Difference | None:
     info = db.execute(f"SELECT name, pk FROM pragma_table_info('{table}', 'main')").fetchall()
-    keys = [f'"{name}"' for name, pk in info if pk]
     values = [f'"{name}"' for name, pk in info if not pk and name not in left_out]
-    same = " AND ".join(f"a.{k} = b.{k}" for k in keys)
+    keys = [f'"{name}"' for name, pk in info if pk] or values  # a copy of another table has no key of its own
+    same = " AND ".join(f"a.{k} IS b.{k}" for k in keys)
     shown = " || ' ' || ".join(f"coalesce(a.{k}, '')" for k in keys)
     shown = f"CAST({shown} AS BLOB)"  # whatever bytes it is
     only = f"SELECT {shown} FROM %s.{table} AS a WHERE NOT EXISTS (SELECT 1 FROM %s.{table} AS b WHERE {same})"

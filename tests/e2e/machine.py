@@ -229,6 +229,32 @@ stream_max_retries = 0
         return [str(self.program), "exec", *options, *self.bypass, prompt]
 
 
+class Gemini(Machine):
+    """A machine with Gemini CLI."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        self.environment |= {
+            "GEMINI_API_KEY": "none",
+            "GOOGLE_GEMINI_BASE_URL": model.url,
+            "GEMINI_CLI_NO_RELAUNCH": "true",
+            "GEMINI_CLI_TRUST_WORKSPACE": "true",
+            "NO_COLOR": "1",
+        }
+        settings = {
+            "security": {"auth": {"selectedType": "gemini-api-key"}},
+            "general": {"enableAutoUpdate": False, "maxAttempts": 1},
+            "privacy": {"usageStatisticsEnabled": False},
+            "model": {"name": "gemini-2.5-pro"},
+        }
+        (self.home / ".gemini").mkdir()
+        (self.home / ".gemini" / "settings.json").write_text(json.dumps(settings))
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        resumed = ("--resume", "latest") if "--continue" in options else ()
+        return [str(self.program), "-p", prompt, "--yolo", *resumed]
+
+
 class Pi(Machine):
     """A machine with pi, and the Node that it needs."""
 
@@ -259,6 +285,7 @@ _MACHINES: dict[str, tuple[type[Machine], str]] = {
     "claude": (ClaudeCode, "@anthropic-ai/claude-code-{}*/claude"),
     "opencode": (OpenCode, "opencode-{}*/bin/opencode"),
     "codex": (Codex, "@openai/codex-{}/vendor/*/*/codex"),
+    "gemini": (Gemini, ".bin/gemini"),
     "pi": (Pi, ".bin/pi"),
 }
 

@@ -1,4 +1,4 @@
-"""A scripted stand-in for a model, on loopback: Anthropic's Messages API, OpenAI's chat completions and Responses API.
+"""A scripted stand-in for a model, on loopback: the APIs of Anthropic (Messages), OpenAI (two) and Google (Gemini).
 
 The script is the one named by the last `[[name]]` in a user's text. Which of its steps is the answer is told by how
 often the model has spoken since: so the same prompt gets the same answers, however often it is given.
@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.e2e import anthropic_api, openai_api, responses_api
+from tests.e2e import anthropic_api, gemini_api, openai_api, responses_api
 from tests.e2e.step import Step
 
 _NAME = re.compile(r"\[\[(\w+)\]\]")
@@ -52,6 +52,8 @@ class Model:
                     api = openai_api
                 elif path.endswith("/v1/responses"):
                     api = responses_api
+                elif path.endswith((gemini_api.STREAM, ":generateContent")):
+                    api = gemini_api
                 else:
                     self.answer(200, {"input_tokens": 10})
                     return
@@ -60,7 +62,7 @@ class Model:
                 if step.refused:
                     status, why = step.refused
                     self.answer(status, api.refusal(why))
-                elif request.get("stream"):
+                elif request.get("stream") or path.endswith(gemini_api.STREAM):
                     with suppress(BrokenPipeError, ConnectionResetError):  # the client was killed
                         self.stream(api.stream(request, step), step.delay)
                 else:

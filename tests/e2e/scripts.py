@@ -104,4 +104,30 @@ def _shell(command: str) -> tuple[str, dict[str, object]]:
     return "exec_command", {"cmd": command}
 
 
-_SCRIPTS = {"claude": _claude_code, "opencode": _opencode, "codex": _codex, "pi": _pi}
+def _gemini(work: Path, _slow: str) -> dict[str, list[Step]]:
+    shell = "run_shell_command"
+    slow = f"echo > {work}/started; while [ -e {work}/started ]; do sleep 0.1; done"  # it refuses `$(...)`
+    delegation = {"agent_name": "generalist", "prompt": "Do it [[sub]]"}
+    return {
+        "tools": [
+            Step("First.", (_bash("echo hello", shell),), thought="Well."),
+            Step(
+                tools=(
+                    ("write_file", {"file_path": f"{work}/new.txt", "content": "alpha\n"}),
+                    ("read_file", {"file_path": f"{work}/none.txt"}),
+                )
+            ),
+            Step(tools=(_bash("echo out; exit 3", shell), ("no_such_tool", {"x": 1}))),
+            Step("All done."),
+        ],
+        "delegate": [Step(tools=(("invoke_agent", delegation),)), Step("Delegated.")],
+        "sub": [
+            Step(tools=(_bash("echo sub", shell),)),
+            Step(tools=(("complete_task", {"result": {"response": "Nothing there."}}),)),
+        ],
+        "slow": [Step(tools=(_bash(slow, shell),))],
+        "long": [Step(tools=(_bash("seq 1 30000", shell),)), Step("Long.")],
+    }
+
+
+_SCRIPTS = {"claude": _claude_code, "opencode": _opencode, "codex": _codex, "gemini": _gemini, "pi": _pi}

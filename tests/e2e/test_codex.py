@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.conftest import Day
 from tests.e2e.machine import Codex, Machine
 from tests.patience import wait_for
-from tests.test_codex_recording import content, owner, records, reviews
+from tests.test_codex_recording import assert_once, content, owner, records, reviews
 
 pytestmark = pytest.mark.e2e
 
@@ -33,6 +33,7 @@ def rollouts(machine: Machine) -> list[Path]:
 
 
 def assert_recorded(machine: Machine) -> None:
+    assert_once(machine.root)
     for path in rollouts(machine):
         assert content(machine.root, owner(path)) == path.read_bytes()
 

@@ -9,7 +9,7 @@ source=${1-}
 
 # Replace this shell by the recorder in the directory $2, run by the interpreter $1; return where there is none.
 record() {
-    [ -x "$1" ] && [ -r "$2/clankers/assets/hook/launcher.sh" ] || return
+    [ -x "$1" ] && [ -r "$2/clankers/append.py" ] || return
     # -I and -S leave out what recording does not need: the Python settings of the session, and site-packages. What is
     # written is on the disk when `main` returns, so nothing is left but taking Python down, a tenth of a hook's time.
     exec "$1" -IS -c '

@@ -47,6 +47,7 @@ PLAIN, COMPRESSED = ".jsonl", ".jsonl.zst"
 _HEAD = "rollout-"
 _TIME = len("YYYY-MM-DDThh-mm-ss-")
 _MAX_PATH = 4096  # characters
+_LOOK = 64 << 10  # bytes that are read at first for the first line, which has the system prompt
 _DEPTH = 4  # directories in which a rollout may lie: a day's, a month's, a year's, and the top
 
 
@@ -104,6 +105,21 @@ class Rollouts(LineFiles):
         if failure:
             raise failure
 
+    def read_lines(
+        self, part: str, path: str, lines: Iterator[tuple[int, bytes]]
+    ) -> Iterator[tuple[Record | None, str, int | str]]:
+        """As `LineFiles.read_lines`; other threads' titles, of which there may be thousands, are passed over."""
+        if part != INDEX:
+            yield from super().read_lines(part, path, lines)
+            return
+        ours, end = self.session.encode(), 0
+        for at, raw in lines:
+            end = at + len(raw)
+            if ours in raw:
+                yield from super().read_lines(part, path, iter([(at, raw)]))
+        if end:
+            yield None, part, end
+
     def owner(self, part: str) -> str:
         """As `LineFiles.owner`: the thread, and what a rewind began in it."""
         if part == INDEX:
@@ -128,7 +144,7 @@ class Rollouts(LineFiles):
         """As `Source.created`: the first time in the rollouts, whose names sort by their time."""
         for _, path in sorted(self._rollouts({}).items()):
             try:
-                if time := first_time(lines(path)):
+                if time := first_time(lines(path, _LOOK)):
                     return time
             except SourceError:
                 continue
@@ -184,15 +200,19 @@ def thread_of(name: str) -> str:
     return name[len(_HEAD) + _TIME :].partition("_")[0] if name.startswith(_HEAD) else ""
 
 
-def lines(path: str) -> Iterator[tuple[int, bytes]]:
+def lines(path: str, first: int | None = None) -> Iterator[tuple[int, bytes]]:
     """The complete lines of a rollout, each with its offset in the uncompressed file.
+
+    Args:
+        path: of the rollout.
+        first: as of `complete_lines`.
 
     Raises:
         OSError: it cannot be read.
         SourceError: likewise.
     """
     if not path.endswith(COMPRESSED):
-        return complete_lines(path, 0)
+        return complete_lines(path, 0, first)
     from clankers.ingest.zstd_lines import zstd_lines
 
     return zstd_lines(path)
