@@ -44,6 +44,7 @@ class FeedItem(msgspec.Struct, frozen=True):
         kind: `prompt`, `answer`, `tool` (a call begins), `ok` or `failed` (it ended), `error`, `retry`, `compaction`.
         id: of its row in the database; a hook's report may later get the id of the client's record.
         text: the prompt or answer, a call's input as JSON, its result, or the error's message.
+        file_path: the file that a call which begins works on.
     """
 
     at: int
@@ -56,6 +57,7 @@ class FeedItem(msgspec.Struct, frozen=True):
     model: str | None = None
     exit_code: int | None = None
     duration_ms: int | None = None
+    file_path: str | None = None
 
 
 class FeedSession(msgspec.Struct):
@@ -224,7 +226,8 @@ class Feed:
             and call.open_rank > Rank.UNREPORTED
         ):
             at, text = call.created_at or logged, call.tool_input or ""
-            found.append(FeedItem(at, call.source, call.session_id, "tool", call.id, text, name, model))
+            of_session = (at, call.source, call.session_id)
+            found.append(FeedItem(*of_session, "tool", call.id, text, name, model, file_path=call.file_path))
         if ended and self._is_first("end", call.id):
             kind = "ok" if call.success else "failed"
             text = (call.tool_output if call.success else call.error_message or call.tool_output) or ""

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from msgspec import Raw
 
+from clankers.cli import tail
+from clankers.cli.output import console
 from clankers.log import envelope
 from clankers.log.reader import Event
+from clankers.queries.filters import filters
+from clankers.queries.tail import follow
 from clankers.system.extensions import ADAPTERS
 from projector.adapters import BUILT_IN, Adapters, UnusableError, built_in, tools_of
 from projector.adapters.base import Tools, merge_cases
@@ -15,9 +19,12 @@ from projector.replay.rebuild import build, open_live, rebuild, update
 from tests.commands import call
 
 TOY = """
+from msgspec import Raw
 from msgspec.json import decode
-from projector.adapters.base import Adapter
-from projector.model.changes import MessageSeen, Rank, SessionSeen
+from projector.adapters.base import Adapter, Tools
+from projector.model.changes import MessageSeen, Rank, SessionSeen, ToolSeen
+
+TOOLS = Tools(path_keys=("target",))
 
 def said(event):
     line = decode(event.payload)
@@ -27,7 +34,16 @@ def said(event):
         MessageSeen(line["id"], line["session"], "toy", "user", created_at=at),
     ]
 
-ADAPTER = Adapter("toy", {"said": said}, lambda event: [], version="1.2", client_version=lambda event: "9.1")
+def called(event):
+    given = bytes(event.payload)
+    call = ToolSeen("t", "s", "toy", Rank.RECORD, tool_name="paint", tool_input=given.decode(), created_at=6)
+    call.file_path = TOOLS.file_path(Raw(given))
+    return [call]
+
+CASES = {"said": said, "called": called}
+ADAPTER = Adapter(
+    "toy", CASES, lambda event: [], tools=TOOLS, version="1.2", client_version=lambda event: "9.1"
+)
 NOT_ONE = "an adapter"
 """
 
@@ -63,6 +79,20 @@ def test_an_adapter_of_another_package_makes_rows_and_is_noted(root: Path) -> No
     types = db.execute("SELECT type, known, events, client_version FROM event_types ORDER BY 1").fetchall()
     assert types == [("said", 1, 1, ""), ("sang", 0, 1, "9.1")]
     db.close()
+
+
+def test_a_call_is_about_the_file_that_the_adapter_of_another_package_finds(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_log(
+        root, ("toy", "said", '{"session":"s","id":"m","at":5}'), ("toy", "called", '{"how":"red","target":"/a"}')
+    )
+    assert "paint  /a" in call(root, "show", "s").out
+    show = tail._line(console())
+    for happened in follow(str(root), "", filters(), 10, forever=False):
+        if happened:
+            show(happened)
+    assert "paint: /a" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -83,5 +83,6 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -
     for name in others:
         (tmp_path / name).write_bytes(b"")
     Path(temporary_path(str(path)) + "-wal").write_bytes(b"")
+    Path(f"{path}.new").write_bytes(b"")  # of an older version
     remove_leftovers(str(path))
     assert names(tmp_path) == sorted(others)

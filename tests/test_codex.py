@@ -18,11 +18,12 @@ from clankers.queries.conversation import Message, ToolCall, conversation
 from clankers.queries.tool_calls import patch, subject
 from clankers.render.labels import about, given
 from projector.derived.prices import look_up
+from projector.replay.compare import FreshReplay
 from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
 from projector.store.sqlite_writer import SqliteStore
 from tests.contract.captures import codex, feed_live, feed_stores
-from tests.feeding import CAPTURES, CODEX, project, rows
+from tests.feeding import CAPTURES, CODEX, append, project, rows
 
 FOLDER = CAPTURES / "codex"
 THREAD = "01a21e82-017b-7000-8000-00000000000a"
@@ -222,6 +223,24 @@ def test_what_a_legacy_fork_copied_belongs_to_its_origin(tmp_path: Path) -> None
         assert db.execute(select).fetchall() == [(first, 0, 0, None), (second, 4509, 0, first)]
 
 
+@pytest.mark.parametrize("name", ["old_fork_0.144.6", "old_subagent_fork_0.144.6", "compact"])
+def test_a_fresh_replay_makes_the_same_tables(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for payload in codex(name).live(tmp_path)[0]:
+        append(root, [payload], follow=True)
+        with closing(project(root)):
+            pass
+    with FreshReplay(str(root / "clankers.db"), str(root)) as fresh:
+        fresh.build()
+        assert fresh.differences(lambda: None) == []
+
+
+def test_what_is_set_aside_of_a_call_is_all_of_it(tmp_path: Path) -> None:
+    with closing(open_database(str(tmp_path / "clankers.db"))) as db:
+        columns = "SELECT name, type FROM pragma_table_info(?)"
+        assert db.execute(columns, ("copied_tools",)).fetchall() == db.execute(columns, ("tools",)).fetchall()
+
+
 def test_a_subagent_names_its_parent_and_its_call(tmp_path: Path) -> None:
     for name in ("subagent", "old_subagent_fork_0.144.6"):
         home, root = tmp_path / name, tmp_path / name / "data"
@@ -264,6 +283,21 @@ def test_a_plan_becomes_todos(tmp_path: Path) -> None:
     db = rollout(tmp_path, [meta(), *begun(), call("c1", "update_plan", plan=plan), output("c1", "Plan updated")])
     select = "SELECT content, status FROM todos ORDER BY position"
     assert db.execute(select).fetchall() == [("look", "completed"), ("fix", "in_progress")]
+
+
+def test_a_background_shell_ends_with_the_call_that_polled_it_last(tmp_path: Path) -> None:
+    def went_on(text: str) -> str:
+        return f"Wall time: 0.2 seconds\nProcess running with session ID 7\nOutput:\n{text}"
+
+    polls = [call(f"c{n}", "write_stdin", session_id=7, chars="") for n in (2, 3)]
+    lines = [meta(), *begun(), call("c1", cmd="x"), output("c1", went_on("a")), polls[0], output("c2", went_on("b"))]
+    db = rollout(tmp_path, lines)
+    select = "SELECT call_id, status, exit_code, tool_output FROM tools ORDER BY created_at"
+    assert db.execute(select).fetchall() == [("c1", "running", None, None), ("c2", "completed", None, "b")]
+    last = output("c3", "Wall time: 0.5 seconds\nProcess exited with code 5\nOutput:\nc")
+    db = rollout(tmp_path, [polls[1], last], start=len(lines))
+    wanted = [("c1", "error", 5, "abc"), ("c2", "completed", None, "b"), ("c3", "error", 5, "c")]
+    assert db.execute(select).fetchall() == wanted
 
 
 @pytest.mark.parametrize(
@@ -327,7 +361,7 @@ PATCH = "*** Begin Patch\n*** Update File: a.txt\n@@\n-x\n+y\n*** Delete File: b
     ],
 )
 def test_what_a_call_is_about(tool_input: Any, wanted: tuple[str, str] | None, body: str | None) -> None:
-    assert (subject(tool_input), patch(tool_input)) == (wanted, body)
+    assert (subject(tool_input, None), patch(tool_input)) == (wanted, body)
 
 
 def test_a_patch_is_shown_as_a_diff(tmp_path: Path) -> None:

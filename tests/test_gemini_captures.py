@@ -1,12 +1,13 @@
 """What the real Gemini CLI recorded, and the rows it must make."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.feeding import project
+from tests.feeding import project, rows
 from tests.gemini_recording import EXPECTED, NAMES, feed_both, feed_files, feed_hooks, measured
 
 Feed = Callable[[str, Path, Path], None]
@@ -36,3 +37,20 @@ def test_the_rows_of_a_capture_are_what_the_model_served(name: str, feed: Feed, 
     assert not wrong
     assert db.execute("SELECT reason FROM rejects UNION ALL SELECT reason FROM ignored_values").fetchall() == []
     assert db.execute("SELECT type FROM event_types WHERE NOT known").fetchall() == []
+
+
+@pytest.mark.parametrize("name", ["compress", "old_0.36.0", "resume_lost", "subagent", "tui"])
+def test_lines_in_any_order_make_the_same_rows(name: str, tmp_path: Path) -> None:
+    feed_both(name, tmp_path / "data", tmp_path / "home")
+    (log,) = (tmp_path / "data").glob("clankers-*.jsonl")
+    lines = log.read_bytes().splitlines(keepends=True)
+    in_order = rows(project(tmp_path / "data"))
+    for seed in range(3):
+        random.Random(seed).shuffle(lines)
+        shuffled = tmp_path / str(seed)
+        shuffled.mkdir()
+        for part in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):  # in two batches
+            with (shuffled / log.name).open("ab") as file:
+                file.writelines(part)
+            found = rows(project(shuffled))
+        assert found == in_order

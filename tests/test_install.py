@@ -22,7 +22,7 @@ from clankers.errors import EX_FAIL, EX_OK, EX_USAGE
 from clankers.harnesses.claude_code import install as claude_code_install
 from clankers.harnesses.claude_code.install import EVENTS
 from clankers.harnesses.hook_command import hook_command, is_ours
-from clankers.system import detached, jsonc_edit
+from clankers.system import detached, jsonc_edit, throwaway
 from clankers.system.service_unit import ServiceError, service
 from clankers.system.throwaway import origin
 from tests.commands import POSIX_ONLY, Result, call, command, environment
@@ -527,6 +527,7 @@ def test_an_environment_in_a_tagged_cache_is_refused(home: Path, monkeypatch: py
     place = home / "cache" / "archive" / "x"
     place.mkdir(parents=True)
     monkeypatch.setattr(sys, "prefix", str(place))
+    monkeypatch.setattr(throwaway, "__file__", str(place / "lib" / "clankers" / "system" / "throwaway.py"))
     (place / "CACHEDIR.TAG").touch()
     assert clankers(home, "install", "claude-code", TMPDIR=str(home / "tmp")).code == EX_OK
     (home / "cache" / "CACHEDIR.TAG").touch()

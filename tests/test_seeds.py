@@ -1,13 +1,17 @@
 """The shapes, patterns and commands of the documents that this project began with: each does what they say."""
 
+import contextlib
+import json
 import random
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from projector.derived.inferred_roles import infer_role
-from tests.commands import event
+from tests.commands import call, event
 from tests.feeding import Record, append, project, rows
 
 AT = 1_769_800_000_000  # milliseconds
@@ -184,3 +188,76 @@ def test_rows_do_not_depend_on_order_or_batches(root: Path, tmp_path: Path) -> N
             for row in (*found[table], *expected[table]):
                 row["created_at"] = None
         assert found == expected
+
+
+# The statements of the documents that ask the database, and the one by which a backfill is run again.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS sessions (
+  id TEXT PRIMARY KEY, title TEXT, project_path TEXT, project_name TEXT, model TEXT, provider TEXT,
+  prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL, created_at INTEGER, updated_at INTEGER
+);
+CREATE TABLE IF NOT EXISTS messages (
+  id TEXT PRIMARY KEY, session_id TEXT, role TEXT, text_content TEXT, model TEXT, prompt_tokens INTEGER,
+  completion_tokens INTEGER, duration_ms INTEGER, created_at INTEGER, completed_at INTEGER,
+  FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE
+);
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
+"""
+COUNTS = """
+  select 'sessions' as tbl, count(*) from sessions
+  union all select 'messages', count(*) from messages
+  union all select 'tools', count(*) from tools
+  union all select 'session_errors', count(*) from session_errors;
+"""
+TOOLS = """
+  select tool_name, count(*)
+  from tools
+  where session_id like 'ses_%' or session_id like 'f49c8b29%'
+  group by tool_name;
+"""
+MARKER = "SELECT value FROM meta WHERE key = ?"
+
+
+def stored(home: Path, *path: str, **document: Any) -> None:
+    """A file of OpenCode's JSON tree."""
+    file = home.joinpath(".local", "share", "opencode", "storage", *path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(document))
+
+
+def test_the_one_time_backfill_of_the_json_tree(root: Path, tmp_path: Path) -> None:
+    now = time.time_ns() // 10**6
+    for id, created in (("ses_1", now - 1000), ("ses_old", now - 31 * 86_400_000)):
+        stored(tmp_path, "session", "prj", f"{id}.json", **SHAPES[2] | {"id": id, "time": {"created": created}})
+        stored(
+            tmp_path, "message", id, f"m_{id}.json", id=f"m_{id}", sessionID=id, time={"created": 10, "completed": 25}
+        )
+        part = {"type": "text", "messageID": f"m_{id}", "sessionID": id, "text": "Let me look."}
+        stored(tmp_path, "part", f"m_{id}", "p.json", **part)
+    database = tmp_path / "mine.db"
+    env = {"CLANKERS_DB_PATH": str(database), "XDG_DATA_HOME": ""}
+    assert "3 new records of 1 sessions" in call(root, "backfill", "--days", "30", **env).out
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        found = db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions").fetchall()
+        assert found == [("ses_1", None, "/src/shop", "shop", "m", "p", 100, 50, 0.5)]
+        columns = "id, session_id, role, text_content, duration_ms, created_at, completed_at"
+        found = db.execute(f"SELECT {columns} FROM messages WHERE NOT session_total").fetchall()
+        assert found == [("m_ses_1", "ses_1", "assistant", "Let me look.", 15, 10, 25)]
+        assert int(db.execute(MARKER, ("backfill_completed_at",)).fetchone()[0]) >= now
+        db.execute("DELETE FROM meta WHERE key = 'backfill_completed_at'")
+        db.commit()
+        assert "0 new records" in call(root, "backfill", **env).out
+        assert int(db.execute(MARKER, ("backfill_completed_at",)).fetchone()[0]) >= now
+
+
+def test_the_statements_of_the_documents_run(root: Path) -> None:
+    append(root, [updated(**SHAPES[0], **NAMED), message("msg_1"), text("msg_1", "Fix it")])
+    project(root).close()
+    with contextlib.closing(sqlite3.connect(root / "clankers.db")) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        db.executescript(SCHEMA)  # which is there already
+        assert db.execute(COUNTS).fetchall() == [("sessions", 1), ("messages", 2), ("tools", 0), ("session_errors", 0)]
+        assert db.execute(TOOLS).fetchall() == []
+        assert db.execute("SELECT COUNT(*) FROM sessions").fetchone() == (1,)
+        orphans = "SELECT count(*) FROM messages WHERE session_id NOT IN (SELECT id FROM sessions)"
+        assert db.execute(orphans).fetchone() == (0,)

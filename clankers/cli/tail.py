@@ -96,7 +96,7 @@ def _line(out: Console) -> Callable[[TailItem], None]:
 
 def _short(item: FeedItem) -> str:
     call = item.kind in ("tool", "ok", "failed")
-    text = _doing(item.text) if item.kind == "tool" else _result(item.text) if call else item.text
+    text = _doing(item.text, item.file_path) if item.kind == "tool" else _result(item.text) if call else item.text
     text = " ".join(text[: 4 * _LONG].split())
     text = text if len(text) <= _LONG else text[: _LONG - 1] + "…"
     if not call:
@@ -109,14 +109,14 @@ def _short(item: FeedItem) -> str:
     return " ".join(words) + (f": {text}" if text else "")
 
 
-def _doing(input: str) -> str:
+def _doing(input: str, file_path: str | None) -> str:
     """What a call does, by its input, which may be JSON."""
     try:
         given = json.decode(input)
     except (DecodeError, RecursionError):
-        found = subject(input)
+        found = subject(input, file_path)
         return found[1] if found else input
-    found = subject(given)
+    found = subject(given, file_path)
     return found[1] if found else readable(input)
 
 

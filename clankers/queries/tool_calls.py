@@ -5,26 +5,32 @@ from typing import Any
 
 from projector.adapters.base import Tools
 
-# The members of an input that may say what the call does, the best first.
-_SUBJECTS = (
-    *("command", "cmd", *Tools().path_keys, "path", "pattern", "url", "query", "subject", "description"),
+# The members of an input that may say what the call does, the best first; between them the file that it works on.
+_CODE = ("command", "cmd")
+_OTHERS = (
+    *(*Tools().path_keys, "path", "pattern", "url", "query", "subject", "description"),
     *("skill", "name", "prompt"),
 )
 _PATCH = re.compile(r"\s*\*\*\* Begin Patch\n(.*?)(?:\*\*\* End Patch\s*)?\Z", re.DOTALL)
 _PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
 
 
-def subject(tool_input: Any) -> tuple[str, str] | None:
+def subject(tool_input: Any, file_path: str | None) -> tuple[str, str] | None:
     """Name and text of the member of a call's input that says what the call is about; None: no member does.
 
     Of a patch, the name is empty and the text is the files that it edits.
+
+    Args:
+        tool_input: the arguments.
+        file_path: the file that the call works on, as its adapter found it in the input.
     """
     if (found := patch(tool_input)) is not None:
         files = ", ".join(_PATCHED.findall(found))
         return ("", files) if files else None
     if not isinstance(tool_input, dict):
         return None
-    named = ((name, _text(tool_input.get(name))) for name in _SUBJECTS)
+    named_files = (name for name, value in tool_input.items() if file_path is not None and value == file_path)
+    named = ((name, _text(tool_input.get(name))) for name in (*_CODE, *named_files, *_OTHERS))
     return next(((name, text) for name, text in named if text.strip()), None)
 
 

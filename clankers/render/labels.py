@@ -139,7 +139,7 @@ def ended(tool: ToolCall) -> str:
 
 def about(tool: ToolCall) -> str:
     """What a call was about, in one line; empty if its input does not say."""
-    found = subject(tool.tool_input)
+    found = subject(tool.tool_input, tool.file_path)
     return clean(found[1].strip()) if found else ""
 
 
@@ -153,7 +153,7 @@ def given(tool: ToolCall, *, full: bool) -> Iterator[Given]:
         if arguments is not None:
             yield Given("", plain(arguments) if isinstance(arguments, str) else _json(arguments), "")
         return
-    name = (subject(arguments) or ("",))[0]
+    name = (subject(arguments, tool.file_path) or ("",))[0]
     left = dict(arguments)
     if name and not (full and _is_long(left[name])):
         left.pop(name)

@@ -80,8 +80,13 @@ def temporary_path(path: str) -> str:
 def remove_leftovers(path: str) -> None:
     """Remove what killed writers of `path` left. Hold its lock: a live writer would lose its file."""
     folder, name = os.path.split(path)
-    ours = re.compile(re.escape(name) + r"\.[0-9a-f]{16}" + re.escape(TEMPORARY) + r"(-wal|-shm|-journal)?")
-    for entry in os.listdir(folder or os.curdir):
+    temporary = rf"\.[0-9a-f]{{16}}{re.escape(TEMPORARY)}|\.new"  # the latter in versions whose writers shared a name
+    ours = re.compile(rf"{re.escape(name)}({temporary})(-wal|-shm|-journal)?")
+    try:
+        entries = os.listdir(folder or os.curdir)
+    except FileNotFoundError:
+        return
+    for entry in entries:
         if ours.fullmatch(entry):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(folder, entry))

@@ -102,6 +102,11 @@ class Adapters:
         adapter = self.of(event.source)
         return adapter.client_version(event) if adapter else ""
 
+    def unknown_in(self, event: Event) -> Sequence[str]:
+        """What is in `event`, of a known type, that its adapter does not read; as `Adapter.unknown`."""
+        adapter = self.of(event.source)
+        return adapter.unknown(event) if adapter else ()
+
     def adapt(self, event: Event) -> Adapted:
         """What `event` means.
 

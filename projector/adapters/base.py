@@ -78,6 +78,8 @@ class Adapter(NamedTuple):
         fallback: the same for a type without a case.
         tools: what tool calls mean.
         owner: the session of an event whose changes name none; None if it belongs to no session.
+        unknown: what an event of a known type holds that the adapter does not read, named for people: a type of part, a
+            text, a count of tokens. Each is counted like an event of an unknown type.
         client_version: the version of the client that sent an event; empty if the event does not say.
         only_live: columns, as `table.column`, that only live events fill, so that they differ after an import.
         only_past: columns that only the harness's own files fill.
@@ -89,6 +91,7 @@ class Adapter(NamedTuple):
     fallback: Case
     tools: Tools = Tools()
     owner: Callable[[Event], str | None] = lambda _: None
+    unknown: Callable[[Event], Sequence[str]] = lambda _: ()
     client_version: Callable[[Event], str] = lambda _: ""
     only_live: frozenset[str] = frozenset()
     only_past: frozenset[str] = frozenset()

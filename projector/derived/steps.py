@@ -1,14 +1,15 @@
 """Brings the rows that follow from a session's steps (`projector.derived.turns`) up to date with a batch."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 import apsw
 from msgspec.structs import astuple
 
-from projector.derived.turns import Folded, fold
+from projector.derived.turns import Folded, Shell, fold
 from projector.model.batch import Batch
-from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Step
+from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Rank, Step
 from projector.model.merge import TABLES, Row
 from projector.model.naming import HOOK_PREFIX
 
@@ -46,9 +47,35 @@ def place_calls(db: apsw.Connection, found: Iterable[Folded]) -> None:
             "UPDATE tools SET message_id = ?1 WHERE id = ?2 AND message_id IS NOT ?1",
             [(message, call) for call, message in folded.calls.items()],
         )
+        _close_shells(db, folded.shells)
         copied = [(call, folded.session) for call in folded.copied]
-        db.executemany("INSERT INTO copied_tools SELECT * FROM tools WHERE id = ? AND session_id = ?", copied)
+        db.executemany(
+            "INSERT OR REPLACE INTO copied_tools SELECT * FROM tools WHERE id = ? AND session_id = ?", copied
+        )
         db.executemany("DELETE FROM tools WHERE id = ? AND session_id = ?", copied)
+
+
+# What ended a shell is in the result of the call that polled it last. The client's own record of its end is better.
+_CLOSE = f"""
+UPDATE tools SET status = ?, success = ?, exit_code = ?, tool_output = ?, error_message = ?, completed_at = ?,
+  close_rank = {Rank.REPORT}
+WHERE id = ? AND close_rank <= {Rank.REPORT}
+"""
+
+
+def _close_shells(db: apsw.Connection, shells: dict[str, Shell]) -> None:
+    """Give the calls that went on in the background their ends, and the calls that polled them theirs."""
+    for call, shell in shells.items():
+        for poll, (text, at) in shell.unfinished.items():
+            db.execute(_CLOSE, ("completed", 1, None, text, None, at, poll))
+        result = "SELECT exit_code, tool_output, completed_at FROM tools WHERE id = ?"
+        polls: list[Any] = db.executemany(result, [(poll,) for poll in shell.polls]).fetchall()
+        ended = [(code, at) for code, _, at in polls if code is not None]
+        if ended:
+            code, at = ended[-1]
+            output = shell.text + "".join(more or "" for _, more, _ in polls)
+            status, error = ("error", output) if code else ("completed", None)
+            db.execute(_CLOSE, (status, not code, code, output, error, at, call))
 
 
 def _restore_copied(db: apsw.Connection, session: str) -> None:
@@ -60,21 +87,14 @@ def _restore_copied(db: apsw.Connection, session: str) -> None:
 def _replace_changed(db: apsw.Connection, batch: Batch, session: str, rows: list[Row]) -> None:
     """Put those of `rows` into `batch` that the database has not, and delete those that it has beside them."""
     for kind in _KINDS:
-        table = TABLES[kind]
-        names = kind.__struct_fields__
-        compared = [at for at, name in enumerate(names) if name not in _DERIVED]
+        table, names = TABLES[kind], kind.__struct_fields__
+        reported = itemgetter(*(at for at, name in enumerate(names) if name not in _DERIVED))
         columns = ", ".join(f'"{name}"' for name in names)
-        stored: dict[str, Any] = {
-            row[0]: row
-            for row in db.execute(
-                f"SELECT {columns} FROM {table} WHERE session_id = ? AND id NOT GLOB '{HOOK_PREFIX}*'", (session,)
-            )
-        }
+        of_record = f"session_id = ? AND id NOT GLOB '{HOOK_PREFIX}*'"
+        found: list[Any] = db.execute(f"SELECT {columns} FROM {table} WHERE {of_record}", (session,)).fetchall()
+        stored = {row[0]: reported(row) for row in found}
         for row in rows:
-            if type(row) is not kind:
-                continue
-            before, now = stored.pop(row.id, None), astuple(row)
-            if before is None or any(before[at] != now[at] for at in compared):
+            if type(row) is kind and stored.pop(row.id, None) != reported(astuple(row)):
                 batch.rows(kind)[row.id] = row
                 batch.replaced[table, row.id] = 0
                 if isinstance(row, PartSeen):

@@ -40,12 +40,28 @@ class Folded(NamedTuple):
         rows: all messages, parts, errors and compactions of the session.
         calls: the message of each tool call, by its row id.
         copied: calls in what was copied from another session.
+        shells: calls that went on in the background, by their row ids.
     """
 
     session: str
     rows: list[Row]
     calls: dict[str, str]
     copied: set[str]
+    shells: dict[str, "Shell"]
+
+
+class Shell(msgspec.Struct):
+    """A call that went on in the background.
+
+    Attributes:
+        text: what it had put out by then.
+        polls: the calls that polled it, in order.
+        unfinished: those after which it still went on: what they got, and when.
+    """
+
+    text: str
+    polls: list[str] = []
+    unfinished: dict[str, tuple[str, int | None]] = {}
 
 
 class _Response(msgspec.Struct):
@@ -84,6 +100,7 @@ def fold(session: str, source: str, steps: Iterable[Step]) -> Folded:
     """What all `steps` of a session mean."""
     turns: dict[str, _Turn] = {}
     copied: set[str] = set()
+    shells: dict[str, Shell] = {}
     files, events = _by_file(steps)
     for file in files:
         reader = _Reader(session, turns)
@@ -91,9 +108,10 @@ def fold(session: str, source: str, steps: Iterable[Step]) -> Folded:
             reader.read(step)
         reader.finish()
         copied |= reader.copied
+        shells |= reader.shells
     _hear(turns, events, session, source)
     rows, calls = _rows(turns.values(), session, source)
-    return Folded(session, rows, calls, copied - calls.keys())
+    return Folded(session, rows, calls, copied - calls.keys(), shells)
 
 
 def _by_file(steps: Iterable[Step]) -> tuple[list[list[Step]], list[Step]]:
@@ -114,6 +132,8 @@ class _Reader:
 
     def __init__(self, session: str, turns: dict[str, _Turn]) -> None:
         self.copied: set[str] = set()
+        self.shells: dict[str, Shell] = {}
+        self._in_background: dict[int, Shell] = {}  # by the client's number
         self._session = session
         self._turns = turns
         self._turn: _Turn | None = None
@@ -158,6 +178,10 @@ class _Reader:
         kind, turn = step.kind, self._turn_of(step.turn)
         if kind in _MADE:
             self._made.append(step)
+            if step.ref and step.value in self._in_background:
+                self._in_background[step.value].polls.append(step.ref)
+        elif kind == "running" and step.ref and step.value is not None:
+            self._running(step.ref, step.value, step)
         elif kind == "prompt":
             turn.prompts.append(step)
         elif kind == "said":
@@ -178,6 +202,13 @@ class _Reader:
             turn.ended = True
         elif kind == "rollback":
             self._roll_back(step)
+
+    def _running(self, call: str, number: int, step: Step) -> None:
+        shell = self._in_background.get(number)
+        if shell and call in shell.polls:
+            shell.unfinished[call] = (step.text or "", step.at)
+        else:  # the number may have been that of another one
+            self._in_background[number] = self.shells[call] = Shell(step.text or "")
 
     def _begin(self, step: Step) -> None:
         if not step.flag or not self._copying:

@@ -40,9 +40,10 @@ Fact = tuple[tuple[int, int, int], Any]
 
 
 class EventType(NamedTuple):
-    """What events are counted by.
+    """What events are counted by, and what no adapter reads in events of a known type.
 
     Attributes:
+        type: of the event; for something in it, `type: name`.
         known: an adapter has a case for the type.
         client_version: of the client that sent it, if the type is not known and the version is; else empty.
     """

@@ -281,7 +281,9 @@ class Step(Struct, gc=False, array_like=True):
             `turn`: `ref` begins, at `value` in the client's own count. `flag`: it is older than the session.
             `model`: `text` answers from here on, at the provider `ref`; None for unchanged.
             `prompt`: `text`, and `data`, the names of what is attached, as JSON.
-            `text`, `reasoning`: the model made `text`, or `call`: it called the tool of the row `ref`.
+            `text`, `reasoning`: the model made `text`, or `call`: it called the tool of the row `ref`, which polls the
+                background shell `value`.
+            `running`: the call `ref` goes on as the background shell `value`, having put out `text`.
             `said`: the client showed the text to the user, so it is no summary.
             `response`: one ends, `ref`, having spent `data`, a `Spent` as JSON.
             `total`: the tokens so far are `value` and `data`; the last response spent `text`, likewise.

@@ -69,6 +69,7 @@ def update(path: str, root: str, *, progress: Callable[[int], object] | None = N
     The projector's lock must be held.
     """
     _remove(path + ".rebuild")  # of a rebuild that was killed
+    remove_leftovers(path)
     try:
         db = open_live(path)
     except OutdatedError:

@@ -357,9 +357,31 @@ CREATE TABLE untimed_messages (  -- whose events have no time, and the times of 
   PRIMARY KEY (session_id, message_id)
 ) WITHOUT ROWID;
 
--- Calls in what a session's file copied from another session: they count there.
-CREATE TABLE copied_tools AS SELECT * FROM tools WHERE FALSE;
-CREATE INDEX copied_tools_by_session ON copied_tools (session_id);
+CREATE TABLE copied_tools (  -- calls in what a file copied from another session, where they count: columns of tools
+  id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  message_id TEXT,
+  tool_name TEXT,
+  call_id TEXT,
+  title TEXT,
+  file_path TEXT,
+  edits_file INTEGER NOT NULL,
+  edited_files TEXT,
+  status TEXT,
+  success INTEGER,
+  exit_code INTEGER,
+  duration_ms INTEGER,
+  created_at INTEGER,
+  completed_at INTEGER,
+  source TEXT NOT NULL,
+  model TEXT,
+  open_rank INTEGER NOT NULL,
+  close_rank INTEGER NOT NULL,
+  error_message TEXT,
+  tool_input TEXT,
+  tool_output TEXT,
+  PRIMARY KEY (session_id, id)
+) WITHOUT ROWID;
 
 CREATE TABLE saved_outputs (  -- long outputs of tools that the client keeps in files beside its record
   session_id TEXT NOT NULL,

@@ -36,8 +36,8 @@ EVENTS = (
 )
 _TIMEOUT = 10  # seconds after which the client goes on if the disk hangs
 _END_TIMEOUTS = dict.fromkeys(("Interrupt", "SessionEnd"), 3)  # more is cut, with a warning
-_NO_HOOKS: Version = (0, 101, 0)  # the last version that was found to run none
-_REVIEWED: Version = (0, 129, 0)  # the first that runs only what the user reviewed
+_NO_HOOKS: Version = (0, 116, 0)  # the last version that was found to run none, unless an experiment is turned on
+_REVIEWED: Version = (0, 129, 0)  # the first that was found to run only what the user reviewed
 
 
 class CodexInstaller(HooksInstaller):
@@ -76,8 +76,9 @@ def _in_settings(path: Path, document: Any, version: Version | None) -> Iterator
     except tomllib.TOMLDecodeError as e:
         yield Obstacle(f"{file}: {e}, so it is not known whether Codex runs our hooks", "repair it")
         return
-    if nested(settings, "features", "hooks") is False:
-        yield Obstacle(f"{file}: hooks is false in [features], so no hook runs", "remove it")
+    for feature in ("hooks", "codex_hooks"):  # the second is what 0.124 calls it
+        if nested(settings, "features", feature) is False:
+            yield Obstacle(f"{file}: {feature} is false in [features], so no hook runs", "remove it")
     if version and version < _REVIEWED:
         return
     known = nested(settings, "hooks", "state")
@@ -104,7 +105,7 @@ def _ours(document: Any) -> Iterator[tuple[str, str]]:
 
 
 def _hash(event: str, definition: Any) -> str:
-    """What Codex writes down of a hook that the user reviewed: found in 0.144.6 and 0.171.0."""
+    """What Codex writes down of a hook that the user reviewed: found in 0.129.0, 0.144.6 and 0.171.0."""
     identity = {"event_name": event, "hooks": [{"async": False, **definition}]}
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return f"sha256:{sha256(text.encode()).hexdigest()}"

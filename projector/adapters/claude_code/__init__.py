@@ -13,6 +13,7 @@ from projector.adapters.base import Adapter, Meaning, merge_cases
 from projector.adapters.claude_code import hooks, transcript
 from projector.adapters.claude_code.common import SOURCE, TOOLS
 from projector.adapters.claude_code.transcript_session import PREFIX
+from projector.adapters.claude_code.unknown import unknown
 
 
 def _fallback(event: Event) -> Meaning:
@@ -30,6 +31,7 @@ ADAPTER = Adapter(
     _fallback,
     TOOLS,
     owner=transcript.owner,
+    unknown=unknown,
     client_version=transcript.client_version,
     only_live=frozenset({"sessions.status", "sessions.ended_at", "tools.duration_ms"}),
 )

@@ -15,10 +15,13 @@ from projector.adapters.decode import LenientDecoder
 from projector.adapters.wire import ABSENT, as_object, json_text
 from projector.model.changes import Change, Rank, SessionSeen, ToolSeen
 
+_POLL = "write_stdin"
 _EXIT = re.compile(r"(?:Process exited with code|Exit code:) (-?\d{1,10})\b")
-_RUNNING = re.compile(r"^Process running with session ID \d+$", re.MULTILINE)
+_RUNNING = re.compile(r"^Process running with session ID (\d{1,15})$", re.MULTILINE)
 _WALL = re.compile(r"^Wall time: (\d{1,7}(?:\.\d+)?) seconds", re.MULTILINE)
-_HEAD = re.compile(r"(?:(?:Chunk ID|Wall time|Exit code|Original token count|Process exited)\b.*\n)+Output:\n?")
+_HEAD = re.compile(
+    r"(?:(?:Chunk ID|Wall time|Exit code|Original token count|Process exited|Process running)\b.*\n)+Output:\n?"
+)
 _ABORTED = re.compile(r"(?:Wall time: .*\n)?aborted by user\b")
 _DENIED = re.compile(
     r"approval policy is |rejected by user|.{0,80}Rejected\(|exec_command failed.{0,80}rejected", re.DOTALL
@@ -87,18 +90,32 @@ def output(item: ResponseItem, thread: str, at: int | None) -> list[Change]:
     value = decode(item.output)
     success = value.get("success") if isinstance(value, dict) else None
     text = _text(item.output)
-    if _RUNNING.search(text[:400]):
+    if running(item):
         return []
     found = _EXIT.search(text[:400])
     code = int(found[1]) if found else None
     aborted, denied = _ABORTED.match(text), _DENIED.match(text)
     failed = bool(aborted or denied or success is False or (code is None and _FAILED.match(text)) or code)
     status = "interrupted" if aborted else "denied" if denied else None
-    body = _HEAD.sub("", text, count=1) if _HEAD.match(text) else text
+    body = _body(text)
     end = _closed(item.call_id or "", thread, at, Rank.REPORT, body, success=not failed, code=code, failed_as=status)
     if wall := _WALL.search(text[:400]):
         end.duration_ms = round(float(wall[1]) * 1000)
     return [end, *_spawned(parsed(text), item.call_id or "", thread)]
+
+
+def running(item: ResponseItem) -> tuple[int, str] | None:
+    """The number of the background shell in which a call goes on, and what it has put out; None if it ended."""
+    text = _text(item.output)
+    found = _RUNNING.search(text[:400])
+    return (int(found[1]), _body(text)) if found else None
+
+
+def polled(item: ResponseItem) -> int | None:
+    """The number of the background shell that a call polls; None if it does something else."""
+    arguments = parsed(decode(item.arguments)) if item.name == _POLL else None
+    number = arguments.get("session_id") if isinstance(arguments, dict) else None
+    return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**53 else None
 
 
 def _spawned(result: object, call: str, thread: str) -> list[Change]:
@@ -107,6 +124,12 @@ def _spawned(result: object, call: str, thread: str) -> list[Change]:
         case {"agent_id": str(child), "nickname": _} if child:
             return [SessionSeen(child, SOURCE, 0, Rank.GUESS, {"spawned_by": row_id(call, thread)})]
     return []
+
+
+def _body(text: str) -> str:
+    """A text without the lines that the client puts before an output."""
+    head = _HEAD.match(text)
+    return text[head.end() :] if head else text
 
 
 def _text(raw: Raw) -> str:
@@ -201,7 +224,6 @@ def _closed(
         thread,
         SOURCE,
         close_rank=rank,
-        call_id=_other_id(call, thread),
         status="completed" if success else failure,
         success=success,
         tool_output=text,

@@ -74,9 +74,9 @@ def plan_in(session: str, at: int, rank: int, arguments: object) -> list[Change]
     return [TodosSeen(session, SOURCE, at, rank, todos)]
 
 
-def parsed(text: str | None) -> object:
+def parsed(text: object) -> object:
     """The JSON in `text`; None if it is none."""
     try:
-        return decode(text or "")
+        return decode(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         return None

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning
-from projector.adapters.codex.calls import call_id, event_ended, item_ended, opened, output
+from projector.adapters.codex.calls import call_id, event_ended, item_ended, opened, output, polled, running
 from projector.adapters.codex.common import SOURCE, LinePlace, is_older, place_of, row_id, spent
 from projector.adapters.codex.wire import (
     CallEnd,
@@ -284,11 +284,16 @@ def _call(at: _At, item: ResponseItem) -> list[Change]:
     """A call, which may have no id: then its place is one."""
     if not call_id(item):
         item.call_id = at.id
-    return [at.step("call", ref=row_id(call_id(item), at.thread)), *opened(item, at.thread, at.at)]
+    ref = row_id(call_id(item), at.thread)
+    return [at.step("call", ref=ref, value=polled(item)), *opened(item, at.thread, at.at)]
 
 
 def _output(at: _At, item: ResponseItem) -> list[Change]:
-    return output(item, at.thread, at.at) if item.call_id else []
+    if not item.call_id:
+        return []
+    if shell := running(item):
+        return [at.step("running", ref=row_id(item.call_id, at.thread), value=shell[0], text=shell[1])]
+    return output(item, at.thread, at.at)
 
 
 def _index_entry(event: Event) -> Meaning:

@@ -3,12 +3,14 @@
 from projector.adapters.base import Adapter, merge_cases
 from projector.adapters.opencode import events, store
 from projector.adapters.opencode.common import SOURCE, TOOLS
+from projector.adapters.opencode.unknown import unknown
 
 ADAPTER = Adapter(
     SOURCE,
     merge_cases(events.CASES, store.CASES),
     events.fallback,
     TOOLS,
+    unknown=unknown,
     # A failure without a message, a status and the time of a to-do list are in no store.
     only_live=frozenset({"sessions.status", "sessions.error_count", "todos.updated_at"}),
 )
