@@ -74,6 +74,7 @@ def test_a_capture_makes_the_rows_of_what_was_served(name: str, tmp_path: Path) 
         with closing(project(root)) as db:
             assert_expected(found_in(db), expected)
             assert db.execute("SELECT reason FROM rejects UNION SELECT reason FROM ignored_values").fetchall() == []
+            assert db.execute("SELECT type FROM event_types WHERE NOT known").fetchall() == []
 
 
 def test_the_rows_depend_neither_on_the_order_of_the_log_nor_on_its_batches(tmp_path: Path) -> None:
@@ -327,13 +328,50 @@ def test_how_a_call_ended_is_read_from_what_the_model_got(
 def test_a_bad_value_of_a_line_costs_only_itself(tmp_path: Path) -> None:
     bad = total(10, 1, (10, 1))
     bad[1]["info"]["last_token_usage"]["output_tokens"] = -5
-    lines = [meta(git=7), *begun(), *said("a"), bad, event("an_event_of_tomorrow")]
-    db = rollout(tmp_path, lines)
+    db = rollout(tmp_path, [meta(git=7), *begun(), *said("a"), bad])
     assert answers(db) == [("a", 10, None, 0)]
     assert [field for (field,) in db.execute("SELECT field FROM ignored_values ORDER BY line")] == [
         "$.payload.git",
         "$.payload.info.last_token_usage.output_tokens",
-        "$.payload.type",
+    ]
+
+
+def test_what_the_client_says_in_the_users_place_is_not_a_prompt(tmp_path: Path) -> None:
+    notes = [
+        item("message", role="user", content=[{"type": "input_text", "text": text}])
+        for text in (
+            "<environment_context>\n</environment_context>",
+            "go",
+            "<turn_aborted>\nby the user</turn_aborted>",
+        )
+    ]
+    db = rollout(tmp_path, [meta(), notes[0], begun()[0], notes[1], begun()[1], notes[2]])
+    select = "SELECT text_content, synthetic FROM messages ORDER BY created_at"
+    assert db.execute(select).fetchall() == [("go", 0), ("<turn_aborted>\nby the user</turn_aborted>", 1)]
+
+
+def test_what_nobody_knows_is_counted(tmp_path: Path) -> None:
+    usage = {"input_tokens": 1, "output_tokens": 1, "tokens_of_tomorrow": 5}
+    blocks = [{"type": "output_text", "text": "a"}, {"type": "a_block", "text": "b"}]
+    lines = [
+        event("an_event"),
+        event("item_completed", item={"type": "AnItem", "id": "i"}),
+        event("token_count", info={"last_token_usage": usage, "total_token_usage": usage}),
+        item("an_item"),
+        item("message", role="assistant", content=blocks),
+        ("token_usage_record", {"response_id": "r", "usage": usage}),
+        ("a_line", {}),
+    ]
+    db = rollout(tmp_path, [meta(), *begun(), *lines])
+    unknown = [kind for (kind,) in db.execute("SELECT type FROM event_types WHERE NOT known ORDER BY type")]
+    assert unknown == [
+        "rollout.a_line",
+        "rollout.event_msg: event an_event",
+        "rollout.event_msg: item AnItem",
+        "rollout.event_msg: last_token_usage.tokens_of_tomorrow",
+        "rollout.response_item: block a_block",
+        "rollout.response_item: item an_item",
+        "rollout.token_usage_record: usage.tokens_of_tomorrow",
     ]
 
 

@@ -16,6 +16,7 @@ from clankers.harnesses.codex import install
 from clankers.harnesses.codex.harness import HARNESS
 from clankers.harnesses.codex.rollout_files import Rollouts
 from clankers.harnesses.hook_command import hook_command
+from clankers.ingest import live
 from clankers.ingest.jsonl_tail import continues, end_mark
 from clankers.ingest.source import SourceError
 from clankers.log.reader import Event, log_files, read
@@ -140,12 +141,23 @@ def test_hooks_alone_leave_no_more_behind_than_the_last_lines(home: Path, root: 
         assert content(root, owner(path)) == path.read_bytes()
 
 
+def test_the_end_of_a_subagent_is_that_of_its_own_thread(home: Path, root: Path) -> None:
+    path = rollout(home, line(0))
+    child = rollout(home, line(1), thread=OTHER)
+    fire(root, hook(path, "SubagentStop", agent_id=OTHER, agent_transcript_path=str(child)))
+    assert (content(root), content(root, OTHER)) == (line(0), line(1))
+    ended = {
+        thread: json.loads((root / "cursors" / f"{thread}.json").read_bytes())["ended"] for thread in (THREAD, OTHER)
+    }
+    assert ended == {THREAD: False, OTHER: True}
+
+
 def test_a_thread_has_its_own_titles_alone(home: Path, root: Path) -> None:
     index = home / ".codex" / "session_index.jsonl"
     path = rollout(home, line(0))
     index.write_bytes(title(OTHER, "theirs") + title(THREAD, "first"))
     fire(root, hook(path))
-    index.write_bytes(index.read_bytes() + title(OTHER, "more") + title(THREAD, "second"))
+    index.write_bytes(index.read_bytes() + title(OTHER, f"like {THREAD}") + title(THREAD, "second"))
     fire(root, hook(path, "Stop"))
     named = [json.loads(bytes(e.payload))["thread_name"] for e in records(root) if e.type == "session_index"]
     assert named == ["first", "second"]
@@ -204,7 +216,7 @@ def test_a_compressed_file_that_cannot_be_read_is_reported_and_stops_no_other(
     rollout(home).with_suffix(".jsonl.zst").write_bytes(data)
     other = rollout(home, line(1), thread=OTHER)
     problems = past(root, home)
-    assert [THREAD in problem for problem in problems] == [True]
+    assert [THREAD in problem and "cannot be decompressed" in problem for problem in problems] == [True]
     assert content(root, OTHER) == other.read_bytes()
 
 
@@ -214,7 +226,16 @@ def with_ordinals(text: bytes) -> bytes:
     return b"".join(encoded({"ordinal": n, **one}) for n, one in enumerate(lines))
 
 
-@pytest.mark.parametrize("rewrite", [with_ordinals, lambda text: text[: text.find(b"\n") + 1], lambda _: line(9)])
+def shortened(text: bytes) -> bytes:
+    return text[: text.find(b"\n") + 1]
+
+
+def of_other_lines_as_long(text: bytes) -> bytes:
+    """A line ends where the last one that was read did."""
+    return b"".join(line(n) for n in range(6, 10))
+
+
+@pytest.mark.parametrize("rewrite", [with_ordinals, shortened, of_other_lines_as_long])
 def test_a_file_that_is_rewritten_in_place_is_read_again(
     rewrite: Callable[[bytes], bytes], home: Path, root: Path
 ) -> None:
@@ -232,6 +253,18 @@ def test_a_file_that_is_rewritten_in_place_is_read_again(
     fire(root, hook(path))
     assert bytes(records(root)[-1].payload) + b"\n" == line(4)
     assert len(records(root)) == len(old | now) + 1
+
+
+def test_a_long_file_that_is_rewritten_is_read_over_several_events(
+    home: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = rollout(home, line(0) + line(1))
+    fire(root, hook(path))
+    path.write_bytes(b"".join(map(line, range(10, 20))))
+    monkeypatch.setattr(live, "EVENT_BYTES", 2 * len(line(10)))
+    for _ in range(10):
+        fire(root, hook(path))
+    assert [bytes(event.payload) + b"\n" for event in records(root)][2:] == [*map(line, range(10, 20))]
 
 
 def test_a_rewritten_file_in_which_a_line_ends_where_the_last_one_did_is_not_taken_for_grown(tmp_path: Path) -> None:

@@ -54,3 +54,35 @@ def test_lines_in_any_order_make_the_same_rows(name: str, tmp_path: Path) -> Non
                 file.writelines(part)
             found = rows(project(shuffled))
         assert found == in_order
+
+
+def said(name: str, tmp_path: Path, condition: str) -> list[str]:
+    feed_hooks(name, tmp_path / "data", tmp_path / "home")
+    select = f"SELECT text_content FROM messages WHERE {condition} ORDER BY created_at, id"
+    return [text for (text,) in project(tmp_path / "data").execute(select)]
+
+
+def test_a_conversation_that_is_recorded_again_after_a_declined_call_is_a_copy(tmp_path: Path) -> None:
+    assert said("tui_multi", tmp_path, "copied AND role = 'user' AND NOT synthetic") == ["[[S:perm]] two"]
+
+
+def test_what_a_rewind_took_back_is_marked(tmp_path: Path) -> None:
+    taken_back = said("tui_rewind", tmp_path, "deleted_at IS NOT NULL AND NOT synthetic")
+    assert taken_back == ["[[S:third]] two", "Third turn answer."]
+
+
+def test_a_compression_takes_nothing_back(tmp_path: Path) -> None:
+    assert said("compress", tmp_path, "deleted_at IS NOT NULL AND NOT synthetic") == []
+    assert project(tmp_path / "data").execute("SELECT count(*) FROM compaction_events").get == 1
+
+
+def test_a_subagent_is_a_session_of_its_own(tmp_path: Path) -> None:
+    feed_hooks("subagent", tmp_path / "data", tmp_path / "home")
+    child = next(s for s in rows(project(tmp_path / "data"))["sessions"] if s["parent_id"])
+    assert (child["agent"], child["title"], child["prompt_tokens"]) == ("generalist", "[[S:sub]] count the files", 4118)
+
+
+def test_reasoning_that_is_counted_apart_is_paid_for(tmp_path: Path) -> None:
+    feed_files("plain", tmp_path / "data", tmp_path / "home")
+    cost = project(tmp_path / "data").execute("SELECT cost FROM sessions").get
+    assert cost == pytest.approx((1009 * 1.25 + (51 + 7) * 10) / 1e6)

@@ -240,3 +240,15 @@ def test_calls_that_only_hooks_saw_are_rows_each_once(home: Path, root: Path) ->
         (None, "running", None, json.dumps(given["tool_input"])),
         (None, "running", None, json.dumps(other["tool_input"])),
     ]
+
+
+def test_a_bad_value_costs_only_itself(home: Path, root: Path) -> None:
+    """Also half of a character, which the client writes where it cuts a text, and a message without a usable id."""
+    wrong = answer(2, "two") | {"id": 7}
+    write(chat(home), header(), answer(1, "cut \ud83d"), wrong)
+    document(chat(home, TWIN, minute="12", suffix=".json"), answer(3, "cut \ud83d"), answer(4, "four"))
+    imported(root)
+    assert texts(root) == ["cut \ufffd", "two", "cut \ufffd", "four"]
+    db = project(root)
+    assert db.execute("SELECT sum(completion_tokens) FROM sessions").get == 40
+    assert db.execute("SELECT field FROM ignored_values").fetchall() == [("$.id",)]

@@ -534,6 +534,16 @@ def test_an_environment_in_a_tagged_cache_is_refused(home: Path, monkeypatch: py
     assert clankers(home, "install", "claude-code", TMPDIR=str(home / "tmp")).code == EX_FAIL
 
 
+def test_an_environment_in_a_temporary_home_lasts_as_long_as_the_home(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = home / "home"
+    for place, code in ((inner / "venv", EX_OK), (home / "venv", EX_FAIL), (inner / ".cache" / "venv", EX_FAIL)):
+        place.mkdir(parents=True)
+        monkeypatch.setattr(sys, "prefix", str(place))
+        assert clankers(home, "install", "claude-code", HOME=str(inner), TMPDIR=str(home)).code == code
+
+
 @POSIX_ONLY
 def test_clients_that_are_found_are_named_or_asked_about(home: Path, settings: Path, plugin: Path) -> None:
     assert "found no known client" in clankers(home, "install").err

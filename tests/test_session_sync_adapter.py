@@ -122,7 +122,7 @@ def test_the_last_row_sent_counts_even_if_it_holds_less(replayed: Any) -> None:
         ),
         body(
             {"created_at": NOW + 1, "project_path": "/a"},
-            messages=[message(created_at=NOW + 1, tokens_output=10)],
+            messages=[message(created_at=NOW + 1, completed_at=NOW + 5, tokens_output=10)],
             parts=[part(text="right")],
             tool_executions=[tool(success=False)],
             todos=[],
@@ -132,7 +132,7 @@ def test_the_last_row_sent_counts_even_if_it_holds_less(replayed: Any) -> None:
     assert (session["title"], session["status"], session["deleted_at"]) == (None, None, None)
     assert (session["created_at"], session["project_path"], session["completion_tokens"]) == (NOW + 1, "/a", 10)
     (said,) = found["messages"]
-    assert (said["completed_at"], said["model"], said["text_content"], said["copied"]) == (None, None, "right", 0)
+    assert (said["completed_at"], said["model"], said["text_content"], said["copied"]) == (NOW + 5, None, "right", 0)
     assert (found["tools"][0]["success"], found["file_edits"], found["todos"]) == (0, [], [])
     assert [p["path"] for p in found["projects"]] == ["/a", "/b"]
 
@@ -203,6 +203,26 @@ def test_a_message_that_is_sent_again_after_its_deletion_has_only_what_was_sent_
     )
     (said,) = found["messages"]
     assert (said["role"], said["model"], said["text_content"]) == (None, None, "later")
+
+
+def test_an_older_copy_that_is_sent_later_changes_nothing(replayed: Any) -> None:
+    newer = body(
+        messages=[message(completed_at=NOW + 5, tokens_output=80, finish_reason="stop")],
+        parts=[part(text="all of it", time_end=NOW + 5)],
+        tool_executions=[tool(status="completed")],
+    )
+    older = body(
+        messages=[message(completed_at=None, tokens_output=1), message("m2", tokens_output=7)],
+        parts=[part(text="all", time_end=None)],
+        tool_executions=[tool(close_rank=-1, status="running")],
+    )
+    newer["session"] |= {"title": "later", "updated_at": NOW + 9}
+    older["session"] |= {"title": "first", "updated_at": NOW}
+    found = replayed(newer, older)
+    assert [s["title"] for s in found["sessions"]] == ["later"]
+    used = {m["id"]: (m["completion_tokens"], m["finish_reason"], m["text_content"]) for m in found["messages"]}
+    assert used == {"m1": (80, "stop", "all of it"), "m2": (7, None, None)}, "what only the older one has is new"
+    assert [t["status"] for t in found["tools"]] == ["completed"]
 
 
 @pytest.mark.parametrize(
@@ -282,6 +302,7 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
             cost=draw(SOME),
             tokens_input=draw(SOME),
             model_id="m",
+            completed_at=draw(TIMES),
         )
     )
     ours: dict[str, Any] = {

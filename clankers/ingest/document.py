@@ -102,7 +102,9 @@ class Document:
             found.append((raw, value, error, own, _crc(own.encode()) + _crc(raw)))
         # The file has another list, not a longer one: what is left of it is said once.
         edited = [d[:_DIGEST] for d in old_digests] != [f[4][:_DIGEST] for f in found[: len(old_digests)]]
-        known = set(old_digests)
+        known: dict[str, int] = {}
+        for digest in old_digests:  # a message without an id may be there several times
+            known[digest] = known.get(digest, 0) + 1
         head_crc = _crc(head)
         done = head_crc
         if head_crc != old_head or edited:
@@ -111,7 +113,8 @@ class Document:
             yield Record(f"{self.owner}#{_crc(payload)}", HEAD, envelope.INFO, payload), f"#{done}"
         for n, (raw, value, error, own, digest) in enumerate(found):
             done += digest
-            if digest in known:
+            if known.get(digest):
+                known[digest] -= 1
                 continue
             id = f"{self.owner}[{n}]{own}#{digest[_DIGEST:]}"
             if isinstance(value, dict):
@@ -128,20 +131,63 @@ class Document:
         Raises:
             ValueError: the content is no such document.
         """
-        import msgspec  # only where there is such a document, which has changed
-
         text = strict_json.trim(whole)
         if not self.messages:
-            return b"{}", [bytes(raw) for raw in msgspec.json.decode(text, type=list[msgspec.Raw])]
-        members = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        listed = bytes(members.get(self.messages, b"[]"))
-        messages = [bytes(raw) for raw in msgspec.json.decode(listed, type=list[msgspec.Raw])]
-        if self.messages in members:
-            from hashlib import sha256
+            return b"{}", [raw for _, raw in _items(text, "[]")]
+        members = dict(_items(text, "{}"))
+        listed = members.get(self.messages)
+        if listed is None:
+            return text, []
+        from hashlib import sha256
 
-            elided = b'{"elided":%d,"sha256":"%s"}' % (len(listed), sha256(listed).hexdigest().encode())
-            members[self.messages] = msgspec.Raw(elided)
-        return msgspec.json.encode(members), messages
+        digest = sha256(listed).hexdigest().encode()
+        members[self.messages] = b'{"elided":%d,"sha256":"%s"}' % (len(listed), digest)
+        head = b",".join(strict_json.quote(name) + b":" + raw for name, raw in members.items())
+        return b"{%s}" % head, [raw for _, raw in _items(listed, "[]")]
+
+
+def _items(raw: bytes, brackets: str) -> list[tuple[str, bytes]]:
+    """The elements of the JSON list in `raw`, or the members of the object, each with its name and bytes.
+
+    What is wrong within one of them concerns that one: bytes that are not UTF-8, half of a character.
+
+    Raises:
+        ValueError: it is none.
+    """
+    import re  # only where there is such a document, which has changed
+    from json import JSONDecoder
+
+    scan, text = JSONDecoder().raw_decode, raw.decode("utf-8", "surrogateescape")
+    begin, end = brackets[0], brackets[1]
+    space = re.compile(r"[ \t\r\n]*")
+
+    def skip(at: int) -> int:
+        found = space.match(text, at)
+        return found.end() if found else at
+
+    if not text.startswith(begin):
+        raise ValueError(f"it does not begin with {begin}")
+    items: list[tuple[str, bytes]] = []
+    at = skip(1)
+    while not text.startswith(end, at):
+        name = ""
+        try:
+            if begin == "{":
+                name, at = scan(text, at)
+                at = skip(skip(at) + 1)
+            start = at
+            _, at = scan(text, at)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        items.append((str(name), text[start:at].encode("utf-8", "surrogateescape")))
+        at = skip(at)
+        if text.startswith(",", at):
+            at = skip(at + 1)
+        elif not text.startswith(end, at):
+            raise ValueError(f"neither a comma nor {end} at character {at}")
+    if skip(at + 1) != len(text):
+        raise ValueError(f"more than one JSON document: the first ends at character {at + 1}")
+    return items
 
 
 def _value(raw: bytes) -> tuple[Any, str]:

@@ -15,6 +15,8 @@ _CACHE_TAG = "CACHEDIR.TAG"  # marks a cache directory (bford.info/cachedir); uv
 def throwaway_directory() -> str | None:
     """The cache or directory for temporary files that this environment is in; None if it is in neither.
 
+    A home directory in a directory for temporary files, as in a container, lasts as long as the settings in it.
+
     Raises:
         NoHomeError: there is no home directory.
     """
@@ -22,8 +24,11 @@ def throwaway_directory() -> str | None:
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     temporary = os.path.realpath(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (nothing is made there)
     known = {temporary, *_user_caches()}
+    settings = os.path.realpath(home())
     for place in (environment, package):
         for directory in _parents(place):
+            if directory == settings:
+                break
             # The environments that uv makes have a tag of their own, wherever they are.
             tagged = directory != environment and os.path.exists(os.path.join(directory, _CACHE_TAG))
             if directory in known or tagged:

@@ -30,10 +30,11 @@ def note_untimed(db: apsw.Connection, batch: Batch) -> None:
     """Note the times around messages without one, before the rows of `batch` are written."""
     for session, (first, _) in batch.times.items():
         db.execute(_AFTER, (first, session))
-    for id, one in batch.untimed.items():
-        known = db.execute(_LATEST, (one.session_id, HOOK_PREFIX + "%")).get
-        before = max((at for at in (known, one.before) if at is not None), default=None)
-        db.execute(_NOTE, (one.session_id, id, one.position, before, one.after))
+    for session, untimed in batch.untimed.items():
+        known = db.execute(_LATEST, (session, HOOK_PREFIX + "%")).get
+        for id, one in untimed.items():
+            before = max((at for at in (known, one.before) if at is not None), default=None)
+            db.execute(_NOTE, (session, id, one.position, before, one.after))
 
 
 def infer_times(db: apsw.Connection, sessions: list[str]) -> None:

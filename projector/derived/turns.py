@@ -87,6 +87,7 @@ class _Turn(msgspec.Struct):
     ended: bool = False
     by_client: bool = False
     prompts: list[Step] = []
+    notes: list[Step] = []
     responses: list[_Response] = []
     summaries: list[tuple[Step, _Response | None]] = []
     error: Step | None = None
@@ -184,6 +185,8 @@ class _Reader:
             self._running(step.ref, step.value, step)
         elif kind == "prompt":
             turn.prompts.append(step)
+        elif kind == "note":
+            turn.notes.append(step)
         elif kind == "said":
             self._said = True
         elif kind == "response":
@@ -348,8 +351,9 @@ def _rows(turns: Iterable[_Turn], session: str, source: str) -> tuple[list[Row],
     rows: list[Row] = []
     calls: dict[str, str] = {}
     for turn in turns:
-        for n, step in enumerate(turn.prompts, 1):
-            rows += _prompt(turn, step, scoped_id(f"prompt:{n}", turn.id), session, source)
+        for kind, steps in (("prompt", turn.prompts), ("note", turn.notes)):
+            for n, step in enumerate(steps, 1):
+                rows += _prompt(turn, step, scoped_id(f"{kind}:{n}", turn.id), session, source)
         _answer(turn)
         for n, response in enumerate(turn.responses, 1):
             response.id = response.id or scoped_id(str(n), turn.id)
@@ -374,7 +378,7 @@ def _prompt(turn: _Turn, step: Step, id: str, session: str, source: str) -> Iter
         "user",
         created_at=at,
         completed_at=at,
-        synthetic=int(turn.by_client),
+        synthetic=int(turn.by_client or step.kind == "note"),
         deleted_at=turn.revoked_at,
     )
     attached = decode(step.data, type=list[str]) if step.data else []

@@ -31,7 +31,7 @@ from projector.model.changes import (
     TodoStatusSeen,
     ToolSeen,
 )
-from projector.model.merge import EARLIEST, KINDS, MERGE, TABLES, Row
+from projector.model.merge import EARLIEST, KINDS, MERGE, TABLES, Row, is_older
 
 # A property of a session: its claim (rank, time, position) and its value; None clears. The rank says how good the
 # source is, the time (epoch milliseconds) when the value held, the position which of two equal claims is later in the
@@ -63,7 +63,6 @@ class Untimed(msgspec.Struct):
         after: the earliest time in events after it.
     """
 
-    session_id: str
     position: int
     before: int | None
     after: int | None = None
@@ -118,7 +117,7 @@ class Batch(msgspec.Struct):
         steps: by id.
         outputs: files with long outputs of tools.
         bills: session, US dollars, output tokens and usage of each.
-        untimed: messages without a time, by id.
+        untimed: messages without a time, by session and id, in the order of the log.
         times: the earliest and the latest time of each session's messages.
         projects: by path.
         replaced: rows that replace those in the database, by table and id: the position of the replacement.
@@ -146,7 +145,7 @@ class Batch(msgspec.Struct):
     steps: dict[str, Step] = {}
     bills: set[tuple[str, float, int, str | None]] = set()
     outputs: list[OutputSaved] = []
-    untimed: dict[str, Untimed] = {}
+    untimed: dict[str, dict[str, Untimed]] = {}
     times: dict[str, tuple[int, int]] = {}
     projects: dict[str, ProjectSeen] = {}
     replaced: dict[tuple[str, str], int] = {}
@@ -209,11 +208,13 @@ class Batch(msgspec.Struct):
         if at is not None:
             first, last = self.times.get(session, (at, at))
             self.times[session] = min(first, at), max(last, at, change.completed_at or 0)
-            for one in self.untimed.values():
-                if one.session_id == session:
-                    one.after = at if one.after is None else min(one.after, at)
-        elif change.role is not None and change.id not in self.untimed:
-            self.untimed[change.id] = Untimed(session, position, self.times.get(session, (0, None))[1])
+            for one in reversed(self.untimed.get(session, {}).values()):
+                if one.after is not None and one.after <= at:
+                    break  # and so are those of all before it
+                one.after = at
+        elif change.role is not None:
+            before = self.times.get(session, (0, None))[1]
+            self.untimed.setdefault(session, {}).setdefault(change.id, Untimed(position, before))
         self._row(change, position)
 
     def _part(self, change: PartSeen, position: int) -> None:
@@ -289,11 +290,21 @@ class Batch(msgspec.Struct):
 
     def _row_replaced(self, change: RowReplaced, position: int) -> None:
         row = change.row
+        self.touch(row.session_id, row.source)
+        old = self.rows(type(row)).get(row.id)
+        if old is not None and not self.deleted_since(old) and is_older(row, old):
+            return
         self.rows(type(row))[row.id] = row
         self.replaced[TABLES[type(row)], row.id] = position
-        self.touch(row.session_id, row.source)
         if isinstance(row, PartSeen):
             self.parents.setdefault(row.message_id, (row.session_id, row.source))
+
+    def deleted_since(self, row: Row) -> bool:
+        """Whether the message of a part was deleted after the part was sent, and the part with it."""
+        if not isinstance(row, PartSeen):
+            return False
+        sent = self.replaced.get(("parts", row.id), -1)
+        return self.deleted.get(("messages", row.message_id), -1) > sent
 
     def _row_deleted(self, change: RowDeleted, position: int) -> None:
         self.rows(KINDS[change.table]).pop(change.id, None)

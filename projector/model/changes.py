@@ -281,6 +281,7 @@ class Step(Struct, gc=False, array_like=True):
             `turn`: `ref` begins, at `value` in the client's own count. `flag`: it is older than the session.
             `model`: `text` answers from here on, at the provider `ref`; None for unchanged.
             `prompt`: `text`, and `data`, the names of what is attached, as JSON.
+            `note`: `text` that the client put in the user's place.
             `text`, `reasoning`: the model made `text`, or `call`: it called the tool of the row `ref`, which polls the
                 background shell `value`.
             `running`: the call `ref` goes on as the background shell `value`, having put out `text`.
@@ -479,7 +480,10 @@ class ProjectSeen(Struct, frozen=True, array_like=True):
 
 
 class RowReplaced(Struct, frozen=True):
-    """A row that another database of ours sends: it replaces everything reported of that row before."""
+    """A row that another database of ours sends: it replaces everything reported of that row before.
+
+    Unless it is an older copy (`merge.is_older`).
+    """
 
     row: MessageSeen | PartSeen | ToolSeen | ErrorSeen | CompactionSeen
 

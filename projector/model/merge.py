@@ -161,6 +161,15 @@ def _compaction(row: CompactionSeen, seen: CompactionSeen) -> None:
     row.created_at = _first(row.created_at, seen.created_at)
 
 
+def is_older(seen: Row, than: Row) -> bool:
+    """Whether a row that another database sends is an older copy of `than`: not finished yet, or finished earlier."""
+    if isinstance(seen, ToolSeen) and isinstance(than, ToolSeen):
+        return seen.close_rank == Rank.UNREPORTED != than.close_rank
+    if isinstance(seen, MessageSeen | PartSeen) and isinstance(than, MessageSeen | PartSeen):
+        return _moment(seen.completed_at) < _moment(than.completed_at)
+    return False
+
+
 # By kind: merges the second row into the first.
 MERGE: dict[type[Row], Callable[[Any, Any], None]] = {
     MessageSeen: _message,

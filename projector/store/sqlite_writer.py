@@ -12,8 +12,8 @@ from projector.derived.prices import CLIENT, Prices
 from projector.derived.refresh import refresh
 from projector.derived.steps import place_calls, place_steps
 from projector.model.batch import Batch, Fact
-from projector.model.changes import MessageSeen, Rank
-from projector.model.merge import TABLES, Row
+from projector.model.changes import MessageSeen, PartSeen, Rank
+from projector.model.merge import KINDS, TABLES, Row, is_older
 from projector.model.naming import call_key
 from projector.store.base import ReadPosition, ReadRange, StalePositionError
 from projector.store.meta import ADAPTER_PREFIX
@@ -81,7 +81,8 @@ class SqliteStore:
 
     def _rows(self, batch: Batch) -> None:
         db = self.db
-        placed = place_steps(db, batch)
+        self._drop_older(batch)
+        placed = place_steps(db, batch)  # whose rows replace those of fewer steps, whatever their times
         replaced = delete_replaced(db, batch)  # the messages concerned
         note_untimed(db, batch)
         stored = {kind: self._merge_stored(batch, kind) for kind in TABLES}
@@ -101,6 +102,18 @@ class SqliteStore:
         self._evidence(batch)
         self._projects(batch)
         refresh(db, batch, set(batch.sessions) | owners_of(db, replaced), stale)
+
+    def _drop_older(self, batch: Batch) -> None:
+        """Drop what would replace rows of the database that are newer, and that the batch does not delete before."""
+        for (table, id), position in list(batch.replaced.items()):
+            kind = KINDS[table]
+            if (table, id) in batch.deleted or not (found := self.db.execute(_SELECTS[kind], (id,)).fetchone()):
+                continue
+            stored: Row = kind(*found)
+            message = stored.message_id if isinstance(stored, PartSeen) else None
+            is_gone = message is not None and batch.deleted.get(("messages", message), position) < position
+            if not is_gone and is_older(batch.rows(kind)[id], stored):
+                del batch.rows(kind)[id], batch.replaced[table, id]
 
     def _merge_stored(self, batch: Batch, kind: type[Any]) -> set[str]:
         """Merge the rows of `batch` with those in the database; returns the ids of these."""

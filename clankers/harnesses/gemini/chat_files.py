@@ -25,7 +25,7 @@ from clankers.harnesses.gemini.harness import HARNESS, message_level
 from clankers.ingest.document import Document
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.saved_text import text_member
-from clankers.ingest.source import Record, SourceError, is_plain
+from clankers.ingest.source import Record, SourceError
 from clankers.ingest.whole_file import beginning, content, open_file, signature
 from clankers.log import envelope, strict_json
 
@@ -45,6 +45,7 @@ _SHORT = 8  # characters of a session's id in the name of its files
 _LOOK = 16 << 10  # bytes of a file that hold its header
 _MAX_PROJECTS = 16 << 20  # bytes of the list of projects
 _MAX_FOLDERS = 1000  # of subagents
+_MAX_NAME = 200  # characters of a file's name
 
 
 class Chats(LineFiles):
@@ -141,9 +142,8 @@ class Chats(LineFiles):
     def _own(self, suffix: str) -> list[str]:
         """The names, without `suffix`, of files that may be the session's: others can begin with the same 8 letters."""
         end = f"-{self.session[:_SHORT]}{suffix}"
-        return [
-            name.removesuffix(suffix) for name in _names(self.path) if name.startswith(_SESSION) and name.endswith(end)
-        ]
+        names = _names(self.path, suffix, linked=True)
+        return [name.removesuffix(suffix) for name in names if name.startswith(_SESSION) and name.endswith(end)]
 
     def _is_own(self, name: str) -> bool:
         return session_in(os.path.join(self.path, name)) in (self.session, "")
@@ -156,8 +156,8 @@ class Chats(LineFiles):
         found: list[str] = []
         folders = [self.session]
         for folder in folders:
-            for name in _names(os.path.join(self.path, folder)):
-                if name.endswith(_LINES) and len(folders) < _MAX_FOLDERS:
+            for name in _names(os.path.join(self.path, folder), _LINES):
+                if len(folders) < _MAX_FOLDERS:
                     agent = name.removesuffix(_LINES)
                     found.append(os.path.join(folder, agent))
                     if agent not in folders:
@@ -179,13 +179,9 @@ class Chats(LineFiles):
         if root and versions.get(PROJECT) != _crc(root.encode()):
             yield PROJECT, self._project(root)
         folder = os.path.join(os.path.dirname(self.path), "tool-outputs", _SESSION + self.session)
-        for name in _names(folder):
+        for name in _names(folder, _TEXT):
             part = os.path.join("tool-outputs", name)
-            if (
-                name.endswith(_TEXT)
-                and is_plain(name)
-                and (version := signature(os.path.join(folder, name))) != versions.get(part, "")
-            ):
+            if (version := signature(os.path.join(folder, name))) != versions.get(part, ""):
                 yield part, self._output(os.path.join(folder, name), name, version)
 
     def _project(self, root: str) -> Iterator[tuple[Record | None, str]]:
@@ -250,11 +246,25 @@ def project_root(folder: str) -> str:
         return ""
 
 
-def _names(folder: str) -> list[str]:
+def _names(folder: str, suffix: str, *, linked: bool = False) -> list[str]:
+    """The names of the files in `folder` that the client gives: letters, digits, `-` and `_`, and `suffix`.
+
+    Args:
+        folder: to look in; that there is none is usual.
+        suffix: of the names.
+        linked: whether it may be a link.
+    """
     try:
-        return sorted(os.listdir(folder))
-    except OSError:  # most of the time there is none
+        if not linked and os.path.islink(folder):
+            return []
+        names = [name for name in os.listdir(folder) if name.endswith(suffix)]
+    except OSError:
         return []
+    return sorted(name for name in names if _is_clean(name.removesuffix(suffix)))
+
+
+def _is_clean(name: str) -> bool:
+    return len(name) <= _MAX_NAME and name.isascii() and name.replace("-", "").replace("_", "").isalnum()
 
 
 def _head_of(path: str) -> bytes:

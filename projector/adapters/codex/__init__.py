@@ -12,6 +12,7 @@ from clankers.log.reader import Event
 from projector.adapters.base import Adapter, Meaning, merge_cases
 from projector.adapters.codex import hooks, rollout
 from projector.adapters.codex.common import SOURCE, TOOLS, place_of
+from projector.adapters.codex.unknown import unknown
 
 
 def _fallback(event: Event) -> Meaning:
@@ -34,6 +35,7 @@ ADAPTER = Adapter(
     _fallback,
     TOOLS,
     owner=_owner,
+    unknown=unknown,
     client_version=rollout.client_version,
     only_live=frozenset({"sessions.status", "sessions.ended_at"}),
 )

@@ -36,6 +36,8 @@ from projector.model.changes import Change, Rank, SessionSeen, Spent, Step, Valu
 
 PREFIX = "rollout."  # of the types of a rollout's lines
 _ORDINALS = 1  # the edition of a file whose lines have ordinals: `codex migrate-rollouts` gives legacy ones theirs
+# How text in the user's place begins that tells what happened; the rest are instructions and the environment.
+_NOTES = ("<turn_aborted>", "<subagent_notification>", "<user_shell_command>")
 _DEFAULT_AGENT = "default"  # as hooks name a subagent without a role
 
 
@@ -87,16 +89,15 @@ def _case(wire: type[Wire], adapt: _Adapt) -> Case:
     return adapted
 
 
-def _cases(cases: dict[str, tuple[type[Wire], _Adapt]], quiet: frozenset[str]) -> Case:
-    """A case for a line whose payload's type decides what it is; the types in `quiet` say nothing that counts."""
+def _cases(cases: dict[str, tuple[type[Wire], _Adapt]]) -> Case:
+    """A case for a line whose payload's type decides what it is; other types say nothing that counts."""
     decoders = {kind: LenientDecoder(wire).decode for kind, (wire, _) in cases.items()}
 
     def adapted(event: Event) -> Meaning:
         at, line = _located(event)
         kind = _decode_kind(line.payload)[0].type
         if kind not in cases:
-            unknown = [] if kind in quiet else [ValueIgnored("$.payload.type", f"Unknown type {kind[:80]!r}")]
-            return [at.seen(), *unknown]
+            return [at.seen()]
         payload, ignored = decoders[kind](line.payload)
         return [at.seen(), *cases[kind][1](at, payload), *_within(ignored)]
 
@@ -265,10 +266,11 @@ def _call_ended(kind: str) -> tuple[type[Wire], _Adapt]:
 
 
 def _message(at: _At, item: ResponseItem) -> list[Change]:
-    """A text of the model. Those in the user's place are instructions: prompts have lines of their own."""
-    if item.role != "assistant":
-        return []
-    return [at.step("text", text=_joined(item.content))]
+    """A text of the model, or of the client in the user's place: prompts have lines of their own."""
+    text = _joined(item.content)
+    if item.role == "assistant":
+        return [at.step("text", text=text)]
+    return [at.step("note", text=text)] if item.role == "user" and text.startswith(_NOTES) else []
 
 
 def _joined(blocks: list[Content] | None) -> str:
@@ -319,7 +321,7 @@ def client_version(event: Event) -> str:
 
 plain = _case(Payload, lambda _at, _payload: [])
 
-_EVENTS: dict[str, tuple[type[Wire], _Adapt]] = {
+EVENTS: dict[str, tuple[type[Wire], _Adapt]] = {
     "task_started": (TurnEvent, _turn_started),
     "turn_started": (TurnEvent, _turn_started),
     "task_complete": (TurnEvent, _turn_ended),
@@ -334,8 +336,8 @@ _EVENTS: dict[str, tuple[type[Wire], _Adapt]] = {
     "thread_settings_applied": (SettingsApplied, _settings),
     **{kind: _call_ended(kind) for kind in ("exec_command_end", "patch_apply_end", "mcp_tool_call_end")},
 }
-# Repeats of what other lines hold, and notes of the client's own.
-_QUIET_EVENTS = frozenset(
+# Known, and not read: repeats of what other lines hold, and notes of the client's own.
+QUIET_EVENTS = frozenset(
     {
         *("agent_reasoning", "agent_reasoning_raw_content", "context_compacted", "web_search_end", "item_started"),
         *("exec_command_begin", "patch_apply_begin", "mcp_tool_call_begin", "web_search_begin", "turn_diff"),
@@ -346,7 +348,7 @@ _QUIET_EVENTS = frozenset(
         *("hook_completed", "sub_agent_activity", "thread_goal_updated", "model_reroute", "turn_moderation_metadata"),
     }
 )
-_ITEMS: dict[str, tuple[type[Wire], _Adapt]] = {
+ITEMS: dict[str, tuple[type[Wire], _Adapt]] = {
     "message": (ResponseItem, _message),
     "reasoning": (ResponseItem, _reasoning),
     **dict.fromkeys(
@@ -354,7 +356,7 @@ _ITEMS: dict[str, tuple[type[Wire], _Adapt]] = {
     ),
     **dict.fromkeys(("function_call_output", "custom_tool_call_output"), (ResponseItem, _output)),
 }
-_QUIET_ITEMS = frozenset(
+QUIET_ITEMS = frozenset(
     {
         *("tool_search_call", "tool_search_output", "image_generation_call", "ghost_snapshot", "compaction"),
         *("compaction_summary", "context_compaction", "additional_tools", "agent_message", "other"),
@@ -364,8 +366,8 @@ _QUIET_ITEMS = frozenset(
 CASES: dict[str, Case] = {
     PREFIX + "session_meta": _case(SessionMeta, _session_meta),
     PREFIX + "turn_context": _case(TurnContext, _turn_context),
-    PREFIX + "event_msg": _cases(_EVENTS, _QUIET_EVENTS),
-    PREFIX + "response_item": _cases(_ITEMS, _QUIET_ITEMS),
+    PREFIX + "event_msg": _cases(EVENTS),
+    PREFIX + "response_item": _cases(ITEMS),
     PREFIX + "token_usage_record": _case(UsageRecord, _usage_record),
     PREFIX + "compacted": _case(Payload, _compacted),
     PREFIX + "world_state": plain,

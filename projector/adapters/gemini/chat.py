@@ -81,7 +81,8 @@ def _update(event: Event, line: SetLine) -> list[Change]:
 def _replaced(place: Place, messages: list[Message], at: int | None) -> list[Change]:
     """A list that replaces the conversation."""
     changes: list[Change] = []
-    for message in messages:
+    for n, message in enumerate(messages):
+        message.id = message.id or f"{place.position}.{n}"
         changes += message_changes(message, place, listed=True)
     if len(messages) == 1 and is_context(messages[0]):
         made = any_millis(messages[0].timestamp)
@@ -100,6 +101,7 @@ def _rewound(event: Event, line: RewindLine) -> list[Change]:
 
 def _message(event: Event, message: Message) -> list[Change]:
     place = _placed(event)
+    message.id = message.id or event.id
     at = any_millis(message.timestamp)
     changes = [*session_changes(place, at), *message_changes(message, place)]
     if is_context(message) and not place.parent:
@@ -120,6 +122,7 @@ def _document_head(event: Event, document: DocumentHead) -> list[Change]:
 
 
 def _document_message(event: Event, document: DocumentMessage) -> list[Change]:
+    document.message.id = document.message.id or event.id
     at = any_millis(document.message.timestamp)
     place = _placed(event)._replace(position=document_position(event, at))
     return [*session_changes(place, at), *message_changes(document.message, place)]

@@ -58,7 +58,9 @@ class Tokens(Wire):
 
 
 class Message(Wire):
-    id: Id
+    """A message; one without a usable id gets one from its place."""
+
+    id: Id = ""
     timestamp: str | None = None
     type: str | None = None
     content: list[Part] | str | None = None

@@ -1,8 +1,10 @@
 """What bodies of `POST /admin/sync` (see `wire`) mean: rows of another machine's database, as a server logged them.
 
-Rows are complete, and the last one sent counts. Derived rows are derived here again. A client that is not ours sends no
-`metadata.clankers`; its rows are used as far as the format goes, which is OpenCode's. Two values make no row because
-others repeat them: `file_edits` (from tool executions) and a message's error (from `errors`).
+Rows are complete, and the last one sent counts, unless it is an older copy, as from a backup: a session's facts are as
+old as its `updated_at`, and a row that is less complete than the one that is there (`merge.is_older`) changes nothing.
+Derived rows are derived here again. A client that is not ours sends no `metadata.clankers`; its rows are used as far as
+the format goes, which is OpenCode's. Two values make no row because others repeat them: `file_edits` (from tool
+executions) and a message's error (from `errors`).
 """
 
 from typing import Any, TypeVar
@@ -64,7 +66,7 @@ def body(event: Event) -> list[Change]:
     session = sent.session
     more = session.metadata.clankers if session.metadata else None
     source = more.source if more else _HARNESS
-    at = millis(event.ts)
+    at = millis(event.ts) if session.updated_at is None else session.updated_at  # of the copy, whenever it was sent
     facts = _facts(sent, more)
     changes: list[Change] = [SessionSeen(session.id, source, at, Rank.RECORD, facts, latest=True)]
     if parent := facts.get("parent_id"):
