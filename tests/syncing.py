@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from projector.adapters.session_sync.wire import SOURCE
-from tests.commands import Result, run
+from tests.commands import Result, call
 from tests.feeding import CLAUDE_CODE, OPENCODE, append, feed_hooks, feed_transcripts, opencode_records, project, rows
 from tests.serving import KEY
 
@@ -31,7 +31,7 @@ _TODOS = {
 
 
 def sync(root: Path, url: str, *args: str, **env: str) -> Result:
-    return run(root, "sync", *args, **settings(url) | env)
+    return call(root, "sync", *args, **settings(url) | env)
 
 
 def settings(url: str) -> dict[str, str]:

@@ -236,6 +236,17 @@ def test_a_fresh_replay_makes_the_same_tables(name: str, tmp_path: Path) -> None
         assert fresh.differences(lambda: None) == []
 
 
+def test_a_call_that_looked_copied_is_complete_once_its_turn_is_known(tmp_path: Path) -> None:
+    origin = meta("01a21e82-017a-7000-8000-00000000000b")
+    rollout(tmp_path, [meta(forked_from_id=origin[1]["id"]), origin])
+    db = rollout(tmp_path, [call("c1", cmd="ls")], start=3)
+    assert one(db, "SELECT count(*) FROM tools") == 0
+    db = rollout(tmp_path, [event("task_started", turn_id=TURN(1))], start=2)
+    assert db.execute("SELECT tool_name, tool_input, status FROM tools").fetchall() == [
+        ("exec_command", '{"cmd": "ls"}', "running")
+    ]
+
+
 def test_what_is_set_aside_of_a_call_is_all_of_it(tmp_path: Path) -> None:
     with closing(open_database(str(tmp_path / "clankers.db"))) as db:
         columns = "SELECT name, type FROM pragma_table_info(?)"

@@ -11,7 +11,6 @@ import os
 import stat
 
 from clankers.ingest.jsonl_tail import READ_ONLY
-from clankers.ingest.saved_text import text_member
 from clankers.ingest.source import Record, is_plain
 from clankers.log import envelope, strict_json
 
@@ -49,6 +48,8 @@ def new_outputs(folder: str, offsets: Mapping[str, int]) -> Iterator[tuple[str, 
 
 def output_record(session: str, folder: str, part: str) -> Record | None:
     """The record of the file of `part`; None if it is gone."""
+    from clankers.ingest.saved_text import text_member  # most sessions have no such file
+
     try:
         fd = os.open(os.path.join(folder, part), READ_ONLY)
     except OSError:

@@ -4,20 +4,22 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from clankers import paths
 from clankers.harnesses.pi.session_file import SessionFile, session_in
 from clankers.ingest.source import Source, SourceError
 
 
 def agent_home() -> Path:
     """The directory of pi's files: `PI_CODING_AGENT_DIR`, else `~/.pi/agent`."""
-    return Path(os.path.abspath(os.path.expanduser(os.environ.get("PI_CODING_AGENT_DIR") or "~/.pi/agent")))
+    named = os.environ.get("PI_CODING_AGENT_DIR")
+    return Path(os.path.abspath(os.path.expanduser(named) if named else os.path.join(paths.home(), ".pi", "agent")))
 
 
 def files() -> Iterator[Path]:
     """The session files: pi's own, oh-my-pi's and OpenClaw's."""
     sessions = os.environ.get("PI_CODING_AGENT_SESSION_DIR")
     own = Path(os.path.abspath(os.path.expanduser(sessions))) if sessions else agent_home() / "sessions"
-    home = Path.home()
+    home = Path(paths.home())
     for folder in dict.fromkeys((own, agent_home() / "sessions", home / ".omp" / "agent" / "sessions")):
         yield from folder.glob("**/*.jsonl")
     yield from (home / ".openclaw" / "agents").glob("*/sessions/*.jsonl")

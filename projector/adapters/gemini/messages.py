@@ -57,8 +57,8 @@ def message_changes(message: Message, place: Place, *, listed: bool = False) -> 
         changes += recorded_call(call, id, session, at, rank)
     changes += _listed_calls(message, id, session, at)
     parts = list(_parts(message, place))
-    if not parts and _is_result(message):
-        return changes  # the results of calls, which are the calls' rows
+    if not parts and (_is_result(message) or message.type not in _ROLES):
+        return changes  # the results of calls, which are the calls' rows; or nothing
     tokens = message.tokens
     row = MessageSeen(
         id,
@@ -108,7 +108,8 @@ def _consequences(message: Message, row: MessageSeen, place: Place) -> list[Chan
         return [SessionSeen(row.session_id, SOURCE, 0, Rank.GUESS, {"project_path": found[1].strip()})]
     if place.parent and row.role == "user" and text:
         # The first prompt is what the subagent was asked to do: of equal ranks the greatest number wins.
-        title = " ".join(text.split())[:_TITLE]
+        words = " ".join(text.split())
+        title = words if len(words) <= _TITLE else words[: _TITLE + 1].rpartition(" ")[0] or words[:_TITLE]
         return [SessionSeen(row.session_id, SOURCE, -(row.created_at or 0), Rank.GUESS, {"title": title})]
     return []
 
@@ -119,7 +120,7 @@ _TITLE = 100  # characters
 def _is_synthetic(message: Message, place: Place, *, listed: bool) -> bool:
     """Whether the client wrote all of a message.
 
-    A response has a model or tokens. In a list it may have lost them, so there only the text tells.
+    A response has a model or tokens. In a list it may have lost them, so there only the text decides.
     """
     if message.type == "gemini":
         lost = not message.model and not message.tokens
