@@ -4,20 +4,23 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from clankers import paths
 from clankers.harnesses.pi.session_file import SessionFile, session_in
 from clankers.ingest.source import Source, SourceError
 
 
 def agent_home() -> Path:
     """The directory of pi's files: `PI_CODING_AGENT_DIR`, else `~/.pi/agent`."""
-    return Path(os.path.abspath(os.path.expanduser(os.environ.get("PI_CODING_AGENT_DIR") or "~/.pi/agent")))
+    named = os.environ.get("PI_CODING_AGENT_DIR")
+    return Path(os.path.abspath(os.path.expanduser(named) if named else os.path.join(paths.home(), ".pi", "agent")))
 
 
 def folders() -> list[Path]:
     """Where sessions are: pi's own, oh-my-pi's and OpenClaw's."""
     sessions = os.environ.get("PI_CODING_AGENT_SESSION_DIR")
     named = [Path(os.path.abspath(os.path.expanduser(sessions)))] if sessions else []
-    others = (Path.home() / ".omp" / "agent" / "sessions", Path.home() / ".openclaw" / "agents")
+    home = Path(paths.home())
+    others = (home / ".omp" / "agent" / "sessions", home / ".openclaw" / "agents")
     return [*dict.fromkeys((*named, agent_home() / "sessions", *others))]
 
 

@@ -4,18 +4,19 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from clankers import paths
 from clankers.harnesses.qwen.chat_files import CHATS, ENDING, ChatFiles
 from clankers.ingest.source import Source
 
 
 def home() -> Path:
     """The directory of Qwen Code's files: `QWEN_HOME`, else `~/.qwen`."""
-    return _directory("QWEN_HOME", "~/.qwen")
+    return _directory("QWEN_HOME") or Path(paths.home()) / ".qwen"
 
 
 def projects() -> Path:
     """The directory of the projects: in `QWEN_RUNTIME_DIR`, else in `home`."""
-    return _directory("QWEN_RUNTIME_DIR", str(home())) / "projects"
+    return (_directory("QWEN_RUNTIME_DIR") or home()) / "projects"
 
 
 def chats() -> Iterator[Path]:
@@ -29,8 +30,9 @@ def sources() -> Iterator[Source]:
         yield ChatFiles(file.stem, str(file))
 
 
-def _directory(variable: str, default: str) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(os.environ.get(variable) or default)))
+def _directory(variable: str) -> Path | None:
+    named = os.environ.get(variable)
+    return Path(os.path.abspath(os.path.expanduser(named))) if named else None
 
 
 def _changed(file: Path) -> float:
