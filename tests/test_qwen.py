@@ -1,6 +1,7 @@
 """Qwen Code: its recordings against what the model served, and what its chat files hold."""
 
 import json
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ EXPECTED: dict[str, tuple[Any, ...]] = {
     "compact": (3, [3011, 161, 611], 5, 5, [5025, 275, 1025], 3, 1, 0, 0, 0),
     "err401": (0, [0, 0, 0], 0, 0, [0, 0, 0], 1, 1, 0, 0, 1),
     "fail": (5, [5015, 265, 1015], 0, 0, [0, 0, 0], 1, 1, 5, 3, 0),
+    "fork": (6, [6021, 321, 1221], 0, 1, [1007, 57, 207], 2, 2, 4, 0, 0),
     "plain": (1, [1001, 51, 201], 5, 1, [1002, 52, 202], 1, 1, 0, 0, 0),
     "resume": (4, [4015, 215, 815], 5, 2, [2006, 106, 406], 3, 1, 1, 0, 0),
     "sub": (4, [4010, 210, 810], 0, 0, [0, 0, 0], 1, 2, 2, 0, 0),
@@ -65,25 +67,16 @@ def test_a_call_has_its_exit_code_its_time_and_its_response(tmp_path: Path) -> N
         )
 
 
-@pytest.mark.parametrize("fork_first", [False, True])
-def test_what_a_fork_copied_stays_its_origins(fork_first: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_a_fork_copied_stays_its_origins(first: int, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    qwen("fail").store(home)
-    (origin,) = home.glob(".qwen/projects/*/chats/*.jsonl")
-    lines = [json.loads(line) for line in origin.open(encoding="utf-8")]
-    mark = {"sessionId": origin.stem, "messageUuid": ""}
-    copied = [line | {"sessionId": "f0f0", "forkedFrom": mark | {"messageUuid": line["uuid"]}} for line in lines]
-    own = lines[-1] | {"sessionId": "f0f0", "uuid": "an-own-one", "timestamp": "2026-11-27T20:00:00.000Z"}
-    fork = origin.with_stem("f0f0")
-    fork.write_text("".join(json.dumps(line) + "\n" for line in [*copied, own]), "utf-8")
-    aside = origin.rename(tmp_path / "aside") if fork_first else None
+    qwen("fork").store(home)
+    origin, fork = sorted(home.rglob("chats/*.jsonl"))
+    os.utime((origin, fork)[first])  # the last changed is read first
     feed_stores(tmp_path / "data", "qwen", home)
-    if aside:
-        aside.rename(origin)
-        feed_stores(tmp_path / "data", "qwen", home)
     with closing(project(tmp_path / "data")) as db:
         totals = db.execute("SELECT id, forked_from, prompt_tokens, tool_call_count FROM sessions").fetchall()
-        assert sorted(totals) == [(origin.stem, None, 5015, 5), ("f0f0", origin.stem, 1005, 0)]
+        assert sorted(totals) == [(origin.stem, None, 5015, 4), (fork.stem, origin.stem, 1006 + 1007, 0)]
 
 
 def test_a_prompt_is_reported_once_though_its_hook_comes_after_each_round(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from projector.model.changes import (
 from projector.model.naming import call_row_id, scoped_id
 
 _EXIT_CODE = re.compile(r"^Exit Code: (-?\d{1,10})$", re.MULTILINE)
+_TURN = "########"  # in the id of a prompt of the conversation, behind the session
 _PERSON = "real_user"  # the provenance of what a person typed; older versions say none
 
 
@@ -194,8 +195,7 @@ def _system(session: str, id: str, at: int | None, line: SystemLine) -> list[Cha
 
 def _api_response(session: str, id: str, at: int | None, event: UiEvent) -> list[Change]:
     """A request; most have a line of their own, in this file or, of a subagent with a task, in its own file."""
-    own_line = f"{session}########" in (event.prompt_id or "") or event.subagent_task_name is not None
-    if own_line:
+    if _TURN in (event.prompt_id or "") or event.subagent_task_name is not None:
         return []
     message = MessageSeen(
         id,
