@@ -24,6 +24,7 @@ CAPTURES = Path(__file__).parent / "captures"
 CLAUDE_CODE = sorted(p.name for p in (CAPTURES / "claude-code").iterdir())
 CODEX = sorted(p.name for p in (CAPTURES / "codex").iterdir())
 OPENCODE = sorted(f"{p.parent.parent.name}/{p.parent.name}" for p in (CAPTURES / "opencode").glob("*/*/plugin.jsonl"))
+QWEN = sorted(p.name for p in (CAPTURES / "qwen").iterdir())
 EVERYTHING = 10**9
 
 Record = tuple[str, str, bytes]  # source, type, payload
@@ -74,7 +75,8 @@ class Recording:
             payload = hook["payload"]
             if hook["transcript_lines"]:
                 self.grow(Path(payload["transcript_path"]), hook["transcript_lines"])
-            if agent := payload.get("agent_transcript_path"):
+            agent = payload.get("agent_transcript_path")
+            if agent and agent != payload["transcript_path"]:  # as Qwen Code names it
                 self.grow(Path(agent))
                 self.grow(Path(agent).with_suffix(".meta.json"))
             yield json.dumps(payload, ensure_ascii=False).encode()

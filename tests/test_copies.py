@@ -319,3 +319,47 @@ def test_calls_with_one_id_that_hooks_report_are_rows_until_the_record_has_them(
     db = database(tmp_path / "data", talk.lines[:recorded], more=log)
     calls = db.execute("SELECT count(*), count(*) FILTER (WHERE success IS 0) FROM tools").get
     assert calls == {0: (3, 1), 3: (3, 1), 11: (4, 1)}[recorded]
+
+
+def bill(session: str, cost: float, **used: tuple[int, int]) -> Line:
+    usage = {f"claude-{name}-4-6": {"inputTokens": a, "outputTokens": b} for name, (a, b) in used.items()}
+    return {"type": "cost-state", "sessionId": session, "totalCostUSD": cost, "modelUsage": usage}
+
+
+def billed(*bills: tuple[float, dict[str, tuple[int, int]]], agent: bool = False) -> list[Line]:
+    """Two responses of 103 and 105 tokens of input, 3 and 5 of output: $0.000744."""
+    talk = Talk(session_id("c"), 0)
+    for _ in range(2):
+        talk.ask("Again")
+        talk.answer(text("Yes."))
+    if agent:
+        talk.lines += go_on(by_a_side_agent(talk.lines[:2], "a1"), "a1", 100)[2:]  # 202 of input, 102 of output
+    return talk.lines + [bill(talk.session, cost, **used) for cost, used in bills]
+
+
+@pytest.mark.parametrize(
+    ("lines", "rows"),
+    [
+        (billed((1.0, {"sonnet": (206, 6)})), [(206, 6, 1.0, "client", 4)]),
+        (billed((1.0, {"sonnet": (300, 6)})), [(300, 6, 1.0, "client", 5)]),
+        (billed((1.0, {"sonnet": (206, 6), "haiku": (7, 8)})), [(213, 14, 1.0, "client", 5)]),
+        (billed((0.1, {"sonnet": (102, 2)}), (1.0, {"sonnet": (306, 6)})), [(306, 6, 1.0, "client", 5)]),
+        (billed((1.0, {"other": (306, 6)})), [(306, 6, 1.0, "client", 5)]),  # the client's own name for the model
+        (billed((0.0001, {"sonnet": (102, 2)})), [(206, 6, 0.000708, "prices", 4)]),  # of the last run alone
+        (billed((0.0001, {})), [(206, 6, 0.000708, "prices", 4)]),
+        (billed((0.000707, {})), [(206, 6, 0.000707, "client", 4)]),
+        (
+            billed((1.0, {"sonnet": (500, 200)}), agent=True),
+            [(298, 98, 1.0, "client", 5), (202, 102, None, "parent", 2)],
+        ),
+        (
+            billed((0.0001, {"sonnet": (102, 2)}), agent=True),
+            [(206, 6, 0.000708, "prices", 4), (202, 102, 0.002136, "prices", 2)],
+        ),
+    ],
+)
+def test_totals_are_the_bill_unless_it_lacks_something(lines: list[Line], rows: list[Any], tmp_path: Path) -> None:
+    columns = "prompt_tokens, completion_tokens, round(cost, 9), cost_source, message_count"
+    for db in orders(lines, tmp_path):
+        assert db.execute(f"SELECT {columns} FROM sessions ORDER BY parent_id").fetchall() == rows
+        assert db.execute("SELECT total(cost) FROM activity").get == pytest.approx(sum(row[2] or 0 for row in rows))

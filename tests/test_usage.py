@@ -28,7 +28,6 @@ from tests.feeding import feed_transcripts, project
 
 Row = dict[str, Any]
 ZONES = ("UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Chatham", "Pacific/Kiritimati")
-_MORE = "UPDATE bills SET cost = cost * 1.25 WHERE session_id = ?"  # than the messages cost by themselves
 SILENT = BEGIN + 12_345_678  # when a session without a message began
 _FORMS = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 
@@ -46,14 +45,15 @@ def db(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     chance = random.Random(3)
     billed = [id for (id,) in db.execute("SELECT DISTINCT session_id FROM bills ORDER BY 1")]
     untold = "UPDATE messages SET cost = NULL, cost_source = 'unknown' WHERE cost_source = 'prices' AND session_id = ?"
-    for changed in (untold, _MORE, "DELETE FROM bills WHERE session_id = ?"):
+    db.execute("UPDATE bills SET cost = cost * 2.5")  # more than the messages cost by themselves
+    for changed in (untold, "DELETE FROM bills WHERE session_id = ?"):
         db.executemany(changed, [(id,) for id in chance.sample(billed, len(billed) // 2)])
     messages = [id for (id,) in db.execute("SELECT id FROM messages ORDER BY 1")]
     db.executemany("UPDATE messages SET created_at = NULL WHERE id = ?", [(id,) for id in chance.sample(messages, 5)])
     db.executemany("UPDATE messages SET model = 'Other-1' WHERE id = ?", [(id,) for id in chance.sample(messages, 9)])
     db.execute("INSERT INTO sessions (id, source) VALUES ('bare', 'other'), ('silent', 'other')")
     db.execute("INSERT INTO session_facts VALUES ('silent', 'created_at', ?, 0, 0, ?)", (Rank.RECORD, SILENT))
-    db.execute("INSERT INTO bills VALUES ('bare', 0.125, 0), ('silent', 0.25, 0)")
+    db.execute("INSERT INTO bills VALUES ('bare', 0.125, 0, NULL), ('silent', 0.25, 0, NULL)")
     refresh_sessions(db, [id for (id,) in db.execute("SELECT id FROM sessions ORDER BY 1")])
     return db
 

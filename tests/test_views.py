@@ -150,7 +150,7 @@ SEEDS = {
     "  select 'sessions' as tbl, count(*) from sessions\n"
     "  union all select 'messages', count(*) from messages\n"
     "  union all select 'tools', count(*) from tools\n"
-    "  union all select 'session_errors', count(*) from session_errors;\"": r"sessions\|16\nmessages\|90\ntools\|38\n",
+    "  union all select 'session_errors', count(*) from session_errors;\"": r"sessions\|16\nmessages\|91\ntools\|38\n",
     'sqlite3 ".clankers-dev/clankers.db" "\n'
     "  select tool_name, count(*)\n"
     "  from tools\n"

@@ -17,6 +17,7 @@ BUILT_IN = {
     "codex": "clankers.harnesses.codex.harness:HARNESS",
     "gemini": "clankers.harnesses.gemini.harness:HARNESS",
     "pi": "clankers.harnesses.pi.harness:HARNESS",
+    "qwen": "clankers.harnesses.qwen.harness:HARNESS",
 }
 
 

@@ -22,6 +22,7 @@ BUILT_IN = {
     "opencode": "projector.adapters.opencode",
     "gemini": "projector.adapters.gemini",
     "pi": "projector.adapters.pi",
+    "qwen": "projector.adapters.qwen",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

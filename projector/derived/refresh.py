@@ -16,6 +16,7 @@ from projector.derived.reported_totals import refresh_reported_totals
 from projector.derived.rewinds import mark_rewound
 from projector.derived.saved_outputs import fill_outputs
 from projector.derived.session_totals import refresh_sessions
+from projector.derived.side_requests import refresh_side_requests
 from projector.model.batch import Batch
 
 
@@ -46,6 +47,7 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     _file_edits(db, ordered)
     infer_times(db, ordered)
     refresh_reported_totals(db, ordered)
+    ordered = sorted(sessions | refresh_side_requests(db, ordered))
     refresh_sessions(db, ordered)
 
 
@@ -53,10 +55,9 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
 _LINKS = "name IN ('parent_id', 'forked_from', 'spawned_by')"
 _LINKED = f"SELECT session_id FROM session_facts WHERE value = ? AND name = ? AND {_LINKS}"
 _CALLED_BY = "SELECT session_id FROM tools WHERE message_id = ?"
-_FORKED_PARENT = """
-SELECT fork.session_id FROM session_facts AS child
-JOIN session_facts AS fork ON fork.session_id = child.value AND fork.name = 'forked_from'
-WHERE child.session_id = ? AND child.name = 'parent_id'
+_BILLED_PARENT = """
+SELECT child.value FROM session_facts AS child WHERE child.session_id = ? AND child.name = 'parent_id'
+AND EXISTS (SELECT 1 FROM bills WHERE session_id = child.value)
 """
 # Subagents whose cost may now be in a bill of their parent: it has one, and is new or a fork.
 _IN_BILL = f"""
@@ -73,13 +74,13 @@ def _dependents(db: apsw.Connection, batch: Batch, sessions: set[str]) -> set[st
     They are: those with a tool call of a written message, whose model the call takes; subagents that a written call
     spawned; forks of a session with a new bill; and subagents and parents that share a bill with one of `sessions`.
     """
-    billed = {session for session, _, _ in batch.bills}
+    billed = {session for session, *_ in batch.bills}
     links = [(id, "spawned_by") for id in batch.tools] + [(id, "forked_from") for id in billed]
     modelled = {id for id, message in batch.messages.items() if message.model is not None}
     modelled |= {id for table, id in (*batch.replaced, *batch.deleted) if table == "messages"}  # they may have had one
     found: set[str] = {s for (s,) in db.executemany(_CALLED_BY, [(id,) for id in modelled])}
     found |= {s for (s,) in db.executemany(_LINKED, links)}
-    found |= {s for (s,) in db.executemany(_FORKED_PARENT, [(session,) for session in sessions])}
+    found |= {s for (s,) in db.executemany(_BILLED_PARENT, [(session,) for session in sessions])}
     bills = [(session, session in billed) for session in sessions | found]
     return found | {s for (s,) in db.executemany(_IN_BILL, bills)}
 

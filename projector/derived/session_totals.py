@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from projector.derived.activity import ActivityBucket, activity_buckets, refresh_activity, related
+from projector.derived.bills import whole_bill
 from projector.model.changes import Rank, Todo
 from projector.model.naming import project_name
 
@@ -217,40 +218,17 @@ def _cost(
         return spent, "client"
     if (reported := facts.get("reported_cost", _UNREPORTED)[1]) and not db.execute(_CLIENT_COST, (session,)).get:
         return reported, "client"
-    bill = _bill(db, session, facts.get("forked_from", _UNREPORTED)[1])
+    bill = whole_bill(db, session)
     if bill is not None:
         return bill, "client"
-    if parent := facts.get("parent_id", _UNREPORTED)[1]:  # the session whose record it is in, whoever called it
-        origin = "SELECT value FROM session_facts WHERE session_id = ? AND name = 'forked_from'"
-        if _bill(db, parent, db.execute(origin, (parent,)).get) is not None:
-            return None, "parent"
+    # The session whose record it is in, whoever called it, pays.
+    if (parent := facts.get("parent_id", _UNREPORTED)[1]) and whole_bill(db, parent) is not None:
+        return None, "parent"
     if worst == 2:  # the sum of the known costs would look like the total
         return None, "unknown"
     if worst == 1:
         return spent, "prices"
     return (0.0, "client") if facts.get("billed", _UNREPORTED)[1] else (None, None)
-
-
-def _bill(db: apsw.Connection, session: str, origin: str | None) -> float | None:
-    """The session's bill in US dollars, subagents included; None if the client reported none.
-
-    Bills grow over resumes, so the highest is the latest. A fork's bill starts with its origin's at the time of the
-    fork. That one is found among the origin's bills by the output tokens that were not the fork's own.
-    """
-    total, output = db.execute("SELECT max(cost), max(output_tokens) FROM bills WHERE session_id = ?", (session,)).get
-    if total is None or origin is None:
-        return total  # type: ignore[no-any-return]
-    own = db.execute(
-        "SELECT ifnull(sum(completion_tokens), 0) FROM messages WHERE session_id = ?1 OR session_id IN "
-        "(SELECT session_id FROM session_facts WHERE value = ?1 AND name = 'parent_id' "
-        "AND name IN ('parent_id', 'forked_from', 'spawned_by'))",  # the condition of the partial index
-        (session,),
-    ).get
-    before = db.execute(
-        "SELECT cost FROM bills WHERE session_id = ? ORDER BY abs(output_tokens - ?), cost LIMIT 1",
-        (origin, output - own),
-    ).get
-    return None if before is None else max(0.0, total - before)
 
 
 _STATUS = "todo_status:"  # begins the facts with the last status of a to-do; its id follows

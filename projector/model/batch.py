@@ -116,7 +116,7 @@ class Batch(msgspec.Struct):
         prompts: by id and session.
         steps: by id.
         outputs: files with long outputs of tools.
-        bills: session, US dollars and output tokens of each.
+        bills: session, US dollars, output tokens and usage of each.
         untimed: messages without a time, by session and id, in the order of the log.
         times: the earliest and the latest time of each session's messages.
         projects: by path.
@@ -143,7 +143,7 @@ class Batch(msgspec.Struct):
     copies: dict[tuple[str, str], Copied] = {}
     prompts: dict[tuple[str, str], PromptSeen] = {}
     steps: dict[str, Step] = {}
-    bills: set[tuple[str, float, int]] = set()
+    bills: set[tuple[str, float, int, str | None]] = set()
     outputs: list[OutputSaved] = []
     untimed: dict[str, dict[str, Untimed]] = {}
     times: dict[str, tuple[int, int]] = {}
@@ -251,7 +251,7 @@ class Batch(msgspec.Struct):
 
     def _bill(self, change: BillSeen, _: int) -> None:
         self.touch(change.session_id, change.source)
-        self.bills.add((change.session_id, change.cost, change.output_tokens))
+        self.bills.add((change.session_id, change.cost, change.output_tokens, change.usage))
 
     def _output(self, change: OutputSaved, _: int) -> None:
         if change.text is not None:  # else the session is what a path says, which may be none

@@ -410,12 +410,21 @@ class BillSeen(Struct, frozen=True):
     Attributes:
         cost: US dollars.
         output_tokens: of all models; the fork's own distinguish its bill from its origin's.
+        usage: JSON text: by model, the counts named in `BILL_COUNTS`; None if the client reports none.
     """
 
     session_id: str
     source: str
     cost: float
     output_tokens: int
+    usage: str | None = None
+
+
+# The columns of `messages` that a bill has counts for, in the order of `BillSeen.usage`.
+BILL_COUNTS = (
+    *("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"),
+    *("cache_write_1h_tokens", "web_searches"),
+)
 
 
 class Copied(Struct, frozen=True, array_like=True):

@@ -396,6 +396,7 @@ CREATE TABLE bills (  -- what a session has cost so far, each time the client re
   session_id TEXT NOT NULL,
   cost REAL NOT NULL,
   output_tokens INTEGER NOT NULL,
+  usage TEXT,  -- JSON: counts by model (projector.model.changes.BillSeen)
   PRIMARY KEY (session_id, cost, output_tokens)
 ) WITHOUT ROWID;
 

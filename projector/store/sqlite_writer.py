@@ -188,7 +188,11 @@ class SqliteStore:
             "text, excluded.text)",
             ((one.session_id, one.name, one.tool_id, one.text) for one in batch.outputs),
         )
-        db.executemany("INSERT INTO bills VALUES (?, ?, ?) ON CONFLICT DO NOTHING", batch.bills)
+        db.executemany(
+            "INSERT INTO bills VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "usage = coalesce(max(usage, excluded.usage), usage, excluded.usage)",
+            batch.bills,
+        )
 
     def _projects(self, batch: Batch) -> None:
         self.db.executemany(

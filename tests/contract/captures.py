@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from clankers.log import strict_json
 from clankers.log.writer import Log
 from tests import gemini_recording, pi_recording
 from tests.commands import environment
-from tests.feeding import CAPTURES, CLAUDE_CODE, CODEX, OPENCODE, Record, Recording, append, opencode_records
+from tests.feeding import CAPTURES, CLAUDE_CODE, CODEX, OPENCODE, QWEN, Record, Recording, append, opencode_records
 
 _NOT_CAPTURED = frozenset({"projects.vcs"})  # of OpenCode: what it tells the plugin when it loads it
 
@@ -123,19 +124,24 @@ def _pi() -> Captures:
     return Captures("pi", lambda home: [feed(name, home) for name in pi_recording.NAMES], store)
 
 
-def codex(*names: str, lacks_rows: bool = False) -> Captures:
+def _growing(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
+    """Of a harness whose hooks name a file of lines that grows."""
+
     def feed(name: str, home: Path) -> Iterator[Record]:
-        recording = Recording(name, home, harness="codex")
+        recording = Recording(name, home, harness=harness)
         for payload in recording.steps():
-            yield "codex", Harness().kind(strict_json.parse(payload)), payload
+            yield harness, Harness().kind(strict_json.parse(payload)), payload
         recording.grow_all()
 
     def store(home: Path) -> None:
         for name in names:
-            Recording(name, home, harness="codex").grow_all()
+            Recording(name, home, harness=harness).grow_all()
 
-    return Captures("codex", lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
+    return Captures(harness, lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
 
+
+codex = partial(_growing, "codex")
+qwen = partial(_growing, "qwen")
 
 _WITHOUT_HOOKS = ("old_0.101.0", "migrated")
 # Retries, and what wrote no rollout.
@@ -152,6 +158,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "gemini": _gemini(*(name for name in gemini_recording.NAMES if name not in _DELETED_BY_GEMINI)),
     "gemini, deleted": _gemini(*_DELETED_BY_GEMINI, lacks_rows=True),
     "pi": _pi(),
+    "qwen": qwen(*QWEN),
 }
 
 
@@ -178,7 +185,14 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
     """What the harness's stores below `home` hold, as `clankers backfill` imports it."""
     root.mkdir(parents=True, exist_ok=True)
     env = environment(home / "data")
-    for variable in ("XDG_DATA_HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "PI_CODING_AGENT_DIR"):
+    for variable in (
+        "XDG_DATA_HOME",
+        "CLAUDE_CONFIG_DIR",
+        "CODEX_HOME",
+        "GEMINI_CLI_HOME",
+        "PI_CODING_AGENT_DIR",
+        "QWEN_HOME",
+    ):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
         return backfill(log, harnesses.load(harness, str(root)).sources(), None)

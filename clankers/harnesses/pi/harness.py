@@ -56,6 +56,12 @@ class Pi(Harness):
 
         return sum(1 for _ in history.files())
 
+    def stores(self) -> list[str]:
+        """The directories of session files."""
+        from clankers.harnesses.pi import history
+
+        return [str(folder) for folder in history.folders()]
+
     def installer(self) -> Installer:
         """Our extension."""
         from clankers.harnesses.pi.install import ExtensionInstaller

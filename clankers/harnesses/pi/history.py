@@ -15,14 +15,19 @@ def agent_home() -> Path:
     return Path(os.path.abspath(os.path.expanduser(named) if named else os.path.join(paths.home(), ".pi", "agent")))
 
 
-def files() -> Iterator[Path]:
-    """The session files: pi's own, oh-my-pi's and OpenClaw's."""
+def folders() -> list[Path]:
+    """Where sessions are: pi's own, oh-my-pi's and OpenClaw's."""
     sessions = os.environ.get("PI_CODING_AGENT_SESSION_DIR")
-    own = Path(os.path.abspath(os.path.expanduser(sessions))) if sessions else agent_home() / "sessions"
+    named = [Path(os.path.abspath(os.path.expanduser(sessions)))] if sessions else []
     home = Path(paths.home())
-    for folder in dict.fromkeys((own, agent_home() / "sessions", home / ".omp" / "agent" / "sessions")):
+    others = (home / ".omp" / "agent" / "sessions", home / ".openclaw" / "agents")
+    return [*dict.fromkeys((*named, agent_home() / "sessions", *others))]
+
+
+def files() -> Iterator[Path]:
+    """The files that may be sessions."""
+    for folder in folders():
         yield from folder.glob("**/*.jsonl")
-    yield from (home / ".openclaw" / "agents").glob("*/sessions/*.jsonl")
 
 
 def sources() -> Iterator[Source]:

@@ -3,7 +3,8 @@
 from base64 import b64decode
 
 from msgspec import MsgspecError
-from msgspec.json import Decoder, decode
+from msgspec.json import Decoder, decode, encode
+from msgspec.structs import astuple
 
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
@@ -102,8 +103,18 @@ def _cost(_: Event, line: CostLine) -> list[Change]:
     changes = session_changes(line)
     if not line.hasUnknownModelCost:
         output = min(sum(usage.outputTokens for usage in line.modelUsage.values()), 2**53)
-        changes.append(BillSeen(line.sessionId, SOURCE, line.totalCostUSD, output))
+        usage = encode(_usage(line), order="sorted").decode() if line.modelUsage else None
+        changes.append(BillSeen(line.sessionId, SOURCE, line.totalCostUSD, output, usage))
     return changes
+
+
+def _usage(line: CostLine) -> dict[str, list[int]]:
+    """The counts of a bill by model, whichever size of context window was asked for: responses do not name that."""
+    found: dict[str, list[int]] = {}
+    for model, usage in line.modelUsage.items():
+        name = model.removesuffix("[1m]")
+        found[name] = [a + b for a, b in zip(found.get(name, [0] * 6), astuple(usage), strict=True)]
+    return found
 
 
 def _state(_: Event, line: Line) -> list[Change]:

@@ -165,7 +165,12 @@ class SummaryLine(Line, kw_only=True):
 
 
 class ModelUsage(Wire):
+    inputTokens: Count = 0
     outputTokens: Count = 0
+    cacheReadInputTokens: Count = 0
+    cacheCreationInputTokens: Count = 0
+    cacheCreationEphemeral1hInputTokens: Count = 0
+    webSearchRequests: Count = 0
 
 
 class CostLine(Line, kw_only=True):

@@ -1,0 +1,1 @@
+"""Qwen Code: how its hooks are installed, and how its chat files are read."""

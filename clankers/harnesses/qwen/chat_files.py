@@ -1,0 +1,82 @@
+"""The chat files of one session of Qwen Code: its own, and its subagents'.
+
+    projects/<directory>/chats/<session>.jsonl
+    projects/<directory>/subagents/<session>/agent-<id>.jsonl
+
+A record is a line, its bytes the payload, its id `<session>[/agent-<id>]@<offset>#<crc>`. Its type is `chat.` and the
+`type` of the line: chat.user, chat.assistant, chat.tool_result, chat.system.
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+import os
+
+from clankers.harnesses.base import MAX_KIND, UNKNOWN
+from clankers.harnesses.qwen.harness import CHAT, HARNESS, line_level
+from clankers.ingest.line_files import LineFiles, place_id
+from clankers.ingest.source import Record, SourceError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+CHATS, SUBAGENTS, ENDING = "chats", "subagents", ".jsonl"
+
+_MAX_PATH = 4096  # characters
+_AGENT = "agent-"  # how the names of a subagent's files begin
+_SEPARATORS = "/@#"  # of a record's id
+
+
+class ChatFiles(LineFiles):
+    """The files of one session: its chat, named "", and its subagents', named as they are, each with an offset."""
+
+    __slots__ = ()
+
+    def __init__(self, session: str, path: str) -> None:
+        super().__init__(HARNESS.name, session, path)
+
+    def files(self, _offsets: Mapping[str, int]) -> dict[str, str]:
+        """As `LineFiles.files`."""
+        project = os.path.dirname(os.path.dirname(self.path))
+        folder = os.path.join(project, SUBAGENTS, self.session)
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:  # most of the time there is none
+            names = []
+        agents = {
+            name.removesuffix(ENDING): os.path.join(folder, name)
+            for name in names
+            if name.startswith(_AGENT) and name.endswith(ENDING) and not any(c in name for c in _SEPARATORS)
+        }
+        return {"": self.path, **agents}
+
+    def owner(self, part: str) -> str:
+        """As `LineFiles.owner`: the session, and the subagent's file."""
+        return f"{self.session}/{part}" if part else self.session
+
+    def record(self, part: str, at: int, text: bytes, line: dict[str, Any]) -> Record:
+        """As `LineFiles.record`; every line is one."""
+        kind = line.get("type")
+        kind = CHAT + (kind if isinstance(kind, str) and kind else UNKNOWN)[:MAX_KIND]
+        return Record(place_id(self.owner(part), at, text), kind, line_level(line), text)
+
+    def is_record(self, line: dict[str, Any]) -> bool:
+        """As `LineFiles.is_record`."""
+        return isinstance(line.get("type"), str) and "uuid" in line and "sessionId" in line
+
+
+def checked(session: str, path: Any) -> str:
+    """`path`, if it has the shape of a chat file of `session`: `.../chats/<session>.jsonl`.
+
+    Raises:
+        SourceError: it has not.
+    """
+    if not isinstance(path, str) or "\0" in path or len(path) > _MAX_PATH or not os.path.isabs(path):
+        raise SourceError("transcript_path is not an absolute path")
+    folder, name = os.path.split(path)
+    if name != session + ENDING or os.path.basename(folder) != CHATS or ".." in path.split(os.sep):
+        raise SourceError(f"{path[:200]!r} is not the chat file of session {session[:200]}")
+    return path
