@@ -24,7 +24,7 @@ ENDS = (0, 1, 64, 65, 74, 75, 78)
 
 # In this order: those that change much come last.
 COMMANDS = (
-    *(["sessions"], ["sessions", "--json"], ["show", "last"], ["search", "prompt"], ["stats"], ["tail", "-n", "2"]),
+    *(["sessions"], ["sessions", "--json"], ["show", "last"], ["search", "prompt"], ["stats"], ["tail", "--help"]),
     *(["export", "last"], ["query", "select 1"], ["doctor"], ["docs"], ["--version"], ["config", "list"]),
     *(["config", "get", "SESSION_API_URL"], ["sync"], ["sync", "status"], ["sync", "--dry-run"], ["serve"]),
     *(["catch-up"], ["project"], ["backfill"], ["verify"], ["archive"], ["repair"], ["scrub", "--dry-run"]),
