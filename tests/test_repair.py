@@ -360,10 +360,11 @@ def dying(action: Callable[[], Any], at: int, how: str) -> bool:
                     fd, data, offset = args
                     real(fd, data[: len(data) // 2], offset)
                     os.kill(os.getpid(), signal.SIGKILL)
-                done = real(*args, **more)
-                if count == at:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return done
+                try:
+                    return real(*args, **more)
+                finally:  # a call that fails is one, too
+                    if count == at:
+                        os.kill(os.getpid(), signal.SIGKILL)
 
             setattr(os, name, called)
 
