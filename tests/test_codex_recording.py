@@ -476,5 +476,6 @@ def test_codex_home_moves_all(home: Path, root: Path, client: Path) -> None:
     path = place / "sessions" / rollout(home).name
     path.parent.mkdir()
     path.write_bytes(line(0))
-    done = call(root, "backfill", "codex", "--all", HOME=str(home), CODEX_HOME=str(place))
+    # Into another root, because `install` imports in the background.
+    done = call(home / "another", "backfill", "codex", "--all", HOME=str(home), CODEX_HOME=str(place))
     assert done.out.startswith("1 new records of 1 sessions")

@@ -121,7 +121,9 @@ def test_a_root_on_a_read_only_file_system_is_told_and_taken_up_again(small_disk
     for args in (("project",), ("project", "--rebuild"), ("project", "--watch")):
         told = run(root, clankers(*args))
         assert (told.code, told.out, told.err.count(b"\n")) == (74, b"", 1)
-        assert b"clankers.db.lock: Read-only file system; check" in told.err
+        assert (
+            b"clankers.db.lock: Read-only file system; its file system is read-only: set CLANKERS_DATA_PATH" in told.err
+        )
     shown = run(root, clankers("query", "--json", "select id from sessions"))
     assert (shown.code, shown.out) == (0, b'[{"id": "ses_before"}]\n')
     assert b"clankers.db.lock: Read-only file system; set CLANKERS_DB_PATH" in shown.err
