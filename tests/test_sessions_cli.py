@@ -450,7 +450,7 @@ def test_a_shell_is_told_how_a_line_goes_on(root: Path) -> None:
 
     assert {"sessions", "stats", "scrub"} <= set(told("clankers s"))
     assert told("clankers stats --by m") == ["month", "model"]
-    assert told("clankers sessions --source c") == ["claude-code"]
+    assert told("clankers sessions --source c") == ["claude-code", "codex"]
     assert "--tree" in told("clankers sessions --t")
     assert told("clankers install o") == ["opencode"]
     assert told("clankers show ") == []

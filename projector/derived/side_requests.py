@@ -49,7 +49,7 @@ def _row(db: apsw.Connection, session: str, source: str, model: str | None, coun
         setattr(row, name, count)
     if model and (priced := db.execute(_PRICED_AS, (session, model)).fetchone()):
         row.provider, row.price_context = priced
-    row.created_at = row.completed_at = at
+    row.created_at = at
     row.synthetic = row.session_total = True
     return row
 
