@@ -544,6 +544,17 @@ def test_an_environment_in_a_temporary_home_lasts_as_long_as_the_home(
         assert clankers(home, "install", "claude-code", HOME=str(inner), TMPDIR=str(home)).code == code
 
 
+def test_an_environment_in_a_checkout_is_somebodys_work(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = home / "checkout" / ".venv"
+    place.mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(place))
+    monkeypatch.setattr(throwaway, "__file__", str(place / "lib" / "clankers" / "system" / "throwaway.py"))
+    inner = str(home / "home")
+    assert clankers(home, "install", "claude-code", HOME=inner, TMPDIR=str(home)).code == EX_FAIL
+    (home / "checkout" / ".git").mkdir()
+    assert clankers(home, "install", "claude-code", HOME=inner, TMPDIR=str(home)).code == EX_OK
+
+
 @POSIX_ONLY
 def test_clients_that_are_found_are_named_or_asked_about(home: Path, settings: Path, plugin: Path) -> None:
     assert "found no known client" in clankers(home, "install").err

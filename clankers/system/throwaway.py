@@ -15,7 +15,8 @@ _CACHE_TAG = "CACHEDIR.TAG"  # marks a cache directory (bford.info/cachedir); uv
 def throwaway_directory() -> str | None:
     """The cache or directory for temporary files that this environment is in; None if it is in neither.
 
-    A home directory in a directory for temporary files, as in a container, lasts as long as the settings in it.
+    A home directory in a directory for temporary files, as in a container, lasts as long as the settings in it. A
+    checkout is somebody's work, wherever it is, and so is an environment in it.
 
     Raises:
         NoHomeError: there is no home directory.
@@ -33,6 +34,8 @@ def throwaway_directory() -> str | None:
             tagged = directory != environment and os.path.exists(os.path.join(directory, _CACHE_TAG))
             if directory in known or tagged:
                 return directory
+            if os.path.exists(os.path.join(directory, ".git")):
+                break
     return None
 
 
