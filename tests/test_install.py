@@ -548,7 +548,7 @@ def test_an_environment_in_a_checkout_is_somebodys_work(home: Path, monkeypatch:
     place = home / "checkout" / ".venv"
     place.mkdir(parents=True)
     monkeypatch.setattr(sys, "prefix", str(place))
-    monkeypatch.setattr(throwaway, "__file__", str(place / "lib" / "clankers" / "system" / "throwaway.py"))
+    monkeypatch.setattr(throwaway, "__file__", str(place.parent / "clankers" / "system" / "throwaway.py"))
     inner = str(home / "home")
     assert clankers(home, "install", "claude-code", HOME=inner, TMPDIR=str(home)).code == EX_FAIL
     (home / "checkout" / ".git").mkdir()

@@ -22,7 +22,7 @@ def throwaway_directory() -> str | None:
         NoHomeError: there is no home directory.
     """
     environment = os.path.realpath(sys.prefix)
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     temporary = os.path.realpath(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (nothing is made there)
     known = {temporary, *_user_caches()}
     settings = os.path.realpath(home())
