@@ -41,7 +41,7 @@ def start(*arguments: str) -> None:
     null_device = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     try:
         pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setsid=True)
-    except NotImplementedError:  # by an old C library: a new process group is next best
+    except NotImplementedError:  # an old C library: in its own process group it gets no signal of the terminal
         pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setpgroup=0)
     try:
         os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)

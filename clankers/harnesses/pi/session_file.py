@@ -75,5 +75,5 @@ def session_in(path: str) -> str:
 
 
 def _is_id(value: Any) -> bool:
-    """Whether `value` can stand in a record's id, where these characters separate the session from the place."""
+    """Whether `value` can be part of a record's id, in which other characters separate the session from the place."""
     return isinstance(value, str) and 0 < len(value) <= _MAX_ID and value.replace("-", "").replace("_", "").isalnum()

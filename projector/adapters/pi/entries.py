@@ -118,6 +118,6 @@ CASES: dict[str, Case] = {
     ENTRY + "usage": _entry_case(UsageEntry, _usage),
     ENTRY + "session_info": _entry_case(SessionInfo, _session_info),
     ENTRY + "context_edit": _entry_case(ContextEdit, _context_edit),
-    # The model and the level stand in the responses; the others concern the client or its extensions.
+    # Responses name their model and level; the other entries concern the client or its extensions.
     **dict.fromkeys((ENTRY + name for name in ("model_change", "thinking_level_change", "label", "custom")), plain),
 }

@@ -74,7 +74,7 @@ def message_of(
 
 
 def branch_point(session: str, entry: Entry, at: int | None) -> list[Change]:
-    """Where a prompt stands in the tree: a second entry after the same one begins another branch."""
+    """A prompt's place in the tree: a second entry after the same one begins another branch."""
     return [PromptSeen(row_id(entry), session, SOURCE, entry.parentId, at)] if entry.parentId and at else []
 
 
