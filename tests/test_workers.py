@@ -136,7 +136,7 @@ def test_processes_end_with_the_one_that_started_them(root: Path) -> None:
         "begin = workers._Worker.__init__\n"
         "def init(self, work):\n    begin(self, work)\n    print(self.process.pid, flush=True)\n"
         "workers._Worker.__init__ = init\n"
-        "next(found)\ntime.sleep(600)\n"
+        "next(found)\ntime.sleep(600)\n"  # until it is killed below
     )
     with subprocess.Popen([sys.executable, "-c", program, str(root)], stdout=subprocess.PIPE) as parent:
         assert parent.stdout
