@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clankers.harnesses.installer import Installer
+    from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
-    from clankers.log.writer import Log
 
 
 class ClaudeCode(Harness):
@@ -32,11 +32,11 @@ class ClaudeCode(Harness):
             return transcript_level(document)
         return super().level(kind, document)
 
-    def follow(self, log: Log, documents: list[Any]) -> None:
-        """Hooks carry neither tokens nor the answers' structure: what their transcripts have more is ingested."""
-        from clankers.harnesses.claude_code import after_hook
+    def announcer(self) -> Announcer:
+        """Hooks carry neither tokens nor the answers' structure: they announce transcripts, which do."""
+        from clankers.harnesses.claude_code.transcript_files import announce
 
-        after_hook.after_hooks(log, documents)
+        return announce
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The transcripts of a session."""
