@@ -66,6 +66,10 @@ class Harness:
         """Finds the sources that an event announces; None where no event announces one."""
         return None
 
+    def payload(self, raw: bytes, _document: Any) -> bytes:
+        """What is logged of the event `raw`: all of it, but for members that must not be recorded, which are elided."""
+        return raw
+
     def follow(self, log: Log, documents: list[Any]) -> None:
         """Ingest what the events in `documents`, which were just logged, announce, and what is new in open sessions.
 

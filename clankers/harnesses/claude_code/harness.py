@@ -6,6 +6,7 @@ Imported on the append path: nothing heavy here.
 from __future__ import annotations  # typing is a third of what a hook would import
 
 from clankers.harnesses.base import Harness
+from clankers.harnesses.claude_code.cursor import is_of_cursor, without_address
 from clankers.log.envelope import ERROR, INFO, WARN
 
 TYPE_CHECKING = False
@@ -37,6 +38,10 @@ class ClaudeCode(Harness):
         from clankers.harnesses.claude_code.transcript_files import announce
 
         return announce
+
+    def payload(self, raw: bytes, document: Any) -> bytes:
+        """As `Harness.payload`; Cursor's hooks name the user's address."""
+        return without_address(raw, document) if is_of_cursor(document) else raw
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The transcripts of a session."""

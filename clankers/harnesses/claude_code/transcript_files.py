@@ -18,6 +18,7 @@ import stat
 from zlib import crc32
 
 from clankers.harnesses.base import MAX_KIND, UNKNOWN
+from clankers.harnesses.claude_code.cursor import is_of_cursor
 from clankers.harnesses.claude_code.harness import HARNESS, transcript_level
 from clankers.harnesses.claude_code.tool_outputs import FOLDER, new_outputs, output_record
 from clankers.ingest.jsonl_tail import READ_ONLY, complete_lines
@@ -206,12 +207,12 @@ def _metas(listing: list[str]) -> list[tuple[str, str]]:
 
 
 def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
-    """Add the transcripts of the session of `hook`; as `Announcer`.
+    """Add the transcripts of the session of `hook`, if it is Claude Code's own; as `Announcer`.
 
     The client deletes transcripts after 30 days, so whatever a hook announces is ingested at once.
     """
     session, event = hook.get("session_id"), hook.get("hook_event_name")
-    if not (hook.get("transcript_path") and isinstance(session, str)):
+    if is_of_cursor(hook) or not (hook.get("transcript_path") and isinstance(session, str)):
         return
     source = Transcripts(session, checked(session, hook["transcript_path"]))
 
