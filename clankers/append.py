@@ -243,7 +243,8 @@ class _Recorder:
             if event.error is None:
                 kind = self._options.kind or self._harness.kind(event.document)
                 level = self._harness.level(kind, event.document)
-                lines.append(envelope.line(self._options.source, kind, event.raw, level=level, now_ns=now))
+                payload = self._harness.payload(event.raw, event.document)
+                lines.append(envelope.line(self._options.source, kind, payload, level=level, now_ns=now))
                 documents.append(event.document)
                 self.turn_ended |= kind in self._harness.turn_ends
             else:

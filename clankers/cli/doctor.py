@@ -29,7 +29,7 @@ from clankers.maintenance import in_place_edit
 from clankers.maintenance.backup_files import backup_files
 from clankers.queries.connect import open_for_reading
 from clankers.queries.first_backfill import under_way
-from clankers.queries.health import rejects, unknown_events, unpriced
+from clankers.queries.health import other_clients, rejects, unknown_events, unpriced
 from clankers.system.config_files import content
 from clankers.system.extensions import ExtensionError
 from clankers.system.install_manifest import installed
@@ -345,6 +345,7 @@ def _content(db: apsw.Connection, root: str, path: str) -> Iterator[Finding]:
             'clankers query "select * from ignored_values" lists them; a newer clankers may know them',
         )
     yield from _unknown_events(db)
+    yield from _other_clients(db)
     yield from _prices(db)
     done = read_meta(path, BACKFILL)
     if under_way():
@@ -367,6 +368,15 @@ def _unknown_events(db: apsw.Connection) -> Iterator[Finding]:
     text = f"{counted(sum(one.events for one in unknown), 'event')} of unknown types: {shown}"
     remedy = 'clankers query "select * from event_types where not known"; a newer clankers may know them'
     yield Finding("Database", True, text, remedy)
+
+
+def _other_clients(db: apsw.Connection) -> Iterator[Finding]:
+    """Which clients run the hooks of another."""
+    for one in other_clients(db):
+        client = f"{one.client} {one.client_version}".strip()
+        text = f"{counted(one.events, 'event')} of {client}, which runs the hooks of {one.source}: they make no session"
+        remedy = f"nothing is wrong; to stop them, turn off third-party hooks in the settings of {one.client}"
+        yield Finding("Database", True, text, remedy)
 
 
 def _prices(db: apsw.Connection) -> Iterator[Finding]:

@@ -61,6 +61,10 @@ class Harness:
         """`error` for what the harness or a reader would call one, `warn` for failed tools and retries, else `info`."""
         return self.levels.get(kind, INFO)
 
+    def payload(self, raw: bytes, _document: Any) -> bytes:
+        """What is logged of the event `raw`: all of it, but for members that must not be recorded, which are elided."""
+        return raw
+
     def follow(self, log: Log, documents: list[Any]) -> None:
         """Ingest what the events in `documents`, which were just logged, announce.
 

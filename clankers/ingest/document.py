@@ -131,63 +131,17 @@ class Document:
         Raises:
             ValueError: the content is no such document.
         """
+        from clankers.ingest.json_items import elision, items, joined  # only where there is such a document
+
         text = strict_json.trim(whole)
         if not self.messages:
-            return b"{}", [raw for _, raw in _items(text, "[]")]
-        members = dict(_items(text, "{}"))
+            return b"{}", [raw for _, raw in items(text, "[]")]
+        members = dict(items(text, "{}"))
         listed = members.get(self.messages)
         if listed is None:
             return text, []
-        from hashlib import sha256
-
-        digest = sha256(listed).hexdigest().encode()
-        members[self.messages] = b'{"elided":%d,"sha256":"%s"}' % (len(listed), digest)
-        head = b",".join(strict_json.quote(name) + b":" + raw for name, raw in members.items())
-        return b"{%s}" % head, [raw for _, raw in _items(listed, "[]")]
-
-
-def _items(raw: bytes, brackets: str) -> list[tuple[str, bytes]]:
-    """The elements of the JSON list in `raw`, or the members of the object, each with its name and bytes.
-
-    What is wrong within one of them concerns that one: bytes that are not UTF-8, half of a character.
-
-    Raises:
-        ValueError: it is none.
-    """
-    import re  # only where there is such a document, which has changed
-    from json import JSONDecoder
-
-    scan, text = JSONDecoder().raw_decode, raw.decode("utf-8", "surrogateescape")
-    begin, end = brackets[0], brackets[1]
-    space = re.compile(r"[ \t\r\n]*")
-
-    def skip(at: int) -> int:
-        found = space.match(text, at)
-        return found.end() if found else at
-
-    if not text.startswith(begin):
-        raise ValueError(f"it does not begin with {begin}")
-    items: list[tuple[str, bytes]] = []
-    at = skip(1)
-    while not text.startswith(end, at):
-        name = ""
-        try:
-            if begin == "{":
-                name, at = scan(text, at)
-                at = skip(skip(at) + 1)
-            start = at
-            _, at = scan(text, at)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-        items.append((str(name), text[start:at].encode("utf-8", "surrogateescape")))
-        at = skip(at)
-        if text.startswith(",", at):
-            at = skip(at + 1)
-        elif not text.startswith(end, at):
-            raise ValueError(f"neither a comma nor {end} at character {at}")
-    if skip(at + 1) != len(text):
-        raise ValueError(f"more than one JSON document: the first ends at character {at + 1}")
-    return items
+        members[self.messages] = elision(listed)
+        return joined(list(members.items())), [raw for _, raw in items(listed, "[]")]
 
 
 def _value(raw: bytes) -> tuple[Any, str]:

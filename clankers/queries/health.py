@@ -38,6 +38,15 @@ class UnknownEvents(NamedTuple):
     events: int
 
 
+class OtherClient(NamedTuple):
+    """Events of a client that runs the hooks of another, whose `source` they have; they make no rows."""
+
+    source: str
+    client: str
+    client_version: str
+    events: int
+
+
 class Unpriced(NamedTuple):
     """Models without a price.
 
@@ -70,6 +79,15 @@ def unknown_events(db: Database) -> list[UnknownEvents]:
         "SELECT source, type, client_version, events FROM event_types WHERE known = 0 ORDER BY events DESC, 1, 2, 3"
     )
     return [UnknownEvents(*row) for row in rows]
+
+
+def other_clients(db: Database) -> list[OtherClient]:
+    """The clients that run the hooks of other clients, with the number of their events."""
+    rows = db.execute(
+        "SELECT source, other_client, client_version, sum(events) FROM event_types WHERE other_client != '' "
+        "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
+    return [OtherClient(*row) for row in rows]
 
 
 def unpriced(db: Database) -> Unpriced | None:

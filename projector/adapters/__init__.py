@@ -49,11 +49,13 @@ class Adapted(NamedTuple):
         changes: that it makes.
         known: whether the adapter knows its type.
         ignored: values that were left out.
+        other_client: as `Adapter.other_client`.
     """
 
     changes: Sequence[Change]
     known: bool
     ignored: Sequence[ValueIgnored]
+    other_client: str = ""
 
 
 class Adapters:
@@ -120,6 +122,8 @@ class Adapters:
             return Adapted((), source == _OWN, ())
         if event.type == INVALID:
             raise UnusableError("input that was not one JSON document; its payload says why")
+        if client := adapter.other_client(event):
+            return Adapted((), True, (), client)
         case = adapter.cases.get(event.type)
         if case is None:
             try:

@@ -81,6 +81,8 @@ class Adapter(NamedTuple):
         unknown: what an event of a known type holds that the adapter does not read, named for people: a type of part, a
             text, a count of tokens. Each is counted like an event of an unknown type.
         client_version: the version of the client that sent an event; empty if the event does not say.
+        other_client: the name of the client that sent an event, if another one runs this one's hooks; else empty. Such
+            an event makes no rows; it is counted by the client's name.
         only_live: columns, as `table.column`, that only live events fill, so that they differ after an import.
         only_past: columns that only the harness's own files fill.
         version: of the adapter's package.
@@ -93,6 +95,7 @@ class Adapter(NamedTuple):
     owner: Callable[[Event], str | None] = lambda _: None
     unknown: Callable[[Event], Sequence[str]] = lambda _: ()
     client_version: Callable[[Event], str] = lambda _: ""
+    other_client: Callable[[Event], str] = lambda _: ""
     only_live: frozenset[str] = frozenset()
     only_past: frozenset[str] = frozenset()
     version: str = __version__

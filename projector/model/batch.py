@@ -45,13 +45,15 @@ class EventType(NamedTuple):
     Attributes:
         type: of the event; for something in it, `type: name`.
         known: an adapter has a case for the type.
-        client_version: of the client that sent it, if the type is not known and the version is; else empty.
+        client_version: of the client that sent it, for a type that is not known or another client; else empty.
+        other_client: the name of the client that sent it, if it is not the source's own; else empty.
     """
 
     source: str
     type: str
     known: bool
     client_version: str = ""
+    other_client: str = ""
 
 
 class Untimed(msgspec.Struct):

@@ -92,9 +92,9 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
             raise UnusableError(line.reason)  # noqa: TRY301 (one way out for every line that cannot be used)
         if until is not None and millis(event.ts) > until:
             return
-        changes, known, ignored = adapters.adapt(event)
-        unknown = adapters.unknown_in(event) if known else ()
-        version = adapters.client_version(event) if unknown or not known else ""
+        changes, known, ignored, other_client = adapters.adapt(event)
+        unknown = adapters.unknown_in(event) if known and not other_client else ()
+        version = adapters.client_version(event) if unknown or other_client or not known else ""
         batch.add(changes, line.position)
         for one in ignored:
             batch.ignored.append(Reject(file.name, line.number, line.offset, one.field, one.reason))
@@ -106,7 +106,9 @@ def _fold_line(batch: Batch, adapters: Adapters, file: LogFile, line: Line, unti
         what = f"{event.source} {event.type}" if event else ""
         reason = f"{what}: the adapter failed: {type(e).__name__}: {e}; please report this"
     else:
-        kinds = [EventType(event.source, event.type, known, "" if known else version)]
+        kinds = [
+            EventType(event.source, event.type, known, "" if known and not other_client else version, other_client)
+        ]
         kinds += [EventType(event.source, f"{event.type}: {what}", False, version) for what in unknown]
         for kind in kinds:
             batch.types[kind] = batch.types.get(kind, 0) + 1

@@ -246,7 +246,8 @@ CREATE TABLE event_types (
   known INTEGER NOT NULL,  -- whether the adapter of the source knows the type
   events INTEGER NOT NULL,
   client_version TEXT NOT NULL,  -- that sent an unknown type; empty for known types, or where the event has none
-  PRIMARY KEY (source, type, client_version)
+  other_client TEXT NOT NULL,  -- name of the client that sent it, if another than the source's runs its hooks; else empty
+  PRIMARY KEY (source, type, client_version, other_client)
 ) WITHOUT ROWID;
 
 CREATE TABLE changes (  -- the last batch that touched a session; the search index and sync follow by it

@@ -208,9 +208,12 @@ class SqliteStore:
     def _notes(self, batch: Batch) -> None:
         """Store what is known of the log itself: types of events, lines that could not be used, adapters."""
         self.db.executemany(
-            "INSERT INTO event_types VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, type, client_version) DO UPDATE SET "
-            "events = events + excluded.events",
-            ((kind.source, kind.type, kind.known, n, kind.client_version) for kind, n in batch.types.items()),
+            "INSERT INTO event_types VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET events = events + excluded.events",
+            (
+                (kind.source, kind.type, kind.known, n, kind.client_version, kind.other_client)
+                for kind, n in batch.types.items()
+            ),
         )
         self.db.executemany("INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?, ?)", batch.rejects)
         self.db.executemany("INSERT OR REPLACE INTO ignored_values VALUES (?, ?, ?, ?, ?)", batch.ignored)

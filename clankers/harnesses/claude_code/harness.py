@@ -6,6 +6,7 @@ Imported on the append path: nothing heavy here.
 from __future__ import annotations  # typing is a third of what a hook would import
 
 from clankers.harnesses.base import Harness
+from clankers.harnesses.claude_code.cursor import is_of_cursor, without_address
 from clankers.log.envelope import ERROR, INFO, WARN
 
 TYPE_CHECKING = False
@@ -32,11 +33,15 @@ class ClaudeCode(Harness):
             return transcript_level(document)
         return super().level(kind, document)
 
+    def payload(self, raw: bytes, document: Any) -> bytes:
+        """As `Harness.payload`; Cursor's hooks name the user's address."""
+        return without_address(raw, document) if is_of_cursor(document) else raw
+
     def follow(self, log: Log, documents: list[Any]) -> None:
         """Hooks carry neither tokens nor the answers' structure: what their transcripts have more is ingested."""
         from clankers.harnesses.claude_code import after_hook
 
-        after_hook.after_hooks(log, documents)
+        after_hook.after_hooks(log, [one for one in documents if not is_of_cursor(one)])
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The transcripts of a session."""

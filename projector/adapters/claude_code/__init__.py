@@ -12,6 +12,7 @@ from clankers.log.reader import Event
 from projector.adapters.base import Adapter, Meaning, merge_cases
 from projector.adapters.claude_code import hooks, transcript
 from projector.adapters.claude_code.common import SOURCE, TOOLS
+from projector.adapters.claude_code.cursor import other_client
 from projector.adapters.claude_code.transcript_session import PREFIX
 from projector.adapters.claude_code.unknown import unknown
 
@@ -33,5 +34,6 @@ ADAPTER = Adapter(
     owner=transcript.owner,
     unknown=unknown,
     client_version=transcript.client_version,
+    other_client=other_client,
     only_live=frozenset({"sessions.status", "sessions.ended_at", "tools.duration_ms"}),
 )

@@ -183,14 +183,16 @@ def owner(event: Event) -> str | None:
 
 class _Versioned(Wire):
     version: str = ""
+    cursor_version: str = ""
 
 
 _versioned = Decoder(_Versioned).decode
 
 
 def client_version(event: Event) -> str:
-    """The version of the client that wrote a line; empty if the event does not say."""
+    """The version of the client that wrote a line or ran a hook; empty if the event does not say."""
     try:
-        return _versioned(event.payload).version
+        found = _versioned(event.payload)
     except MsgspecError:
         return ""
+    return found.version or found.cursor_version

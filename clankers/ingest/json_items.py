@@ -1,0 +1,73 @@
+"""Takes a JSON object or list apart without changing the bytes of what is in it, and elides members.
+
+Imported only when there is something to take apart.
+"""
+
+import re
+from hashlib import sha256
+from json import JSONDecoder
+
+from clankers.log import strict_json
+
+# Numbers stay text: they may be of any size, and Python limits the digits of an integer that it parses.
+_scan = JSONDecoder(parse_int=str, parse_float=str).raw_decode
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def elided(raw: bytes, name: str) -> bytes:
+    """The JSON object in `raw`, with every member `name` replaced by its elision.
+
+    Raises:
+        ValueError: it is no object.
+    """
+    return joined([(one, elision(value) if one == name else value) for one, value in items(raw, "{}")])
+
+
+def elision(raw: bytes) -> bytes:
+    """What stands for the value `raw` that is left out."""
+    return b'{"elided":%d,"sha256":"%s"}' % (len(raw), sha256(raw).hexdigest().encode())
+
+
+def joined(members: list[tuple[str, bytes]]) -> bytes:
+    """The JSON object with these members."""
+    return b"{%s}" % b",".join(strict_json.quote(name) + b":" + raw for name, raw in members)
+
+
+def items(raw: bytes, brackets: str) -> list[tuple[str, bytes]]:
+    """The elements of the JSON list in `raw`, or the members of the object, each with its name and bytes.
+
+    What is wrong within one of them concerns that one: bytes that are not UTF-8, half of a character.
+
+    Raises:
+        ValueError: it is none.
+    """
+    scan, text = _scan, raw.decode("utf-8", "surrogateescape")
+    begin, end = brackets[0], brackets[1]
+
+    def skip(at: int) -> int:
+        found = _SPACE.match(text, at)
+        return found.end() if found else at
+
+    if not text.startswith(begin):
+        raise ValueError(f"it does not begin with {begin}")
+    items: list[tuple[str, bytes]] = []
+    at = skip(1)
+    while not text.startswith(end, at):
+        name = ""
+        try:
+            if begin == "{":
+                name, at = scan(text, at)
+                at = skip(skip(at) + 1)
+            start = at
+            _, at = scan(text, at)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        items.append((str(name), text[start:at].encode("utf-8", "surrogateescape")))
+        at = skip(at)
+        if text.startswith(",", at):
+            at = skip(at + 1)
+        elif not text.startswith(end, at):
+            raise ValueError(f"neither a comma nor {end} at character {at}")
+    if skip(at + 1) != len(text):
+        raise ValueError(f"more than one JSON document: the first ends at character {at + 1}")
+    return items
