@@ -11,7 +11,7 @@ import apsw
 
 from clankers import harnesses
 from clankers.harnesses.base import Harness
-from clankers.harnesses.claude_code import after_hook
+from clankers.harnesses.claude_code import await_answer
 from clankers.harnesses.claude_code.transcript_files import Transcripts, checked
 from clankers.ingest import live
 from clankers.ingest.batch import BatchWriter
@@ -91,7 +91,7 @@ def append(root: Path, records: list[Record], *, follow: bool = False) -> None:
     The client's files are as they were at each hook, and nobody writes more meanwhile: a hook that would wait does not.
     """
     now = time.time_ns()
-    with Log(str(root), synced=False) as log, mock.patch.object(after_hook, "_PATIENCE", 0):
+    with Log(str(root), synced=False) as log, mock.patch.object(await_answer, "_PATIENCE", 0):
         lines = []
         harness = Harness()
         documents = []

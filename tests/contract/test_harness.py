@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from clankers import harnesses
-from clankers.harnesses.opencode import database
-from clankers.ingest import batch
+from clankers.ingest import batch, database
 from projector.adapters import built_in
 from tests.contract.captures import ALL, Captures, feed_live, feed_stores, interleaved
 from tests.feeding import Record, append, project, rows

@@ -1,0 +1,21 @@
+"""Where harnesses keep their sessions: the directories that variables name, and how old a file is."""
+
+import os
+from pathlib import Path
+
+
+def named_directory(variable: str) -> Path | None:
+    """The directory that the environment's `variable` names, as an absolute path; None if it names none.
+
+    A `~` in it is the home directory: a file of settings may have it, which no shell expands.
+    """
+    named = os.environ.get(variable)
+    return Path(os.path.abspath(os.path.expanduser(named))) if named else None
+
+
+def changed_at(file: str | Path) -> float:
+    """When `file` last changed, in seconds since the epoch; 0 if it is gone."""
+    try:
+        return os.lstat(file).st_mtime
+    except OSError:
+        return 0.0
