@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clankers.harnesses.installer import Installer
+    from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
-    from clankers.log.writer import Log
 
 JOURNAL = "journal."  # the prefix of the types of a journal's lines
 
@@ -36,11 +36,11 @@ class Vibe(Harness):
             return WARN
         return super().level(kind, document)
 
-    def follow(self, log: Log, documents: list[Any]) -> None:
+    def announcer(self) -> Announcer:
         """Hooks have no tokens, and the journal is pruned: what is new in it is read at each hook."""
-        from clankers.harnesses.vibe import after_hook
+        from clankers.harnesses.vibe.session_store import announce
 
-        after_hook.after_hooks(log, documents)
+        return announce
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The session in the directory `path`."""

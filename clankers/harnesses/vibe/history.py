@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clankers import paths
 from clankers.harnesses.base import nested
+from clankers.harnesses.store_paths import changed_at, named_directory
 from clankers.harnesses.vibe.old_session import META_FILE, OldSession, session_in
 from clankers.harnesses.vibe.session_store import SessionStore
 from clankers.ingest.source import Source, SourceError
@@ -16,8 +17,7 @@ UNIFIED = "unified"  # the directory of the sessions of 3.x
 
 def home() -> Path:
     """The directory of Vibe's files: `VIBE_HOME`, else `~/.vibe`."""
-    named = os.environ.get("VIBE_HOME")
-    return Path(os.path.abspath(os.path.expanduser(named))) if named else Path(paths.home()) / ".vibe"
+    return named_directory("VIBE_HOME") or Path(paths.home()) / ".vibe"
 
 
 def sessions() -> Path:
@@ -39,7 +39,7 @@ def directories() -> Iterator[Path]:
 
 def sources() -> Iterator[Source]:
     """The sessions, the last changed first; directories that name no session are left out."""
-    for folder in sorted(directories(), key=_changed, reverse=True):
+    for folder in sorted(directories(), key=lambda folder: changed_at(folder / META_FILE), reverse=True):
         if folder.parent.name == UNIFIED:
             yield SessionStore(folder.name, str(folder))
             continue
@@ -47,10 +47,3 @@ def sources() -> Iterator[Source]:
             yield OldSession(session_in(str(folder)), str(folder))
         except (OSError, SourceError):
             continue
-
-
-def _changed(folder: Path) -> float:
-    try:
-        return (folder / META_FILE).lstat().st_mtime
-    except OSError:
-        return 0.0

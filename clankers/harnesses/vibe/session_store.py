@@ -27,7 +27,8 @@ from zlib import crc32
 from clankers.harnesses.base import MAX_KIND, UNKNOWN, nested
 from clankers.harnesses.vibe.harness import HARNESS, JOURNAL, line_level
 from clankers.ingest.line_files import LineFiles, place_id
-from clankers.ingest.source import Record, SourceError, is_plain
+from clankers.ingest.live import Announced
+from clankers.ingest.source import Record, SourceError, absolute_path, is_plain
 from clankers.ingest.whole_file import content, signature
 from clankers.log import envelope, strict_json
 
@@ -56,7 +57,6 @@ _HOOK = "hook_completed"
 
 _FOLDER, _LINES = "journal", ".jsonl"
 _UNIFIED = "unified"
-_MAX_PATH = 4096  # characters
 _MAX_BYTES = 1 << 30  # of a file that is read at once
 _DIGEST = 8  # characters
 
@@ -222,18 +222,28 @@ def _turns(entries: list[tuple[bytes, dict[str, Any]]]) -> list[tuple[str, list[
     return list(turns.items())
 
 
+def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
+    """Add the session of `hook`; as `Announcer`.
+
+    The journal is ahead of the hooks: at post_tool the result, at post_agent the last response is on the disk (9 of 9
+    measured). Neither an error nor the end of a session has a hook: what none announces is left to the sweep.
+    """
+    if path := hook.get("transcript_path"):
+        session = str(hook.get("session_id"))
+        announced[session] = Announced(SessionStore(session, checked(session, path)), ended=False)
+
+
 def checked(session: str, path: Any) -> str:
     """`path`, if it has the shape of a directory of `session`: `.../unified/<session>`.
 
     Raises:
         SourceError: it has not.
     """
-    if not isinstance(path, str) or "\0" in path or len(path) > _MAX_PATH or not os.path.isabs(path):
-        raise SourceError("transcript_path is not an absolute path")
-    folder, name = os.path.split(path)
-    if name != session or os.path.basename(folder) != _UNIFIED or ".." in path.split(os.sep):
-        raise SourceError(f"{path[:200]!r} is not the directory of session {session[:200]}")
-    return path
+    folder = absolute_path(path, "transcript_path")
+    above, name = os.path.split(folder)
+    if name != session or os.path.basename(above) != _UNIFIED:
+        raise SourceError(f"{folder[:200]!r} is not the directory of session {session[:200]}")
+    return folder
 
 
 def _plain(name: Any) -> str:

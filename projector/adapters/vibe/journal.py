@@ -155,4 +155,5 @@ CASES: dict[str, Case] = {
     # The store has the history, and a command's receipt says nothing.
     JOURNAL + "projection_delta": plain,
     JOURNAL + "receipt_succeeded": plain,
+    JOURNAL + "receipt_failed": plain,
 }

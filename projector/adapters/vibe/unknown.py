@@ -7,7 +7,10 @@ from projector.adapters.unknown import elements, limited, members, text_of
 from projector.adapters.vibe.common import JOURNAL
 
 _ACTIONS = frozenset(
-    {"completion_succeeded", "completion_failed", "tool_succeeded", "tool_failed", "hook_completed", "user_message"}
+    {
+        *("completion_succeeded", "completion_failed", "completion_model_input_resync_requested"),
+        *("tool_succeeded", "tool_failed", "hook_completed", "user_message"),
+    }
 )
 _METHODS = frozenset({"turn/start"})
 _ENTRIES = frozenset({"message", "reasoning", "effect", "notice"})

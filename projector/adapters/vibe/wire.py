@@ -2,6 +2,7 @@
 
 from msgspec import Raw, field
 
+from projector.adapters.session_hooks import SessionHook
 from projector.adapters.wire import ABSENT, Count, Dollars, Id, Int, Millis, Wire
 
 Time = str | float | None
@@ -269,7 +270,5 @@ class OldMessage(Wire):
     message_id: Id | None = None
 
 
-class Hook(Wire):
-    session_id: Id
+class Hook(SessionHook):
     parent_session_id: Id | None = None
-    cwd: str | None = None
