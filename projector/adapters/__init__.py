@@ -23,6 +23,7 @@ BUILT_IN = {
     "gemini": "projector.adapters.gemini",
     "pi": "projector.adapters.pi",
     "qwen": "projector.adapters.qwen",
+    "cline": "projector.adapters.cline",
     "vibe": "projector.adapters.vibe",
     "session-sync": "projector.adapters.session_sync",
 }
