@@ -176,6 +176,7 @@ def _whole(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
 codex = partial(_growing, "codex")
 qwen = partial(_growing, "qwen")
 vibe = partial(_whole, "vibe")
+droid = partial(_whole, "droid")
 
 _WITHOUT_HOOKS = ("old_0.101.0", "migrated")
 # Retries, and what wrote no rollout.
@@ -195,6 +196,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "qwen": qwen(*QWEN),
     "cline": _cline(),
     "vibe": vibe("fail", "plain", "resume"),
+    "droid": droid("err401", "fail", "fork", "plain", "resume"),
 }
 
 
@@ -230,6 +232,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         "QWEN_HOME",
         *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
         "VIBE_HOME",
+        "FACTORY_HOME_OVERRIDE",
     ):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
