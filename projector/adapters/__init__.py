@@ -23,6 +23,7 @@ BUILT_IN = {
     "gemini": "projector.adapters.gemini",
     "pi": "projector.adapters.pi",
     "qwen": "projector.adapters.qwen",
+    "copilot": "projector.adapters.copilot",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows
