@@ -18,6 +18,7 @@ BUILT_IN = {
     "gemini": "clankers.harnesses.gemini.harness:HARNESS",
     "pi": "clankers.harnesses.pi.harness:HARNESS",
     "qwen": "clankers.harnesses.qwen.harness:HARNESS",
+    "cline": "clankers.harnesses.cline.harness:HARNESS",
     "copilot": "clankers.harnesses.copilot.harness:HARNESS",
 }
 

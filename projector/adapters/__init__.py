@@ -23,6 +23,7 @@ BUILT_IN = {
     "gemini": "projector.adapters.gemini",
     "pi": "projector.adapters.pi",
     "qwen": "projector.adapters.qwen",
+    "cline": "projector.adapters.cline",
     "copilot": "projector.adapters.copilot",
     "session-sync": "projector.adapters.session_sync",
 }

@@ -16,12 +16,13 @@ from unittest import mock
 
 from clankers import harnesses
 from clankers.harnesses.base import Harness
+from clankers.harnesses.cline.harness import HARNESS as CLINE
 from clankers.harnesses.copilot.harness import HARNESS as COPILOT_CLI
 from clankers.ingest import live
 from clankers.ingest.backfill import Imported, backfill
 from clankers.log import strict_json
 from clankers.log.writer import Log
-from tests import gemini_recording, pi_recording
+from tests import cline_recording, gemini_recording, pi_recording
 from tests.commands import environment
 from tests.feeding import (
     CAPTURES,
@@ -136,6 +137,21 @@ def _pi() -> Captures:
     return Captures("pi", lambda home: [feed(name, home) for name in pi_recording.NAMES], store)
 
 
+def _cline() -> Captures:
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = cline_recording.Recording(name, home)
+        for payload in recording.steps():
+            os.environ["CLINE_DIR"] = str(home / ".cline")  # which hooks have from the client: they name no path
+            yield "cline", CLINE.kind(strict_json.parse(payload)), payload
+        recording.write_all()
+
+    def store(home: Path) -> None:
+        for name in cline_recording.NAMES:
+            cline_recording.Recording(name, home).write_all()
+
+    return Captures("cline", lambda home: [feed(name, home) for name in cline_recording.NAMES], store)
+
+
 def copilot(*names: str, lacks_rows: bool = False) -> Captures:
     def feed(name: str, home: Path) -> Iterator[Record]:
         recording = Recording(name, home, harness="copilot")
@@ -189,6 +205,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "gemini, deleted": _gemini(*_DELETED_BY_GEMINI, lacks_rows=True),
     "pi": _pi(),
     "qwen": qwen(*QWEN),
+    "cline": _cline(),
     "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
     "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
 }
@@ -224,6 +241,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         "GEMINI_CLI_HOME",
         "PI_CODING_AGENT_DIR",
         "QWEN_HOME",
+        *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
         "COPILOT_HOME",
     ):
         env.pop(variable, None)
