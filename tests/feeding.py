@@ -25,6 +25,7 @@ CLAUDE_CODE = sorted(p.name for p in (CAPTURES / "claude-code").iterdir())
 CODEX = sorted(p.name for p in (CAPTURES / "codex").iterdir())
 OPENCODE = sorted(f"{p.parent.parent.name}/{p.parent.name}" for p in (CAPTURES / "opencode").glob("*/*/plugin.jsonl"))
 QWEN = sorted(p.name for p in (CAPTURES / "qwen").iterdir())
+VIBE = sorted(p.name for p in (CAPTURES / "vibe").iterdir())
 COPILOT = sorted(p.name for p in (CAPTURES / "copilot").iterdir())
 EVERYTHING = 10**9
 
@@ -44,7 +45,9 @@ class Recording:
         self._home = home
         self._named = named or str(home)
         folder = CAPTURES / harness / name
-        self.hooks = [json.loads(self._moved(line)) for line in (folder / "hooks.jsonl").open("r", encoding="utf-8")]
+        hooks = folder / "hooks.jsonl"  # a client that fails runs none
+        lines = hooks.open("r", encoding="utf-8") if hooks.exists() else ()
+        self.hooks = [json.loads(self._moved(line)) for line in lines]
         self.files = self._read(folder / "home")
         self.gone = self._read(folder / "gone")
 

@@ -13,9 +13,9 @@ import pytest
 from msgspec.json import encode
 
 from clankers.harnesses.copilot import history
+from clankers.harnesses.copilot.event_log import EventLog
 from clankers.harnesses.copilot.harness import HARNESS
 from clankers.harnesses.copilot.install import CopilotInstaller
-from clankers.harnesses.copilot.session_files import SessionFiles
 from clankers.harnesses.installer import InstallError
 from clankers.ingest.source import SourceError
 from clankers.log import strict_json
@@ -202,7 +202,7 @@ def test_the_clients_own_prompt_is_elided(home: Path) -> None:
         line = json.loads(raw)
         line["data"]["content"] = content
         raw = json.dumps(line, separators=(",", ":"))
-        record = SessionFiles("s", str(home)).record("", 5, raw.encode(), line)
+        record = EventLog("s", str(home)).record("", 5, raw.encode(), line)
         value = json.dumps(content, separators=(",", ":")).encode()
         assert record.id == f"s@5#{crc32(raw.encode()):08x}"
         assert strict_json.parse(record.payload)["data"] == {

@@ -22,6 +22,9 @@ class Rank:
     RECORD = 3  # the client's own record
 
 
+USAGE_AT = "usage_at:"  # begins such a fact's name; a time follows
+
+
 class SessionSeen(Struct, frozen=True, gc=False):
     """An event names a session, and may report some of its properties.
 
@@ -31,7 +34,8 @@ class SessionSeen(Struct, frozen=True, gc=False):
             which), `copies_before` (messages created before this time were copied from another session), `billed` (the
             client reports costs), `synced` (another database of ours sent it), `todos` and `todo:<id>`,
             `reported_tokens` and `reported_cost` (totals that the client reports for the whole session: a JSON object
-            of counts by column, and US dollars).
+            of counts by column, and US dollars), `usage_at:<time>` (what the client says that the session used until
+            then: a JSON object of counts and `cost` by column; a row of its own has what no message has of it).
         at: when the facts held. The latest wins; of a fact in `merge.EARLIEST` the earliest.
         latest: the latest wins for those too.
     """

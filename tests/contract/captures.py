@@ -3,6 +3,7 @@
 A harness is under the contract with its captures and an entry here.
 """
 
+import json
 import os
 import shutil
 import sqlite3
@@ -184,8 +185,25 @@ def _growing(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
     return Captures(harness, lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
 
 
+def _whole(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
+    """Of a harness whose files were captured at the end alone: its hooks find them as they were then."""
+
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = Recording(name, home, harness=harness)
+        recording.grow_all()
+        for hook in recording.hooks:
+            yield harness, Harness().kind(hook["payload"]), json.dumps(hook["payload"], ensure_ascii=False).encode()
+
+    def store(home: Path) -> None:
+        for name in names:
+            Recording(name, home, harness=harness).grow_all()
+
+    return Captures(harness, lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
+
+
 codex = partial(_growing, "codex")
 qwen = partial(_growing, "qwen")
+vibe = partial(_whole, "vibe")
 
 _WITHOUT_HOOKS = ("old_0.101.0", "migrated")
 # Retries, and what wrote no rollout.
@@ -206,6 +224,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "pi": _pi(),
     "qwen": qwen(*QWEN),
     "cline": _cline(),
+    "vibe": vibe("fail", "plain", "resume"),
     "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
     "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
 }
@@ -242,6 +261,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         "PI_CODING_AGENT_DIR",
         "QWEN_HOME",
         *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
+        "VIBE_HOME",
         "COPILOT_HOME",
     ):
         env.pop(variable, None)

@@ -66,15 +66,15 @@ class Copilot(Harness):
 
     def announcer(self) -> Announcer:
         """Hooks have no tokens and no ids of calls: they announce the event log of their session, which has."""
-        from clankers.harnesses.copilot.session_files import announce
+        from clankers.harnesses.copilot.event_log import announce
 
         return announce
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The files of a session in the directory at a path."""
-        from clankers.harnesses.copilot.session_files import SessionFiles, checked
+        from clankers.harnesses.copilot.event_log import EventLog, checked
 
-        return SessionFiles(session, checked(session, path))
+        return EventLog(session, checked(session, path))
 
     def sources(self) -> Iterator[Source]:
         """The files of all sessions."""
@@ -90,7 +90,7 @@ class Copilot(Harness):
 
     def stores(self) -> list[str]:
         """The directory of the sessions."""
-        from clankers.harnesses.copilot.session_files import sessions
+        from clankers.harnesses.copilot.event_log import sessions
 
         return [sessions()]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from clankers.harnesses.copilot.event_log import EVENTS_FILE, EventLog, is_session, sessions
 from clankers.harnesses.copilot.line_fields import parse
-from clankers.harnesses.copilot.session_files import EVENTS_FILE, SessionFiles, is_session, sessions
 from clankers.harnesses.store_paths import changed_at
 from clankers.ingest.source import Source
 
@@ -19,4 +19,4 @@ def event_logs() -> Iterator[Path]:
 def sources() -> Iterator[Source]:
     """The sessions, the last changed first."""
     for path in sorted(event_logs(), key=changed_at, reverse=True):
-        yield SessionFiles(path.parent.name, str(path.parent), parse=parse)
+        yield EventLog(path.parent.name, str(path.parent), parse=parse)

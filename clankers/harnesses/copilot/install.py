@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from clankers.harnesses.copilot.session_files import home
+from clankers.harnesses.copilot.event_log import home
 from clankers.harnesses.hook_command import hook_command
 from clankers.harnesses.hooks_installer import dotted, settings_text
 from clankers.harnesses.hooks_json import settings_object

@@ -14,7 +14,7 @@ TOOLS = Tools(
     path_keys=("path", "file_path", "filePath"),
 )
 EVENT = "event."  # of the types of an event log's lines
-# How the id of a record begins (`clankers.harnesses.copilot.session_files`): the session, and of a line its offset.
+# How the id of a record begins (`clankers.harnesses.copilot.event_log`): the session, and of a line its offset.
 _RECORD = re.compile(r"([^/@#]+)(?:@(\d{1,15})#|/)")
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

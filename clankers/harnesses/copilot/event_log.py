@@ -53,7 +53,7 @@ _ELIDED = {
 }
 
 
-class SessionFiles(LineFiles):
+class EventLog(LineFiles):
     """The files of one session: its event log, named "", with an offset, and its description, with a version.
 
     Args:
@@ -140,7 +140,7 @@ def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
         raise SourceError(f"{str(transcript)[:200]!r} is not an event log")
     if path:
         session = os.path.basename(path)
-        source = SessionFiles(session, checked(session, path))
+        source = EventLog(session, checked(session, path))
         announced[session] = Announced(source, ended=HARNESS.kind(hook) in _ENDS)
 
 
