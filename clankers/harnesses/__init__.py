@@ -20,6 +20,7 @@ BUILT_IN = {
     "qwen": "clankers.harnesses.qwen.harness:HARNESS",
     "cline": "clankers.harnesses.cline.harness:HARNESS",
     "vibe": "clankers.harnesses.vibe.harness:HARNESS",
+    "copilot": "clankers.harnesses.copilot.harness:HARNESS",
     "droid": "clankers.harnesses.droid.harness:HARNESS",
 }
 

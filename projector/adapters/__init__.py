@@ -25,6 +25,7 @@ BUILT_IN = {
     "qwen": "projector.adapters.qwen",
     "cline": "projector.adapters.cline",
     "vibe": "projector.adapters.vibe",
+    "copilot": "projector.adapters.copilot",
     "droid": "projector.adapters.droid",
     "session-sync": "projector.adapters.session_sync",
 }
