@@ -40,9 +40,9 @@ class Droid(Harness):
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The session file at a path, and the settings beside it."""
-        from clankers.harnesses.droid.session_files import SessionFiles, checked
+        from clankers.harnesses.droid.session_files import DroidSession, checked
 
-        return SessionFiles(session, checked(session, path))
+        return DroidSession(session, checked(session, path))
 
     def sources(self) -> Iterator[Source]:
         """The files of all sessions."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clankers import paths
-from clankers.harnesses.droid.session_files import ENDING, SessionFiles
+from clankers.harnesses.droid.session_files import ENDING, DroidSession
 from clankers.harnesses.store_paths import changed_at, named_directory
 from clankers.ingest.source import Source
 
@@ -27,4 +27,4 @@ def files() -> Iterator[Path]:
 def sources() -> Iterator[Source]:
     """The sessions, the last changed first."""
     for file in sorted(files(), key=changed_at, reverse=True):
-        yield SessionFiles(file.stem, str(file))
+        yield DroidSession(file.stem, str(file))

@@ -37,7 +37,7 @@ _LAST = 1 << 16  # bytes at the end of the conversation in which the last time i
 _TIME = b'"timestamp":"'
 
 
-class SessionFiles(LineFiles):
+class DroidSession(LineFiles):
     """The conversation of one session, and its settings as the part `settings`."""
 
     __slots__ = ()
@@ -106,7 +106,7 @@ def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
     """
     if path := hook.get("transcript_path"):
         session = str(hook.get("session_id"))
-        source = SessionFiles(session, checked(session, path))
+        source = DroidSession(session, checked(session, path))
         announced[session] = Announced(source, ended=hook.get("hook_event_name") == "SessionEnd")
 
 
