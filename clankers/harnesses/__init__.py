@@ -19,6 +19,8 @@ BUILT_IN = {
     "pi": "clankers.harnesses.pi.harness:HARNESS",
     "qwen": "clankers.harnesses.qwen.harness:HARNESS",
     "cline": "clankers.harnesses.cline.harness:HARNESS",
+    "vibe": "clankers.harnesses.vibe.harness:HARNESS",
+    "copilot": "clankers.harnesses.copilot.harness:HARNESS",
 }
 
 

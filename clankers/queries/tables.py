@@ -18,6 +18,7 @@ INTERNAL = frozenset(
         "part_deltas",
         "copies",
         "steps",
+        "request_usage",
         "copied_tools",
         "bills",
         "saved_outputs",

@@ -24,6 +24,8 @@ BUILT_IN = {
     "pi": "projector.adapters.pi",
     "qwen": "projector.adapters.qwen",
     "cline": "projector.adapters.cline",
+    "vibe": "projector.adapters.vibe",
+    "copilot": "projector.adapters.copilot",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

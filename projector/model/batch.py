@@ -30,6 +30,7 @@ from projector.model.changes import (
     TodosSeen,
     TodoStatusSeen,
     ToolSeen,
+    UsageSeen,
 )
 from projector.model.merge import EARLIEST, KINDS, MERGE, TABLES, Row, is_older
 
@@ -117,6 +118,7 @@ class Batch(msgspec.Struct):
         copies: by id and session.
         prompts: by id and session.
         steps: by id.
+        usage: by session and id.
         outputs: files with long outputs of tools.
         bills: session, US dollars, output tokens and usage of each.
         untimed: messages without a time, by session and id, in the order of the log.
@@ -145,6 +147,7 @@ class Batch(msgspec.Struct):
     copies: dict[tuple[str, str], Copied] = {}
     prompts: dict[tuple[str, str], PromptSeen] = {}
     steps: dict[str, Step] = {}
+    usage: dict[tuple[str, str], UsageSeen] = {}
     bills: set[tuple[str, float, int, str | None]] = set()
     outputs: list[OutputSaved] = []
     untimed: dict[str, dict[str, Untimed]] = {}
@@ -274,6 +277,10 @@ class Batch(msgspec.Struct):
             change.place = position
         self.steps.setdefault(change.id, change)
 
+    def _usage(self, change: UsageSeen, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        self.usage.setdefault((change.session_id, change.id), change)
+
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """The latest reported value of each property wins."""
         old = self.projects.get(seen.path)
@@ -334,6 +341,7 @@ class Batch(msgspec.Struct):
         Copied: _copied,
         PromptSeen: _prompt,
         Step: _step,
+        UsageSeen: _usage,
         ProjectSeen: _project,
         RowReplaced: _row_replaced,
         RowDeleted: _row_deleted,

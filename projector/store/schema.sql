@@ -349,6 +349,20 @@ CREATE TABLE steps (  -- of conversations whose messages follow from the order o
 ) WITHOUT ROWID;
 CREATE INDEX steps_by_session ON steps (session_id);
 
+CREATE TABLE request_usage (  -- where tokens are counted apart from the responses: projector.model.changes.UsageSeen
+  id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  at INTEGER,
+  place INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  call TEXT,
+  message TEXT,
+  usage TEXT,
+  PRIMARY KEY (session_id, id)
+) WITHOUT ROWID;
+
 CREATE TABLE untimed_messages (  -- whose events have no time, and the times of their sessions around them in the log
   session_id TEXT NOT NULL,
   message_id TEXT NOT NULL,

@@ -144,7 +144,7 @@ class SqliteStore:
         )
 
     def _evidence(self, batch: Batch) -> None:
-        """Store what rows are derived from later: deltas, reports of hooks, copies, prompts, marks, bills."""
+        """Store what rows are derived from later: deltas, reports of hooks, copies, prompts, usage, marks, bills."""
         db = self.db
         db.executemany("INSERT INTO part_deltas VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", batch.deltas)
         db.executemany(
@@ -162,6 +162,10 @@ class SqliteStore:
             "INSERT INTO prompts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET parent_id = excluded.parent_id, "
             "at = excluded.at WHERE (excluded.at, excluded.parent_id) < (at, parent_id)",
             ((p.session_id, p.id, p.parent_id, p.at) for p in batch.prompts.values()),
+        )
+        db.executemany(
+            "INSERT INTO request_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            map(astuple, batch.usage.values()),
         )
         db.executemany(
             "INSERT INTO call_reports VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",

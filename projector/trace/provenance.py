@@ -21,6 +21,7 @@ from projector.model.changes import (
     Step,
     TodosSeen,
     TodoStatusSeen,
+    UsageSeen,
 )
 from projector.model.merge import TABLES
 from projector.trace.ownership import SessionMatcher
@@ -89,10 +90,12 @@ def _row(change: Change) -> tuple[str, str] | None:
         case OutputSaved():
             return ("tools", change.tool_id) if change.tool_id else None
         case HookReport():
-            return ("session_errors" if change.kind == "error" else "messages"), change.id
+            return ("session_errors" if change.kind in ("error", "retry") else "messages"), change.id
         case PartDelta():
             return "parts", change.part.id
-        case ProjectSeen() | Copied() | PromptSeen() | Step():  # of a step, what it makes depends on others
+        case ProjectSeen() | Copied() | PromptSeen():
+            return None
+        case Step() | UsageSeen():  # what it makes depends on others
             return None
         case RowReplaced():
             return _row(change.row)

@@ -281,6 +281,24 @@ class Pi(Machine):
         return [str(self.program), *options, "-p", prompt]
 
 
+class Copilot(Machine):
+    """A machine with GitHub Copilot CLI."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        self.environment |= {
+            "COPILOT_OFFLINE": "true",
+            "COPILOT_AUTO_UPDATE": "false",
+            "COPILOT_ALLOW_ALL": "true",
+            "COPILOT_PROVIDER_BASE_URL": f"{model.url}/v1",
+            "COPILOT_PROVIDER_API_KEY": "none",
+            "COPILOT_MODEL": "mock-1",
+        }
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        return [str(self.program), *options, "-p", prompt]
+
+
 class Cline(Machine):
     """A machine with Cline."""
 
@@ -318,6 +336,7 @@ _MACHINES: dict[str, tuple[type[Machine], str]] = {
     "codex": (Codex, "@openai/codex-{}/vendor/*/*/codex"),
     "gemini": (Gemini, ".bin/gemini"),
     "pi": (Pi, ".bin/pi"),
+    "copilot": (Copilot, "@github/copilot-{}/copilot"),
     "cline": (Cline, "@cline/cli-{}/bin/cline"),
 }
 

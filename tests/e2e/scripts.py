@@ -154,11 +154,32 @@ def _gemini(work: Path, _slow: str) -> dict[str, list[Step]]:
     }
 
 
+def _copilot(work: Path, slow: str) -> dict[str, list[Step]]:
+    delegation = {"description": "look around", "prompt": "Do it [[sub]]", "agent_type": "general-purpose"}
+    delegation |= {"name": "helper", "mode": "sync"}
+    return {
+        "tools": [
+            Step("First.", (_bash("echo hello", "bash"),), thought="Well."),
+            Step(
+                tools=(
+                    ("create", {"path": f"{work}/new.txt", "file_text": "alpha\n"}),
+                    ("view", {"path": f"{work}/no"}),
+                )
+            ),
+            Step(tools=(_bash("echo out; exit 3", "bash"), ("nosuchtool", {"x": 1}), ("task", delegation))),
+            Step("All done."),
+        ],
+        "sub": [Step(tools=(_bash("echo sub", "bash"),)), Step("Nothing there.")],
+        "slow": [Step(tools=(_bash(slow, "bash"),))],
+    }
+
+
 _SCRIPTS = {
     "claude": _claude_code,
     "opencode": _opencode,
     "codex": _codex,
     "gemini": _gemini,
     "pi": _pi,
+    "copilot": _copilot,
     "cline": _cline,
 }
