@@ -22,6 +22,7 @@ BUILT_IN = {
     "vibe": "clankers.harnesses.vibe.harness:HARNESS",
     "copilot": "clankers.harnesses.copilot.harness:HARNESS",
     "kimi": "clankers.harnesses.kimi.harness:HARNESS",
+    "droid": "clankers.harnesses.droid.harness:HARNESS",
 }
 
 

@@ -218,6 +218,7 @@ def _whole(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
 codex = partial(_growing, "codex")
 qwen = partial(_growing, "qwen")
 vibe = partial(_whole, "vibe")
+droid = partial(_whole, "droid")
 
 _WITHOUT_HOOKS = ("old_0.101.0", "migrated")
 # Retries, and what wrote no rollout.
@@ -241,7 +242,11 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "vibe": vibe("fail", "plain", "resume"),
     "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
     "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
+<<<<<<< HEAD
+    "droid": droid("err401", "fail", "fork", "plain", "resume"),
+=======
     "kimi": _kimi(),
+>>>>>>> main
 }
 
 
@@ -278,7 +283,11 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
         "VIBE_HOME",
         "COPILOT_HOME",
+<<<<<<< HEAD
+        "FACTORY_HOME_OVERRIDE",
+=======
         kimi_recording.HOME,
+>>>>>>> main
     ):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
