@@ -242,11 +242,8 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "vibe": vibe("fail", "plain", "resume"),
     "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
     "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
-<<<<<<< HEAD
-    "droid": droid("err401", "fail", "fork", "plain", "resume"),
-=======
     "kimi": _kimi(),
->>>>>>> main
+    "droid": droid("err401", "fail", "fork", "plain", "resume"),
 }
 
 
@@ -283,11 +280,8 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
         "VIBE_HOME",
         "COPILOT_HOME",
-<<<<<<< HEAD
-        "FACTORY_HOME_OVERRIDE",
-=======
         kimi_recording.HOME,
->>>>>>> main
+        "FACTORY_HOME_OVERRIDE",
     ):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
