@@ -19,9 +19,8 @@ import apsw
 import pytest
 
 from clankers.errors import EX_BUSY, EX_IO, EX_OK
-from clankers.harnesses.opencode import database
 from clankers.harnesses.opencode.database import open_store
-from clankers.ingest import batch
+from clankers.ingest import batch, database
 from clankers.system import detached
 from projector.store.meta import BACKFILL, read_meta
 from tests.commands import POSIX_ONLY, RAW, Result, call, environment

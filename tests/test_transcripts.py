@@ -17,7 +17,8 @@ from zlib import crc32
 import pytest
 
 from clankers import harnesses
-from clankers.harnesses.claude_code import after_hook
+from clankers.harnesses.claude_code import await_answer
+from clankers.harnesses.claude_code.harness import HARNESS
 from clankers.harnesses.claude_code.transcript_files import META
 from clankers.ingest import jsonl_tail, live
 from clankers.ingest.source import SourceError
@@ -85,7 +86,7 @@ def answer(n: int | str, text: str) -> Json:
 def fire(root: Path, *hooks: Json) -> None:
     """What `clankers append` does behind the hooks' own lines."""
     with Log(str(root)) as log:
-        after_hook.after_hooks(log, list(hooks))
+        HARNESS.follow(log, list(hooks))
 
 
 def sweep(root: Path) -> int:
@@ -541,7 +542,7 @@ def test_a_refused_transcript_keeps_no_other_session_from_being_imported(root: P
     good.say(user(1))
     with Log(str(root)) as log:
         try:
-            after_hook.after_hooks(log, [bad.hook(), good.hook()])
+            HARNESS.follow(log, [bad.hook(), good.hook()])
         except SourceError as e:
             message = str(e)
     assert str(bad.path) in message
@@ -725,7 +726,7 @@ class SleepsOnly:
 
 
 def test_a_stop_hook_waits_for_the_answer(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
+    monkeypatch.setattr(await_answer, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1), answer(1, "earlier"))
     flush = threading.Timer(0.05, client.say, [answer(2, "the answer\n")])
@@ -736,7 +737,7 @@ def test_a_stop_hook_waits_for_the_answer(root: Path, home: Path, monkeypatch: p
 
 
 def test_a_subagents_stop_hook_waits_for_its_answer(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
+    monkeypatch.setattr(await_answer, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1))
     client.say(user(2), agent="x")
@@ -754,7 +755,7 @@ def test_a_subagents_stop_hook_waits_for_its_answer(root: Path, home: Path, monk
 def test_a_stop_hook_whose_answer_is_there_does_not_wait(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
+    monkeypatch.setattr(await_answer, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1), answer(1, "done"))
     fire(root, client.hook("Stop", last_assistant_message="done"))
@@ -764,7 +765,7 @@ def test_a_stop_hook_whose_answer_is_there_does_not_wait(
 def test_a_stop_hook_whose_answer_was_imported_by_another_does_not_wait(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
+    monkeypatch.setattr(await_answer, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(*(user(n, pad="x" * 900) for n in range(100)), answer(1, "done"), {"type": "cost-state"})
     fire(root, client.hook())
@@ -775,7 +776,7 @@ def test_a_stop_hook_whose_answer_was_imported_by_another_does_not_wait(
 def test_a_stop_hook_waits_for_an_answer_that_was_given_before_to_something_else(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(after_hook, "_PATIENCE", NEVER)
+    monkeypatch.setattr(await_answer, "_PATIENCE", NEVER)
     client = Client(home)
     client.say(user(1), answer(1, "done"), user(2))
     fire(root, client.hook())
@@ -791,7 +792,7 @@ def test_a_stop_hook_whose_answer_never_comes_waits_a_quarter_of_a_second(
     root: Path, home: Path, monkeypatch: pytest.MonkeyPatch, event: str
 ) -> None:
     clock = SleepsOnly()
-    monkeypatch.setattr(after_hook, "time", clock)
+    monkeypatch.setattr(await_answer, "time", clock)
     client = Client(home)
     client.say(user(1), b"not json\n", answer(1, "another"), b'{"type":"assistant","message":[]}\n', b'"assistant"\n')
     fire(root, client.hook(event, last_assistant_message="never", agent_id="x", agent_type="t"))

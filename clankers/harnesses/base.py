@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clankers.harnesses.installer import Installer
+    from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
     from clankers.log.writer import Log
 
@@ -61,17 +62,26 @@ class Harness:
         """`error` for what the harness or a reader would call one, `warn` for failed tools and retries, else `info`."""
         return self.levels.get(kind, INFO)
 
+    def announcer(self) -> Announcer | None:
+        """Finds the sources that an event announces; None where no event announces one."""
+        return None
+
     def payload(self, raw: bytes, _document: Any) -> bytes:
         """What is logged of the event `raw`: all of it, but for members that must not be recorded, which are elided."""
         return raw
 
     def follow(self, log: Log, documents: list[Any]) -> None:
-        """Ingest what the events in `documents`, which were just logged, announce.
+        """Ingest what the events in `documents`, which were just logged, announce, and what is new in open sessions.
 
         Raises:
             OSError: a file cannot be read or written.
             SourceError: what is announced cannot be read.
         """
+        if announce := self.announcer():
+            from clankers.harnesses import source_of
+            from clankers.ingest.live import read_announced
+
+            read_announced(log, documents, announce, source_of(log.root))
 
     def source_at(self, _session: str, _path: str) -> Source | None:
         """The source of a session at a path, as a cursor names it; None where the harness has none with a cursor.

@@ -17,10 +17,15 @@ from clankers.ingest.source import SourceError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
+    from typing import Any
 
     from clankers.ingest.importer import SourceAt
     from clankers.ingest.source import Source
     from clankers.log.writer import Log
+
+    # Adds the sources that an event, a JSON object, announces to those by session. Raises SourceError where it names
+    # something that cannot be one; what it names besides is added first.
+    Announcer = Callable[[dict[str, Any], dict[str, "Announced"]], None]
 
 EVENT_BYTES = 4 << 20  # of a source that one event reads; the rest follows at the next event or `clankers project`
 _PATIENCE = 0.25  # seconds to wait for another process that reads the same source
@@ -49,22 +54,27 @@ class Announced:
         self.wait = wait
 
 
-def read_announced(log: Log, announced: Iterable[Announced], source_at: SourceAt) -> None:
-    """Ingest the sources that events announce, then sweep the other sessions.
+def read_announced(log: Log, events: Iterable[Any], announce: Announcer, source_at: SourceAt) -> None:
+    """Ingest the sources that `events`, just logged, announce, then sweep the other sessions.
 
     Raises:
         OSError: a file cannot be read or written; the other sessions were still read.
-        SourceError: an announced source cannot be read; the other sessions were still read.
+        SourceError: an announced source cannot be read, or an event names something else; likewise.
     """
     failure: Exception | None = None
-    sessions = set()
-    for one in announced:
-        sessions.add(one.source.session)
+    announced: dict[str, Announced] = {}
+    for event in events:
+        try:
+            if isinstance(event, dict):
+                announce(event, announced)
+        except SourceError as e:
+            failure = failure or e
+    for one in announced.values():
         try:
             failure = _read(log, one) or failure
         except (OSError, SourceError) as e:
             failure = failure or e
-    sweep(log, source_at, limit=_SWEEP, budget=EVENT_BYTES, but=sessions)
+    sweep(log, source_at, limit=_SWEEP, budget=EVENT_BYTES, but=announced)
     if failure:
         raise failure
 

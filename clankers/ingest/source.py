@@ -5,14 +5,16 @@ Imported on the append path: nothing heavy here.
 
 from __future__ import annotations  # typing is a third of what a hook would import
 
+import os
 from abc import ABC, abstractmethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-
+    from typing import Any
 
 _MAX_NAME = 200  # characters
+_MAX_PATH = 4096  # characters
 
 
 class SourceError(Exception):
@@ -40,6 +42,18 @@ class Record:
         self.kind = kind
         self.level = level
         self.payload = payload
+
+
+def absolute_path(path: Any, field: str) -> str:
+    """`path`, which the `field` of an event names and which is untrusted, if it is absolute.
+
+    Raises:
+        SourceError: it is not, or no path can be like that.
+    """
+    usable = isinstance(path, str) and "\0" not in path and len(path) <= _MAX_PATH and os.path.isabs(path)
+    if not usable or ".." in path.split(os.sep):
+        raise SourceError(f"{field} is not an absolute path without ..")
+    return str(path)
 
 
 def is_plain(name: str) -> bool:

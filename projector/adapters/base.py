@@ -115,6 +115,11 @@ def merge_cases(*some: Mapping[str, Case]) -> dict[str, Case]:
     return merged
 
 
+def record_or_hook(is_record: Callable[[Event], object], record: Case, hook: Case) -> Case:
+    """A fallback: an event of an unknown type still names its session, in a record's place or a hook's payload."""
+    return lambda event: (record if is_record(event) else hook)(event)
+
+
 def case(wire: Any, adapt: Callable[[Event, Any], Meaning]) -> Case:
     """A case that decodes an event's payload as `wire`, without the values that do not fit, and adapts that."""
     decode_payload = LenientDecoder(wire).decode

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from clankers import harnesses
 from clankers.harnesses.base import Harness
 from clankers.harnesses.hook_command import hook_command
 from clankers.harnesses.installer import Installer, Obstacle, Version
 from clankers.ingest.jsonl_tail import complete_lines
-from clankers.ingest.live import Announced, read_announced
+from clankers.ingest.live import Announced
 from clankers.ingest.source import Record, Source
 from clankers.log import strict_json
 from clankers.log.envelope import INFO
@@ -21,7 +20,7 @@ from clankers.system.config_files import Edit, content
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from clankers.log.writer import Log
+    from clankers.ingest.live import Announcer
 
 
 class ToySession(Source):
@@ -72,10 +71,8 @@ class Toy(Harness):
     program = "toy"
     turn_ends = frozenset({"Done"})
 
-    def follow(self, log: Log, documents: list[Any]) -> None:
-        files = [document["file"] for document in documents if "file" in document]
-        announced = [Announced(ToySession(file), ended=False) for file in files]
-        read_announced(log, announced, harnesses.source_of(log.root))
+    def announcer(self) -> Announcer:
+        return announce
 
     def source_at(self, _session: str, path: str) -> Source | None:
         return ToySession(path)
@@ -88,6 +85,12 @@ class Toy(Harness):
 
     def installer(self) -> Installer:
         return ToyInstaller()
+
+
+def announce(event: dict[str, Any], announced: dict[str, Announced]) -> None:
+    if "file" in event:
+        source = ToySession(event["file"])
+        announced[source.session] = Announced(source, ended=False)
 
 
 def home() -> Path:

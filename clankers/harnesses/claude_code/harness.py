@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clankers.harnesses.installer import Installer
+    from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
-    from clankers.log.writer import Log
 
 
 class ClaudeCode(Harness):
@@ -33,15 +33,15 @@ class ClaudeCode(Harness):
             return transcript_level(document)
         return super().level(kind, document)
 
+    def announcer(self) -> Announcer:
+        """Hooks carry neither tokens nor the answers' structure: they announce transcripts, which do."""
+        from clankers.harnesses.claude_code.transcript_files import announce
+
+        return announce
+
     def payload(self, raw: bytes, document: Any) -> bytes:
         """As `Harness.payload`; Cursor's hooks name the user's address."""
         return without_address(raw, document) if is_of_cursor(document) else raw
-
-    def follow(self, log: Log, documents: list[Any]) -> None:
-        """Hooks carry neither tokens nor the answers' structure: what their transcripts have more is ingested."""
-        from clankers.harnesses.claude_code import after_hook
-
-        after_hook.after_hooks(log, [one for one in documents if not is_of_cursor(one)])
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The transcripts of a session."""

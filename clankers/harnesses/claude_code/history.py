@@ -7,6 +7,7 @@ from pathlib import Path
 from clankers import paths
 from clankers.harnesses.claude_code import line_fields
 from clankers.harnesses.claude_code.transcript_files import Transcripts
+from clankers.harnesses.store_paths import changed_at
 from clankers.ingest.source import Source
 
 
@@ -25,12 +26,5 @@ def transcripts() -> Iterator[Path]:
 
 def sources() -> Iterator[Source]:
     """The sessions, the last changed first."""
-    for file in sorted(transcripts(), key=_changed, reverse=True):
+    for file in sorted(transcripts(), key=changed_at, reverse=True):
         yield Transcripts(file.stem, str(file), parse=line_fields.parse)
-
-
-def _changed(file: Path) -> float:
-    try:
-        return file.lstat().st_mtime
-    except OSError:
-        return 0.0

@@ -18,11 +18,13 @@ import stat
 from zlib import crc32
 
 from clankers.harnesses.base import MAX_KIND, UNKNOWN
+from clankers.harnesses.claude_code.cursor import is_of_cursor
 from clankers.harnesses.claude_code.harness import HARNESS, transcript_level
 from clankers.harnesses.claude_code.tool_outputs import FOLDER, new_outputs, output_record
 from clankers.ingest.jsonl_tail import READ_ONLY, complete_lines
 from clankers.ingest.line_files import LineFiles, place_id
-from clankers.ingest.source import Record, SourceError
+from clankers.ingest.live import Announced
+from clankers.ingest.source import Record, SourceError, absolute_path
 from clankers.log import envelope, strict_json
 
 TYPE_CHECKING = False
@@ -42,6 +44,7 @@ _MAX_META = 1 << 20  # bytes
 _MAX_NAME = 400  # characters of a file's path below the subagents' folder
 _MAX_FOLDERS = 1000
 _AGENT = "agent-"  # how the names of a subagent's files begin
+_ANSWERS = ("Stop", "SubagentStop", "StopFailure")  # hooks that report an answer
 
 
 class Transcripts(LineFiles):
@@ -203,19 +206,36 @@ def _metas(listing: list[str]) -> list[tuple[str, str]]:
     ]
 
 
+def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
+    """Add the transcripts of the session of `hook`, if it is Claude Code's own; as `Announcer`.
+
+    The client deletes transcripts after 30 days, so whatever a hook announces is ingested at once.
+    """
+    session, event = hook.get("session_id"), hook.get("hook_event_name")
+    if is_of_cursor(hook) or not (hook.get("transcript_path") and isinstance(session, str)):
+        return
+    source = Transcripts(session, checked(session, hook["transcript_path"]))
+
+    def wait(offsets: Mapping[str, int]) -> None:
+        if event in _ANSWERS:
+            from clankers.harnesses.claude_code.await_answer import await_answer
+
+            await_answer(source, hook, offsets)
+
+    announced[session] = Announced(source, ended=event == "SessionEnd", wait=wait)
+
+
 def checked(session: str, path: Any) -> str:
     """`path`, if it has the shape of a transcript of `session`: `.../projects/<project>/<session>.jsonl`.
 
     Raises:
         SourceError: it has not.
     """
-    if not isinstance(path, str) or "\0" in path or len(path) > 4096 or not os.path.isabs(path):
-        raise SourceError("transcript_path is not an absolute path")
-    folder, name = os.path.split(path)
-    inside = os.path.basename(os.path.dirname(folder)) == "projects" and ".." not in path.split(os.sep)
-    if name != session + ".jsonl" or not inside:
-        raise SourceError(f"{path[:200]!r} is not a transcript of session {session[:200]} in a projects directory")
-    return path
+    file = absolute_path(path, "transcript_path")
+    folder, name = os.path.split(file)
+    if name != session + ".jsonl" or os.path.basename(os.path.dirname(folder)) != "projects":
+        raise SourceError(f"{file[:200]!r} is not a transcript of session {session[:200]} in a projects directory")
+    return file
 
 
 def _is_name(uuid: Any) -> bool:

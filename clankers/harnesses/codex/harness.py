@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clankers.harnesses.installer import Installer
+    from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
-    from clankers.log.writer import Log
 
 ROLLOUT = "rollout."  # the prefix of the types of a rollout's lines
 
@@ -38,11 +38,11 @@ class Codex(Harness):
             return rollout_level(document)
         return super().level(kind, document)
 
-    def follow(self, log: Log, documents: list[Any]) -> None:
-        """Hooks carry neither answers nor how a call ended: what their rollouts have more is ingested."""
-        from clankers.harnesses.codex import after_hook
+    def announcer(self) -> Announcer:
+        """Hooks carry neither answers nor how a call ended: they announce rollouts, which do."""
+        from clankers.harnesses.codex.rollout_files import announce
 
-        after_hook.after_hooks(log, documents)
+        return announce
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The rollouts of a thread in a home of Codex."""

@@ -1,18 +1,18 @@
 """The threads in Codex' own directory."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from clankers import paths
 from clankers.harnesses.codex import line_fields
 from clankers.harnesses.codex.rollout_files import ARCHIVED, COMPRESSED, PLAIN, SESSIONS, Rollouts, thread_of
+from clankers.harnesses.store_paths import changed_at, named_directory
 from clankers.ingest.source import Source
 
 
 def home() -> Path:
     """The directory of Codex' files: `CODEX_HOME`, else `~/.codex`."""
-    return Path(os.path.abspath(os.environ.get("CODEX_HOME") or os.path.join(paths.home(), ".codex")))
+    return named_directory("CODEX_HOME") or Path(paths.home(), ".codex")
 
 
 def folders() -> list[str]:
@@ -39,12 +39,6 @@ def threads() -> dict[str, dict[str, str]]:
 def sources() -> Iterator[Source]:
     """The threads, the last changed first."""
     at = str(home())
-    for thread, rollouts in sorted(threads().items(), key=lambda one: _changed(one[1]), reverse=True):
+    found = sorted(threads().items(), key=lambda one: max(map(changed_at, one[1].values())), reverse=True)
+    for thread, rollouts in found:
         yield Rollouts(thread, at, rollouts, parse=line_fields.parse)
-
-
-def _changed(rollouts: dict[str, str]) -> float:
-    try:
-        return max(os.lstat(path).st_mtime for path in rollouts.values())
-    except OSError:
-        return 0.0

@@ -21,6 +21,9 @@ or `session_index`. Hook events are logged under their own names. The ids do not
 was archived or compressed adds nothing. `codex migrate-rollouts` rewrites a file in place: it is read again, and its
 lines have new ids.
 
+A rollout is read at every event: what an event reports itself is often written a moment later, and is read at the next
+one. The last lines of a turn that fails or is killed, which no event follows, are left to the sweep.
+
 Imported on the append path: nothing heavy here.
 """
 
@@ -32,7 +35,8 @@ from clankers.harnesses.base import MAX_KIND, UNKNOWN
 from clankers.harnesses.codex.harness import HARNESS, ROLLOUT, rollout_level
 from clankers.ingest.jsonl_tail import complete_lines
 from clankers.ingest.line_files import LineFiles, first_time, place_id
-from clankers.ingest.source import Record, SourceError
+from clankers.ingest.live import Announced
+from clankers.ingest.source import Record, SourceError, absolute_path
 from clankers.log import envelope, strict_json
 
 TYPE_CHECKING = False
@@ -46,9 +50,13 @@ PLAIN, COMPRESSED = ".jsonl", ".jsonl.zst"
 
 _HEAD = "rollout-"
 _TIME = len("YYYY-MM-DDThh-mm-ss-")
-_MAX_PATH = 4096  # characters
 _LOOK = 64 << 10  # bytes that are read at first for the first line, which has the system prompt
 _DEPTH = 4  # directories in which a rollout may lie: a day's, a month's, a year's, and the top
+
+# What names a thread in a hook's payload, and what names a rollout, with the event after which its thread has ended. In
+# a subagent the first is the subagent's, but for SubagentStop.
+_THREADS = ("session_id", "agent_id", "thread_id")
+_ROLLOUTS = {"transcript_path": "SessionEnd", "agent_transcript_path": "SubagentStop"}
 
 
 class Rollouts(LineFiles):
@@ -60,22 +68,22 @@ class Rollouts(LineFiles):
     Args:
         thread: its id.
         home: the directory of Codex' files.
-        found: the paths of rollouts by their names, for a caller who knows where they are.
+        named: the paths of rollouts by their names, for a caller who knows where they are.
         parse: what is looked at of a line; as `strict_json.parse`.
     """
 
-    __slots__ = ("_found",)
+    __slots__ = ("named",)
 
     def __init__(
         self,
         thread: str,
         home: str,
-        found: Mapping[str, str] | None = None,
+        named: Mapping[str, str] | None = None,
         *,
         parse: Callable[[bytes], Any] = strict_json.parse,
     ) -> None:
         super().__init__(HARNESS.name, thread, home, parse=parse)
-        self._found = dict(found or {})
+        self.named = dict(named or {})
 
     def files(self, offsets: Mapping[str, int]) -> dict[str, str]:
         """As `LineFiles.files`: the rollouts that are not compressed, then the index."""
@@ -159,9 +167,9 @@ class Rollouts(LineFiles):
     def _rollouts(self, offsets: Mapping[str, int]) -> dict[str, str]:
         """The thread's rollouts by name, and where each is; those in `offsets` are found by their names."""
         for name in offsets:
-            if name != INDEX and name not in self._found and (path := _place(self.path, name)):
-                self._found[name] = path
-        return self._found
+            if name != INDEX and name not in self.named and (path := _place(self.path, name)):
+                self.named[name] = path
+        return self.named
 
     def _compressed(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[tuple[str, str, str]]:
         """The compressed rollouts that are new or have changed: name, path, version."""
@@ -175,22 +183,41 @@ class Rollouts(LineFiles):
         return found
 
 
-def located(path: Any) -> tuple[str, str, str]:
-    """The home, the name and the thread of the rollout at `path`, which is untrusted.
+def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
+    """Add the rollouts that `hook` names to their threads' others; as `Announcer`."""
+    failure: SourceError | None = None
+    for field, end in _ROLLOUTS.items():
+        if not (path := hook.get(field)):
+            continue  # --ephemeral writes none
+        try:
+            home, name, thread = _located(absolute_path(path, field), [*map(hook.get, _THREADS)])
+        except SourceError as e:
+            failure = failure or e
+            continue
+        known = announced[thread].source if thread in announced else None
+        others = known.named if isinstance(known, Rollouts) and known.path == home else {}
+        source = Rollouts(thread, home, {**others, name: path})
+        announced[thread] = Announced(source, ended=hook.get("hook_event_name") == end)
+    if failure:
+        raise failure
+
+
+def _located(path: str, threads: list[Any]) -> tuple[str, str, str]:
+    """The home, the name and the thread of the rollout at `path`, which is of one of `threads`.
 
     Raises:
-        SourceError: it has not the shape of a rollout's path in a `sessions` or `archived_sessions` directory.
+        SourceError: it has not the shape of such a rollout's path in a `sessions` or `archived_sessions` directory.
     """
-    if not isinstance(path, str) or "\0" in path or len(path) > _MAX_PATH or not os.path.isabs(path):
-        raise SourceError("transcript_path is not an absolute path")
     folder, file = os.path.split(path)
     name = file.removesuffix(COMPRESSED).removesuffix(PLAIN)
     thread = thread_of(name)
-    if thread and name != file and ".." not in path.split(os.sep):
+    if thread and name != file:
         for _ in range(_DEPTH):
             home, top = os.path.split(folder)
             if top in (SESSIONS, ARCHIVED):
-                return home, name, thread
+                if thread in threads:
+                    return home, name, thread
+                raise SourceError(f"{path[:200]!r} is not a rollout of a thread that the event names")
             folder = home
     raise SourceError(f"{path[:200]!r} is not a rollout in a {SESSIONS} or {ARCHIVED} directory")
 

@@ -12,6 +12,9 @@ A record's id comes from its source, so the same record imported twice bears the
     <session>/<file>[<ordinal>]<own id>#<crc>  a message of a document (`clankers.ingest.document`)
     <session>/project#<crc>, <session>/<file>.txt#<crc>
 
+The client deletes complete sessions at a resume in a later minute, and by its retention, so each hook reads what is
+new. The answer of a turn is in the file when AfterAgent starts (38 of 38 measured).
+
 Imported on the append path: nothing heavy here.
 """
 
@@ -24,8 +27,9 @@ from clankers.harnesses.base import MAX_KIND, UNKNOWN
 from clankers.harnesses.gemini.harness import HARNESS, message_level
 from clankers.ingest.document import Document
 from clankers.ingest.line_files import LineFiles, place_id
+from clankers.ingest.live import Announced
 from clankers.ingest.saved_text import text_member
-from clankers.ingest.source import Record, SourceError
+from clankers.ingest.source import Record, SourceError, absolute_path
 from clankers.ingest.whole_file import beginning, content, open_file, signature
 from clankers.log import envelope, strict_json
 
@@ -197,15 +201,21 @@ class Chats(LineFiles):
         yield Record(f"{self.session}/{name}#{crc:08x}", OUTPUT, envelope.INFO, payload), version
 
 
+def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
+    """Add the files of the session of `hook`; as `Announcer`."""
+    session = hook.get("session_id")
+    if hook.get("transcript_path") and isinstance(session, str):
+        source = Chats(session, chats_of(session, hook["transcript_path"]))
+        announced[session] = Announced(source, ended=hook.get("hook_event_name") == "SessionEnd")
+
+
 def chats_of(session: str, transcript: Any) -> str:
     """The directory of the chat file `transcript` of `session`.
 
     Raises:
         SourceError: it has not the shape of one: `.../tmp/<slug>/chats/session-<minute>-<first 8 of the id>.jsonl`.
     """
-    if not isinstance(transcript, str):
-        raise SourceError("transcript_path is not an absolute path")
-    folder, name = os.path.split(transcript)
+    folder, name = os.path.split(absolute_path(transcript, "transcript_path"))
     ends = tuple(f"-{session[:_SHORT]}{suffix}" for suffix in (_LINES, _DOCUMENT))
     if not (name.startswith(_SESSION) and name.endswith(ends)):
         raise SourceError(f"{transcript[:200]!r} is not a chat file of session {session[:200]}")
@@ -218,10 +228,8 @@ def checked(path: str) -> str:
     Raises:
         SourceError: it has not.
     """
-    if "\0" in path or len(path) > 4096 or not os.path.isabs(path):
-        raise SourceError("transcript_path is not an absolute path")
-    *_, tmp, _slug, chats = ["", "", "", *path.split(os.sep)]
-    if (tmp, chats) != ("tmp", "chats") or ".." in path.split(os.sep):
+    *_, tmp, _slug, chats = ["", "", *absolute_path(path, "transcript_path").split(os.sep)]
+    if (tmp, chats) != ("tmp", "chats"):
         raise SourceError(f"{path[:200]!r} is not a directory of chats in a directory of projects")
     return path
 

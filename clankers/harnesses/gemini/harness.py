@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clankers.harnesses.installer import Installer
+    from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
-    from clankers.log.writer import Log
 
 _LEVELS = {"error": ERROR, "warning": WARN}
 _FAILED = ("error", "cancelled")  # the status of a tool call that did not succeed
@@ -35,11 +35,11 @@ class Gemini(Harness):
             return WARN
         return super().level(kind, document)
 
-    def follow(self, log: Log, documents: list[Any]) -> None:
-        """Hooks have no tokens and no ids: what is new in their session's files is read."""
-        from clankers.harnesses.gemini import after_hook
+    def announcer(self) -> Announcer:
+        """Hooks have no tokens and no ids: they announce the files of their session, which have."""
+        from clankers.harnesses.gemini.chat_files import announce
 
-        after_hook.after_hooks(log, documents)
+        return announce
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The chat files of a session in the directory `path`."""

@@ -1,17 +1,17 @@
 """The chat files below Gemini CLI's directory."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from clankers import paths
 from clankers.harnesses.gemini.chat_files import Chats, session_in
+from clankers.harnesses.store_paths import changed_at, named_directory
 from clankers.ingest.source import Source
 
 
 def home() -> Path:
-    """The client's directory."""
-    return Path(os.environ.get("GEMINI_CLI_HOME") or paths.home()) / ".gemini"
+    """The directory of Gemini CLI's files: `.gemini` in `GEMINI_CLI_HOME`, else in the home directory."""
+    return (named_directory("GEMINI_CLI_HOME") or Path(paths.home())) / ".gemini"
 
 
 def folders() -> list[str]:
@@ -31,14 +31,7 @@ def sources() -> Iterator[Source]:
         own = file.parent.name == "chats"
         session = (session_in(str(file)) or file.stem.rpartition("-")[2]) if own else file.parent.name
         key = session, str(file.parent if own else file.parent.parent)
-        found[key] = max(found.get(key, 0.0), _changed(file))
+        found[key] = max(found.get(key, 0.0), changed_at(file))
     subagents = {(file.stem, str(file.parent.parent)) for file in (home() / "tmp").glob("*/chats/*/*.jsonl")}
     for session, folder in sorted(found.keys() - subagents, key=lambda key: found[key], reverse=True):
         yield Chats(session, folder)
-
-
-def _changed(file: Path) -> float:
-    try:
-        return file.lstat().st_mtime
-    except OSError:
-        return 0.0

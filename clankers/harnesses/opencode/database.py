@@ -7,11 +7,10 @@ import apsw
 import msgspec
 
 from clankers.harnesses.opencode.stored_session import StoredSession, make_record, quoted
+from clankers.ingest.database import open_tables, read_rows
 from clankers.ingest.source import Record, SourceBusyError, SourceError
-from clankers.log import strict_json
 
 _DB = "db."  # the prefix of the types given here
-_BUSY_MS = 5000
 # The tables that may be read. Others hold credentials: account, credential, control_account.
 _TABLES = frozenset({"session", "message", "part", "todo", "project", "event", "sqlite_schema", "sqlite_master"})
 _JSON_COLUMNS = frozenset(
@@ -25,24 +24,7 @@ def open_store(path: str) -> apsw.Connection:
     Raises:
         SourceError: it cannot be opened.
     """
-    try:
-        db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
-        db.set_busy_timeout(_BUSY_MS)
-        db.authorizer = _only_sessions
-        db.execute("SELECT count(*) FROM session").fetchone()
-    except (apsw.BusyError, apsw.LockedError) as e:
-        raise SourceBusyError(f"{path} is kept by another program: {e}") from e
-    except apsw.Error as e:
-        raise SourceError(f"{path} cannot be read: {e}") from e
-    return db
-
-
-def _only_sessions(action: int, table: str | None, _: str | None, __: str | None, ___: str | None) -> int:
-    if action in (apsw.SQLITE_SELECT, apsw.SQLITE_FUNCTION):
-        return apsw.SQLITE_OK
-    if action == apsw.SQLITE_READ and table in _TABLES:
-        return apsw.SQLITE_OK
-    return apsw.SQLITE_DENY
+    return open_tables(path, _TABLES, "session")
 
 
 def db_sessions(db: apsw.Connection) -> Iterator[StoredSession]:
@@ -60,7 +42,6 @@ def db_sessions(db: apsw.Connection) -> Iterator[StoredSession]:
 
 
 def _db_records(db: apsw.Connection, session: Any) -> Iterator[Record]:
-    # Each table is read to its end at once: no transaction stays open that would keep the client from its checkpoint.
     try:
         project = "SELECT * FROM project WHERE id = (SELECT project_id FROM session WHERE id = ?)"
         for kind, statement in (
@@ -81,30 +62,7 @@ def _db_records(db: apsw.Connection, session: Any) -> Iterator[Record]:
 
 
 def _rows(db: apsw.Connection, statement: str, session: Any) -> list[dict[str, Any]]:
-    cursor = db.cursor()
-    cursor.row_trace = _plain
-    rows: list[dict[str, Any]] = cursor.execute(statement, (session,)).fetchall()  # type: ignore[assignment]
-    return rows
-
-
-def _plain(cursor: apsw.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
-    """A row by column, without its empty columns; JSON in text becomes JSON, as far as it is any."""
-    names = [name for name, *_ in cursor.get_description()]
-    plain = {}
-    for name, value in zip(names, row, strict=True):
-        if isinstance(value, str) and name in _JSON_COLUMNS and _is_json(value):
-            plain[name] = msgspec.Raw(value.encode())
-        elif value is not None:
-            plain[name] = value
-    return plain
-
-
-def _is_json(text: str) -> bool:
-    try:
-        strict_json.parse(strict_json.trim(text.encode()))
-    except (strict_json.NotJSONError, UnicodeEncodeError):
-        return False
-    return True
+    return read_rows(db, statement, session, _JSON_COLUMNS)
 
 
 # Of what was reverted the tables hold nothing any more, the events do (since 1.18).

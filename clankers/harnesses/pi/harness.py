@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clankers.harnesses.installer import Installer
+    from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
-    from clankers.log.writer import Log
 
 ENTRY = "entry."  # the prefix of the types of a session file's lines
 
@@ -32,11 +32,11 @@ class Pi(Harness):
         """As `Harness.level`; of a session file's line by what is in it."""
         return entry_level(document) if kind.startswith(ENTRY) else super().level(kind, document)
 
-    def follow(self, log: Log, documents: list[Any]) -> None:
-        """The extension's events carry only prompts: what the session files have new is ingested."""
-        from clankers.harnesses.pi import after_event
+    def announcer(self) -> Announcer:
+        """The extension's events carry only prompts: they announce the session file, which has the rest."""
+        from clankers.harnesses.pi.session_file import announce
 
-        after_event.after_events(log, documents)
+        return announce
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The session file at a path."""

@@ -7,16 +7,22 @@ its bytes the payload, its id `<session>@<offset>#<crc>`. Its type is `entry.` a
 
     entry.session  entry.message  entry.model_change  entry.compaction  entry.branch_summary  entry.session_info
 
+pi makes the file when the first response begins, and writes a response before `turn_end`. What a killed client wrote
+last is left to the sweep.
+
 Imported on the append path: nothing heavy here.
 """
 
 from __future__ import annotations  # typing is a third of what a hook would import
 
+import os
+
 from clankers.harnesses.base import MAX_KIND, UNKNOWN
 from clankers.harnesses.pi.harness import ENTRY, HARNESS, entry_level
 from clankers.ingest.jsonl_tail import complete_lines
 from clankers.ingest.line_files import LineFiles, place_id
-from clankers.ingest.source import Record, SourceError
+from clankers.ingest.live import Announced
+from clankers.ingest.source import Record, SourceError, absolute_path
 from clankers.log import strict_json
 
 TYPE_CHECKING = False
@@ -54,6 +60,17 @@ class SessionFile(LineFiles):
     def is_record(self, line: dict[str, Any]) -> bool:
         """As `LineFiles.is_record`."""
         return isinstance(line.get("type"), str) and "id" in line and "timestamp" in line
+
+
+def announce(event: dict[str, Any], announced: dict[str, Announced]) -> None:
+    """Add the file of the session of `event`, which may not be there yet; as `Announcer`."""
+    if not event.get("session_file"):
+        return  # --no-session writes none
+    path, session = absolute_path(event["session_file"], "session_file"), event.get("session_id")
+    named = isinstance(session, str) and session and os.path.basename(path).endswith(f"_{session}.jsonl")
+    if not named or (os.path.lexists(path) and session_in(path) != session):
+        raise SourceError(f"{path[:200]!r} is not the file of session {str(session)[:200]}")
+    announced[str(session)] = Announced(SessionFile(str(session), path), ended=event.get("type") == "session_shutdown")
 
 
 def session_in(path: str) -> str:

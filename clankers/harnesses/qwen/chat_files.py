@@ -6,6 +6,9 @@
 A record is a line, its bytes the payload, its id `<session>[/agent-<id>]@<offset>#<crc>`. Its type is `chat.` and the
 `type` of the line: chat.user, chat.assistant, chat.tool_result, chat.system.
 
+The final line of a turn is on the disk when Stop starts (14 of 14 measured). An error has no hook, and headless runs
+have no SessionEnd: what no hook announces is left to the sweep.
+
 Imported on the append path: nothing heavy here.
 """
 
@@ -16,7 +19,8 @@ import os
 from clankers.harnesses.base import MAX_KIND, UNKNOWN
 from clankers.harnesses.qwen.harness import CHAT, HARNESS, line_level
 from clankers.ingest.line_files import LineFiles, place_id
-from clankers.ingest.source import Record, SourceError
+from clankers.ingest.live import Announced
+from clankers.ingest.source import Record, SourceError, absolute_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
 
 CHATS, SUBAGENTS, ENDING = "chats", "subagents", ".jsonl"
 
-_MAX_PATH = 4096  # characters
 _AGENT = "agent-"  # how the names of a subagent's files begin
 _SEPARATORS = "/@#"  # of a record's id
 
@@ -68,15 +71,22 @@ class ChatFiles(LineFiles):
         return isinstance(line.get("type"), str) and "uuid" in line and "sessionId" in line
 
 
+def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
+    """Add the chat files of the session of `hook`; as `Announcer`."""
+    if path := hook.get("transcript_path"):
+        session = str(hook.get("session_id"))
+        source = ChatFiles(session, checked(session, path))
+        announced[session] = Announced(source, ended=hook.get("hook_event_name") == "SessionEnd")
+
+
 def checked(session: str, path: Any) -> str:
     """`path`, if it has the shape of a chat file of `session`: `.../chats/<session>.jsonl`.
 
     Raises:
         SourceError: it has not.
     """
-    if not isinstance(path, str) or "\0" in path or len(path) > _MAX_PATH or not os.path.isabs(path):
-        raise SourceError("transcript_path is not an absolute path")
-    folder, name = os.path.split(path)
-    if name != session + ENDING or os.path.basename(folder) != CHATS or ".." in path.split(os.sep):
-        raise SourceError(f"{path[:200]!r} is not the chat file of session {session[:200]}")
-    return path
+    file = absolute_path(path, "transcript_path")
+    folder, name = os.path.split(file)
+    if name != session + ENDING or os.path.basename(folder) != CHATS:
+        raise SourceError(f"{file[:200]!r} is not the chat file of session {session[:200]}")
+    return file

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clankers.harnesses.installer import Installer
+    from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
-    from clankers.log.writer import Log
 
 CHAT = "chat."  # the prefix of the types of a chat file's lines
 
@@ -33,11 +33,11 @@ class Qwen(Harness):
         """As `Harness.level`; of a chat file's line by what is in it."""
         return line_level(document) if kind.startswith(CHAT) else super().level(kind, document)
 
-    def follow(self, log: Log, documents: list[Any]) -> None:
-        """Hooks have no tokens: what is new in their session's files is ingested."""
-        from clankers.harnesses.qwen import after_hook
+    def announcer(self) -> Announcer:
+        """Hooks have no tokens: they announce the chat files of their session, which have."""
+        from clankers.harnesses.qwen.chat_files import announce
 
-        after_hook.after_hooks(log, documents)
+        return announce
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The chat file of a session at a path, and its subagents'."""

@@ -8,28 +8,17 @@ same usage. A fork copies lines with their ids under its own `sessionId`. Copied
 `requestSessionId`, lines of an in-session branch in `forkedFrom`; the others have no mark (`projector.derived.forks`).
 """
 
-from clankers.log.reader import Event
-from projector.adapters.base import Adapter, Meaning, merge_cases
+from projector.adapters.base import Adapter, merge_cases, record_or_hook
 from projector.adapters.claude_code import hooks, transcript
 from projector.adapters.claude_code.common import SOURCE, TOOLS
 from projector.adapters.claude_code.cursor import other_client
 from projector.adapters.claude_code.transcript_session import PREFIX
 from projector.adapters.claude_code.unknown import unknown
 
-
-def _fallback(event: Event) -> Meaning:
-    """An event of an unknown type still names its session.
-
-    Raises:
-        msgspec.ValidationError: it does not.
-    """
-    return (transcript.state if event.type.startswith(PREFIX) else hooks.plain)(event)
-
-
 ADAPTER = Adapter(
     SOURCE,
     merge_cases(hooks.CASES, transcript.CASES),
-    _fallback,
+    record_or_hook(lambda event: event.type.startswith(PREFIX), transcript.state, hooks.plain),
     TOOLS,
     owner=transcript.owner,
     unknown=unknown,

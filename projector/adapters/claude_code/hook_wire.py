@@ -2,19 +2,16 @@
 
 from msgspec import Raw, field
 
+from projector.adapters.session_hooks import SessionHook
 from projector.adapters.wire import ABSENT, Count, Id, Wire
 
 
-class Hook(Wire):
+class Hook(SessionHook):
     """What every hook's payload holds."""
 
-    session_id: Id
-    cwd: str | None = None
     permission_mode: str | None = None
     session_title: str | None = None
     prompt_id: Id | None = None
-    agent_id: Id | None = None
-    agent_type: str | None = None
 
 
 class PromptHook(Hook, kw_only=True):

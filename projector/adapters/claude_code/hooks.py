@@ -29,9 +29,10 @@ from projector.adapters.claude_code.hook_wire import (
     TaskHook,
     ToolHook,
 )
+from projector.adapters.session_hooks import SessionHooks
 from projector.adapters.wire import as_object, json_text, millis
-from projector.model.changes import CallReport, Change, HookReport, Rank, SessionSeen, Todo, TodosSeen, ToolSeen
-from projector.model.naming import HOOK_PREFIX, text_key
+from projector.model.changes import CallReport, Change, Rank, Todo, TodosSeen, ToolSeen
+from projector.model.naming import HOOK_PREFIX
 
 # How the text begins by which the model learns that a call failed or was denied.
 _FAILURE = re.compile(
@@ -44,70 +45,49 @@ def _session_of(hook: Hook) -> str:
     return hook.agent_id if hook.agent_id and hook.agent_type else hook.session_id
 
 
-def _hook_session(event: Event, hook: Hook, **more: Any) -> list[Change]:
-    at = millis(event.ts)
-    facts: dict[str, Any] = {"created_at": at, "updated_at": at, **more}
-    if hook.cwd:
-        facts["project_path"] = hook.cwd
-    if hook.permission_mode:
-        facts["permission_mode"] = hook.permission_mode
-    if hook.session_title:
-        facts["title"] = hook.session_title
-    session = _session_of(hook)
-    if session == hook.session_id:
-        return [SessionSeen(session, SOURCE, at, Rank.HOOK, facts)]
-    facts |= {"parent_id": hook.session_id, "agent": hook.agent_type}
-    for name in ("title", "permission_mode"):  # these are the parent's
-        facts.pop(name, None)
-    return [SessionSeen(hook.session_id, SOURCE), SessionSeen(session, SOURCE, at, Rank.HOOK, facts)]
+def _facts(hook: Hook) -> dict[str, Any]:
+    """In a subagent, these are its parent's."""
+    if _session_of(hook) != hook.session_id:
+        return {}
+    return {"permission_mode": hook.permission_mode or None, "title": hook.session_title or None}
 
 
-def _plain(event: Event, hook: Hook) -> list[Change]:
-    return _hook_session(event, hook)
-
-
-def _session_start(event: Event, hook: Hook) -> list[Change]:
-    return _hook_session(event, hook, status="active", ended_at=None)
-
-
-def _session_end(event: Event, hook: Hook) -> list[Change]:
-    return _hook_session(event, hook, status="ended", ended_at=millis(event.ts))
-
-
-def _hook_report(event: Event, hook: Hook, kind: str, text: str, error_type: str | None = None) -> HookReport:
-    session = _session_of(hook)
-    digest = text_key(text)
-    id = f"{HOOK_PREFIX}{kind}:{session}:{hook.prompt_id or ''}:{digest}"
-    synthetic = kind == "prompt" and text.startswith(SYNTHETIC)
-    return HookReport(id, session, SOURCE, kind, error_type or digest, text, millis(event.ts), synthetic)
+SESSIONS = SessionHooks(SOURCE, session_of=_session_of, facts=_facts)
 
 
 def _prompt(event: Event, hook: PromptHook) -> list[Change]:
-    return [*_hook_session(event, hook, status="busy"), _hook_report(event, hook, "prompt", hook.prompt)]
+    synthetic = hook.prompt.startswith(SYNTHETIC)
+    turn = hook.prompt_id or ""
+    return [
+        *SESSIONS.busy(event, hook),
+        SESSIONS.report(event, hook, "prompt", hook.prompt, turn=turn, synthetic=synthetic),
+    ]
 
 
 def _stop(event: Event, hook: StopHook) -> list[Change]:
-    if event.type == "SubagentStop":
-        if not (hook.agent_id and hook.agent_type):
-            return _plain(event, hook)  # a compaction's: it has no session, and its parent continues
-        changes = _hook_session(event, hook, status="ended", ended_at=millis(event.ts))
-    else:
-        changes = _hook_session(event, hook, status="idle")
-    if hook.last_assistant_message:
-        changes.append(_hook_report(event, hook, "answer", hook.last_assistant_message))
-    return changes
+    return [*SESSIONS.idle(event, hook), *_answer(event, hook)]
+
+
+def _subagent_stop(event: Event, hook: StopHook) -> list[Change]:
+    own = _session_of(hook) != hook.session_id  # a compaction's agent has no session
+    return [*SESSIONS.subagent_ended(event, hook), *(_answer(event, hook) if own else ())]
+
+
+def _answer(event: Event, hook: StopHook) -> list[Change]:
+    answer = hook.last_assistant_message
+    return [SESSIONS.report(event, hook, "answer", answer, turn=hook.prompt_id or "")] if answer else []
 
 
 def _stop_failure(event: Event, hook: StopHook) -> list[Change]:
-    text = hook.last_assistant_message or hook.error or "the turn failed"
+    text, kind = hook.last_assistant_message or hook.error or "the turn failed", hook.error or "unknown"
     return [
-        *_hook_session(event, hook, status="error"),
-        _hook_report(event, hook, "error", text, hook.error or "unknown"),
+        *SESSIONS.failed(event, hook),
+        SESSIONS.report(event, hook, "error", text, turn=hook.prompt_id or "", match_key=kind),
     ]
 
 
 def _pre_tool(event: Event, hook: ToolHook) -> list[Change]:
-    return [*_hook_session(event, hook), _call(event, hook, _opened_by_hook(event, hook, hook))]
+    return [*SESSIONS.seen(event, hook), _call(event, hook, _opened_by_hook(event, hook, hook))]
 
 
 def _call(event: Event, hook: ToolHook, call: ToolSeen) -> ToolSeen | CallReport:
@@ -148,7 +128,7 @@ def _post_tool(event: Event, hook: ToolHook) -> list[Change]:
     call.error_message = hook.error if failed else None
     call.duration_ms = hook.duration_ms
     call.completed_at = millis(event.ts)
-    changes = [*_hook_session(event, hook), _call(event, hook, call)]
+    changes = [*SESSIONS.seen(event, hook), _call(event, hook, call)]
     if is_unique(hook.tool_use_id):
         changes += output_in(call.id, call.tool_output, response)
     if not failed:
@@ -162,7 +142,7 @@ def _post_batch(event: Event, hook: BatchHook) -> list[Change]:
     No field says how a call ended, but the text for the model does. It also closes successful calls whose own hook was
     lost.
     """
-    changes = _hook_session(event, hook)
+    changes = SESSIONS.seen(event, hook)
     for ended in hook.tool_calls:
         if not is_unique(ended.tool_use_id):
             continue  # it may be several calls', and the record has them all
@@ -181,7 +161,7 @@ def _post_batch(event: Event, hook: BatchHook) -> list[Change]:
 
 
 def _denied(event: Event, hook: DeniedHook) -> list[Change]:
-    changes = _hook_session(event, hook)
+    changes = SESSIONS.seen(event, hook)
     if hook.tool_use_id and is_unique(hook.tool_use_id):
         changes.append(
             ToolSeen(
@@ -202,7 +182,7 @@ def _task(event: Event, hook: TaskHook) -> list[Change]:
     status = "completed" if event.type == "TaskCompleted" else "pending"
     todo = Todo(hook.task_subject, status, id=hook.task_id)
     at = millis(event.ts)
-    return [*_hook_session(event, hook), TodosSeen(_session_of(hook), SOURCE, at, Rank.HOOK, [todo], one=True)]
+    return [*SESSIONS.seen(event, hook), TodosSeen(_session_of(hook), SOURCE, at, Rank.HOOK, [todo], one=True)]
 
 
 def _response_text(raw: Raw, response: dict[str, object]) -> str | None:
@@ -213,11 +193,11 @@ def _response_text(raw: Raw, response: dict[str, object]) -> str | None:
     return json_text(raw)
 
 
-plain = case(Hook, _plain)
+plain = case(Hook, SESSIONS.seen)
 
 CASES: dict[str, Case] = {
-    "SessionStart": case(Hook, _session_start),
-    "SessionEnd": case(Hook, _session_end),
+    "SessionStart": case(Hook, SESSIONS.started),
+    "SessionEnd": case(Hook, SESSIONS.ended),
     "UserPromptSubmit": case(PromptHook, _prompt),
     "PreToolUse": case(ToolHook, _pre_tool),
     "PostToolUse": case(ToolHook, _post_tool),
@@ -225,7 +205,7 @@ CASES: dict[str, Case] = {
     "PostToolBatch": case(BatchHook, _post_batch),
     "PermissionDenied": case(DeniedHook, _denied),
     "Stop": case(StopHook, _stop),
-    "SubagentStop": case(StopHook, _stop),
+    "SubagentStop": case(StopHook, _subagent_stop),
     "StopFailure": case(StopHook, _stop_failure),
     "TaskCreated": case(TaskHook, _task),
     "TaskCompleted": case(TaskHook, _task),

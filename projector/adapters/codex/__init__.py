@@ -9,19 +9,10 @@ begins with a copy of its origin's lines. So a line becomes a `Step`, and `proje
 """
 
 from clankers.log.reader import Event
-from projector.adapters.base import Adapter, Meaning, merge_cases
+from projector.adapters.base import Adapter, merge_cases, record_or_hook
 from projector.adapters.codex import hooks, rollout
 from projector.adapters.codex.common import SOURCE, TOOLS, place_of
 from projector.adapters.codex.unknown import unknown
-
-
-def _fallback(event: Event) -> Meaning:
-    """An event of an unknown type still names its session.
-
-    Raises:
-        msgspec.ValidationError: it does not.
-    """
-    return (rollout.plain if event.type.startswith(rollout.PREFIX) else hooks.plain)(event)
 
 
 def _owner(event: Event) -> str | None:
@@ -32,7 +23,7 @@ def _owner(event: Event) -> str | None:
 ADAPTER = Adapter(
     SOURCE,
     merge_cases(hooks.CASES, rollout.CASES),
-    _fallback,
+    record_or_hook(lambda event: event.type.startswith(rollout.PREFIX), rollout.plain, hooks.plain),
     TOOLS,
     owner=_owner,
     unknown=unknown,

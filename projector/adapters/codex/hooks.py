@@ -11,9 +11,9 @@ from projector.adapters.base import Case, case
 from projector.adapters.codex.common import PATCH, PLAN, SOURCE, patched_files, plan_in, row_id, spent
 from projector.adapters.codex.wire import Hook, McpResult, PromptHook, RequestHook, StopHook, ToolHook
 from projector.adapters.decode import LenientDecoder
+from projector.adapters.session_hooks import SessionHooks
 from projector.adapters.wire import as_object, json_text, millis
-from projector.model.changes import HOOKS, Attempt, Change, HookReport, Rank, SessionSeen, Step, ToolSeen
-from projector.model.naming import HOOK_PREFIX, text_key
+from projector.model.changes import HOOKS, Attempt, Change, Rank, Step, ToolSeen
 
 _STATUS = re.compile(r"unexpected status (\d{3})\b")
 _ABSOLUTE = re.compile(r"/|\\|[A-Za-z]:")
@@ -25,42 +25,20 @@ def _session_of(hook: Hook) -> str:
     return hook.agent_id or hook.thread_id or hook.session_id
 
 
-def _hook_session(event: Event, hook: Hook, **more: Any) -> list[Change]:
-    at = millis(event.ts)
-    facts: dict[str, Any] = {"created_at": at, "updated_at": at, **more}
-    named = {"project_path": hook.cwd, "model": hook.model, "permission_mode": hook.permission_mode}
-    facts |= {name: value for name, value in named.items() if value}
-    session = _session_of(hook)
-    if session == hook.session_id:
-        return [SessionSeen(session, SOURCE, at, Rank.HOOK, facts)]
-    facts |= {"parent_id": hook.session_id}
-    if hook.agent_type:
-        facts["agent"] = hook.agent_type
-    return [SessionSeen(session, SOURCE, at, Rank.HOOK, facts), SessionSeen(hook.session_id, SOURCE)]
+def _facts(hook: Hook) -> dict[str, Any]:
+    return {"model": hook.model or None, "permission_mode": hook.permission_mode or None}
 
 
-def _plain(event: Event, hook: Hook) -> list[Change]:
-    return _hook_session(event, hook)
-
-
-def _session_start(event: Event, hook: Hook) -> list[Change]:
-    return _hook_session(event, hook, status="active", ended_at=None)
-
-
-def _ended(event: Event, hook: Hook) -> list[Change]:
-    return _hook_session(event, hook, status="ended", ended_at=millis(event.ts))
-
-
-def _interrupt(event: Event, hook: Hook) -> list[Change]:
-    return _hook_session(event, hook, status="idle")
+SESSIONS = SessionHooks(SOURCE, session_of=_session_of, facts=_facts)
 
 
 def _prompt(event: Event, hook: PromptHook) -> list[Change]:
-    session, digest = _session_of(hook), text_key(hook.prompt)
-    id = f"{HOOK_PREFIX}prompt:{session}:{hook.turn_id or ''}:{digest}"
-    by_agent = session != hook.session_id
-    report = HookReport(id, session, SOURCE, "prompt", digest, hook.prompt, millis(event.ts), by_agent)
-    return [*_hook_session(event, hook, status="busy"), report]
+    by_agent = _session_of(hook) != hook.session_id
+    turn = hook.turn_id or ""
+    return [
+        *SESSIONS.busy(event, hook),
+        SESSIONS.report(event, hook, "prompt", hook.prompt, turn=turn, synthetic=by_agent),
+    ]
 
 
 def _step(event: Event, hook: Hook, kind: str, **fields: Any) -> Step:
@@ -70,7 +48,7 @@ def _step(event: Event, hook: Hook, kind: str, **fields: Any) -> Step:
 
 
 def _stop(event: Event, hook: StopHook) -> list[Change]:
-    changes = _ended(event, hook) if event.type == "SubagentStop" else _hook_session(event, hook, status="idle")
+    changes = SESSIONS.subagent_ended(event, hook) if event.type == "SubagentStop" else SESSIONS.idle(event, hook)
     if hook.last_assistant_message:
         changes.append(_step(event, hook, "answer", text=hook.last_assistant_message))
     return changes
@@ -78,7 +56,7 @@ def _stop(event: Event, hook: StopHook) -> list[Change]:
 
 def _request(event: Event, hook: RequestHook) -> list[Change]:
     if hook.status not in ("completed", "failed"):
-        return _plain(event, hook)
+        return SESSIONS.seen(event, hook)
     status = _STATUS.match(hook.error or "")
     attempt = Attempt(
         hook.request_id,
@@ -91,7 +69,7 @@ def _request(event: Event, hook: RequestHook) -> list[Change]:
         hook.model,
         hook.kind not in (None, "sampling"),
     )
-    return [*_plain(event, hook), _step(event, hook, "attempt", data=encode(attempt).decode())]
+    return [*SESSIONS.seen(event, hook), _step(event, hook, "attempt", data=encode(attempt).decode())]
 
 
 def _opened_by_hook(event: Event, hook: ToolHook) -> ToolSeen:
@@ -122,7 +100,7 @@ def _patched(hook: ToolHook) -> list[str]:
 
 
 def _pre_tool(event: Event, hook: ToolHook) -> list[Change]:
-    return [*_hook_session(event, hook), _opened_by_hook(event, hook)]
+    return [*SESSIONS.seen(event, hook), _opened_by_hook(event, hook)]
 
 
 def _post_tool(event: Event, hook: ToolHook) -> list[Change]:
@@ -138,7 +116,7 @@ def _post_tool(event: Event, hook: ToolHook) -> list[Change]:
     call.completed_at = at
     if files := _patched(hook):
         call.edited_files = encode(files).decode()
-    changes = [*_hook_session(event, hook), call]
+    changes = [*SESSIONS.seen(event, hook), call]
     if hook.tool_name == PLAN:
         changes += plan_in(_session_of(hook), at, Rank.HOOK, as_object(hook.tool_input))
     return changes
@@ -156,12 +134,12 @@ def _response_text(raw: Raw) -> tuple[str | None, bool]:
     return text or json_text(raw), result.isError is True
 
 
-plain = case(Hook, _plain)
+plain = case(Hook, SESSIONS.seen)
 
 CASES: dict[str, Case] = {
-    "SessionStart": case(Hook, _session_start),
-    "SessionEnd": case(Hook, _ended),
-    "Interrupt": case(Hook, _interrupt),
+    "SessionStart": case(Hook, SESSIONS.started),
+    "SessionEnd": case(Hook, SESSIONS.ended),
+    "Interrupt": case(Hook, SESSIONS.idle),
     "UserPromptSubmit": case(PromptHook, _prompt),
     "PreToolUse": case(ToolHook, _pre_tool),
     "PostToolUse": case(ToolHook, _post_tool),

@@ -2,6 +2,7 @@
 
 from msgspec import Raw, field
 
+from projector.adapters.session_hooks import SessionHook
 from projector.adapters.wire import ABSENT, Count, Id, Int, Millis, Wire
 
 
@@ -188,16 +189,12 @@ class IndexEntry(Wire):
     updated_at: str | float | None = None
 
 
-class Hook(Wire):
-    """What every hook's payload holds. In a subagent `session_id` is its parent's."""
+class Hook(SessionHook):
+    """What every hook's payload holds."""
 
-    session_id: Id
-    cwd: str | None = None
     model: str | None = None
     permission_mode: str | None = None
     turn_id: Id | None = None
-    agent_id: Id | None = None
-    agent_type: str | None = None
     thread_id: Id | None = None
 
 

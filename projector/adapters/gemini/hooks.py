@@ -5,17 +5,16 @@ reports is a row until the client's record holds the same (`HookReport`). The te
 answer came in several parts, so answers are read from the record alone.
 """
 
-from typing import Any
-
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.gemini.calls import ending
 from projector.adapters.gemini.common import SOURCE, TOOLS, text_of
 from projector.adapters.gemini.wire import Hook, NotificationHook, PromptHook, ToolHook, ToolResponse
+from projector.adapters.session_hooks import SessionHooks
 from projector.adapters.wire import any_millis, as_object, json_text, millis
-from projector.model.changes import CallReport, Change, HookReport, Rank, SessionSeen, ToolSeen
-from projector.model.naming import HOOK_PREFIX, call_key, text_key
+from projector.model.changes import CallReport, Change, Rank, ToolSeen
+from projector.model.naming import HOOK_PREFIX, call_key
 
 
 def _at(event: Event, hook: Hook) -> int:
@@ -23,36 +22,12 @@ def _at(event: Event, hook: Hook) -> int:
     return any_millis(hook.timestamp) or millis(event.ts)
 
 
-def _session(event: Event, hook: Hook, **more: Any) -> list[Change]:
-    at = _at(event, hook)
-    facts: dict[str, Any] = {"created_at": at, "updated_at": at, **more}
-    if hook.cwd:
-        facts["project_path"] = hook.cwd
-    return [SessionSeen(hook.session_id, SOURCE, at, Rank.HOOK, facts)]
-
-
-def _plain(event: Event, hook: Hook) -> list[Change]:
-    return _session(event, hook)
-
-
-def _session_start(event: Event, hook: Hook) -> list[Change]:
-    return _session(event, hook, status="active", ended_at=None)
-
-
-def _session_end(event: Event, hook: Hook) -> list[Change]:
-    return _session(event, hook, status="ended", ended_at=_at(event, hook))
-
-
-def _turn_end(event: Event, hook: Hook) -> list[Change]:
-    return _session(event, hook, status="idle")
+SESSIONS = SessionHooks(SOURCE, at=_at)
 
 
 def _prompt(event: Event, hook: PromptHook) -> list[Change]:
-    at, key = _at(event, hook), text_key(hook.prompt)
-    # A hook that is installed twice reports one event twice, with one time.
-    id = f"{HOOK_PREFIX}prompt:{hook.session_id}:{at}:{key}"
-    report = HookReport(id, hook.session_id, SOURCE, "prompt", key, hook.prompt, at)
-    return [*_session(event, hook, status="busy"), report]
+    """A hook that is installed twice reports one event twice, with one time."""
+    return SESSIONS.prompted(event, hook, hook.prompt)
 
 
 def _opened(event: Event, hook: ToolHook) -> ToolSeen:
@@ -73,7 +48,7 @@ def _opened(event: Event, hook: ToolHook) -> ToolSeen:
 
 
 def _before_tool(event: Event, hook: ToolHook) -> list[Change]:
-    return [*_session(event, hook), CallReport(_opened(event, hook), _at(event, hook))]
+    return [*SESSIONS.seen(event, hook), CallReport(_opened(event, hook), _at(event, hook))]
 
 
 def _after_tool(event: Event, hook: ToolHook) -> Meaning:
@@ -84,7 +59,7 @@ def _after_tool(event: Event, hook: ToolHook) -> Meaning:
     message = (error.message or text or error.type or "the tool failed") if error else None
     ended = ending(hook.tool_name, None, None if error else text, message)
     ended.close(call, Rank.REPORT, _at(event, hook))
-    return [*_session(event, hook), CallReport(call, _at(event, hook)), *ignored]
+    return [*SESSIONS.seen(event, hook), CallReport(call, _at(event, hook)), *ignored]
 
 
 _decode_response = LenientDecoder(ToolResponse).decode
@@ -92,18 +67,17 @@ _decode_response = LenientDecoder(ToolResponse).decode
 
 def _notification(event: Event, hook: NotificationHook) -> list[Change]:
     """The client asks a person for permission: how long the call takes from here on is not the tool's time."""
-    if hook.notification_type != "ToolPermission":
-        return _session(event, hook)
-    return _session(event, hook, status="waiting")
+    state = {"status": "waiting"} if hook.notification_type == "ToolPermission" else {}
+    return SESSIONS.seen(event, hook, **state)
 
 
-plain = case(Hook, _plain)
+plain = case(Hook, SESSIONS.seen)
 
 CASES: dict[str, Case] = {
-    "SessionStart": case(Hook, _session_start),
-    "SessionEnd": case(Hook, _session_end),
+    "SessionStart": case(Hook, SESSIONS.started),
+    "SessionEnd": case(Hook, SESSIONS.ended),
     "BeforeAgent": case(PromptHook, _prompt),
-    "AfterAgent": case(Hook, _turn_end),
+    "AfterAgent": case(Hook, SESSIONS.idle),
     "BeforeTool": case(ToolHook, _before_tool),
     "AfterTool": case(ToolHook, _after_tool),
     "Notification": case(NotificationHook, _notification),

@@ -2,6 +2,7 @@
 
 from msgspec import Raw, field
 
+from projector.adapters.session_hooks import SessionHook
 from projector.adapters.wire import ABSENT, Count, Id, Wire
 
 
@@ -116,11 +117,7 @@ class Output(Wire):
     text_b64: str | None = None
 
 
-class Hook(Wire):
-    """What every hook's payload holds."""
-
-    session_id: Id
-    cwd: str | None = None
+class Hook(SessionHook):
     timestamp: str | None = None
 
 

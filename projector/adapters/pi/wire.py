@@ -2,6 +2,7 @@
 
 from msgspec import Raw
 
+from projector.adapters.session_hooks import SessionHook
 from projector.adapters.wire import ABSENT, Count, Dollars, Id, Int, Wire
 
 Time = str | float | None
@@ -102,8 +103,6 @@ class ChildDetails(Wire):
     results: list[ChildResult]
 
 
-class LiveEvent(Wire):
-    session_id: Id
-    cwd: str | None = None
+class LiveEvent(SessionHook):
     time: Time = None
     text: str | None = None

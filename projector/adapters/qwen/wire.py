@@ -2,6 +2,7 @@
 
 from msgspec import Raw, field
 
+from projector.adapters.session_hooks import SessionHook
 from projector.adapters.wire import ABSENT, Count, Id, Int, Wire
 
 Time = str | float | None
@@ -120,9 +121,5 @@ class SystemLine(Line, kw_only=True):
     systemPayload: SystemPayload | None = None
 
 
-class Hook(Wire):
-    session_id: Id
-    cwd: str | None = None
-    agent_id: Id | None = None
-    agent_type: str | None = None
+class Hook(SessionHook):
     submitted_prompt: str | None = None

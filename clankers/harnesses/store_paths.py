@@ -1,0 +1,20 @@
+"""Where harnesses keep their sessions: the directories that variables name, and how old a file is."""
+
+import os
+from pathlib import Path
+
+from clankers import paths
+
+
+def named_directory(variable: str) -> Path | None:
+    """As `paths.named_directory`; None if it names none."""
+    named = paths.named_directory(variable)
+    return Path(named) if named else None
+
+
+def changed_at(file: str | Path) -> float:
+    """When `file` last changed, in seconds since the epoch; 0 if it is gone."""
+    try:
+        return os.lstat(file).st_mtime
+    except OSError:
+        return 0.0
