@@ -125,6 +125,16 @@ def test_what_a_fork_copied_stays_its_origins(first: int, home: Path, tmp_path: 
         assert sorted(db.execute(totals).fetchall()) == sorted([(origin, None, 5015, 7, 4), (fork, origin, 1006, 3, 0)])
 
 
+def test_what_a_fork_copied_is_not_its_own_where_its_origin_is_gone(home: Path, tmp_path: Path) -> None:
+    copilot("old-1.0.86_fork").store(home)
+    origin, fork = sorted(home.rglob("events.jsonl"), key=lambda path: b"Forked from" in path.read_bytes())
+    origin.unlink()
+    feed_stores(tmp_path / "data", "copilot", home)
+    with closing(project(tmp_path / "data")) as db:
+        totals = "SELECT id, prompt_tokens, message_count, tool_call_count FROM sessions ORDER BY message_count"
+        assert db.execute(totals).fetchall() == [(fork.parent.name, 1006, 3, 0), (origin.parent.name, 0, 6, 4)]
+
+
 def test_calls_have_their_exit_codes_files_and_ends(home: Path, tmp_path: Path) -> None:
     with closing(stored(home, tmp_path / "data", "fail", "kill", "versions")) as db:
         ended = "SELECT success, exit_code, status FROM tools WHERE id = '%s'"
@@ -193,6 +203,9 @@ def test_what_is_not_an_event_log_of_a_session_is_not_read(home: Path, tmp_path:
     elsewhere = folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(elsewhere)
     assert list(history.sources()) == []
+    hook = {"hook_event_name": "Stop", "session_id": session, "transcript_path": f"{folder}/events.jsonl"}
+    with pytest.raises(SourceError, match="is a link"):
+        append(tmp_path / "data", [("copilot", "Stop", json.dumps(hook).encode())], follow=True)
 
 
 def test_the_clients_own_prompt_is_elided(home: Path) -> None:
