@@ -27,6 +27,7 @@ OPENCODE = sorted(f"{p.parent.parent.name}/{p.parent.name}" for p in (CAPTURES /
 QWEN = sorted(p.name for p in (CAPTURES / "qwen").iterdir())
 VIBE = sorted(p.name for p in (CAPTURES / "vibe").iterdir())
 COPILOT = sorted(p.name for p in (CAPTURES / "copilot").iterdir())
+DROID = sorted(p.name for p in (CAPTURES / "droid").iterdir())
 EVERYTHING = 10**9
 
 Record = tuple[str, str, bytes]  # source, type, payload

@@ -21,6 +21,8 @@ BUILT_IN = {
     "cline": "clankers.harnesses.cline.harness:HARNESS",
     "vibe": "clankers.harnesses.vibe.harness:HARNESS",
     "copilot": "clankers.harnesses.copilot.harness:HARNESS",
+    "kimi": "clankers.harnesses.kimi.harness:HARNESS",
+    "droid": "clankers.harnesses.droid.harness:HARNESS",
 }
 
 

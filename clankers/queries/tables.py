@@ -19,6 +19,7 @@ INTERNAL = frozenset(
         "copies",
         "steps",
         "request_usage",
+        "response_lines",
         "copied_tools",
         "bills",
         "saved_outputs",

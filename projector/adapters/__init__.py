@@ -26,6 +26,8 @@ BUILT_IN = {
     "cline": "projector.adapters.cline",
     "vibe": "projector.adapters.vibe",
     "copilot": "projector.adapters.copilot",
+    "kimi": "projector.adapters.kimi",
+    "droid": "projector.adapters.droid",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

@@ -23,6 +23,7 @@ from projector.model.changes import (
     PartSeen,
     ProjectSeen,
     PromptSeen,
+    ResponseLine,
     RowDeleted,
     RowReplaced,
     SessionSeen,
@@ -119,6 +120,7 @@ class Batch(msgspec.Struct):
         prompts: by id and session.
         steps: by id.
         usage: by session and id.
+        response_lines: by id.
         outputs: files with long outputs of tools.
         bills: session, US dollars, output tokens and usage of each.
         untimed: messages without a time, by session and id, in the order of the log.
@@ -148,6 +150,7 @@ class Batch(msgspec.Struct):
     prompts: dict[tuple[str, str], PromptSeen] = {}
     steps: dict[str, Step] = {}
     usage: dict[tuple[str, str], UsageSeen] = {}
+    response_lines: dict[str, ResponseLine] = {}
     bills: set[tuple[str, float, int, str | None]] = set()
     outputs: list[OutputSaved] = []
     untimed: dict[str, dict[str, Untimed]] = {}
@@ -281,6 +284,10 @@ class Batch(msgspec.Struct):
         self.touch(change.session_id, change.source)
         self.usage.setdefault((change.session_id, change.id), change)
 
+    def _response_line(self, change: ResponseLine, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        self.response_lines[change.id] = change
+
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """The latest reported value of each property wins."""
         old = self.projects.get(seen.path)
@@ -342,6 +349,7 @@ class Batch(msgspec.Struct):
         PromptSeen: _prompt,
         Step: _step,
         UsageSeen: _usage,
+        ResponseLine: _response_line,
         ProjectSeen: _project,
         RowReplaced: _row_replaced,
         RowDeleted: _row_deleted,

@@ -332,6 +332,37 @@ class Spent(Struct, frozen=True, array_like=True):
     cache_write_tokens: int | None = None
 
 
+class ResponseLine(Struct, frozen=True, array_like=True):
+    """A line of a client's file that is about a response without its id: its place in the file says which one.
+
+    Attributes:
+        id: of the line.
+        place: orders the lines of the session's file.
+        kind: one of the following; the other fields depend on it.
+            `begin`: the response `message` begins.
+            `request`: the model was asked. `beside`: not for the conversation.
+            `usage`: a request has used `spent`, a `Spent` as JSON: that of the response which began last, or, with
+                `message`, one beside the conversation, which has no other line.
+            `prompt`: a person typed `message`.
+            `undo`: the last `count` prompts were taken back, with everything after them.
+            `copied`: everything before was copied from another session.
+        at: epoch milliseconds.
+    """
+
+    id: str
+    session_id: str
+    source: str
+    place: int
+    kind: str
+    at: int | None
+    message: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    beside: bool | int = False
+    spent: str | None = None
+    count: int = 0
+
+
 class Attempt(Struct, frozen=True, array_like=True):
     """A request to the model, as an event reports it.
 
@@ -599,6 +630,7 @@ Change = (
     | PromptSeen
     | Step
     | UsageSeen
+    | ResponseLine
     | ProjectSeen
     | RowReplaced
     | RowDeleted

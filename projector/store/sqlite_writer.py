@@ -10,6 +10,7 @@ from projector.derived.inferred_times import note_untimed
 from projector.derived.message_text import fill_text
 from projector.derived.prices import CLIENT, Prices
 from projector.derived.refresh import refresh
+from projector.derived.response_lines import place_response_lines
 from projector.derived.steps import place_calls, place_steps
 from projector.model.batch import Batch, Fact
 from projector.model.changes import MessageSeen, PartSeen, Rank
@@ -83,6 +84,7 @@ class SqliteStore:
         db = self.db
         self._drop_older(batch)
         placed = place_steps(db, batch)  # whose rows replace those of fewer steps, whatever their times
+        place_response_lines(db, batch)
         replaced = delete_replaced(db, batch)  # the messages concerned
         note_untimed(db, batch)
         stored = {kind: self._merge_stored(batch, kind) for kind in TABLES}

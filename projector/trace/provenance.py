@@ -15,6 +15,7 @@ from projector.model.changes import (
     PartDelta,
     ProjectSeen,
     PromptSeen,
+    ResponseLine,
     RowDeleted,
     RowReplaced,
     SessionSeen,
@@ -93,9 +94,9 @@ def _row(change: Change) -> tuple[str, str] | None:
             return ("session_errors" if change.kind in ("error", "retry") else "messages"), change.id
         case PartDelta():
             return "parts", change.part.id
-        case ProjectSeen() | Copied() | PromptSeen():
+        case Step() | UsageSeen() | ResponseLine():  # what they make depends on others
             return None
-        case Step() | UsageSeen():  # what it makes depends on others
+        case ProjectSeen() | Copied() | PromptSeen():
             return None
         case RowReplaced():
             return _row(change.row)

@@ -23,7 +23,7 @@ from clankers.ingest import live
 from clankers.ingest.backfill import Imported, backfill
 from clankers.log import strict_json
 from clankers.log.writer import Log
-from tests import cline_recording, gemini_recording, pi_recording
+from tests import cline_recording, gemini_recording, kimi_recording, pi_recording
 from tests.commands import environment
 from tests.feeding import (
     CAPTURES,
@@ -169,6 +169,20 @@ def copilot(*names: str, lacks_rows: bool = False) -> Captures:
     return Captures("copilot", lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
 
 
+def _kimi() -> Captures:
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = kimi_recording.Recording(name, home)
+        for payload in recording.steps():
+            yield "kimi", Harness().kind(strict_json.parse(payload)), payload
+        recording.write()
+
+    def store(home: Path) -> None:
+        for name in kimi_recording.NAMES:
+            kimi_recording.Recording(name, home).write()
+
+    return Captures("kimi", lambda home: [feed(name, home) for name in kimi_recording.NAMES], store)
+
+
 def _growing(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
     """Of a harness whose hooks name a file of lines that grows."""
 
@@ -204,6 +218,7 @@ def _whole(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
 codex = partial(_growing, "codex")
 qwen = partial(_growing, "qwen")
 vibe = partial(_whole, "vibe")
+droid = partial(_whole, "droid")
 
 _WITHOUT_HOOKS = ("old_0.101.0", "migrated")
 # Retries, and what wrote no rollout.
@@ -227,6 +242,8 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "vibe": vibe("fail", "plain", "resume"),
     "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
     "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
+    "kimi": _kimi(),
+    "droid": droid("err401", "fail", "fork", "plain", "resume"),
 }
 
 
@@ -263,6 +280,8 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
         "VIBE_HOME",
         "COPILOT_HOME",
+        kimi_recording.HOME,
+        "FACTORY_HOME_OVERRIDE",
     ):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
