@@ -153,6 +153,23 @@ def test_an_older_version_says_the_exit_code_in_the_output(home: Path, tmp_path:
         assert one(db, "SELECT success, exit_code FROM tools WHERE id = 'call_0010fail'") == (0, 3)
 
 
+def test_a_long_output_is_read_while_its_file_is_there(home: Path, tmp_path: Path) -> None:
+    copilot("resume").store(home)
+    log = event_log(home)
+    file = tmp_path / "1795838662096-copilot-tool-output-22-83f57a62-4abf-4ccc-979d-a81f63cf7474.txt"
+    file.write_text("all of it\n" * 100, "utf-8")
+    cut = f"Output too large to read at once (107.2 KB). Saved to: {file}\nPreview\n<shellId: 0 completed>"
+    whole = json.dumps("again\n<shellId: 0 completed with exit code 0>")
+    text = log.read_text("utf-8").replace(f'"result":{{"content":{whole}', f'"result":{{"content":{json.dumps(cut)}')
+    log.write_text(text, "utf-8")
+    feed_stores(tmp_path / "data", "copilot", home)
+    assert feed_stores(tmp_path / "data", "copilot", home).records == 0
+    file.unlink()
+    with closing(project(tmp_path / "data")) as db:
+        assert one(db, "SELECT tool_output FROM tools") == "all of it\n" * 100
+        assert one(db, "SELECT count(*) FROM event_types WHERE NOT known") == 0
+
+
 def test_a_damaged_log_costs_what_is_damaged(home: Path, tmp_path: Path) -> None:
     """Two events in a line, NUL bytes at the end, and a line separator of Unicode within a text."""
     copilot("plain").store(home)
