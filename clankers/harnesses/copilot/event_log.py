@@ -9,8 +9,8 @@ A record of the event log is a line, its bytes the payload, its id `<session>@<o
     event.session.start  event.user.message  event.assistant.message  event.session.usage_record
 
 The description is a record `{"sessionId":...,"text":...}` of the type `workspace`, its id `<session>/workspace#<crc>`.
-A long output of a tool is cut in the log, which names the file that has all of it, among the temporary files; the client
-deletes it as it ends. It is a record `{"sessionId":...,"name":...,"text":...}` of the type `tool-output`, its id
+A long output of a tool is cut in the log, which names a temporary file that has all of it, until the client ends and
+deletes it. It is a record `{"sessionId":...,"name":...,"text":...}` of the type `tool-output`, its id
 `<session>/<name>#<crc>`.
 
 Elided are the client's own prompt (`data.content` of system.message), and copies of the conversation (`data.messages`
