@@ -25,9 +25,9 @@ class Continue(Harness):
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The file of a session at a path."""
-        from clankers.harnesses.continue_cli.session_file import SessionFile
+        from clankers.harnesses.continue_cli.history_file import HistoryFile
 
-        return SessionFile(session, path)
+        return HistoryFile(session, path)
 
     def sources(self) -> Iterator[Source]:
         """The session files."""

@@ -22,7 +22,7 @@ def files() -> list[Path]:
 
 def sources() -> Iterator[Source]:
     """The sessions, the last changed first."""
-    from clankers.harnesses.continue_cli.session_file import SessionFile  # which each command would load otherwise
+    from clankers.harnesses.continue_cli.history_file import HistoryFile  # which each command would load otherwise
 
     for file in files():
-        yield SessionFile(file.stem, str(file))
+        yield HistoryFile(file.stem, str(file))

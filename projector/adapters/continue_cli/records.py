@@ -24,7 +24,7 @@ from projector.model.naming import call_row_id, scoped_id
 SOURCE = "continue"
 TOOLS = Tools(editing=frozenset({"Edit", "MultiEdit", "Write"}), path_keys=("filepath", "file_path", "path"))
 
-# How the id of a record begins (`clankers.harnesses.continue_cli.session_file`), and the name of an entry in it.
+# How the id of a record begins (`clankers.harnesses.continue_cli.history_file`), and the name of an entry in it.
 _SESSION = re.compile(r"([^/@\[#]+)[/\[#]")
 _NAME = re.compile(r"[^\[]+\[\d+\]([^#]+)#")
 _UNTITLED = "Untitled Session"

@@ -39,7 +39,7 @@ _NAME = 24  # characters of a digest in an entry's name
 _MAX_INDEX = 64 << 20  # bytes
 
 
-class SessionFile(Source):
+class HistoryFile(Source):
     """The file of one session, with a version, and its entry in the index."""
 
     __slots__ = ("_document",)
