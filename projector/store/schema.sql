@@ -349,6 +349,35 @@ CREATE TABLE steps (  -- of conversations whose messages follow from the order o
 ) WITHOUT ROWID;
 CREATE INDEX steps_by_session ON steps (session_id);
 
+CREATE TABLE request_usage (  -- where tokens are counted apart from the responses: projector.model.changes.UsageSeen
+  id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  at INTEGER,
+  place INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  call TEXT,
+  message TEXT,
+  usage TEXT,
+  PRIMARY KEY (session_id, id)
+) WITHOUT ROWID;
+CREATE TABLE response_lines (  -- that are about a response by their place: projector.model.changes.ResponseLine
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  place INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  at INTEGER,
+  message TEXT,
+  model TEXT,
+  provider TEXT,
+  beside INTEGER NOT NULL,
+  spent TEXT,  -- JSON: projector.model.changes.Spent
+  count INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX response_lines_by_session ON response_lines (session_id, place);
+
 CREATE TABLE untimed_messages (  -- whose events have no time, and the times of their sessions around them in the log
   session_id TEXT NOT NULL,
   message_id TEXT NOT NULL,
