@@ -125,6 +125,16 @@ def test_what_a_fork_copied_stays_its_origins(first: int, home: Path, tmp_path: 
         assert sorted(db.execute(totals).fetchall()) == sorted([(origin, None, 5015, 7, 4), (fork, origin, 1006, 3, 0)])
 
 
+def test_what_a_fork_copied_is_not_its_own_where_its_origin_is_gone(home: Path, tmp_path: Path) -> None:
+    copilot("old-1.0.86_fork").store(home)
+    origin, fork = sorted(home.rglob("events.jsonl"), key=lambda path: b"Forked from" in path.read_bytes())
+    origin.unlink()
+    feed_stores(tmp_path / "data", "copilot", home)
+    with closing(project(tmp_path / "data")) as db:
+        totals = "SELECT id, prompt_tokens, message_count, tool_call_count FROM sessions ORDER BY message_count"
+        assert db.execute(totals).fetchall() == [(fork.parent.name, 1006, 3, 0), (origin.parent.name, 0, 6, 4)]
+
+
 def test_calls_have_their_exit_codes_files_and_ends(home: Path, tmp_path: Path) -> None:
     with closing(stored(home, tmp_path / "data", "fail", "kill", "versions")) as db:
         ended = "SELECT success, exit_code, status FROM tools WHERE id = '%s'"
@@ -141,6 +151,23 @@ def test_an_older_version_says_the_exit_code_in_the_output(home: Path, tmp_path:
     feed_stores(tmp_path / "data", "copilot", home)
     with closing(project(tmp_path / "data")) as db:
         assert one(db, "SELECT success, exit_code FROM tools WHERE id = 'call_0010fail'") == (0, 3)
+
+
+def test_a_long_output_is_read_while_its_file_is_there(home: Path, tmp_path: Path) -> None:
+    copilot("resume").store(home)
+    log = event_log(home)
+    file = tmp_path / "1795838662096-copilot-tool-output-22-83f57a62-4abf-4ccc-979d-a81f63cf7474.txt"
+    file.write_text("all of it\n" * 100, "utf-8")
+    cut = f"Output too large to read at once (107.2 KB). Saved to: {file}\nPreview\n<shellId: 0 completed>"
+    whole = json.dumps("again\n<shellId: 0 completed with exit code 0>")
+    text = log.read_text("utf-8").replace(f'"result":{{"content":{whole}', f'"result":{{"content":{json.dumps(cut)}')
+    log.write_text(text, "utf-8")
+    feed_stores(tmp_path / "data", "copilot", home)
+    assert feed_stores(tmp_path / "data", "copilot", home).records == 0
+    file.unlink()
+    with closing(project(tmp_path / "data")) as db:
+        assert one(db, "SELECT tool_output FROM tools") == "all of it\n" * 100
+        assert one(db, "SELECT count(*) FROM event_types WHERE NOT known") == 0
 
 
 def test_a_damaged_log_costs_what_is_damaged(home: Path, tmp_path: Path) -> None:
@@ -193,6 +220,9 @@ def test_what_is_not_an_event_log_of_a_session_is_not_read(home: Path, tmp_path:
     elsewhere = folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(elsewhere)
     assert list(history.sources()) == []
+    hook = {"hook_event_name": "Stop", "session_id": session, "transcript_path": f"{folder}/events.jsonl"}
+    with pytest.raises(SourceError, match="is a link"):
+        append(tmp_path / "data", [("copilot", "Stop", json.dumps(hook).encode())], follow=True)
 
 
 def test_the_clients_own_prompt_is_elided(home: Path) -> None:

@@ -1,5 +1,6 @@
 -- The tables that people query; README, "The tables", says what a row means. Times are epoch milliseconds, costs are
 -- US dollars. Texts are the last columns: SQLite reads a row from its beginning, so that totals need not read them.
+-- A source has a default, so that statements that insert without one keep working; such rows last until a rebuild.
 
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY,
@@ -13,7 +14,7 @@ CREATE TABLE sessions (
   cost REAL,
   created_at INTEGER,
   updated_at INTEGER,
-  source TEXT NOT NULL,
+  source TEXT NOT NULL DEFAULT 'unknown',
   status TEXT,
   parent_id TEXT,
   forked_from TEXT,
@@ -47,7 +48,7 @@ CREATE TABLE messages (
   duration_ms INTEGER,
   created_at INTEGER,
   completed_at INTEGER,
-  source TEXT NOT NULL,
+  source TEXT NOT NULL DEFAULT 'unknown',
   parent_id TEXT,
   provider TEXT,
   agent TEXT,
@@ -108,7 +109,7 @@ CREATE TABLE tools (
   duration_ms INTEGER,
   created_at INTEGER,
   completed_at INTEGER,
-  source TEXT NOT NULL,
+  source TEXT NOT NULL DEFAULT 'unknown',
   model TEXT,  -- the message's, else the session's
   open_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the call is (projector.model.changes.Rank)
   close_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the result is

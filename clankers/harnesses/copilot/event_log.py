@@ -9,6 +9,10 @@ A record of the event log is a line, its bytes the payload, its id `<session>@<o
     event.session.start  event.user.message  event.assistant.message  event.session.usage_record
 
 The description is a record `{"sessionId":...,"text":...}` of the type `workspace`, its id `<session>/workspace#<crc>`.
+A long output of a tool is cut in the log, which names a temporary file that has all of it, until the client ends and
+deletes it. It is a record `{"sessionId":...,"name":...,"text":...}` of the type `tool-output`, its id
+`<session>/<name>#<crc>`.
+
 Elided are the client's own prompt (`data.content` of system.message), and copies of the conversation (`data.messages`
 of model.messages_snapshot, `data.requestMessages` of model.model_call_success).
 
@@ -38,11 +42,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 WORKSPACE = "workspace"  # the type of a description's record, and its part
+OUTPUT = "tool-output"
 EVENTS_FILE = "events.jsonl"
 
 _FOLDER, _EVENTS = "session-state", ""
 _MAX_ID = 128  # characters of a session's id
 _MAX_PATH = 4096  # characters
+_SAVED, _OUTPUT = "Saved to: ", "-copilot-tool-output-"  # in a cut output, and in the name of the file
 _ENDS = ("SessionEnd", "sessionEnd")
 _OF_SESSION = ("SessionStart", "sessionStart", *_ENDS)  # hooks that subagents do not have
 # By the type of a line: the member of its `data` that is elided.
@@ -62,10 +68,11 @@ class EventLog(LineFiles):
         parse: what is looked at of a line; as `strict_json.parse`.
     """
 
-    __slots__ = ()
+    __slots__ = ("_saved",)
 
     def __init__(self, session: str, path: str, *, parse: Callable[[bytes], Any] = strict_json.parse) -> None:
         super().__init__(HARNESS.name, session, path, parse=parse)
+        self._saved: list[str] = []  # the paths of outputs that the last line names
 
     def files(self, _offsets: Mapping[str, int]) -> dict[str, str]:
         """As `LineFiles.files`."""
@@ -94,11 +101,25 @@ class EventLog(LineFiles):
         if failure:
             raise failure
 
+    def read_lines(
+        self, part: str, path: str, lines: Iterator[tuple[int, bytes]]
+    ) -> Iterator[tuple[Record | None, str, int | str]]:
+        """As `LineFiles.read_lines`; before each line the outputs that it names, while they are there."""
+        for record, of, mark in super().read_lines(part, path, lines):
+            for saved in self._saved:
+                if output := self._output(saved):
+                    yield output, of, int(str(record.id if record else "@0").partition("@")[2].partition("#")[0])
+            self._saved.clear()
+            yield record, of, mark
+
     def record(self, part: str, at: int, text: bytes, line: dict[str, Any]) -> Record:
         """As `LineFiles.record`; every line is one."""
         kind = line.get("type")
         kind = (kind if isinstance(kind, str) and kind else UNKNOWN)[:MAX_KIND]
         payload = text
+        content = nested(line, "data", "result", "content") if kind == "tool.execution_complete" else None
+        if isinstance(content, str) and (saved := _saved_at(content)):
+            self._saved.append(saved)
         if (member := _ELIDED.get(kind)) and nested(line, "data", member) is not None:
             payload = _without(text, member)
         return Record(place_id(self.owner(part), at, text), EVENT + kind, line_level(line), payload)
@@ -121,6 +142,17 @@ class EventLog(LineFiles):
         payload = b'{"sessionId":%s,%s}' % (strict_json.quote(self.session), text)
         record = Record(id, WORKSPACE, envelope.INFO, payload)
         return (None if before.endswith(f"#{crc:08x}") else record), WORKSPACE, f"{now}#{crc:08x}"
+
+    def _output(self, path: str) -> Record | None:
+        """The record of the file at `path`; None if it is gone, or no file."""
+        try:
+            with open_file(path) as file:
+                text, crc = text_member(file.fileno())
+        except (OSError, SourceError):
+            return None
+        name = os.path.basename(path)
+        payload = b'{"sessionId":%s,"name":%s,%s}' % (strict_json.quote(self.session), strict_json.quote(name), text)
+        return Record(f"{self.session}/{name}#{crc:08x}", OUTPUT, envelope.INFO, payload)
 
     def _workspace(self) -> str:
         return os.path.join(self.path, "workspace.yaml")
@@ -187,6 +219,14 @@ def checked(session: str, path: str) -> str:
 def is_session(name: str) -> bool:
     """Whether `name` can be a session's id, and so a part of a record's id."""
     return 0 < len(name) <= _MAX_ID and name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+
+
+def _saved_at(content: str) -> str:
+    """The path of the file that the output `content` says it is cut from; empty if it says none."""
+    path = content.partition(_SAVED)[2].partition("\n")[0].strip()
+    folder, name = os.path.split(path)
+    ours = _OUTPUT in name and name.endswith(".txt") and is_session(name.removesuffix(".txt"))
+    return path if ours and os.path.isabs(folder) and ".." not in folder.split(os.sep) else ""
 
 
 def _without(text: bytes, member: str) -> bytes:

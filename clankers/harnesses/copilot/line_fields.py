@@ -9,9 +9,14 @@ class _Shell(TypedDict, total=False):
     exitCode: int | None
 
 
+class _Result(TypedDict, total=False):
+    content: str | None
+
+
 class _Data(TypedDict, total=False):
     success: bool | None
     shellExecution: _Shell | None
+    result: _Result | None
     content: object
     messages: object
     requestMessages: object

@@ -17,12 +17,14 @@ EVENT = "event."  # of the types of an event log's lines
 # How the id of a record begins (`clankers.harnesses.copilot.event_log`): the session, and of a line its offset.
 _RECORD = re.compile(r"([^/@#]+)(?:@(\d{1,15})#|/)")
 
+_OTHERS = ("workspace", "tool-output")  # types of records of other files
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def session_of(event: Event) -> str | None:
     """The session in whose directory a record is; None for a hook's event."""
-    found = _RECORD.match(event.id) if event.type.startswith(EVENT) or event.type == "workspace" else None
+    of_files = event.type.startswith(EVENT) or event.type in _OTHERS
+    found = _RECORD.match(event.id) if of_files else None
     return found[1] if found else None
 
 

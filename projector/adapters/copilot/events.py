@@ -10,7 +10,15 @@ from msgspec.json import Decoder
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
 from projector.adapters.copilot.common import EVENT, SOURCE, EventPlace, agent_session, offset_of, session_of
-from projector.adapters.copilot.messages import assistant, compaction, notification, response_id, tool_complete, user
+from projector.adapters.copilot.messages import (
+    assistant,
+    compaction,
+    notification,
+    response_id,
+    saved_output,
+    tool_complete,
+    user,
+)
 from projector.adapters.copilot.usage import response, total, usage_record
 from projector.adapters.copilot.wire import (
     AssistantLine,
@@ -20,6 +28,7 @@ from projector.adapters.copilot.wire import (
     InfoLine,
     Line,
     NotificationLine,
+    SavedFile,
     ShutdownLine,
     StartLine,
     SubagentLine,
@@ -200,7 +209,7 @@ CASES: dict[str, Case] = {
             plain,
         ),
     }.items()
-} | {"workspace": case(Workspace, workspace)}
+} | {"workspace": case(Workspace, workspace), "tool-output": case(SavedFile, saved_output)}
 
 _versioned = Decoder(StartLine).decode
 

@@ -5,21 +5,24 @@ from itertools import count
 
 from msgspec.json import encode
 
+from clankers.log.reader import Event
 from projector.adapters.copilot.common import SOURCE, TOOLS, EventPlace
 from projector.adapters.copilot.usage import counts
 from projector.adapters.copilot.wire import (
     AssistantMessage,
     Compaction,
     Notification,
+    SavedFile,
     ToolComplete,
     ToolRequest,
     UserMessage,
 )
 from projector.adapters.wire import json_text
-from projector.model.changes import Change, CompactionSeen, MessageSeen, PartSeen, Rank, ToolSeen
+from projector.model.changes import Change, CompactionSeen, MessageSeen, OutputSaved, PartSeen, Rank, ToolSeen
 from projector.model.naming import call_row_id, scoped_id
 
 _EXIT_CODE = re.compile(r"<shellId: \S+ completed with exit code (-?\d{1,10})>\s*\Z")  # in version 1.0.60
+_SAVED = re.compile(r"Saved to: \S.*?([\w-]+-copilot-tool-output-[\w-]+\.txt)$", re.MULTILINE)
 _CHUNK = 1000  # parts of one line of a response
 
 
@@ -98,9 +101,12 @@ def tool_complete(place: EventPlace, result: ToolComplete) -> list[Change]:
     failed = result.success is False
     interrupted = failed and result.error is not None and result.error.code == "interrupted"
     edited = [edit.path for edit in result.fileEdits or [] if edit.path]
+    row = call_row_id(result.toolCallId, result.interactionId or place.session)
+    saved = _SAVED.search(text or "")
     return [
+        *([OutputSaved(place.log, SOURCE, saved[1], row)] if saved else []),
         ToolSeen(
-            call_row_id(result.toolCallId, result.interactionId or place.session),
+            row,
             place.session,
             SOURCE,
             close_rank=Rank.RECORD,
@@ -111,8 +117,13 @@ def tool_complete(place: EventPlace, result: ToolComplete) -> list[Change]:
             error_message=error if failed else None,
             completed_at=place.at,
             edited_files=encode(edited).decode() if edited else None,
-        )
+        ),
     ]
+
+
+def saved_output(_: Event, found: SavedFile) -> list[Change]:
+    """A long output, which the client's log has cut."""
+    return [OutputSaved(found.sessionId, SOURCE, found.name, text=found.text)]
 
 
 def compaction(place: EventPlace, found: Compaction) -> list[Change]:

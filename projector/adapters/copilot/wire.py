@@ -199,6 +199,12 @@ class Workspace(Wire):
     text: str | None = None
 
 
+class SavedFile(Wire):
+    sessionId: Id
+    name: str
+    text: str | None = None
+
+
 class HookError(Wire):
     message: str | None = None
 
