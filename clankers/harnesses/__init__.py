@@ -23,6 +23,7 @@ BUILT_IN = {
     "copilot": "clankers.harnesses.copilot.harness:HARNESS",
     "kimi": "clankers.harnesses.kimi.harness:HARNESS",
     "droid": "clankers.harnesses.droid.harness:HARNESS",
+    "openhands": "clankers.harnesses.openhands.harness:HARNESS",
 }
 
 
