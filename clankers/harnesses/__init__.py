@@ -23,7 +23,11 @@ BUILT_IN = {
     "copilot": "clankers.harnesses.copilot.harness:HARNESS",
     "kimi": "clankers.harnesses.kimi.harness:HARNESS",
     "droid": "clankers.harnesses.droid.harness:HARNESS",
+<<<<<<< HEAD
     "continue": "clankers.harnesses.continue_cli.harness:HARNESS",
+=======
+    "openhands": "clankers.harnesses.openhands.harness:HARNESS",
+>>>>>>> main
 }
 
 # Those without events: what brings the database up to date looks at their stores.

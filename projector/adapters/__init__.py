@@ -28,7 +28,11 @@ BUILT_IN = {
     "copilot": "projector.adapters.copilot",
     "kimi": "projector.adapters.kimi",
     "droid": "projector.adapters.droid",
+<<<<<<< HEAD
     "continue": "projector.adapters.continue_cli",
+=======
+    "openhands": "projector.adapters.openhands",
+>>>>>>> main
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

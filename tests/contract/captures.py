@@ -214,14 +214,24 @@ def _growing(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
     return Captures(harness, lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
 
 
-def _whole(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
-    """Of a harness whose files were captured at the end alone: its hooks find them as they were then."""
+def _whole(harness: str, *names: str, variable: str = "", lacks_rows: bool = False) -> Captures:
+    """Of a harness whose files were captured at the end alone: its hooks find them as they were then.
+
+    Hooks that name no path need the `variable` of the environment that names the client's directory.
+    """
 
     def feed(name: str, home: Path) -> Iterator[Record]:
         recording = Recording(name, home, harness=harness)
         recording.grow_all()
-        for hook in recording.hooks:
-            yield harness, Harness().kind(hook["payload"]), json.dumps(hook["payload"], ensure_ascii=False).encode()
+        try:
+            for hook in recording.hooks:
+                if variable:  # again at each: another feed may have ended meanwhile
+                    os.environ[variable] = str(home / f".{harness}")
+                payload = hook["payload"]
+                kind = harnesses.load(harness, "").kind(payload)
+                yield harness, kind, json.dumps(payload, ensure_ascii=False).encode()
+        finally:
+            os.environ.pop(variable, None)
 
     def store(home: Path) -> None:
         for name in names:
@@ -234,6 +244,7 @@ codex = partial(_growing, "codex")
 qwen = partial(_growing, "qwen")
 vibe = partial(_whole, "vibe")
 droid = partial(_whole, "droid")
+openhands = partial(_whole, "openhands", variable="OPENHANDS_PERSISTENCE_DIR")
 
 _WITHOUT_HOOKS = ("old_0.101.0", "migrated")
 # Retries, and what wrote no rollout.
@@ -259,6 +270,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
     "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
     "kimi": _kimi(),
+    "openhands": openhands("err401", "fail", "plain", "resume", "sub"),
     "droid": droid("err401", "fail", "fork", "plain", "resume"),
 }
 
@@ -302,6 +314,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         "COPILOT_HOME",
         kimi_recording.HOME,
         "FACTORY_HOME_OVERRIDE",
+        *("OPENHANDS_PERSISTENCE_DIR", "OPENHANDS_CONVERSATIONS_DIR"),
     ):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
