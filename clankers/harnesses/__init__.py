@@ -23,11 +23,8 @@ BUILT_IN = {
     "copilot": "clankers.harnesses.copilot.harness:HARNESS",
     "kimi": "clankers.harnesses.kimi.harness:HARNESS",
     "droid": "clankers.harnesses.droid.harness:HARNESS",
-<<<<<<< HEAD
-    "continue": "clankers.harnesses.continue_cli.harness:HARNESS",
-=======
     "openhands": "clankers.harnesses.openhands.harness:HARNESS",
->>>>>>> main
+    "continue": "clankers.harnesses.continue_cli.harness:HARNESS",
 }
 
 # Those without events: what brings the database up to date looks at their stores.
