@@ -28,6 +28,7 @@ QWEN = sorted(p.name for p in (CAPTURES / "qwen").iterdir())
 VIBE = sorted(p.name for p in (CAPTURES / "vibe").iterdir())
 COPILOT = sorted(p.name for p in (CAPTURES / "copilot").iterdir())
 DROID = sorted(p.name for p in (CAPTURES / "droid").iterdir())
+OPENHANDS = sorted(p.name for p in (CAPTURES / "openhands").iterdir())
 EVERYTHING = 10**9
 
 Record = tuple[str, str, bytes]  # source, type, payload

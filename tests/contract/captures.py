@@ -19,11 +19,11 @@ from clankers import harnesses
 from clankers.harnesses.base import Harness
 from clankers.harnesses.cline.harness import HARNESS as CLINE
 from clankers.harnesses.copilot.harness import HARNESS as COPILOT_CLI
-from clankers.ingest import live
+from clankers.ingest import live, watched
 from clankers.ingest.backfill import Imported, backfill
 from clankers.log import strict_json
 from clankers.log.writer import Log
-from tests import cline_recording, gemini_recording, kimi_recording, pi_recording
+from tests import cline_recording, continue_recording, gemini_recording, kimi_recording, pi_recording
 from tests.commands import environment
 from tests.feeding import (
     CAPTURES,
@@ -183,6 +183,21 @@ def _kimi() -> Captures:
     return Captures("kimi", lambda home: [feed(name, home) for name in kimi_recording.NAMES], store)
 
 
+def _continue() -> Captures:
+    """Of a harness without events: its files are looked at."""
+
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        continue_recording.write(name, home)
+        os.environ["CONTINUE_GLOBAL_DIR"] = str(home / ".continue")
+        yield from ()
+
+    def store(home: Path) -> None:
+        for name in continue_recording.NAMES:
+            continue_recording.write(name, home)
+
+    return Captures("continue", lambda home: [feed(name, home) for name in continue_recording.NAMES], store)
+
+
 def _growing(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
     """Of a harness whose hooks name a file of lines that grows."""
 
@@ -199,14 +214,24 @@ def _growing(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
     return Captures(harness, lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
 
 
-def _whole(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
-    """Of a harness whose files were captured at the end alone: its hooks find them as they were then."""
+def _whole(harness: str, *names: str, variable: str = "", lacks_rows: bool = False) -> Captures:
+    """Of a harness whose files were captured at the end alone: its hooks find them as they were then.
+
+    Hooks that name no path need the `variable` of the environment that names the client's directory.
+    """
 
     def feed(name: str, home: Path) -> Iterator[Record]:
         recording = Recording(name, home, harness=harness)
         recording.grow_all()
-        for hook in recording.hooks:
-            yield harness, Harness().kind(hook["payload"]), json.dumps(hook["payload"], ensure_ascii=False).encode()
+        try:
+            for hook in recording.hooks:
+                if variable:  # again at each: another feed may have ended meanwhile
+                    os.environ[variable] = str(home / f".{harness}")
+                payload = hook["payload"]
+                kind = harnesses.load(harness, "").kind(payload)
+                yield harness, kind, json.dumps(payload, ensure_ascii=False).encode()
+        finally:
+            os.environ.pop(variable, None)
 
     def store(home: Path) -> None:
         for name in names:
@@ -219,6 +244,7 @@ codex = partial(_growing, "codex")
 qwen = partial(_growing, "qwen")
 vibe = partial(_whole, "vibe")
 droid = partial(_whole, "droid")
+openhands = partial(_whole, "openhands", variable="OPENHANDS_PERSISTENCE_DIR")
 
 _WITHOUT_HOOKS = ("old_0.101.0", "migrated")
 # Retries, and what wrote no rollout.
@@ -239,10 +265,12 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "pi": _pi(),
     "qwen": qwen(*QWEN),
     "cline": _cline(),
+    "continue": _continue(),
     "vibe": vibe("fail", "plain", "resume"),
     "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
     "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
     "kimi": _kimi(),
+    "openhands": openhands("err401", "fail", "plain", "resume", "sub"),
     "droid": droid("err401", "fail", "fork", "plain", "resume"),
 }
 
@@ -264,6 +292,9 @@ def interleaved(feeds: list[Iterator[Record]]) -> Iterator[Record]:
 def sweep(root: Path) -> None:
     with Log(str(root)) as log:
         live.sweep(log, harnesses.source_of(str(root)))
+        if os.environ.get("CONTINUE_GLOBAL_DIR"):  # else it would look at the machine's own
+            for name in harnesses.WATCHED:
+                watched.read_changed(log, harnesses.load(name, str(root)).sources())
 
 
 def feed_stores(root: Path, harness: str, home: Path) -> Imported:
@@ -277,11 +308,13 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         "GEMINI_CLI_HOME",
         "PI_CODING_AGENT_DIR",
         "QWEN_HOME",
+        "CONTINUE_GLOBAL_DIR",
         *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
         "VIBE_HOME",
         "COPILOT_HOME",
         kimi_recording.HOME,
         "FACTORY_HOME_OVERRIDE",
+        *("OPENHANDS_PERSISTENCE_DIR", "OPENHANDS_CONVERSATIONS_DIR"),
     ):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
