@@ -25,10 +25,11 @@ BUILT_IN = {
     "droid": "clankers.harnesses.droid.harness:HARNESS",
     "openhands": "clankers.harnesses.openhands.harness:HARNESS",
     "continue": "clankers.harnesses.continue_cli.harness:HARNESS",
+    "aider": "clankers.harnesses.aider.harness:HARNESS",
 }
 
 # Those without events: what brings the database up to date looks at their stores.
-WATCHED = ("continue",)
+WATCHED = ("continue", "aider")
 
 
 def names(root: str) -> tuple[str, ...]:
