@@ -18,6 +18,7 @@ BUILT_IN = {
     "gemini": "clankers.harnesses.gemini.harness:HARNESS",
     "pi": "clankers.harnesses.pi.harness:HARNESS",
     "qwen": "clankers.harnesses.qwen.harness:HARNESS",
+    "kilo": "clankers.harnesses.kilo.harness:HARNESS",
     "cline": "clankers.harnesses.cline.harness:HARNESS",
     "vibe": "clankers.harnesses.vibe.harness:HARNESS",
 }

@@ -25,6 +25,7 @@ BUILT_IN = {
     "qwen": "projector.adapters.qwen",
     "cline": "projector.adapters.cline",
     "vibe": "projector.adapters.vibe",
+    "kilo": "projector.adapters.kilo",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

@@ -24,7 +24,18 @@ from clankers.log import strict_json
 from clankers.log.writer import Log
 from tests import cline_recording, gemini_recording, pi_recording
 from tests.commands import environment
-from tests.feeding import CAPTURES, CLAUDE_CODE, CODEX, OPENCODE, QWEN, Record, Recording, append, opencode_records
+from tests.feeding import (
+    CAPTURES,
+    CLAUDE_CODE,
+    CODEX,
+    KILO,
+    OPENCODE,
+    QWEN,
+    Record,
+    Recording,
+    append,
+    opencode_records,
+)
 
 _NOT_CAPTURED = frozenset({"projects.vcs"})  # of OpenCode: what it tells the plugin when it loads it
 
@@ -96,6 +107,23 @@ def store_database(opencode: Path) -> Path:
         db.executescript((CAPTURES / "opencode" / "1.18.33" / "storage" / "opencode.sql").read_text("utf-8"))
         db.execute("PRAGMA journal_mode = WAL")
     return path
+
+
+def kilo(*names: str) -> Captures:
+    """Of Kilo. Each capture's database is one of a release channel, so that they fit into one home."""
+
+    def store(home: Path) -> None:
+        folder = home / ".local" / "share" / "kilo"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            with closing(sqlite3.connect(folder / f"kilo-{name}.db")) as db:
+                below = CAPTURES / "kilo" / name / "home" / ".local" / "share" / "kilo" / "kilo.sql"
+                db.executescript(below.read_text("utf-8"))
+
+    def live(_: Path) -> list[Iterator[Record]]:
+        return [iter(opencode_records(name, "kilo")) for name in names]
+
+    return Captures("kilo", live, store, _NOT_CAPTURED | {"sessions.updated_at"})
 
 
 def _gemini(*names: str, lacks_rows: bool = False) -> Captures:
@@ -193,6 +221,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "gemini, deleted": _gemini(*_DELETED_BY_GEMINI, lacks_rows=True),
     "pi": _pi(),
     "qwen": qwen(*QWEN),
+    "kilo": kilo(*KILO),
     "cline": _cline(),
     "vibe": vibe("fail", "plain", "resume"),
 }
