@@ -27,6 +27,9 @@ OPENCODE = sorted(f"{p.parent.parent.name}/{p.parent.name}" for p in (CAPTURES /
 KILO = sorted(p.name for p in (CAPTURES / "kilo").iterdir())
 QWEN = sorted(p.name for p in (CAPTURES / "qwen").iterdir())
 VIBE = sorted(p.name for p in (CAPTURES / "vibe").iterdir())
+COPILOT = sorted(p.name for p in (CAPTURES / "copilot").iterdir())
+DROID = sorted(p.name for p in (CAPTURES / "droid").iterdir())
+OPENHANDS = sorted(p.name for p in (CAPTURES / "openhands").iterdir())
 EVERYTHING = 10**9
 
 Record = tuple[str, str, bytes]  # source, type, payload
@@ -77,8 +80,9 @@ class Recording:
         """The payload of each hook, its transcripts grown as far as they were when it ran."""
         for hook in self.hooks:
             payload = hook["payload"]
-            if hook["transcript_lines"]:
-                self.grow(Path(payload["transcript_path"]), hook["transcript_lines"])
+            if hook.get("transcript_lines"):
+                transcript = payload.get("transcript_path") or payload["transcriptPath"]
+                self.grow(Path(transcript), hook["transcript_lines"])
             agent = payload.get("agent_transcript_path")
             if agent and agent != payload["transcript_path"]:  # as Qwen Code names it
                 self.grow(Path(agent))

@@ -19,7 +19,7 @@ from clankers.harnesses.installer import Installer, InstallError, Obstacle, Vers
 from clankers.system.config_files import Edit, content
 
 _KEY = "hooks"
-_HEADER = re.compile(r"^[ \t]*\[", re.MULTILINE)  # of any table
+_NEXT = re.compile(r"^[ \t]*[\[#]", re.MULTILINE)  # the header of any table, or a comment before it
 _OURS = re.compile(r"^[ \t]*\[\[[ \t]*hooks[ \t]*\]\]", re.MULTILINE)
 
 
@@ -106,7 +106,7 @@ class TOMLHooksInstaller(Installer):
         expected = {name: value for name, value in expected.items() if name != _KEY} | ({_KEY: left} if left else {})
         after = text
         for header in reversed([*_OURS.finditer(text)]):
-            following = _HEADER.search(text, header.end())
+            following = _NEXT.search(text, header.end())
             end = following.start() if following else len(text)
             if self._is_table_of_ours(text[header.start() : end]):
                 after = after[: header.start()] + after[end:]

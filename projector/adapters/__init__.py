@@ -25,6 +25,10 @@ BUILT_IN = {
     "qwen": "projector.adapters.qwen",
     "cline": "projector.adapters.cline",
     "vibe": "projector.adapters.vibe",
+    "copilot": "projector.adapters.copilot",
+    "kimi": "projector.adapters.kimi",
+    "droid": "projector.adapters.droid",
+    "openhands": "projector.adapters.openhands",
     "kilo": "projector.adapters.kilo",
     "session-sync": "projector.adapters.session_sync",
 }
