@@ -29,6 +29,7 @@ BUILT_IN = {
     "kimi": "projector.adapters.kimi",
     "droid": "projector.adapters.droid",
     "openhands": "projector.adapters.openhands",
+    "continue": "projector.adapters.continue_cli",
     "kilo": "projector.adapters.kilo",
     "session-sync": "projector.adapters.session_sync",
 }
