@@ -95,12 +95,29 @@ def bring_up_to_date(
 
 
 def sweep(note: Note = silent) -> None:
-    """Import what open sessions wrote; a source that cannot be read does not stop a replay."""
-    try:
-        with Log(paths.data_root()) as log:
-            live.sweep(log, harnesses.source_of(log.root))
-    except (OSError, SourceError) as e:
-        note(f"a transcript was not read: {e}")
+    """Import what open sessions wrote, and what changed in stores that no event announces.
+
+    A source that cannot be read does not stop a replay.
+    """
+    for read in (_read_open, _read_watched):
+        try:
+            with Log(paths.data_root()) as log:
+                read(log)
+        except (OSError, SourceError) as e:
+            note(f"a transcript was not read: {e}")
+
+
+def _read_open(log: Log) -> None:
+    live.sweep(log, harnesses.source_of(log.root))
+
+
+def _read_watched(log: Log) -> None:
+    for name in harnesses.WATCHED:
+        harness = harnesses.load(name, log.root)
+        if harness.count():
+            from clankers.ingest import watched  # with what it imports, only where there is something to look at
+
+            watched.read_changed(log, harness.sources())
 
 
 def log_bytes(root: str) -> int:
