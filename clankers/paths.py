@@ -56,6 +56,15 @@ def xdg_directory(variable: str, default: str) -> str:
     return base if os.path.isabs(base) else os.path.join(home(), default)
 
 
+def named_directory(variable: str) -> str:
+    """The directory that the environment's `variable` names, as an absolute path; empty if it names none.
+
+    A `~` in it is the home directory: a file of settings may have it, which no shell expands.
+    """
+    named = os.environ.get(variable)
+    return os.path.abspath(os.path.expanduser(named)) if named else ""
+
+
 def _from_environment(variable: str) -> str:
     """The path in an environment variable; empty if it is not set.
 

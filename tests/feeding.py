@@ -27,6 +27,10 @@ CLAUDE_CODE = sorted(p.name for p in (CAPTURES / "claude-code").iterdir())
 CODEX = sorted(p.name for p in (CAPTURES / "codex").iterdir())
 OPENCODE = sorted(f"{p.parent.parent.name}/{p.parent.name}" for p in (CAPTURES / "opencode").glob("*/*/plugin.jsonl"))
 QWEN = sorted(p.name for p in (CAPTURES / "qwen").iterdir())
+VIBE = sorted(p.name for p in (CAPTURES / "vibe").iterdir())
+COPILOT = sorted(p.name for p in (CAPTURES / "copilot").iterdir())
+DROID = sorted(p.name for p in (CAPTURES / "droid").iterdir())
+OPENHANDS = sorted(p.name for p in (CAPTURES / "openhands").iterdir())
 EVERYTHING = 10**9
 
 Record = tuple[str, str, bytes]  # source, type, payload
@@ -45,7 +49,9 @@ class Recording:
         self._home = home
         self._named = named or str(home)
         folder = CAPTURES / harness / name
-        self.hooks = [json.loads(self._moved(line)) for line in (folder / "hooks.jsonl").open("r", encoding="utf-8")]
+        hooks = folder / "hooks.jsonl"  # a client that fails runs none
+        lines = hooks.open("r", encoding="utf-8") if hooks.exists() else ()
+        self.hooks = [json.loads(self._moved(line)) for line in lines]
         self.files = self._read(folder / "home")
         self.gone = self._read(folder / "gone")
 
@@ -75,8 +81,9 @@ class Recording:
         """The payload of each hook, its transcripts grown as far as they were when it ran."""
         for hook in self.hooks:
             payload = hook["payload"]
-            if hook["transcript_lines"]:
-                self.grow(Path(payload["transcript_path"]), hook["transcript_lines"])
+            if hook.get("transcript_lines"):
+                transcript = payload.get("transcript_path") or payload["transcriptPath"]
+                self.grow(Path(transcript), hook["transcript_lines"])
             agent = payload.get("agent_transcript_path")
             if agent and agent != payload["transcript_path"]:  # as Qwen Code names it
                 self.grow(Path(agent))

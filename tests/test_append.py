@@ -607,16 +607,21 @@ def test_a_stream_of_long_lines_is_kept_completely(root: Path) -> None:
 THREAD = "01a21e81-fe34-75d0-bed9-bb31685143a7"
 
 
-@pytest.mark.parametrize(("source", "records"), [("claude-code", 2), ("opencode", 0), ("codex", 2)])
+@pytest.mark.parametrize(
+    ("source", "records"), [("claude-code", 2), ("opencode", 0), ("codex", 2), ("cline", 0), ("copilot", 2)]
+)
 def test_recording_imports_nothing_heavy(source: str, records: int, root: Path, tmp_path: Path) -> None:
     transcript = tmp_path / "projects" / "p" / "s.jsonl"
     rollout = tmp_path / "sessions" / "2026" / "11" / "27" / f"rollout-2026-11-27T19-36-05-{THREAD}.jsonl"
-    for path in (transcript, rollout):
+    event_log = tmp_path / "session-state" / THREAD / "events.jsonl"
+    for path in (transcript, rollout, event_log):
         path.parent.mkdir(parents=True)
         path.write_text('{"type":"user","uuid":"u"}\n{"type":"assistant","uuid":"v"}\n', "utf-8")
     documents = {
         "claude-code": {"hook_event_name": "Stop", "session_id": "s", "transcript_path": str(transcript)},
         "codex": {"hook_event_name": "Stop", "session_id": THREAD, "transcript_path": str(rollout)},
+        "copilot": {"hook_event_name": "Stop", "session_id": THREAD, "transcript_path": str(event_log)},
+        "cline": {"hookName": "tool_call", "sessionContext": {"rootSessionId": "s"}, "tool_call": {"id": "c"}},
         "opencode": {
             "type": "message.updated",
             "properties": {"info": {"id": "m", "sessionID": "s", "text": "\ud800"}},

@@ -14,7 +14,8 @@ import pytest
 
 from clankers.log import envelope
 from clankers.log.writer import Log
-from clankers.queries.conversation import Message, ToolCall, conversation
+from clankers.queries.conversation import Message, ToolCall
+from clankers.queries.conversation_reader import conversation
 from clankers.queries.tool_calls import patch, subject
 from clankers.render.labels import about, given
 from projector.derived.prices import look_up

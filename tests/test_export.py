@@ -25,7 +25,8 @@ from markdown_it import MarkdownIt
 from clankers.cli import export
 from clankers.errors import EX_FAIL, EX_IO, EX_USAGE
 from clankers.log.envelope import crc_holds
-from clankers.queries.conversation import Conversation, conversation
+from clankers.queries.conversation import Conversation
+from clankers.queries.conversation_reader import conversation
 from clankers.queries.dialect import Database
 from clankers.queries.tables import INTERNAL
 from clankers.render.html import html

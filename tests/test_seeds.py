@@ -128,6 +128,40 @@ def test_a_message_has_an_inferred_role_until_an_event_reports_one(root: Path) -
     ]
 
 
+SENT: dict[str, Any] = {"title": "Test Session", "projectPath": "/tmp/test", "projectName": "test", "model": "m"}
+SENT |= {
+    "provider": "p",
+    "promptTokens": 100,
+    "completionTokens": 50,
+    "cost": 0.001,
+    "createdAt": AT,
+    "updatedAt": AT + 9,
+}
+
+
+@pytest.mark.parametrize("key", ["id", "sessionId"])
+@pytest.mark.parametrize("is_request", [False, True])
+def test_an_upsert_of_a_daemon_makes_rows(is_request: bool, key: str, root: Path) -> None:
+    spoken: dict[str, Any] = {
+        "id": "msg_1",
+        "sessionId": "ses_1",
+        "role": "assistant",
+        "textContent": "Done",
+        "model": "m",
+    }
+    spoken |= {"promptTokens": 3, "createdAt": AT, "durationMs": 5}
+    for kind, sent in (("session.upsert", {key: "ses_1", **SENT}), ("message.upsert", spoken)):
+        request = {"jsonrpc": "2.0", "id": 7, "method": kind, "params": sent}
+        append(root, [("opencode", kind, json.dumps(request if is_request else sent).encode())])
+    db = project(root)
+    found = db.execute(f"SELECT {SESSION_COLUMNS}, created_at, updated_at FROM sessions").fetchall()
+    assert found == [("ses_1", "Test Session", "/tmp/test", "test", "m", "p", 3, 0, 0.001, AT, AT + 9)]
+    columns = "session_id, role, text_content, model, prompt_tokens, completion_tokens, duration_ms, completed_at"
+    found = db.execute(f"SELECT {columns} FROM messages WHERE id = 'msg_1'").fetchall()
+    assert found == [("ses_1", "assistant", "Done", "m", 3, None, 5, AT + 5)]
+    assert not db.execute("SELECT * FROM ignored_values").fetchall()
+
+
 def test_parts_without_an_id_are_parts(root: Path) -> None:
     tool = {"type": "tool", "tool": "bash", "text": None, "state": {"status": "completed", "input": {}, "output": "ok"}}
     append(root, [text("msg_1", "One"), text("msg_1", "One and two"), text("msg_1", "", **tool, callID="c1")])
@@ -215,6 +249,20 @@ TOOLS = """
   where session_id like 'ses_%' or session_id like 'f49c8b29%'
   group by tool_name;
 """
+UPSERTS = [
+    """
+  INSERT INTO sessions (id, title, project_path, project_name, model, provider,
+    prompt_tokens, completion_tokens, cost, created_at, updated_at)
+  VALUES ($id, 'Mine', NULL, NULL, NULL, NULL, 0, 0, 0, NULL, NULL)
+  ON CONFLICT(id) DO UPDATE SET title=excluded.title, project_path=excluded.project_path;
+""",
+    """
+  INSERT INTO messages (id, session_id, role, text_content, model, prompt_tokens, completion_tokens, duration_ms,
+    created_at, completed_at)
+  VALUES ('mine', $id, 'user', 'Fix it', NULL, 0, 0, NULL, NULL, NULL)
+  ON CONFLICT(id) DO UPDATE SET session_id=excluded.session_id, role=excluded.role;
+""",
+]
 MARKER = "SELECT value FROM meta WHERE key = ?"
 
 
@@ -259,5 +307,9 @@ def test_the_statements_of_the_documents_run(root: Path) -> None:
         assert db.execute(COUNTS).fetchall() == [("sessions", 1), ("messages", 2), ("tools", 0), ("session_errors", 0)]
         assert db.execute(TOOLS).fetchall() == []
         assert db.execute("SELECT COUNT(*) FROM sessions").fetchone() == (1,)
+        for statement in UPSERTS * 2:
+            db.execute(statement, {"id": "ses_mine"})
+        db.commit()
         orphans = "SELECT count(*) FROM messages WHERE session_id NOT IN (SELECT id FROM sessions)"
         assert db.execute(orphans).fetchone() == (0,)
+    assert "Mine" in call(root, "sessions").out

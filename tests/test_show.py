@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
@@ -12,10 +13,12 @@ from rich.cells import cell_len
 
 from clankers.cli.show import RawLine
 from clankers.errors import EX_USAGE
-from clankers.queries.conversation import Conversation, ToolCall, conversation, subagents
+from clankers.queries.conversation import Conversation, ToolCall, subagents
+from clankers.queries.conversation_reader import ConversationReader, conversation
+from clankers.queries.dialect import Values
 from clankers.render import labels
 from tests.commands import NOW, POSIX_ONLY, RAW, call, event, on_a_terminal, run, session, work
-from tests.feeding import CLAUDE_CODE, OPENCODE, append, feed_hooks, feed_transcripts, opencode_records, project
+from tests.feeding import CLAUDE_CODE, OPENCODE, Record, append, feed_hooks, feed_transcripts, opencode_records, project
 from tests.golden import SCHEMAS, assert_file, assert_golden, schema_of
 from tests.talks import demo, recorded, talk
 
@@ -159,6 +162,50 @@ def test_sessions_that_are_each_others_parents_do_not_stop_it(root: Path) -> Non
     done = call(root, "show", "ses_a")
     assert done.code == 0, done.err
     assert done.out.count("⤷") == 1
+
+
+def test_the_first_items_of_a_long_conversation_are_read_without_the_rest(root: Path) -> None:
+    asked = {}
+    for id, messages in (("ses_1", 60), ("ses_2", 1200)):
+        append(root, [session(id), *(prompt(f"{id}_{n:04}", id, n) for n in range(messages))])
+        counted = _Counting(project(root))
+        items = ConversationReader(counted, id).items()
+        assert next(items) is not None
+        asked[id] = counted.statements, counted.longest
+        assert sum(1 for _ in items) == messages - 1
+    assert asked["ses_1"] == asked["ses_2"]
+
+
+def test_the_statements_of_a_conversation_grow_with_its_subagents_not_with_their_square(root: Path) -> None:
+    statements = {}
+    for id, children in (("ses_few", 10), ("ses_many", 100)):
+        append(root, [session(id), *(session(f"{id}_{n}", parentID=id, created=NOW + n) for n in range(children))])
+        counted = _Counting(project(root))
+        assert len(conversation(counted, id).items) == children
+        statements[id] = counted.statements
+    assert statements["ses_many"] < 10 * statements["ses_few"]
+
+
+class _Counting:
+    """A database that counts the statements that it is asked, and how long what they ask for is."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+        self.statements = 0
+        self.longest = 0
+
+    def execute(self, statement: str, values: Values | None = None, /) -> Any:
+        self.statements += 1
+        self.longest = max(self.longest, len(str(values)))
+        return self._db.execute(statement, values)
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def prompt(id: str, session: str, number: int) -> Record:
+    info = {"id": id, "sessionID": session, "role": "user", "time": {"created": NOW + number}}
+    return event("message.updated", info=info)
 
 
 def test_every_row_of_a_session_is_in_its_conversation(root: Path) -> None:

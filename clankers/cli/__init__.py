@@ -44,16 +44,7 @@ COMMANDS = {
 _CLICK_USAGE = 2  # what typer exits with for a wrong command line; ours is EX_USAGE, everywhere
 _COMPLETE = "_CLANKERS_COMPLETE"  # set by the shell functions that `clankers --install-completion` writes
 
-app = typer.Typer(
-    name="clankers",
-    help="Records every session of AI coding agents on this machine, as one SQLite database to ask.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-
-@app.command("append", add_help_option=True)
 def append_help(
     source: str = typer.Argument(help=f"The harness: {', '.join(harnesses.BUILT_IN)}, ..."),
     type: str = typer.Option(None, help="The event's type; else the document says it."),
@@ -66,11 +57,31 @@ def append_help(
     raise AssertionError(f"`append` runs in clankers.append, never here: {source} {type} {stream}")  # pragma: no cover
 
 
-@app.callback(invoke_without_command=True)
 def _root(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
     if version:
         typer.echo(f"clankers {__version__}")
         raise typer.Exit
+
+
+def application(asked: str | None = None) -> typer.Typer:
+    """The command line with the command `asked`, or with all. Each call makes another: Typer would keep them all."""
+    app = typer.Typer(
+        name="clankers",
+        help="Records every session of AI coding agents on this machine, as one SQLite database to ask.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    app.command("append", add_help_option=True)(append_help)
+    for name, (module, function) in COMMANDS.items():
+        if asked in (name, None):
+            found = getattr(import_module(f"clankers.cli.{module}"), function)
+            if isinstance(found, typer.Typer):
+                app.add_typer(found, name=name)
+            else:
+                app.command(name)(found)
+    return app
 
 
 def _words() -> list[str]:
@@ -92,15 +103,8 @@ def _run() -> int:
     """Run the command; the one place that turns errors into messages and codes."""
     words = _words()
     asked = words[1] if len(words) > 1 and words[1] in COMMANDS else None
-    for name, (module, function) in COMMANDS.items():
-        if asked in (name, None):
-            found = getattr(import_module(f"clankers.cli.{module}"), function)
-            if isinstance(found, typer.Typer):
-                app.add_typer(found, name=name)
-            else:
-                app.command(name)(found)
     try:
-        app(prog_name="clankers")
+        application(asked)(prog_name="clankers")
     except ClankersError as e:
         say(e)
         return e.exit_code

@@ -1,6 +1,6 @@
 """Changes of clients' configurations, as `install` and `uninstall` plan, show and make them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -32,11 +32,19 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the difference; ch
 
 
 class Planned(NamedTuple):
-    """A change of one harness's configuration."""
+    """A change of one harness's configuration, in one or more files.
+
+    Attributes:
+        harness: whose it is.
+        installer: that works it out.
+        place: what people are told of the files.
+        edits: of each file.
+    """
 
     harness: Harness
     installer: Installer
-    edit: Edit
+    place: Path
+    edits: list[Edit]
 
 
 @contextmanager
@@ -67,9 +75,21 @@ def installers(sources: Iterable[str], extensions: Mapping[str, str]) -> list[tu
 def places(root: str, harness: Harness, installer: Installer, project: Path | None) -> list[Path]:
     """The files that may hold an entry of ours: the user's and those that were installed, or only that of `project`."""
     if project:
-        return [installer.file(project)]
+        return installer.files(project)
     listed_here = [path for path, source in installed(root).items() if source == harness.name]
-    return list(dict.fromkeys([installer.file(None), *listed_here]))
+    return list(dict.fromkeys([*installer.files(None), *listed_here]))
+
+
+def plan(
+    harness: Harness, installer: Installer, paths: Iterable[Path], edit: Callable[[Path], Edit], failed: list[str]
+) -> list[Planned]:
+    """The changes of the files at `paths`, those in one place together; `failed` as of `reported`."""
+    found: dict[Path, list[Edit]] = {}
+    for path in paths:
+        with reported(harness, failed):
+            one = checked(edit(path))
+            found.setdefault(installer.place(path), []).append(one)
+    return [Planned(harness, installer, place, edits) for place, edits in found.items()]
 
 
 def checked(edit: Edit) -> Edit:
@@ -89,9 +109,10 @@ def show(edits: Iterable[Edit]) -> None:
             typer.echo(clean(line))
 
 
-def make(edit: Edit, done: str, nothing: str) -> None:
-    """Make the change and say `done`, or `nothing` if there was none to make."""
-    typer.echo(f"{done if change(edit) else nothing}: {clean(str(edit.path))}")
+def make(edits: Iterable[Edit], place: Path, done: str, nothing: str) -> None:
+    """Make the changes and say `done`, or `nothing` if there was none to make."""
+    changed = [change(edit) for edit in edits]
+    typer.echo(f"{done if any(changed) else nothing}: {clean(str(place))}")
 
 
 def change(edit: Edit) -> bool:

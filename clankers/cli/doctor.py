@@ -140,12 +140,13 @@ def _entries(
     harness: Harness, installer: Installer, version: Version | None, places: list[Path]
 ) -> Generator[Finding, None, bool]:
     """Our entries in the client's configuration; returns whether there is one."""
-    there = False
-    for path in dict.fromkeys([installer.file(None), installer.file(Path.cwd()), *places]):
+    there: set[Path] = set()
+    for path in dict.fromkeys([*installer.files(None), *installer.files(Path.cwd()), *places]):
         try:
             if installer.installed(path):
-                there = True
-                yield Finding(harness.title, True, f"is recorded by {path}")
+                if (place := installer.place(path)) not in there:
+                    yield Finding(harness.title, True, f"is recorded by {place}")
+                there.add(place)
                 for obstacle in installer.obstacles(path, version):
                     yield Finding(harness.title, False, obstacle.finding, obstacle.remedy)
             elif path in places:
@@ -155,7 +156,7 @@ def _entries(
                 yield Finding(harness.title, False, f"our entry in {path} is gone", remedy)
         except ClankersError as e:
             yield Finding(harness.title, False, str(e), "repair the file")
-    return there
+    return bool(there)
 
 
 def _hooks() -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from clankers.cli.output import counting_bar, progress_bar, say
 from clankers.errors import UsageError
 from clankers.formatting import clean, counted
 from clankers.queries.connect import log_bytes
-from clankers.queries.conversation import conversation
+from clankers.queries.conversation_reader import conversation
 from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters, filters
 from clankers.queries.session_select import all_sessions, named, with_children

@@ -20,6 +20,7 @@ from clankers.cli.config_changes import (
     installers,
     make,
     places,
+    plan,
     reported,
     show,
 )
@@ -56,17 +57,17 @@ def command(
     failed: list[str] = []
     planned: list[Planned] = []
     for harness, installer in chosen:
-        asked = installer.file(place)
-        for path in places(root, harness, installer, place):
-            with reported(harness, failed):
-                if path == asked or installer.installed(path):  # an older version's hooks are replaced everywhere
-                    planned.append(Planned(harness, installer, checked(installer.install(path))))
+        asked = installer.files(place)
+        with reported(harness, failed):
+            # An older version's hooks are replaced everywhere.
+            files = [p for p in places(root, harness, installer, place) if p in asked or installer.installed(p)]
+            planned += plan(harness, installer, files, installer.install, failed)
     unit = checked(the_service().install()) if service else None
     launcher = None
     if any(one.installer.uses_launcher for one in planned):
         launcher = checked(install_launcher())
     if dry_run:
-        show([*filter(None, [launcher]), *(one.edit for one in planned), *filter(None, [unit])])
+        show([*filter(None, [launcher]), *(edit for one in planned for edit in one.edits), *filter(None, [unit])])
     elif planned or unit:
         _check_root(root)
         write(root, extensions)
@@ -78,13 +79,13 @@ def command(
         if launcher and launcher.before not in (None, launcher.after):
             typer.echo(f"Hooks run the recorder of {clean(sys.prefix)} from now on")
         if unit:
-            make(unit, "The service is written", "The service is written already")
+            make([unit], unit.path, "The service is written", "The service is written already")
             typer.echo(f"  start it: {the_service().start}")
         if planned:
             typer.echo(f"Sessions that begin from now on are in {clean(root)}")
             if os.environ.get(paths.DATA_ENV):
                 typer.echo(f"  as long as {paths.DATA_ENV} is set for the harnesses as it is here")
-            start_first_backfill(say, again=any(one.edit.before != one.edit.after for one in planned))
+            start_first_backfill(say, again=any(edit.before != edit.after for one in planned for edit in one.edits))
     if failed:
         raise typer.Exit(EX_FAIL)
 
@@ -106,14 +107,16 @@ def _found(root: str, extensions: Mapping[str, str]) -> list[str]:
 
 
 def _install(root: str, planned: Planned, *, in_project: bool) -> None:
-    harness, installer, edit = planned
-    make(edit, f"{harness.title} is recorded", f"{harness.title} is recorded already")
-    note(root, edit.path, harness.name)
-    if edit.backup.exists():
-        typer.echo(f"  what it was before is kept in {clean(str(edit.backup))}")
+    harness, installer, place, edits = planned
+    make(edits, place, f"{harness.title} is recorded", f"{harness.title} is recorded already")
+    for edit in edits:
+        note(root, edit.path, harness.name)
+        if edit.backup.exists():
+            typer.echo(f"  what it was before is kept in {clean(str(edit.backup))}")
     if in_project:
         typer.echo("  it is for this machine: keep it out of version control")
-    for obstacle in installer.obstacles(edit.path, client_version(harness)):
+    version = client_version(harness)
+    for obstacle in (obstacle for edit in edits for obstacle in installer.obstacles(edit.path, version)):
         typer.echo(f"  but: {clean(obstacle.finding)}; {clean(obstacle.remedy)}", err=True)
 
 

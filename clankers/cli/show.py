@@ -1,6 +1,7 @@
 """`clankers show SESSION`: a conversation for reading, or the lines of the log that it comes from."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from copy import copy
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -29,9 +30,9 @@ from clankers.queries.conversation import (
     Message,
     Part,
     ToolCall,
-    conversation,
-    subagents,
+    sessions_within,
 )
+from clankers.queries.conversation_reader import ConversationReader
 from clankers.queries.filters import Filters, filters
 from clankers.queries.session_select import LAST, all_sessions, named
 from clankers.render import labels
@@ -136,46 +137,41 @@ def command(
     chosen = filters(source, project, model, since, until)
     if raw and (thinking or full):
         raise UsageError("--raw shows the lines as they are; --thinking and --full are for the conversation")
-    db = open_current()
-    try:
+    with closing(open_current()) as db:
         found = find(db, session, chosen)
-    finally:
-        db.close()
-    if raw:
-        _raw(found, as_json=as_json)
-    elif as_json:
-        print_json(msgspec.to_builtins(found))
-    else:
-        with paged(
-            Console(highlight=False)
-        ) as out:  # where it is no terminal, $COLUMNS or 80 wide: it is read, not cut up
-            for drawn in draw(found, Look(thinking, full)):
-                out.print(drawn)
+        if raw:
+            _raw([one.id for one in (found.session, *found.descendants)], as_json=as_json)
+        elif as_json:
+            print_json(msgspec.to_builtins(Conversation(session=found.session, items=list(found.items()))))
+        else:
+            # Where it is no terminal, $COLUMNS or 80 wide: it is read, not cut up.
+            with paged(Console(highlight=False)) as out:
+                for drawn in draw(found, Look(thinking, full)):
+                    out.print(drawn)
 
 
-def find(db: apsw.Connection, name: str, chosen: Filters) -> Conversation:
+def find(db: apsw.Connection, name: str, chosen: Filters) -> ConversationReader:
     """The conversation that `name` means, an id, how one begins, or `last`, among those `chosen` for.
 
     Raises:
         UsageError: it is nobody's, or more than one's.
     """
-    return conversation(db, named(all_sessions(db, chosen), [name])[0].id)
+    return ConversationReader(db, named(all_sessions(db, chosen), [name])[0].id)
 
 
-def draw(found: Conversation, look: Look) -> Iterator[RenderableType]:
-    """The conversation for a terminal; text that is not ours is cleaned."""
+def draw(found: ConversationReader, look: Look) -> Iterator[RenderableType]:
+    """The conversation for a terminal, read as it is drawn; text that is not ours is cleaned."""
     session = found.session
     yield Text(session_title(session.title), style="bold")
-    yield Text(" · ".join(labels.facts(found)), style="dim")
+    yield Text(" · ".join(labels.facts(session, found.descendants)), style="dim")
     yield Text(clean(session.id), style="dim")
-    yield from _items(found, look)
+    yield from _items(found.items(), look)
 
 
-def _items(found: Conversation, look: Look) -> Iterator[RenderableType]:
+def _items(items: Iterable[Item], look: Look) -> Iterator[RenderableType]:
     above: tuple[str, list[str]] = "", []
-    if not found.items:
-        yield Text("\nNo messages.", style="dim")
-    for item in found.items:
+    item = None
+    for item in items:
         drawn = list(_item(item, look))
         if not drawn:
             continue
@@ -186,6 +182,8 @@ def _items(found: Conversation, look: Look) -> Iterator[RenderableType]:
                 yield _heading(item, *heading)
             above = heading
         yield from map(_Indented, drawn)
+    if item is None:
+        yield Text("\nNo messages.", style="dim")
 
 
 def _heading(message: Message, speaker: str, notes: list[str]) -> Text:
@@ -295,16 +293,16 @@ def _compaction(one: Compaction) -> RenderableType:
 
 def _subagent(inner: Conversation, look: Look) -> Iterator[RenderableType]:
     head = Text("⤷ ", style="magenta").append(labels.of_subagent(inner), style="bold magenta")
-    within = Group(Text(" · ".join(labels.sums(inner)), style="dim"), *_items(inner, look))
+    sums = Text(" · ".join(labels.sums(inner.session, sessions_within(inner))), style="dim")
+    within = Group(sums, *_items(inner.items, look))
     yield head
     yield _Indented(within)
 
 
-def _raw(found: Conversation, *, as_json: bool) -> None:
-    ids = {found.session.id, *(inner.session.id for inner in subagents(found))}
+def _raw(sessions: Collection[str], *, as_json: bool) -> None:
     root = paths.data_root()
     with progress_bar("Looking through the log", log_bytes(root)) as step:
-        lines = list(source_lines(root, SessionMatcher(root, ids), step))
+        lines = list(source_lines(root, SessionMatcher(root, set(sessions)), step))
     if as_json:
         print_json(msgspec.to_builtins([_line(one) for one in lines]))
         return

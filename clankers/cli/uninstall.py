@@ -16,6 +16,7 @@ from clankers.cli.config_changes import (
     installers,
     make,
     places,
+    plan,
     reported,
     show,
 )
@@ -44,24 +45,25 @@ def command(
     failed: list[str] = []
     planned: list[Planned] = []
     for harness, installer in installers(sources or (), extensions):
-        for path in places(root, harness, installer, Path.cwd() if project else None):
-            with reported(harness, failed):
-                planned.append(Planned(harness, installer, checked(installer.uninstall(path))))
+        files = places(root, harness, installer, Path.cwd() if project else None)
+        planned += plan(harness, installer, files, installer.uninstall, failed)
     unit = checked(the_service().uninstall()) if service else None
     if dry_run:
-        show([*(one.edit for one in planned), *filter(None, [unit])])
-        if not launcher_needed(root, without={one.edit.path for one in planned}):
+        show([*(edit for one in planned for edit in one.edits), *filter(None, [unit])])
+        if not launcher_needed(root, without={edit.path for one in planned for edit in one.edits}):
             show([uninstall_launcher()])
     else:
         for one in planned:
             with reported(one.harness, failed):
-                make(one.edit, f"{one.harness.title} is no longer recorded", f"{one.harness.title} was not recorded")
-                drop_backup(one.edit)
-                note(root, one.edit.path, None)
+                title = one.harness.title
+                make(one.edits, one.place, f"{title} is no longer recorded", f"{title} was not recorded")
+                for edit in one.edits:
+                    drop_backup(edit)
+                    note(root, edit.path, None)
         if not launcher_needed(root):
             change(uninstall_launcher())
         if unit:
-            make(unit, "The service is removed", "There was no service")
+            make([unit], unit.path, "The service is removed", "There was no service")
             typer.echo(f"  stop it, if it runs: {the_service().stop}")
     if failed:
         raise typer.Exit(EX_FAIL)

@@ -18,6 +18,12 @@ BUILT_IN = {
     "gemini": "clankers.harnesses.gemini.harness:HARNESS",
     "pi": "clankers.harnesses.pi.harness:HARNESS",
     "qwen": "clankers.harnesses.qwen.harness:HARNESS",
+    "cline": "clankers.harnesses.cline.harness:HARNESS",
+    "vibe": "clankers.harnesses.vibe.harness:HARNESS",
+    "copilot": "clankers.harnesses.copilot.harness:HARNESS",
+    "kimi": "clankers.harnesses.kimi.harness:HARNESS",
+    "droid": "clankers.harnesses.droid.harness:HARNESS",
+    "openhands": "clankers.harnesses.openhands.harness:HARNESS",
 }
 
 

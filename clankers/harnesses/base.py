@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"  # a document that does not say what it is
 MAX_KIND = 200  # characters of a type that are kept
 
-# Where harnesses put an event's name: hooks, a bus of events, named hooks of a plugin.
-_NAME_KEYS = ("hook_event_name", "type", "hook")
+# Where harnesses put an event's name: hooks, a bus of events, named hooks of a plugin, JSON-RPC.
+_NAME_KEYS = ("hook_event_name", "type", "hook", "method")
 
 # By the names of Claude Code's hooks, which many harnesses have adopted.
 _TURN_ENDS = frozenset({"Stop", "StopFailure", "SessionEnd"})

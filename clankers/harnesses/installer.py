@@ -40,6 +40,14 @@ class Installer(ABC):
     def file(self, project: Path | None) -> Path:
         """The file that our entry belongs into: the user's, or that of the project in the directory `project`."""
 
+    def files(self, project: Path | None) -> list[Path]:
+        """All such files, for a client that needs several."""
+        return [self.file(project)]
+
+    def place(self, path: Path) -> Path:
+        """What people are told of the file at `path`; for a client that needs several, their directory."""
+        return path
+
     @abstractmethod
     def install(self, path: Path) -> Edit:
         """The change that puts our entry into the file at `path`; without effect where it is there.

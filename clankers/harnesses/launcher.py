@@ -63,7 +63,7 @@ def launcher_needed(root: str, without: Collection[Path] = ()) -> bool:
         for name in harnesses.names(root):
             installer = harnesses.load(name, root).installer()
             if installer and installer.uses_launcher:
-                files = {installer.file(None), *(path for path, source in places.items() if source == name)}
+                files = {*installer.files(None), *(path for path, source in places.items() if source == name)}
                 if any(installer.installed(path) for path in files.difference(without)):
                     return True
     except ClankersError:

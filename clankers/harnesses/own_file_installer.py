@@ -13,9 +13,13 @@ class OwnFileInstaller(Installer):
 
     Attributes:
         begins: how the file begins, in whatever version.
+        mode: its permissions.
+        aside: what to do where a file that is not ours has its name.
     """
 
     begins: bytes
+    mode = 0o644
+    aside = "move it away first"
 
     def __init__(self, harness: Harness) -> None:
         self.harness = harness
@@ -28,8 +32,8 @@ class OwnFileInstaller(Installer):
         """Our file."""
         before = content(path)
         if before is not None and not before.startswith(self.begins):
-            raise InstallError(f"{path} is there and not ours; move it away first")
-        return Edit(path, before, self.text())
+            raise InstallError(f"{path} is there and not ours; {self.aside}")
+        return Edit(path, before, self.text(), mode=self.mode)
 
     def uninstall(self, path: Path) -> Edit:
         """No file of ours."""

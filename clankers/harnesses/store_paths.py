@@ -3,14 +3,13 @@
 import os
 from pathlib import Path
 
+from clankers import paths
+
 
 def named_directory(variable: str) -> Path | None:
-    """The directory that the environment's `variable` names, as an absolute path; None if it names none.
-
-    A `~` in it is the home directory: a file of settings may have it, which no shell expands.
-    """
-    named = os.environ.get(variable)
-    return Path(os.path.abspath(os.path.expanduser(named))) if named else None
+    """As `paths.named_directory`; None if it names none."""
+    named = paths.named_directory(variable)
+    return Path(named) if named else None
 
 
 def listed(folder: str | Path) -> list[str]:

@@ -8,6 +8,8 @@ It makes a record of its head, and one of each message, when they are new or hav
     {"sessionId":...,"head":{...,"messages":{"elided":<bytes>,"sha256":"..."}}}
     {"sessionId":...,"message":{...}}
 
+Other members of the head, such as the client's instructions to the model, can be left out in the same way.
+
 Messages that were there before and that the client has removed or moved change the list: then the head has `"ids"`,
 those of the messages that are left, in order. The version of a document has a digest of each message, so what is new
 is known without a look into the log.
@@ -48,9 +50,11 @@ class Document:
         messages: the member that holds the list of messages; empty where the document is the list.
         own_id: the member of a message that holds its id.
         level: of a message.
+        elided: members of the head of which the record has only the size and a digest.
+        wanted: whether a message makes a record.
     """
 
-    __slots__ = ("level", "messages", "own_id", "owner", "path", "session")
+    __slots__ = ("elided", "level", "messages", "own_id", "owner", "path", "session", "wanted")
 
     def __init__(
         self,
@@ -61,6 +65,8 @@ class Document:
         messages: str = "messages",
         own_id: str = "id",
         level: Callable[[dict[str, Any]], str] = lambda _: envelope.INFO,
+        elided: tuple[str, ...] = (),
+        wanted: Callable[[dict[str, Any]], bool] = lambda _: True,
     ) -> None:
         self.path = path
         self.owner = owner
@@ -68,6 +74,8 @@ class Document:
         self.messages = messages
         self.own_id = own_id
         self.level = level
+        self.elided = elided
+        self.wanted = wanted
 
     def changed(self, version: str) -> bool:
         """Whether the file is another one than `version` says."""
@@ -118,6 +126,8 @@ class Document:
                 continue
             id = f"{self.owner}[{n}]{own}#{digest[_DIGEST:]}"
             if isinstance(value, dict):
+                if not self.wanted(value):
+                    continue
                 payload = b'{"sessionId":%s,"message":%s}' % (quote(self.session), raw)
                 yield Record(id, MESSAGE, self.level(value), payload), f"#{done}"
             else:
@@ -138,10 +148,12 @@ class Document:
             return b"{}", [raw for _, raw in items(text, "[]")]
         members = dict(items(text, "{}"))
         listed = members.get(self.messages)
-        if listed is None:
+        left_out = [name for name in (self.messages, *self.elided) if name in members]
+        if not left_out:
             return text, []
-        members[self.messages] = elision(listed)
-        return joined(list(members.items())), [raw for _, raw in items(listed, "[]")]
+        for name in left_out:
+            members[name] = elision(members[name])
+        return joined(list(members.items())), [] if listed is None else [raw for _, raw in items(listed, "[]")]
 
 
 def _value(raw: bytes) -> tuple[Any, str]:

@@ -4,6 +4,7 @@ Imported only when there is something to take apart.
 """
 
 import re
+from collections.abc import Collection
 from hashlib import sha256
 from json import JSONDecoder
 
@@ -11,6 +12,7 @@ from clankers.log import strict_json
 
 # Numbers stay text: they may be of any size, and Python limits the digits of an integer that it parses.
 _scan = JSONDecoder(parse_int=str, parse_float=str).raw_decode
+_SHORT = 100  # bytes: an elision is as long
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -21,6 +23,24 @@ def elided(raw: bytes, name: str) -> bytes:
         ValueError: it is no object.
     """
     return joined([(one, elision(value) if one == name else value) for one, value in items(raw, "{}")])
+
+
+def elided_at(raw: bytes, paths: Collection[tuple[str, ...]]) -> bytes:
+    """The JSON object in `raw`, with the values at these paths of members replaced by their elisions.
+
+    Raises:
+        ValueError: it is no object.
+    """
+    found = []
+    for name, value in items(raw, "{}"):
+        below = [path[1:] for path in paths if path[0] == name]
+        if () in below and len(value) > _SHORT:
+            found.append((name, elision(value)))
+        elif below and value.startswith(b"{"):
+            found.append((name, elided_at(value, [path for path in below if path])))
+        else:
+            found.append((name, value))
+    return joined(found)
 
 
 def elision(raw: bytes) -> bytes:

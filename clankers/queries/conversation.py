@@ -1,17 +1,13 @@
 """A session as a conversation: messages, tool calls and errors in their order, those of subagents within.
 
 The fields are the columns of the rows, under their names: `clankers docs tables` says what they mean.
+`conversation_reader` reads them.
 """
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from msgspec import Struct, field
-
-from clankers.queries.dialect import Database
-
-_DEPTH = 20  # of subagents within subagents
 
 
 class Session(Struct, kw_only=True):
@@ -148,128 +144,6 @@ class Conversation(Struct, tag_field="kind", tag="conversation", kw_only=True):
 
 
 Item = Message | ToolCall | Failure | Compaction | Conversation
-_Row = TypeVar("_Row", bound=Struct)
-_NOT_COLUMNS = {"parts", "errors", "subagents"}  # fields that are no columns
-
-
-def conversation(db: Database, id: str) -> Conversation:
-    """The session `id` as a conversation.
-
-    Raises:
-        LookupError: there is no such session.
-    """
-    return _conversation(db, id, ())
-
-
-def _conversation(db: Database, id: str, within: tuple[str, ...]) -> Conversation:
-    session = next((row for row, _ in _rows(db, Session, "sessions", "id = :id", id)), None)
-    if session is None:
-        raise LookupError(id)
-    messages = {row.id: row for row, _ in _rows(db, Message, "messages", "session_id = :id", id)}
-    tools: dict[str, ToolCall] = {}
-    message_of: dict[str, str] = {}  # the message of a call
-    for tool, message in _rows(db, ToolCall, "tools", "session_id = :id", id, also="message_id"):
-        tool.tool_input = _decoded(tool.tool_input)
-        tools[tool.id] = tool
-        if message in messages:
-            message_of[tool.id] = message
-    _put_parts(db, messages, tools, message_of)
-    items: list[Item] = [*messages.values(), *(tool for tool in tools.values() if tool.id not in message_of)]
-    for error, message in _rows(db, Failure, "session_errors", "session_id = :id", id, also="message_id"):
-        if message in messages:
-            messages[message].errors.append(error)
-        else:
-            items.append(error)
-    items += [row for row, _ in _rows(db, Compaction, "compaction_events", "session_id = :id", id)]
-    if len(within) < _DEPTH:
-        items += _subagents(db, id, tools, (*within, id))
-    items.sort(key=lambda item: began(item) or 0)
-    return Conversation(session=session, items=items)
-
-
-def began(item: Item) -> int | None:
-    """When something happened, or began, in epoch milliseconds."""
-    return item.session.created_at if isinstance(item, Conversation) else item.created_at
-
-
-def _put_parts(
-    db: Database, messages: dict[str, Message], tools: dict[str, ToolCall], message_of: dict[str, str]
-) -> None:
-    """Put the parts into their messages: calls where they were made, those that only a hook reported at the end."""
-    placed = set()
-    for message in messages.values():
-        for part, _ in _rows(db, Part, "parts", "message_id = :id", message.id, order="seq, created_at, id"):
-            part.data = _decoded(part.data)
-            call = _call(part)
-            if call in tools:
-                message.parts.append(tools[call])
-                placed.add(call)
-                message_of[call] = message.id
-            else:
-                message.parts.append(part)
-    for id, in_message in message_of.items():
-        if id not in placed:
-            messages[in_message].parts.append(tools[id])
-
-
-def _call(part: Part) -> str:
-    """The id of the call that a part stands for: Claude Code's name it, OpenCode's are it."""
-    named = part.data.get("id") if isinstance(part.data, dict) and part.type == "tool" else None
-    return named if isinstance(named, str) else part.id
-
-
-def _subagents(db: Database, id: str, tools: dict[str, ToolCall], within: tuple[str, ...]) -> list[Item]:
-    """The subagents of the session `id`: put where they were called, those whose call is not known returned."""
-    called = dict(
-        db.execute(
-            "SELECT session_id, value FROM session_facts WHERE name = 'spawned_by' AND session_id IN "
-            "(SELECT id FROM sessions WHERE parent_id = :id)",
-            {"id": id},
-        )
-    )
-    without_call: list[Item] = []
-    children = db.execute(
-        "SELECT id FROM sessions WHERE parent_id = :id ORDER BY created_at, id", {"id": id}
-    ).fetchall()
-    for child in (str(child) for (child,) in children):
-        if child in within:
-            continue  # a damaged log may make a session its own grandparent
-        inner = _conversation(db, child, within)
-        call = tools.get(called.get(child, ""))
-        # Else by the result, in which the client names the subagent to the model.
-        call = call or next((one for one in tools.values() if child in (one.tool_output or "")), None)
-        if call:
-            call.subagents.append(inner)
-        else:
-            without_call.append(inner)
-    return without_call
-
-
-def _rows(
-    db: Database,
-    kind: type[_Row],
-    table: str,
-    where: str,
-    id: str,
-    *,
-    also: str = "NULL",
-    order: str = "created_at, id",
-) -> Iterator[tuple[_Row, Any]]:
-    """The rows of a table as structs whose fields are its columns, each with the column `also`."""
-    columns = [name for name in kind.__struct_fields__ if name not in _NOT_COLUMNS]
-    names = ", ".join(f'"{name}"' for name in columns)
-    for *values, more in db.execute(f"SELECT {names}, {also} FROM {table} WHERE {where} ORDER BY {order}", {"id": id}):
-        yield kind(**dict(zip(columns, values, strict=True))), more
-
-
-def _decoded(text: str | None) -> Any:
-    """What the JSON in `text` means; the text itself where it is none."""
-    if text is None:
-        return None
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return text
 
 
 def subagents(one: Conversation) -> Iterator[Conversation]:
@@ -283,3 +157,8 @@ def subagents(one: Conversation) -> Iterator[Conversation]:
             for child in found:
                 yield child
                 yield from subagents(child)
+
+
+def sessions_within(one: Conversation) -> list[Session]:
+    """The rows of all subagents of a conversation."""
+    return [inner.session for inner in subagents(one)]

@@ -18,6 +18,8 @@ INTERNAL = frozenset(
         "part_deltas",
         "copies",
         "steps",
+        "request_usage",
+        "response_lines",
         "copied_tools",
         "bills",
         "saved_outputs",

@@ -23,7 +23,16 @@ from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
 from clankers.formatting import clean, local_time, session_title
-from clankers.queries.conversation import Compaction, Conversation, Failure, Item, Message, Part, ToolCall
+from clankers.queries.conversation import (
+    Compaction,
+    Conversation,
+    Failure,
+    Item,
+    Message,
+    Part,
+    ToolCall,
+    sessions_within,
+)
 from clankers.render import labels
 from clankers.render.commonmark import parser
 
@@ -49,7 +58,7 @@ def html(found: Iterable[Conversation], count: int) -> Iterator[str]:
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
     )
     for one in chain([first], conversations):
-        facts = _facts([*labels.facts(one), clean(one.session.id)])
+        facts = _facts([*labels.facts(one.session, sessions_within(one)), clean(one.session.id)])
         yield f'<header>\n<h1 dir="auto">{escape(session_title(one.session.title))}</h1>\n{facts}\n</header>\n<main>\n'
         yield from _items(one)
         yield "</main>\n"
@@ -148,7 +157,7 @@ def _tool(tool: ToolCall) -> Iterator[str]:
 
 def _subagent(inner: Conversation) -> Iterator[str]:
     yield f'<details class="subagent"><summary>⤷ <b dir="auto">{escape(labels.of_subagent(inner))}</b></summary>\n'
-    yield _facts([*labels.sums(inner), clean(inner.session.id)]) + "\n"
+    yield _facts([*labels.sums(inner.session, sessions_within(inner)), clean(inner.session.id)]) + "\n"
     yield from _items(inner)
     yield "</details>\n"
 

@@ -17,7 +17,7 @@ from clankers.formatting import (
     short_number,
     sum_of_costs,
 )
-from clankers.queries.conversation import Compaction, Conversation, Failure, Message, Part, Session, ToolCall, subagents
+from clankers.queries.conversation import Compaction, Conversation, Failure, Message, Part, Session, ToolCall
 from clankers.queries.tool_calls import patch, subject
 
 _CODE = frozenset({"command", "cmd"})  # members of a call's input that are code
@@ -57,16 +57,15 @@ def plain(text: str) -> str:
     return "\n".join(clean(line.expandtabs(_TAB)) for line in _LINES.split(_COLOURS.sub("", text)))
 
 
-def facts(found: Conversation) -> list[str]:
-    """The facts about a session, each in a few words."""
-    session = found.session
+def facts(session: Session, inner: Sequence[Session]) -> list[str]:
+    """The facts about a session, whose subagents are `inner`, each in a few words."""
     said = [
         session.source,
         session.agent,
         session.project_path,
         session.git_branch,
         local_time(session.created_at),
-        *sums(found),
+        *sums(session, inner),
         "its cost is included in its parent's" if session.cost_source == "parent" else "",
         f"forked from {session.forked_from}" if session.forked_from else "",
         f"deleted {local_time(session.deleted_at)}" if session.deleted_at is not None else "",
@@ -74,10 +73,8 @@ def facts(found: Conversation) -> list[str]:
     return [clean(one) for one in said if one]
 
 
-def sums(found: Conversation) -> list[str]:
-    """Model, duration, amounts and cost of a session with its subagents, and how much of it was theirs."""
-    session = found.session
-    inner = [one.session for one in subagents(found)]
+def sums(session: Session, inner: Sequence[Session]) -> list[str]:
+    """Model, duration, amounts and cost of a session with its subagents `inner`, and how much of it was theirs."""
     ends = [at for at in (session.updated_at, session.ended_at) if at is not None]
     lasted = max(ends) - session.created_at if ends and session.created_at is not None else 0
     said = [

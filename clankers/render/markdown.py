@@ -9,7 +9,16 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from clankers.formatting import clean, local_time, session_title
-from clankers.queries.conversation import Compaction, Conversation, Failure, Item, Message, Part, ToolCall
+from clankers.queries.conversation import (
+    Compaction,
+    Conversation,
+    Failure,
+    Item,
+    Message,
+    Part,
+    ToolCall,
+    sessions_within,
+)
 from clankers.render import labels
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -29,7 +38,9 @@ def markdown(found: Conversation) -> Iterator[str]:
     """The blocks of a document; an empty line belongs between two of them."""
     session = found.session
     yield f"# {_text(session_title(session.title))}"
-    yield "\n".join(f"- {_text(fact)}" for fact in [*labels.facts(found), clean(session.id)])
+    yield "\n".join(
+        f"- {_text(fact)}" for fact in [*labels.facts(found.session, sessions_within(found)), clean(session.id)]
+    )
     yield from _items(found, level=2)
 
 
@@ -94,7 +105,9 @@ def _tool(tool: ToolCall, level: int) -> Iterator[str]:
 
 def _subagent(inner: Conversation, level: int) -> Iterator[str]:
     yield f"<details><summary>⤷ {escape(labels.of_subagent(inner))}</summary>"
-    yield "\n".join(f"- {_text(fact)}" for fact in [*labels.sums(inner), clean(inner.session.id)])
+    yield "\n".join(
+        f"- {_text(fact)}" for fact in [*labels.sums(inner.session, sessions_within(inner)), clean(inner.session.id)]
+    )
     yield from _items(inner, min(level + 1, 6))
     yield "</details>"
 

@@ -23,6 +23,12 @@ BUILT_IN = {
     "gemini": "projector.adapters.gemini",
     "pi": "projector.adapters.pi",
     "qwen": "projector.adapters.qwen",
+    "cline": "projector.adapters.cline",
+    "vibe": "projector.adapters.vibe",
+    "copilot": "projector.adapters.copilot",
+    "kimi": "projector.adapters.kimi",
+    "droid": "projector.adapters.droid",
+    "openhands": "projector.adapters.openhands",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

@@ -17,7 +17,8 @@ _Reports = list[tuple[str, str]]  # id and text of equal ones
 def refresh_hook_reports(db: apsw.Connection, sessions: list[str], moved: set[str]) -> None:
     """Decide for each hook report of `sessions` whether it has a row.
 
-    Of n equal reports and k matching records, the latest n-k are shown. A report that is hidden stays hidden, except in
+    Of n equal reports and k matching records, the latest n-k are shown. Of n reports of requests that failed and k
+    errors in the record, n-k were retried. A report that is hidden stays hidden, except in
     the sessions in `moved`: they lost or gained records to a fork, so all their reports are decided again.
     """
     found: dict[tuple[str, str], dict[str, _Reports]] = defaultdict(lambda: defaultdict(list))
@@ -28,11 +29,14 @@ def refresh_hook_reports(db: apsw.Connection, sessions: list[str], moved: set[st
         for session, kind, key, id, text in db.executemany(_EQUAL.format(which), some):
             found[session, kind][key].append((id, text))
     hidden: list[tuple[str]] = []
-    shown: dict[str, list[tuple[str]]] = {"prompt": [], "answer": [], "error": []}
+    shown: dict[str, list[tuple[str]]] = {kind: [] for kind in _SHOW}
     for (session, kind), groups in found.items():
         if kind == "error":
             reported = list(groups.items())
             recorded = _errors(db, session)
+        elif kind == "retry":
+            reported = list(groups.items())
+            recorded = Counter(dict.fromkeys(groups, _errors(db, session).total()))
         else:
             reported = [(reports[0][1].strip(_SPACE), reports) for reports in groups.values()]
             recorded = _texts(db, session, kind, {text: len(reports) for text, reports in reported})
@@ -92,8 +96,8 @@ _HIDE = (
 _SHOWN = "UPDATE hook_reports SET shown = 1 WHERE id = ?"
 _SHOW_ERROR = (
     _SHOWN,
-    """INSERT INTO session_errors (id, session_id, error_type, error_message, created_at, source)
-    SELECT id, session_id, match_key, text, created_at, source FROM hook_reports WHERE id = ?
+    """INSERT INTO session_errors (id, session_id, error_type, error_message, created_at, source, will_retry)
+    SELECT id, session_id, match_key, text, created_at, source, kind = 'retry' FROM hook_reports WHERE id = ?
     ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at""",
 )
 _SHOW_MESSAGE = (
@@ -106,4 +110,4 @@ _SHOW_MESSAGE = (
     SELECT id, id, session_id, source, 0, 'text', text, created_at, created_at FROM hook_reports WHERE id = ?
     ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, completed_at = excluded.completed_at""",
 )
-_SHOW = {"prompt": _SHOW_MESSAGE, "answer": _SHOW_MESSAGE, "error": _SHOW_ERROR}
+_SHOW = {"prompt": _SHOW_MESSAGE, "answer": _SHOW_MESSAGE, "error": _SHOW_ERROR, "retry": _SHOW_ERROR}

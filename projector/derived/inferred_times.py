@@ -12,14 +12,19 @@ WHERE session_id = ? AND NOT time_inferred AND NOT session_total AND id NOT LIKE
 """
 _NOTE = "INSERT INTO untimed_messages VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _AFTER = "UPDATE untimed_messages SET after = min(ifnull(after, ?1), ?1) WHERE session_id = ?2"
-# A millisecond a message keeps them in order; those before the first time count back from it.
+# A millisecond a message keeps them in order; those before the first time count back from it. In a session of which no
+# message has a time, they count from when the session that owns them began.
 _INFER = """
 UPDATE messages SET created_at = inferred, time_inferred = 1 FROM (
-  SELECT message_id, iif(
-      before IS NULL,
-      after - row_number() OVER (PARTITION BY before ORDER BY position DESC),
-      min(before + row_number() OVER (PARTITION BY before ORDER BY position), ifnull(after, 1 << 62))
-    ) AS inferred
+  SELECT message_id, CASE
+      WHEN before IS NOT NULL
+        THEN min(before + row_number() OVER (PARTITION BY before ORDER BY position), ifnull(after, 1 << 62))
+      WHEN after IS NOT NULL THEN after - row_number() OVER (PARTITION BY before ORDER BY position DESC)
+      ELSE row_number() OVER (PARTITION BY before ORDER BY position) + (
+        SELECT f.value FROM messages AS m JOIN session_facts AS f ON f.session_id = m.session_id
+        WHERE m.id = message_id AND f.name = 'created_at'
+      )
+    END AS inferred
   FROM untimed_messages WHERE session_id = ?
 )
 WHERE id = message_id AND inferred IS NOT NULL AND (created_at IS NULL OR time_inferred)

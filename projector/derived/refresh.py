@@ -12,7 +12,8 @@ from projector.derived.history import apply_history_marks
 from projector.derived.hook_reports import refresh_hook_reports
 from projector.derived.inferred_times import infer_times
 from projector.derived.message_text import refresh_text
-from projector.derived.reported_totals import refresh_reported_totals
+from projector.derived.reported_totals import refresh_reported_totals, refresh_usage
+from projector.derived.request_usage import refresh_request_usage
 from projector.derived.rewinds import mark_rewound
 from projector.derived.saved_outputs import fill_outputs
 from projector.derived.session_totals import refresh_sessions
@@ -41,12 +42,13 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     _mark_copies(db, sessions)
     mark_rewound(db, sessions)
     apply_history_marks(db, sorted(sessions))
-    sessions |= refresh_call_reports(db, sorted(sessions))
+    sessions |= refresh_call_reports(db, sorted(sessions)) | refresh_request_usage(db, batch)
     ordered = sorted(sessions)
     refresh_hook_reports(db, ordered, moved)
     _file_edits(db, ordered)
     infer_times(db, ordered)
     refresh_reported_totals(db, ordered)
+    refresh_usage(db, ordered)
     ordered = sorted(sessions | refresh_side_requests(db, ordered))
     refresh_sessions(db, ordered)
 
@@ -72,10 +74,12 @@ def _dependents(db: apsw.Connection, batch: Batch, sessions: set[str]) -> set[st
     """Other sessions whose rows depend on what `batch` wrote.
 
     They are: those with a tool call of a written message, whose model the call takes; subagents that a written call
-    spawned; forks of a session with a new bill; and subagents and parents that share a bill with one of `sessions`.
+    spawned; forks of a session with a new bill; subagents of a session whose directory may have become known; and
+    subagents and parents that share a bill with one of `sessions`.
     """
     billed = {session for session, *_ in batch.bills}
     links = [(id, "spawned_by") for id in batch.tools] + [(id, "forked_from") for id in billed]
+    links += [(id, "parent_id") for id, facts in batch.sessions.items() if "project_path" in facts]
     modelled = {id for id, message in batch.messages.items() if message.model is not None}
     modelled |= {id for table, id in (*batch.replaced, *batch.deleted) if table == "messages"}  # they may have had one
     found: set[str] = {s for (s,) in db.executemany(_CALLED_BY, [(id,) for id in modelled])}

@@ -1,4 +1,4 @@
-"""A row for what the client reports only for the whole session: its tokens and cost, where no message has them."""
+"""Rows for what the client reports only for the whole session: its tokens and cost, as far as no message has them."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import apsw
 import msgspec
 
 from projector.derived.prices import Prices
-from projector.model.changes import MessageSeen
+from projector.model.changes import USAGE_AT, MessageSeen
 from projector.model.naming import scoped_id
 
 _FACTS = "'reported_tokens', 'reported_cost', 'model', 'provider', 'created_at', 'updated_at'"
@@ -39,6 +39,74 @@ def refresh_reported_totals(db: apsw.Connection, sessions: list[str]) -> None:
             db.execute(_INSERT, msgspec.structs.astuple(row))
         else:
             db.execute("DELETE FROM messages WHERE id = ?", (_row_id(session),))
+
+
+def refresh_usage(db: apsw.Connection, sessions: list[str]) -> None:
+    """Make, replace or delete a row for each fact `usage_at` of `sessions`: what was used since the one before it.
+
+    What messages of that time have of it is theirs.
+    """
+    reports: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
+    for session, source, at, value in db.executemany(_USAGE, [(session,) for session in sessions]):
+        reports.setdefault((session, source), []).append((at, msgspec.json.decode(value)))
+    for (session, source), usage in reports.items():
+        rows = _usage_rows(db, session, source, usage)
+        Prices(db).fill_in(rows)
+        ids = msgspec.json.encode([row.id for row in rows]).decode()
+        db.execute(_DELETE, (session, scoped_id("total:", session), ids))
+        db.executemany(_INSERT, map(msgspec.structs.astuple, rows))
+
+
+_USAGE = f"""
+SELECT f.session_id, s.source, CAST(substr(f.name, {len(USAGE_AT) + 1}) AS INTEGER), f.value
+FROM session_facts AS f JOIN sessions AS s ON s.id = f.session_id
+WHERE f.session_id = ? AND f.name GLOB '{USAGE_AT}*' ORDER BY 3
+"""
+_COUNTED = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
+_KNOWN = f"""
+SELECT {", ".join(f"total({name})" for name in _COUNTED)}, total(iif(cost_source = 'client', cost, 0))
+FROM messages WHERE session_id = ? AND NOT session_total AND NOT copied AND ifnull(created_at, 0) <= ?
+"""
+_MODEL = "SELECT name, value FROM session_facts WHERE session_id = ? AND name IN ('model', 'provider')"
+_DELETE = """
+DELETE FROM messages WHERE session_id = ?1 AND session_total AND substr(id, 1, length(?2)) = ?2
+AND id NOT IN (SELECT value FROM json_each(?3))
+"""
+
+
+def _usage_rows(
+    db: apsw.Connection, session: str, source: str, usage: list[tuple[int, dict[str, Any]]]
+) -> list[MessageSeen]:
+    """A row for each report in `usage`, in the order of time, that has more than what is known by then."""
+    model: dict[str, Any] = dict(db.execute(_MODEL, (session,)))
+    rows: list[MessageSeen] = []
+    for at, reported in usage:
+        known = dict(zip((*_COUNTED, "cost"), db.execute(_KNOWN, (session, at)).get, strict=True))
+        missing = {name: reported[name] - known[name] for name in known if reported.get(name) is not None}
+        for name in missing:
+            missing[name] -= sum(getattr(row, name) or 0 for row in rows)
+        counts: dict[str, Any] = {name: int(missing[name]) for name in _COUNTED if missing.get(name, 0) > 0}
+        cost = missing.get("cost", 0)
+        if not counts and cost <= _NOTHING:
+            continue
+        rows.append(
+            MessageSeen(
+                scoped_id(f"total:{at}", session),
+                session,
+                source,
+                "assistant",
+                **model,
+                **counts,
+                cost=cost if cost > _NOTHING else None,
+                created_at=at,
+                synthetic=True,
+                session_total=True,
+            )
+        )
+    return rows
+
+
+_NOTHING = 1e-9  # US dollars: less is an error of sums
 
 
 def _row_id(session: str) -> str:

@@ -75,7 +75,7 @@ def refresh_sessions(db: apsw.Connection, sessions: list[str]) -> None:
     rows = []
     projects = {}
     for session in sessions:
-        path, name = _project(facts[session])
+        path, name = _project(db, session, facts[session])
         projects[path] = name
         totals = _totals(buckets[session])
         model = models.get(session, _NO_MODEL)
@@ -102,9 +102,18 @@ def _short(text: str) -> str:
     return text[: TITLE_LENGTH + 1].rpartition(" ")[0] or text[:TITLE_LENGTH]
 
 
-def _project(facts: _Facts) -> tuple[str | None, str | None]:
+# A subagent works where its parent does, if its record does not say it.
+_OF_PARENT = """
+SELECT path.value FROM session_facts AS link JOIN session_facts AS path ON path.session_id = link.value
+WHERE link.session_id = ? AND link.name = 'parent_id' AND path.name = 'project_path'
+"""
+
+
+def _project(db: apsw.Connection, session: str, facts: _Facts) -> tuple[str | None, str | None]:
     """A session's project: its path and its name."""
     path = facts.get("project_path", _UNREPORTED)[1]
+    if path is None and "parent_id" in facts:
+        path = db.execute(_OF_PARENT, (session,)).get
     return (path, project_name(str(path))) if path else (path, None)
 
 
@@ -172,7 +181,7 @@ def _row(
     cost, cost_source = _cost(db, session, facts, totals.cost, totals.worst)
     return (
         title,
-        *_project(facts),
+        *_project(db, session, facts),
         fact("model") or model,
         fact("provider") or provider,
         totals.prompt_tokens,

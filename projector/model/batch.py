@@ -23,6 +23,7 @@ from projector.model.changes import (
     PartSeen,
     ProjectSeen,
     PromptSeen,
+    ResponseLine,
     RowDeleted,
     RowReplaced,
     SessionSeen,
@@ -30,6 +31,7 @@ from projector.model.changes import (
     TodosSeen,
     TodoStatusSeen,
     ToolSeen,
+    UsageSeen,
 )
 from projector.model.merge import EARLIEST, KINDS, MERGE, TABLES, Row, is_older
 
@@ -117,6 +119,8 @@ class Batch(msgspec.Struct):
         copies: by id and session.
         prompts: by id and session.
         steps: by id.
+        usage: by session and id.
+        response_lines: by id.
         outputs: files with long outputs of tools.
         bills: session, US dollars, output tokens and usage of each.
         untimed: messages without a time, by session and id, in the order of the log.
@@ -145,6 +149,8 @@ class Batch(msgspec.Struct):
     copies: dict[tuple[str, str], Copied] = {}
     prompts: dict[tuple[str, str], PromptSeen] = {}
     steps: dict[str, Step] = {}
+    usage: dict[tuple[str, str], UsageSeen] = {}
+    response_lines: dict[str, ResponseLine] = {}
     bills: set[tuple[str, float, int, str | None]] = set()
     outputs: list[OutputSaved] = []
     untimed: dict[str, dict[str, Untimed]] = {}
@@ -274,6 +280,14 @@ class Batch(msgspec.Struct):
             change.place = position
         self.steps.setdefault(change.id, change)
 
+    def _usage(self, change: UsageSeen, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        self.usage.setdefault((change.session_id, change.id), change)
+
+    def _response_line(self, change: ResponseLine, _: int) -> None:
+        self.touch(change.session_id, change.source)
+        self.response_lines[change.id] = change
+
     def _project(self, seen: ProjectSeen, _: int) -> None:
         """The latest reported value of each property wins."""
         old = self.projects.get(seen.path)
@@ -334,6 +348,8 @@ class Batch(msgspec.Struct):
         Copied: _copied,
         PromptSeen: _prompt,
         Step: _step,
+        UsageSeen: _usage,
+        ResponseLine: _response_line,
         ProjectSeen: _project,
         RowReplaced: _row_replaced,
         RowDeleted: _row_deleted,

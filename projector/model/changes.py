@@ -22,6 +22,9 @@ class Rank:
     RECORD = 3  # the client's own record
 
 
+USAGE_AT = "usage_at:"  # begins such a fact's name; a time follows
+
+
 class SessionSeen(Struct, frozen=True, gc=False):
     """An event names a session, and may report some of its properties.
 
@@ -31,7 +34,8 @@ class SessionSeen(Struct, frozen=True, gc=False):
             which), `copies_before` (messages created before this time were copied from another session), `billed` (the
             client reports costs), `synced` (another database of ours sent it), `todos` and `todo:<id>`,
             `reported_tokens` and `reported_cost` (totals that the client reports for the whole session: a JSON object
-            of counts by column, and US dollars).
+            of counts by column, and US dollars), `usage_at:<time>` (what the client says that the session used until
+            then: a JSON object of counts and `cost` by column; a row of its own has what no message has of it).
         at: when the facts held. The latest wins; of a fact in `merge.EARLIEST` the earliest.
         latest: the latest wins for those too.
     """
@@ -190,8 +194,9 @@ class HookReport(Struct, frozen=True, array_like=True):
     """Something a hook reports that the client's own record should hold too. It is a row only until that does.
 
     Attributes:
-        kind: `prompt`, `answer` or `error`.
+        kind: `prompt`, `answer`, `error` or `retry`, a request that failed, after which the client mostly tries again.
         match_key: equal for a report and the record of the same thing: `naming.text_key` of the text, an error's type.
+            Of a `retry` its type, the same for all of them.
         text: the prompt, the answer, or the error's message.
     """
 
@@ -327,6 +332,37 @@ class Spent(Struct, frozen=True, array_like=True):
     cache_write_tokens: int | None = None
 
 
+class ResponseLine(Struct, frozen=True, array_like=True):
+    """A line of a client's file that is about a response without its id: its place in the file says which one.
+
+    Attributes:
+        id: of the line.
+        place: orders the lines of the session's file.
+        kind: one of the following; the other fields depend on it.
+            `begin`: the response `message` begins.
+            `request`: the model was asked. `beside`: not for the conversation.
+            `usage`: a request has used `spent`, a `Spent` as JSON: that of the response which began last, or, with
+                `message`, one beside the conversation, which has no other line.
+            `prompt`: a person typed `message`.
+            `undo`: the last `count` prompts were taken back, with everything after them.
+            `copied`: everything before was copied from another session.
+        at: epoch milliseconds.
+    """
+
+    id: str
+    session_id: str
+    source: str
+    place: int
+    kind: str
+    at: int | None
+    message: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    beside: bool | int = False
+    spent: str | None = None
+    count: int = 0
+
+
 class Attempt(Struct, frozen=True, array_like=True):
     """A request to the model, as an event reports it.
 
@@ -350,6 +386,63 @@ class Attempt(Struct, frozen=True, array_like=True):
     spent: Spent | None
     model: str | None
     compaction: bool
+
+
+class UsageSeen(Struct, frozen=True, array_like=True):
+    """Where a client's record counts tokens apart from the responses: one line that matters to them.
+
+    `projector.derived.request_usage` gives the tokens to the responses, from all such lines of a record.
+
+    Attributes:
+        id: of the line. A fork's record has copies of its origin's lines, ids included.
+        session_id: in whose record it is.
+        kind: one of the following; the other fields depend on it.
+            `run`: the client began to write.
+            `request`: the request `call` of `owner` used `usage`, a `RequestUsed` as JSON.
+            `response`: the message `message` of `owner` answers the request `call`; `usage` is what it says itself.
+            `total`: the client's sums, in `usage`, a `UsageTotal` as JSON.
+            `fork`: what comes before was copied from another record.
+        at: epoch milliseconds.
+        place: orders lines of the same time.
+        owner: the session, or a subagent of it.
+        call: the server's id, which it may give again.
+        message: the row id.
+    """
+
+    id: str
+    session_id: str
+    source: str
+    kind: str
+    at: int | None
+    place: int
+    owner: str = ""
+    call: str | None = None
+    message: str | None = None
+    usage: str | None = None
+
+
+class RequestUsed(Struct, frozen=True, array_like=True):
+    """What a request used."""
+
+    spent: Spent
+    model: str | None = None
+    provider: str | None = None
+    finish_reason: str | None = None
+
+
+class UsageTotal(Struct, frozen=True, array_like=True):
+    """A client's sums: of all runs of a session so far, or of the last run alone. Clients differ, and do not say it.
+
+    Attributes:
+        requests: how many it has.
+        models: by model.
+        agents: those of each subagent so far, by its session and the model, as far as the client has them; they are
+            in `models` too.
+    """
+
+    requests: int
+    models: dict[str, Spent]
+    agents: dict[str, dict[str, Spent]]
 
 
 class OutputSaved(Struct, frozen=True):
@@ -536,6 +629,8 @@ Change = (
     | Copied
     | PromptSeen
     | Step
+    | UsageSeen
+    | ResponseLine
     | ProjectSeen
     | RowReplaced
     | RowDeleted

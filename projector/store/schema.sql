@@ -1,5 +1,6 @@
 -- The tables that people query; README, "The tables", says what a row means. Times are epoch milliseconds, costs are
 -- US dollars. Texts are the last columns: SQLite reads a row from its beginning, so that totals need not read them.
+-- A source has a default, so that statements that insert without one keep working; such rows last until a rebuild.
 
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY,
@@ -13,7 +14,7 @@ CREATE TABLE sessions (
   cost REAL,
   created_at INTEGER,
   updated_at INTEGER,
-  source TEXT NOT NULL,
+  source TEXT NOT NULL DEFAULT 'unknown',
   status TEXT,
   parent_id TEXT,
   forked_from TEXT,
@@ -47,7 +48,7 @@ CREATE TABLE messages (
   duration_ms INTEGER,
   created_at INTEGER,
   completed_at INTEGER,
-  source TEXT NOT NULL,
+  source TEXT NOT NULL DEFAULT 'unknown',
   parent_id TEXT,
   provider TEXT,
   agent TEXT,
@@ -108,7 +109,7 @@ CREATE TABLE tools (
   duration_ms INTEGER,
   created_at INTEGER,
   completed_at INTEGER,
-  source TEXT NOT NULL,
+  source TEXT NOT NULL DEFAULT 'unknown',
   model TEXT,  -- the message's, else the session's
   open_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the call is (projector.model.changes.Rank)
   close_rank INTEGER NOT NULL DEFAULT -1,  -- how good the source of the result is
@@ -348,6 +349,35 @@ CREATE TABLE steps (  -- of conversations whose messages follow from the order o
   data TEXT
 ) WITHOUT ROWID;
 CREATE INDEX steps_by_session ON steps (session_id);
+
+CREATE TABLE request_usage (  -- where tokens are counted apart from the responses: projector.model.changes.UsageSeen
+  id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  at INTEGER,
+  place INTEGER NOT NULL,
+  owner TEXT NOT NULL,
+  call TEXT,
+  message TEXT,
+  usage TEXT,
+  PRIMARY KEY (session_id, id)
+) WITHOUT ROWID;
+CREATE TABLE response_lines (  -- that are about a response by their place: projector.model.changes.ResponseLine
+  id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  place INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  at INTEGER,
+  message TEXT,
+  model TEXT,
+  provider TEXT,
+  beside INTEGER NOT NULL,
+  spent TEXT,  -- JSON: projector.model.changes.Spent
+  count INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX response_lines_by_session ON response_lines (session_id, place);
 
 CREATE TABLE untimed_messages (  -- whose events have no time, and the times of their sessions around them in the log
   session_id TEXT NOT NULL,

@@ -10,6 +10,7 @@ from projector.derived.inferred_times import note_untimed
 from projector.derived.message_text import fill_text
 from projector.derived.prices import CLIENT, Prices
 from projector.derived.refresh import refresh
+from projector.derived.response_lines import place_response_lines
 from projector.derived.steps import place_calls, place_steps
 from projector.model.batch import Batch, Fact
 from projector.model.changes import MessageSeen, PartSeen, Rank
@@ -83,6 +84,7 @@ class SqliteStore:
         db = self.db
         self._drop_older(batch)
         placed = place_steps(db, batch)  # whose rows replace those of fewer steps, whatever their times
+        place_response_lines(db, batch)
         replaced = delete_replaced(db, batch)  # the messages concerned
         note_untimed(db, batch)
         stored = {kind: self._merge_stored(batch, kind) for kind in TABLES}
@@ -144,7 +146,7 @@ class SqliteStore:
         )
 
     def _evidence(self, batch: Batch) -> None:
-        """Store what rows are derived from later: deltas, reports of hooks, copies, prompts, marks, bills."""
+        """Store what rows are derived from later: deltas, reports of hooks, copies, prompts, usage, marks, bills."""
         db = self.db
         db.executemany("INSERT INTO part_deltas VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", batch.deltas)
         db.executemany(
@@ -162,6 +164,10 @@ class SqliteStore:
             "INSERT INTO prompts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET parent_id = excluded.parent_id, "
             "at = excluded.at WHERE (excluded.at, excluded.parent_id) < (at, parent_id)",
             ((p.session_id, p.id, p.parent_id, p.at) for p in batch.prompts.values()),
+        )
+        db.executemany(
+            "INSERT INTO request_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            map(astuple, batch.usage.values()),
         )
         db.executemany(
             "INSERT INTO call_reports VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",

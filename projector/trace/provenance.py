@@ -15,12 +15,14 @@ from projector.model.changes import (
     PartDelta,
     ProjectSeen,
     PromptSeen,
+    ResponseLine,
     RowDeleted,
     RowReplaced,
     SessionSeen,
     Step,
     TodosSeen,
     TodoStatusSeen,
+    UsageSeen,
 )
 from projector.model.merge import TABLES
 from projector.trace.ownership import SessionMatcher
@@ -89,10 +91,12 @@ def _row(change: Change) -> tuple[str, str] | None:
         case OutputSaved():
             return ("tools", change.tool_id) if change.tool_id else None
         case HookReport():
-            return ("session_errors" if change.kind == "error" else "messages"), change.id
+            return ("session_errors" if change.kind in ("error", "retry") else "messages"), change.id
         case PartDelta():
             return "parts", change.part.id
-        case ProjectSeen() | Copied() | PromptSeen() | Step():  # of a step, what it makes depends on others
+        case Step() | UsageSeen() | ResponseLine():  # what they make depends on others
+            return None
+        case ProjectSeen() | Copied() | PromptSeen():
             return None
         case RowReplaced():
             return _row(change.row)

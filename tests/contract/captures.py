@@ -3,6 +3,7 @@
 A harness is under the contract with its captures and an entry here.
 """
 
+import json
 import os
 import shutil
 import sqlite3
@@ -16,13 +17,26 @@ from unittest import mock
 
 from clankers import harnesses
 from clankers.harnesses.base import Harness
+from clankers.harnesses.cline.harness import HARNESS as CLINE
+from clankers.harnesses.copilot.harness import HARNESS as COPILOT_CLI
 from clankers.ingest import live
 from clankers.ingest.backfill import Imported, backfill
 from clankers.log import strict_json
 from clankers.log.writer import Log
-from tests import gemini_recording, pi_recording
+from tests import cline_recording, gemini_recording, kimi_recording, pi_recording
 from tests.commands import environment
-from tests.feeding import CAPTURES, CLAUDE_CODE, CODEX, OPENCODE, QWEN, Record, Recording, append, opencode_records
+from tests.feeding import (
+    CAPTURES,
+    CLAUDE_CODE,
+    CODEX,
+    COPILOT,
+    OPENCODE,
+    QWEN,
+    Record,
+    Recording,
+    append,
+    opencode_records,
+)
 
 _NOT_CAPTURED = frozenset({"projects.vcs"})  # of OpenCode: what it tells the plugin when it loads it
 
@@ -124,6 +138,51 @@ def _pi() -> Captures:
     return Captures("pi", lambda home: [feed(name, home) for name in pi_recording.NAMES], store)
 
 
+def _cline() -> Captures:
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = cline_recording.Recording(name, home)
+        for payload in recording.steps():
+            os.environ["CLINE_DIR"] = str(home / ".cline")  # which hooks have from the client: they name no path
+            yield "cline", CLINE.kind(strict_json.parse(payload)), payload
+        recording.write_all()
+
+    def store(home: Path) -> None:
+        for name in cline_recording.NAMES:
+            cline_recording.Recording(name, home).write_all()
+
+    return Captures("cline", lambda home: [feed(name, home) for name in cline_recording.NAMES], store)
+
+
+def copilot(*names: str, lacks_rows: bool = False) -> Captures:
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = Recording(name, home, harness="copilot")
+        for payload in recording.steps():
+            os.environ["COPILOT_HOME"] = str(home / ".copilot")  # most hooks do not name the event log
+            yield "copilot", COPILOT_CLI.kind(strict_json.parse(payload)), payload
+            os.environ.pop("COPILOT_HOME", None)
+        recording.grow_all()
+
+    def store(home: Path) -> None:
+        for name in names:
+            Recording(name, home, harness="copilot").grow_all()
+
+    return Captures("copilot", lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
+
+
+def _kimi() -> Captures:
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = kimi_recording.Recording(name, home)
+        for payload in recording.steps():
+            yield "kimi", Harness().kind(strict_json.parse(payload)), payload
+        recording.write()
+
+    def store(home: Path) -> None:
+        for name in kimi_recording.NAMES:
+            kimi_recording.Recording(name, home).write()
+
+    return Captures("kimi", lambda home: [feed(name, home) for name in kimi_recording.NAMES], store)
+
+
 def _growing(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
     """Of a harness whose hooks name a file of lines that grows."""
 
@@ -140,12 +199,43 @@ def _growing(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
     return Captures(harness, lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
 
 
+def _whole(harness: str, *names: str, variable: str = "", lacks_rows: bool = False) -> Captures:
+    """Of a harness whose files were captured at the end alone: its hooks find them as they were then.
+
+    Hooks that name no path need the `variable` of the environment that names the client's directory.
+    """
+
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        recording = Recording(name, home, harness=harness)
+        recording.grow_all()
+        try:
+            for hook in recording.hooks:
+                if variable:  # again at each: another feed may have ended meanwhile
+                    os.environ[variable] = str(home / f".{harness}")
+                payload = hook["payload"]
+                kind = harnesses.load(harness, "").kind(payload)
+                yield harness, kind, json.dumps(payload, ensure_ascii=False).encode()
+        finally:
+            os.environ.pop(variable, None)
+
+    def store(home: Path) -> None:
+        for name in names:
+            Recording(name, home, harness=harness).grow_all()
+
+    return Captures(harness, lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
+
+
 codex = partial(_growing, "codex")
 qwen = partial(_growing, "qwen")
+vibe = partial(_whole, "vibe")
+droid = partial(_whole, "droid")
+openhands = partial(_whole, "openhands", variable="OPENHANDS_PERSISTENCE_DIR")
 
 _WITHOUT_HOOKS = ("old_0.101.0", "migrated")
 # Retries, and what wrote no rollout.
 _HEARD_BY_HOOKS_ALONE = ("drop_call", "drop_once", "ephemeral", "err_401", "err_after_tool")
+# Attempts that are repeated, and a session that was left before it wrote anything.
+_REPORTED_BY_COPILOTS_HOOKS_ALONE = ("err401", "old-1.0.86_fork")
 _DELETED_BY_GEMINI = ("kill_tool", "resume_lost")  # what was live is in no file
 
 
@@ -159,6 +249,13 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "gemini, deleted": _gemini(*_DELETED_BY_GEMINI, lacks_rows=True),
     "pi": _pi(),
     "qwen": qwen(*QWEN),
+    "cline": _cline(),
+    "vibe": vibe("fail", "plain", "resume"),
+    "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
+    "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
+    "kimi": _kimi(),
+    "openhands": openhands("err401", "fail", "plain", "resume", "sub"),
+    "droid": droid("err401", "fail", "fork", "plain", "resume"),
 }
 
 
@@ -192,6 +289,12 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         "GEMINI_CLI_HOME",
         "PI_CODING_AGENT_DIR",
         "QWEN_HOME",
+        *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
+        "VIBE_HOME",
+        "COPILOT_HOME",
+        kimi_recording.HOME,
+        "FACTORY_HOME_OVERRIDE",
+        *("OPENHANDS_PERSISTENCE_DIR", "OPENHANDS_CONVERSATIONS_DIR"),
     ):
         env.pop(variable, None)
     with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:

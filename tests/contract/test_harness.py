@@ -27,6 +27,8 @@ HOSTILE: list[Any] = [None, True, -1, 2**70, 1e308, "", "\x00\ud800", [], {}, [[
 @pytest.fixture(autouse=True)
 def one_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: CLOCK)
+    monkeypatch.setenv("CLINE_DIR", "")  # captures set it, and the next one
+    monkeypatch.setenv("KIMI_CODE_HOME", "")
     monkeypatch.setattr(database, "_BUSY_MS", 50)
     monkeypatch.setattr(batch, "_PATIENCE", 0.01)
 

@@ -9,7 +9,8 @@ import pytest
 
 from clankers import queries
 from clankers.queries import changes, health, session_rows
-from clankers.queries.conversation import Message, Part, ToolCall, conversation, subagents
+from clankers.queries.conversation import Message, Part, ToolCall, subagents
+from clankers.queries.conversation_reader import conversation
 from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters, filters, sources_instead
 from clankers.queries.session_select import all_sessions

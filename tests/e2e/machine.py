@@ -281,12 +281,63 @@ class Pi(Machine):
         return [str(self.program), *options, "-p", prompt]
 
 
+class Copilot(Machine):
+    """A machine with GitHub Copilot CLI."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        self.environment |= {
+            "COPILOT_OFFLINE": "true",
+            "COPILOT_AUTO_UPDATE": "false",
+            "COPILOT_ALLOW_ALL": "true",
+            "COPILOT_PROVIDER_BASE_URL": f"{model.url}/v1",
+            "COPILOT_PROVIDER_API_KEY": "none",
+            "COPILOT_MODEL": "mock-1",
+        }
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        return [str(self.program), *options, "-p", prompt]
+
+
+class Cline(Machine):
+    """A machine with Cline."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        self.environment |= {
+            "CLINE_TELEMETRY_DISABLED": "1",
+            "CLINE_NO_AUTO_UPDATE": "1",
+            "CLINE_SESSION_BACKEND_MODE": "local",  # without a daemon, which would stay
+        }
+        provider = {"provider": "openai-compatible", "apiKey": "none", "model": "mock-1", "baseUrl": f"{model.url}/v1"}
+        settings = {
+            "version": 1,
+            "lastUsedProvider": "openai-compatible",
+            "modes": {},
+            "providers": {
+                "openai-compatible": {
+                    "settings": provider,
+                    "updatedAt": "2026-11-27T00:00:00.000Z",
+                    "tokenSource": "manual",
+                }
+            },
+        }
+        path = self.home / ".cline" / "data" / "settings" / "providers.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(settings))
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        return [str(self.program), *options, prompt]
+
+
 _MACHINES: dict[str, tuple[type[Machine], str]] = {
     "claude": (ClaudeCode, "@anthropic-ai/claude-code-{}*/claude"),
     "opencode": (OpenCode, "opencode-{}*/bin/opencode"),
     "codex": (Codex, "@openai/codex-{}/vendor/*/*/codex"),
     "gemini": (Gemini, ".bin/gemini"),
     "pi": (Pi, ".bin/pi"),
+    "copilot": (Copilot, "@github/copilot-{}/copilot"),
+    "cline": (Cline, "@cline/cli-{}/bin/cline"),
 }
 
 

@@ -56,6 +56,30 @@ def _pi(work: Path, slow: str) -> dict[str, list[Step]]:
     }
 
 
+def _cline(work: Path, slow: str) -> dict[str, list[Step]]:
+    delegation = {"systemPrompt": "You look around.", "task": "Do it [[sub]]"}
+    return {
+        "tools": [
+            Step("First.", (_commands("echo hello"),), thought="Well."),
+            Step(
+                tools=(
+                    ("editor", {"path": f"{work}/new.txt", "new_text": "alpha\n"}),
+                    ("read_files", {"files": [f"{work}/none.txt"]}),
+                )
+            ),
+            Step(tools=(_commands("echo out", "exit 3"), ("nosuchtool", {"x": 1}))),
+            Step(tools=(("spawn_agent", delegation),)),
+            Step("All done."),
+        ],
+        "sub": [Step(tools=(_commands("echo sub"),)), Step("Nothing there.")],
+        "slow": [Step(tools=(_commands(slow),))],
+    }
+
+
+def _commands(*commands: str) -> tuple[str, dict[str, object]]:
+    return "run_commands", {"commands": list(commands)}
+
+
 def _opencode(work: Path, slow: str) -> dict[str, list[Step]]:
     delegation = {"description": "Look around", "prompt": "Do it [[sub]]", "subagent_type": "general"}
     todos = [{"id": "1", "content": "first", "status": "completed", "priority": "high"}]
@@ -130,4 +154,32 @@ def _gemini(work: Path, _slow: str) -> dict[str, list[Step]]:
     }
 
 
-_SCRIPTS = {"claude": _claude_code, "opencode": _opencode, "codex": _codex, "gemini": _gemini, "pi": _pi}
+def _copilot(work: Path, slow: str) -> dict[str, list[Step]]:
+    delegation = {"description": "look around", "prompt": "Do it [[sub]]", "agent_type": "general-purpose"}
+    delegation |= {"name": "helper", "mode": "sync"}
+    return {
+        "tools": [
+            Step("First.", (_bash("echo hello", "bash"),), thought="Well."),
+            Step(
+                tools=(
+                    ("create", {"path": f"{work}/new.txt", "file_text": "alpha\n"}),
+                    ("view", {"path": f"{work}/no"}),
+                )
+            ),
+            Step(tools=(_bash("echo out; exit 3", "bash"), ("nosuchtool", {"x": 1}), ("task", delegation))),
+            Step("All done."),
+        ],
+        "sub": [Step(tools=(_bash("echo sub", "bash"),)), Step("Nothing there.")],
+        "slow": [Step(tools=(_bash(slow, "bash"),))],
+    }
+
+
+_SCRIPTS = {
+    "claude": _claude_code,
+    "opencode": _opencode,
+    "codex": _codex,
+    "gemini": _gemini,
+    "pi": _pi,
+    "copilot": _copilot,
+    "cline": _cline,
+}

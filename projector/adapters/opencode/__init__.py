@@ -1,13 +1,13 @@
 """OpenCode: events of its plugin, and records of its stores, into changes."""
 
 from projector.adapters.base import Adapter, merge_cases
-from projector.adapters.opencode import events, store
+from projector.adapters.opencode import events, store, upserts
 from projector.adapters.opencode.common import SOURCE, TOOLS
 from projector.adapters.opencode.unknown import unknown
 
 ADAPTER = Adapter(
     SOURCE,
-    merge_cases(events.CASES, store.CASES),
+    merge_cases(events.CASES, store.CASES, upserts.CASES),
     events.fallback,
     TOOLS,
     unknown=unknown,

@@ -1,0 +1,1 @@
+"""Cline: how its hooks are installed, and how its session files are read."""

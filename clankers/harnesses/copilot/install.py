@@ -1,0 +1,51 @@
+"""Our hooks, a file of our own in GitHub Copilot CLI's directory of hooks."""
+
+import json
+from pathlib import Path
+
+from clankers.harnesses.copilot.event_log import home
+from clankers.harnesses.hook_command import hook_command
+from clankers.harnesses.hooks_installer import dotted, settings_text
+from clankers.harnesses.hooks_json import settings_object
+from clankers.harnesses.installer import Obstacle, Version
+from clankers.harnesses.own_file_installer import OwnFileInstaller
+from clankers.system.config_files import content
+
+# By the names with capitals, payloads name their event. Left out: PermissionRequest, which comes even where everything
+# is allowed, and SubagentStart: neither names anything that the other hooks do not.
+EVENTS = (
+    *("SessionStart", "SessionEnd", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure"),
+    *("ErrorOccurred", "Stop", "SubagentStop", "PreCompact"),
+)
+_NAME = "clankers.json"
+_DESCRIPTION = "Records what happens in GitHub Copilot CLI (clankers)"
+_TIMEOUT = 10  # seconds after which the client goes on if the disk hangs
+_OLDEST: Version = (1, 0, 21)  # whose hooks have names with capitals
+
+
+class CopilotInstaller(OwnFileInstaller):
+    """Our file of hooks."""
+
+    begins = b'{\n  "description": "Records what happens in GitHub Copilot CLI'
+    uses_launcher = True
+
+    def file(self, project: Path | None) -> Path:
+        """The user's, or that of a project."""
+        return (project / ".github" if project else Path(home())) / "hooks" / _NAME
+
+    def text(self) -> bytes:
+        """For each event, our command."""
+        hook = {"type": "command", "command": hook_command(self.harness.name), "timeout": _TIMEOUT}
+        hooks = {event: [hook] for event in EVENTS}
+        return json.dumps({"description": _DESCRIPTION, "version": 1, "hooks": hooks}, indent=2).encode() + b"\n"
+
+    def obstacles(self, path: Path, version: Version | None) -> list[Obstacle]:
+        """Settings that disable all hooks, and a version that does not know these."""
+        found = super().obstacles(path, version)
+        settings = Path(home()) / "settings.json"
+        if settings_object(settings_text(settings, content(settings))).plain.get("disableAllHooks") is True:
+            found.append(Obstacle(f"{settings}: disableAllHooks is true, so no hook runs", "remove it"))
+        if version and version < _OLDEST:
+            finding = f"{self.harness.title} {dotted(version)} does not know these hooks"
+            found.append(Obstacle(finding, f"update it to {dotted(_OLDEST)} or later"))
+        return found

@@ -1,0 +1,1 @@
+"""Kimi Code: how its hooks are installed, and how its session files are read."""

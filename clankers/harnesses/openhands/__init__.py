@@ -1,0 +1,1 @@
+"""OpenHands: how its hooks are installed, and how its conversations are read."""

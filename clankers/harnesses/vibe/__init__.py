@@ -1,0 +1,1 @@
+"""Mistral Vibe: how its hooks are installed, and how its sessions are read."""
