@@ -120,10 +120,11 @@ def test_a_command_that_reads_opens_only_what_has_changed(home: Path) -> None:
 
 def test_without_the_fingerprints_nothing_is_imported_twice(home: Path) -> None:
     backfill(home)
-    for damage in (Path.unlink, lambda file: file.write_bytes(b"\xc1"), lambda file: file.write_bytes(b"\x81")):
-        damage(home / "data" / "cursors" / "fingerprints")
+    kept = home / "data" / "cursors" / "fingerprints"
+    for damaged in (b"", b"\xc1", b"[]", b'{"s-0001":1}', b'{"s-0001":[1,2,3,4,5]}', kept.read_bytes()[:-9]):
+        kept.write_bytes(damaged)
         assert backfill(home) == 0
-        assert (home / "data" / "cursors" / "fingerprints").exists()
+        assert len(json.loads(kept.read_bytes())) == SESSIONS
 
 
 def beside(name: str, n: int = 0) -> Callable[[Path], None]:

@@ -4,12 +4,11 @@ One file has the fingerprints of all sessions. Like the cursors beside it, it is
 looked at. A fingerprint is taken before its source is read, and kept once the log is synced.
 """
 
+import json  # which takes no longer than msgspec here, and a command that reads needs msgspec for nothing else
 import os
 import time
 from collections.abc import Collection
-from typing import TypeAlias
-
-import msgspec
+from typing import Any, NamedTuple, TypeAlias
 
 from clankers.ingest.source import Source
 from clankers.paths import make_private
@@ -18,10 +17,10 @@ from clankers.system.atomic_write import atomic_write
 # A change within this time after another may leave a file's times as they are: a clock's tick, or what FAT rounds to.
 _SETTLED_NS = 2 * 10**9
 
-_Status: TypeAlias = tuple[int, int, int]  # bytes, time of the last change in ns, inode
+_Status: TypeAlias = list[int]  # bytes, time of the last change in ns, inode
 
 
-class Fingerprint(msgspec.Struct, array_like=True):
+class Fingerprint(NamedTuple):
     """What a source looked like.
 
     Attributes:
@@ -52,8 +51,8 @@ class Fingerprints:
         if self._loaded is None:
             try:
                 with open(self._file, "rb") as f:
-                    self._loaded = _decode(f.read())
-            except (OSError, msgspec.MsgspecError):
+                    self._loaded = {session: _checked(fields) for session, fields in json.load(f).items()}
+            except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # none yet, or damaged
                 self._loaded = {}
         return self._loaded
 
@@ -138,19 +137,28 @@ class Fingerprints:
         if self._changed >= least:
             make_private(os.path.dirname(self._file))
             with atomic_write(self._file, durable=False) as f:
-                f.write(_encode(self._known))
+                f.write(json.dumps(self._known, separators=(",", ":")).encode())
             self._changed = 0
+
+
+def _checked(fields: Any) -> Fingerprint:
+    """The fingerprint with these fields.
+
+    Raises:
+        ValueError: they are not as they were written.
+        TypeError: likewise.
+    """
+    found = Fingerprint(*fields)
+    if not isinstance(found.there, dict) or not isinstance(found.missing, list):
+        raise TypeError
+    return found
 
 
 def _status(path: str) -> _Status:
     status = os.lstat(path)
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
 def _exists(path: str) -> bool:
     """As `os.path.exists`, but without an exception for each that does not: most of the time there is none."""
     return os.access(path, os.F_OK)
-
-
-_decode = msgspec.msgpack.Decoder(dict[str, Fingerprint]).decode
-_encode = msgspec.msgpack.Encoder().encode
