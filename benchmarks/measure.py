@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -106,6 +106,24 @@ def process(
         return Cost(wall, used.ru_maxrss / _MAXRSS if seen else None)
 
     return run
+
+
+def first_output(run: Sequence[str | Path], env: dict[str, str], size: int) -> float:
+    """Seconds until the command `run` has printed `size` bytes; the rest is read, and not counted.
+
+    Raises:
+        SystemExit: it fails.
+    """
+    begun = time.perf_counter()
+    with subprocess.Popen(run, stdout=subprocess.PIPE, env=env) as child:
+        assert child.stdout
+        child.stdout.read(size)
+        wall = time.perf_counter() - begun
+        while child.stdout.read(1 << 20):
+            pass
+    if child.returncode:
+        raise SystemExit(f"{' '.join(map(str, run))[:200]}: ended with {child.returncode}")
+    return wall
 
 
 _MAXRSS = 1 << 20 if sys.platform == "darwin" else 1 << 10  # ru_maxrss to MiB: bytes there, KiB elsewhere

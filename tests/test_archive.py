@@ -393,7 +393,7 @@ def test_writers_and_a_watcher_lose_nothing_while_their_day_is_archived_again_an
                 except InUseError:
                     pass
         archive_day(root)
-        wait_for(lambda: state(database)["event_types"] == [("test", "t", 0, len(expected), "")])
+        wait_for(lambda: state(database)["event_types"] == [("test", "t", 0, len(expected), "", "")])
         watch.send_signal(signal.SIGTERM)
         assert watch.communicate()[1] == b""
         assert watch.returncode == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -112,6 +113,41 @@ def test_a_subagent_has_its_own_tokens(name: str, parent: int, child: int, home:
         ]
         prompt = "SELECT synthetic FROM messages WHERE role = 'user' AND text_content GLOB 'Look around*'"
         assert one(db, prompt) == 1, "its parent wrote its prompt"
+
+
+def test_a_database_has_what_the_sums_of_an_older_version_do_not_divide(home: Path, tmp_path: Path) -> None:
+    copilot("old-1.0.86_sub").store(home)
+    log = event_log(home)
+    lines = [line for line in map(json.loads, log.open(encoding="utf-8")) if line["type"] == "assistant.message"]
+    with closing(sqlite3.connect(home / ".copilot" / "session-store.db")) as store, store:
+        store.execute("CREATE TABLE secrets (token TEXT)")
+        store.execute(
+            "CREATE TABLE assistant_usage_events (id INTEGER PRIMARY KEY, session_id, agent_id, model, input_tokens, "
+            "output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, finish_reason, created_at)"
+        )
+        rows = [
+            (
+                log.parent.name,
+                line.get("agentId"),
+                "mock-1",
+                1200 + 2 * n,
+                50 + n,
+                200 + n,
+                0,
+                0,
+                "stop",
+                line["timestamp"],
+            )
+            for n, line in enumerate(lines, 1)
+        ]
+        store.executemany(f"INSERT INTO assistant_usage_events VALUES (NULL{', ?' * 10})", rows)
+    feed_stores(tmp_path / "data", "copilot", home)
+    (home / ".copilot" / "session-store.db").touch()
+    assert feed_stores(tmp_path / "data", "copilot", home).records == 0
+    with closing(project(tmp_path / "data")) as db:
+        found = "SELECT prompt_tokens FROM messages WHERE role = 'assistant' ORDER BY created_at"
+        assert db.execute(found).fetchall() == [(1001,), (1002,), (1003,), (1004,)]
+        assert db.execute("SELECT prompt_tokens FROM sessions").fetchall() == [(2005,), (2005,)]
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -277,6 +313,9 @@ class Log:
     def request(self, call: str, tokens: int, model: str = "m") -> "Log":
         return self._add("request", RequestUsed(Spent(tokens, tokens // 10), model), call)
 
+    def stored(self, tokens: int) -> "Log":
+        return self._add("stored", RequestUsed(Spent(tokens, tokens // 10), "m"))
+
     def response(self, message: str, call: str = "", says: int | None = None) -> "Log":
         return self._add("response", says and RequestUsed(Spent(None, says), "m"), call, message)
 
@@ -327,6 +366,14 @@ class Log:
             Log().run().request("1", 10).response("a", "1").request("1", 20).response("b", "1").request("2", 30),
             ({"a": 10, "b": 20}, [30], {}),
         ),
+        # What a database stored is said once; the last before a response is its own.
+        (
+            Log()
+            .run().stored(9).stored(100).response("a")
+            .stored(50).request("1", 50).response("b", "1").total(2, 150),
+            ({"a": 100, "b": 50}, [], {}),
+        ),
+        (Log().run().stored(90).response("a", says=5).total(1, 50), ({}, [], {"m": [50, 0]})),
         # The sums name the model differently.
         (Log().run().request("1", 10).response("a", "1").total(2, 30, "other"), ({"a": 10}, [], {None: [20, 2]})),
         # What a fork copied is its origin's.

@@ -484,7 +484,8 @@ def test_the_sample_is_found_as_before(width: int, root: Path, monkeypatch: pyte
     append(root, said("msg_1", f"hello 🎉 שלום {HOSTILE} " + "日本語 " * 40, of="ses_1"))
     append(root, [session("ses_1", title=f"emoji 🐛, עברית, {HOSTILE}")])
     out = io.StringIO()
-    monkeypatch.setattr(cli_search, "console", lambda: Console(file=out, width=width, highlight=False))
+    terminal = Console(file=out, width=width, highlight=False)
+    monkeypatch.setattr(cli_search, "print_hits", lambda hits: cli_search.draw_hits(hits, terminal))
     for words in (["hello"], ["file", "txt"]):
         done = call(root, "search", *words, "--limit", "6", TZ="UTC")
         assert done.code == 0, done.err

@@ -42,6 +42,7 @@ COMMANDS = {
 }
 
 _CLICK_USAGE = 2  # what typer exits with for a wrong command line; ours is EX_USAGE, everywhere
+_VERSION = "--version"
 _COMPLETE = "_CLANKERS_COMPLETE"  # set by the shell functions that `clankers --install-completion` writes
 
 
@@ -57,7 +58,7 @@ def append_help(
     raise AssertionError(f"`append` runs in clankers.append, never here: {source} {type} {stream}")  # pragma: no cover
 
 
-def _root(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
+def _root(version: bool = typer.Option(False, _VERSION, help="Show the version.")) -> None:
     if version:
         typer.echo(f"clankers {__version__}")
         raise typer.Exit
@@ -102,7 +103,7 @@ def main() -> int:
 def _run() -> int:
     """Run the command; the one place that turns errors into messages and codes."""
     words = _words()
-    asked = words[1] if len(words) > 1 and words[1] in COMMANDS else None
+    asked = words[1] if len(words) > 1 and words[1] in {*COMMANDS, _VERSION} else None
     try:
         application(asked)(prog_name="clankers")
     except ClankersError as e:

@@ -13,7 +13,7 @@ from clankers.errors import EX_FAIL, UsageError
 from clankers.formatting import counted, short_bytes
 from clankers.log.segments import COMPRESSED, disk_sizes
 from clankers.maintenance import in_place_edit
-from clankers.maintenance.archive import InUseError, archive, due, remove_unfinished
+from clankers.maintenance.archive import InUseError, archive_all, due, remove_unfinished
 from clankers.maintenance.gzip_writer import ArchiveError
 from clankers.queries.dates import span
 
@@ -52,13 +52,10 @@ def command(
         if in_place_edit.unfinished(root):  # it names a plain file
             raise ArchiveError("a repair was killed just now; run `clankers archive` again, which finishes it first")
         remove_unfinished(root)
-        for name in days:
-            try:
-                archive(root, name, progress=step)
-            except ArchiveError as e:
-                say(e)
-                left.append(name)
-                failed = failed or not isinstance(e, InUseError)
+        for name, error in archive_all(root, days, progress=step):
+            say(error)
+            left.append(name)
+            failed = failed or not isinstance(error, InUseError)
     done = [name for name in days if name not in left]
     after = short_bytes(_bytes(root, done, COMPRESSED))
     before_bytes = short_bytes(size - _bytes(root, left))

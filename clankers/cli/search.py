@@ -1,11 +1,13 @@
 """`clankers search WORDS`: finds messages and tool calls by their words."""
 
+from __future__ import annotations
+
 import contextlib
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import to_builtins
-from rich.text import Text
 
 from clankers import paths
 from clankers.cli.database import open_current
@@ -16,6 +18,10 @@ from clankers.queries.changes import changed_sessions
 from clankers.queries.connect import ELSEWHERE
 from clankers.queries.filters import filters
 from clankers.queries.search import Hit, match_expression, search
+
+if TYPE_CHECKING:
+    from rich.console import Console  # rich takes longer to import than most searches take: only for a terminal
+    from rich.text import Text
 
 _INDENT = 2  # columns
 
@@ -60,22 +66,37 @@ def command(
 
 
 def print_hits(hits: list[Hit]) -> None:
-    """Each with a line that says what it is, of which the end is cut first, and the snippet below."""
-    out = console()
+    """Each with a line that says what it is, and the snippet below."""
+    if sys.stdout.isatty():
+        draw_hits(hits, console())
+        return
     for hit in hits:
-        what = hit.tool_name or "tool" if hit.kind == "tool" else hit.kind
-        if hit.success == 0:
-            what += " (failed)"
-        shown = [local_time(hit.created_at), hit.session_id[:12], what, hit.source, hit.project_name]
-        head = Text("  ".join([*(clean(one) for one in shown if one), session_title(hit.title)]), style="dim")
-        out.print(head, no_wrap=True, overflow="ellipsis")
+        print(f"{_head(hit)}\n{' ' * _INDENT}{clean(hit.snippet).rstrip()}\n")
+
+
+def draw_hits(hits: list[Hit], out: Console) -> None:
+    """The same on a terminal: the end of the first line is cut, the snippet wrapped, and what was found stands out."""
+    from rich.text import Text
+
+    for hit in hits:
+        out.print(Text(_head(hit), style="dim"), no_wrap=True, overflow="ellipsis")
         for line in _snippet(hit).wrap(out, max(out.width - _INDENT, 1)):
             line.rstrip()
             out.print(Text(" " * _INDENT).append_text(line), no_wrap=True, overflow="ignore", crop=False)
         out.print()
 
 
+def _head(hit: Hit) -> str:
+    what = hit.tool_name or "tool" if hit.kind == "tool" else hit.kind
+    if hit.success == 0:
+        what += " (failed)"
+    shown = [local_time(hit.created_at), hit.session_id[:12], what, hit.source, hit.project_name]
+    return "  ".join([*(clean(one) for one in shown if one), session_title(hit.title)])
+
+
 def _snippet(hit: Hit) -> Text:
+    from rich.text import Text
+
     text, end = Text(), 0
     for start, stop in [*hit.found, (len(hit.snippet), len(hit.snippet))]:
         text.append(clean(hit.snippet[end:start]))

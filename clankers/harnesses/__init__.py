@@ -24,7 +24,11 @@ BUILT_IN = {
     "kimi": "clankers.harnesses.kimi.harness:HARNESS",
     "droid": "clankers.harnesses.droid.harness:HARNESS",
     "openhands": "clankers.harnesses.openhands.harness:HARNESS",
+    "continue": "clankers.harnesses.continue_cli.harness:HARNESS",
 }
+
+# Those without events: what brings the database up to date looks at their stores.
+WATCHED = ("continue",)
 
 
 def names(root: str) -> tuple[str, ...]:

@@ -186,6 +186,14 @@ class Cursor(Marks):
             pass
 
 
+def last_read(root: str, session: str) -> float:
+    """When the source of `session` was last read, in seconds since the epoch; 0 if it never was."""
+    try:
+        return os.stat(os.path.join(root, "cursors", session + ".json")).st_mtime
+    except (OSError, ValueError):
+        return 0.0
+
+
 def open_sessions(root: str) -> list[str]:
     """The open sessions: more may be written to their sources."""
     try:

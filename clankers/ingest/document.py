@@ -52,9 +52,10 @@ class Document:
         level: of a message.
         elided: members of the head of which the record has only the size and a digest.
         wanted: whether a message makes a record.
+        named: gives messages their ids, where the client gives them none: from the head, as JSON, and their values.
     """
 
-    __slots__ = ("elided", "level", "messages", "own_id", "owner", "path", "session", "wanted")
+    __slots__ = ("elided", "level", "messages", "named", "own_id", "owner", "path", "session", "wanted")
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class Document:
         level: Callable[[dict[str, Any]], str] = lambda _: envelope.INFO,
         elided: tuple[str, ...] = (),
         wanted: Callable[[dict[str, Any]], bool] = lambda _: True,
+        named: Callable[[bytes, list[Any]], list[str]] | None = None,
     ) -> None:
         self.path = path
         self.owner = owner
@@ -76,6 +78,7 @@ class Document:
         self.level = level
         self.elided = elided
         self.wanted = wanted
+        self.named = named
 
     def changed(self, version: str) -> bool:
         """Whether the file is another one than `version` says."""
@@ -102,12 +105,15 @@ class Document:
         old = version.partition("#")[2]
         old_head, old_digests = old[:_DIGEST], _cut(old[_DIGEST:])
         quote = strict_json.quote
-        found = []
-        for raw in messages:
-            value, error = _value(raw)
-            id = value.get(self.own_id) if isinstance(value, dict) else None
-            own = id if isinstance(id, str) and is_plain(id) else ""
-            found.append((raw, value, error, own, _crc(own.encode()) + _crc(raw)))
+        values = [_value(raw) for raw in messages]
+        if self.named:
+            owns = self.named(head, [value for value, _ in values])
+        else:
+            owns = [_own_id(value, self.own_id) for value, _ in values]
+        found = [
+            (raw, value, error, own, _crc(own.encode()) + _crc(raw))
+            for raw, (value, error), own in zip(messages, values, owns, strict=True)
+        ]
         # The file has another list, not a longer one: what is left of it is said once.
         edited = [d[:_DIGEST] for d in old_digests] != [f[4][:_DIGEST] for f in found[: len(old_digests)]]
         known: dict[str, int] = {}
@@ -162,6 +168,12 @@ def _value(raw: bytes) -> tuple[Any, str]:
         return strict_json.parse(raw), ""
     except strict_json.NotJSONError as e:
         return None, str(e)
+
+
+def _own_id(value: Any, name: str) -> str:
+    """The member `name` of a message, if it can be in a record's id; else empty."""
+    id = value.get(name) if isinstance(value, dict) else None
+    return id if isinstance(id, str) and is_plain(id) else ""
 
 
 def _crc(text: bytes) -> str:

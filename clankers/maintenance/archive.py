@@ -19,7 +19,8 @@ by one file with the bytes of both, which is then compressed as above. After eac
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from clankers.log.reader import log_files
 from clankers.log.segment_file import DamagedError, SegmentFile, is_copy
@@ -29,6 +30,7 @@ from clankers.maintenance.gzip_writer import ArchiveError, compress, damaged_err
 from clankers.system.atomic_write import TEMPORARY
 from clankers.system.durable import sync_directory
 
+_AT_ONCE = 16  # days: most of the time of a small one goes by while the disk syncs, and it syncs several at once
 _TRIES = 4  # compressions of a day, each after a late line or with a failing disk
 _POLL = 0.05  # seconds between two checks of a file that is open for writing
 _QUIET = 1.0  # seconds in which nothing is appended, where the system does not say whether a file is open for writing
@@ -60,6 +62,26 @@ def remove_unfinished(root: str) -> None:
     for entry in os.listdir(root):
         if entry.startswith("clankers-") and ".jsonl" in entry and entry.endswith(TEMPORARY):
             os.unlink(os.path.join(root, entry))
+
+
+def archive_all(
+    root: str, names: Sequence[str], *, progress: Callable[[int], object]
+) -> Iterator[tuple[str, ArchiveError]]:
+    """Archive the days `names` as `archive` does, several at a time; yields those that were not archived, and why.
+
+    Raises:
+        OSError: a file cannot be read or written; days that were begun are finished, no more are begun.
+    """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        running = {name: pool.submit(archive, root, name, progress=progress) for name in names}
+        try:
+            for name, one in running.items():
+                try:
+                    one.result()
+                except ArchiveError as e:
+                    yield name, e
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def archive(root: str, name: str, *, progress: Callable[[int], object]) -> None:

@@ -111,14 +111,33 @@ def _update(progress: Progress) -> Replayed:
 
 
 def sweep(note: Note = silent) -> None:
-    """Import what open sessions wrote; a source that cannot be read does not stop a replay."""
+    """Import what open sessions wrote, and what changed in stores that no event announces.
+
+    A source that cannot be read does not stop a replay.
+    """
+    for read in (_read_open, _read_watched):
+        try:
+            with Log(paths.data_root()) as log:
+                read(log)
+        except (OSError, SourceError) as e:
+            note(f"a transcript was not read: {e}")
+
+
+def _read_open(log: Log) -> None:
+    fingerprints = Fingerprints(log.root)
     try:
-        fingerprints = Fingerprints(paths.data_root())
-        with Log(paths.data_root()) as log:
-            live.sweep(log, harnesses.source_of(log.root), fingerprints=fingerprints)
+        live.sweep(log, harnesses.source_of(log.root), fingerprints=fingerprints)
+    finally:
         fingerprints.save(least=_WORTH_SAVING)
-    except (OSError, SourceError) as e:
-        note(f"a transcript was not read: {e}")
+
+
+def _read_watched(log: Log) -> None:
+    for name in harnesses.WATCHED:
+        harness = harnesses.load(name, log.root)
+        if harness.count():
+            from clankers.ingest import watched  # with what it imports, only where there is something to look at
+
+            watched.read_changed(log, harness.sources())
 
 
 def log_bytes(root: str) -> int:

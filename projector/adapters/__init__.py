@@ -29,6 +29,7 @@ BUILT_IN = {
     "kimi": "projector.adapters.kimi",
     "droid": "projector.adapters.droid",
     "openhands": "projector.adapters.openhands",
+    "continue": "projector.adapters.continue_cli",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

@@ -1,9 +1,11 @@
 """Gives responses the tokens that a client's record counts apart from them, and what its sums have besides.
 
 A record of a request belongs to the response that follows it with the same id of the server, which servers may give
-again. A request without a response, and what the sums have that no request explains, have rows of their own. Clients
-write sums as they end: older versions those of the last run, later ones those of all runs. A run that was killed wrote
-none, and the next sums of a later version have its requests only if they were recorded.
+again; one that was stored elsewhere, without an id, to the next response of its session, if that has no other. A
+request without a response, and what the sums have that no request explains, have rows of their own.
+
+Clients write sums as they end: older versions those of the last run, later ones those of all runs. A run that was
+killed wrote none, and the next sums of a later version have its requests only if they were recorded.
 """
 
 from collections import defaultdict
@@ -64,6 +66,7 @@ class _Reader:
         self._total: UsageTotal = UsageTotal(0, {}, {})  # of all runs
         self._session = ""
         self._owners: set[str] = set()
+        self._stored: dict[str, RequestUsed] = {}  # the last since the last response, by its session
         self._answered: set[str] = set()  # messages
         self._since: set[str] = set()  # those since the last sums
         self._run: set[str] = set()  # those of this run
@@ -83,8 +86,9 @@ class _Reader:
             used = decode(line.usage, type=RequestUsed)
             self.requests[line.owner, line.call].append((line, used))
             self._owners.add(line.owner)
-            for counts in (self._explained, self._by_agent[line.owner]):
-                _add(counts[used.model], _list(used.spent))
+            self._explain(self._explained, line.owner, used)
+        elif line.kind == "stored" and line.usage:
+            self._stored[line.owner] = decode(line.usage, type=RequestUsed)
         elif line.kind == "response" and line.message:
             self._respond(line, line.message)
         elif line.kind == "total" and line.usage:
@@ -102,12 +106,19 @@ class _Reader:
         if message in self._answered:
             return
         self._answered.add(message)
+        said = decode(line.usage, type=RequestUsed) if line.usage else None
+        stored = self._stored.pop(line.owner, None)
         if found := self.requests.get((line.owner, line.call)):
             self.responses[message] = found.pop()[1]
-        elif line.usage:
-            used = decode(line.usage, type=RequestUsed)
-            for counts in (self._said, self._by_agent[line.owner]):
-                _add(counts[used.model], _list(used.spent))
+        elif stored and (said is None or said.spent.completion_tokens == stored.spent.completion_tokens):
+            self.responses[message] = stored
+            self._explain(self._explained, line.owner, stored)
+        elif said:
+            self._explain(self._said, line.owner, said)
+
+    def _explain(self, part: _Counts, owner: str, used: RequestUsed) -> None:
+        for counts in (part, self._by_agent[owner]):
+            _add(counts[used.model], _list(used.spent))
 
     def _sum(self, found: UsageTotal) -> None:
         new = found.models

@@ -399,6 +399,7 @@ class UsageSeen(Struct, frozen=True, array_like=True):
         kind: one of the following; the other fields depend on it.
             `run`: the client began to write.
             `request`: the request `call` of `owner` used `usage`, a `RequestUsed` as JSON.
+            `stored`: a request of `owner` that no id names used `usage`, likewise.
             `response`: the message `message` of `owner` answers the request `call`; `usage` is what it says itself.
             `total`: the client's sums, in `usage`, a `UsageTotal` as JSON.
             `fork`: what comes before was copied from another record.

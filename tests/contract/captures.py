@@ -19,11 +19,11 @@ from clankers import harnesses
 from clankers.harnesses.base import Harness
 from clankers.harnesses.cline.harness import HARNESS as CLINE
 from clankers.harnesses.copilot.harness import HARNESS as COPILOT_CLI
-from clankers.ingest import live
+from clankers.ingest import live, watched
 from clankers.ingest.backfill import Imported, backfill
 from clankers.log import strict_json
 from clankers.log.writer import Log
-from tests import cline_recording, gemini_recording, kimi_recording, pi_recording
+from tests import cline_recording, continue_recording, gemini_recording, kimi_recording, pi_recording
 from tests.commands import environment
 from tests.feeding import (
     CAPTURES,
@@ -183,6 +183,21 @@ def _kimi() -> Captures:
     return Captures("kimi", lambda home: [feed(name, home) for name in kimi_recording.NAMES], store)
 
 
+def _continue() -> Captures:
+    """Of a harness without events: its files are looked at."""
+
+    def feed(name: str, home: Path) -> Iterator[Record]:
+        continue_recording.write(name, home)
+        os.environ["CONTINUE_GLOBAL_DIR"] = str(home / ".continue")
+        yield from ()
+
+    def store(home: Path) -> None:
+        for name in continue_recording.NAMES:
+            continue_recording.write(name, home)
+
+    return Captures("continue", lambda home: [feed(name, home) for name in continue_recording.NAMES], store)
+
+
 def _growing(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
     """Of a harness whose hooks name a file of lines that grows."""
 
@@ -250,6 +265,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "pi": _pi(),
     "qwen": qwen(*QWEN),
     "cline": _cline(),
+    "continue": _continue(),
     "vibe": vibe("fail", "plain", "resume"),
     "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
     "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
@@ -276,6 +292,9 @@ def interleaved(feeds: list[Iterator[Record]]) -> Iterator[Record]:
 def sweep(root: Path) -> None:
     with Log(str(root)) as log:
         live.sweep(log, harnesses.source_of(str(root)))
+        if os.environ.get("CONTINUE_GLOBAL_DIR"):  # else it would look at the machine's own
+            for name in harnesses.WATCHED:
+                watched.read_changed(log, harnesses.load(name, str(root)).sources())
 
 
 def feed_stores(root: Path, harness: str, home: Path) -> Imported:
@@ -289,6 +308,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         "GEMINI_CLI_HOME",
         "PI_CODING_AGENT_DIR",
         "QWEN_HOME",
+        "CONTINUE_GLOBAL_DIR",
         *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
         "VIBE_HOME",
         "COPILOT_HOME",

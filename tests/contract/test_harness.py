@@ -20,6 +20,7 @@ from tests.feeding import Record, append, project, rows
 CLOCK = 1_800_000_000 * 10**9  # what says no time of its own has that of its append: one for all
 Rows = dict[str, list[dict[str, Any]]]
 EACH = pytest.mark.parametrize("captures", ALL.values(), ids=ALL)
+WITH_EVENTS = {name: captures for name, captures in ALL.items() if captures.harness not in harnesses.WATCHED}
 KEYED = ("sessions", "messages", "parts", "tools")
 HOSTILE: list[Any] = [None, True, -1, 2**70, 1e308, "", "\x00\ud800", [], {}, [[]], {"": None}]
 
@@ -27,8 +28,8 @@ HOSTILE: list[Any] = [None, True, -1, 2**70, 1e308, "", "\x00\ud800", [], {}, [[
 @pytest.fixture(autouse=True)
 def one_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: CLOCK)
-    monkeypatch.setenv("CLINE_DIR", "")  # captures set it, and the next one
-    monkeypatch.setenv("KIMI_CODE_HOME", "")
+    for variable in ("CLINE_DIR", "CONTINUE_GLOBAL_DIR", "KIMI_CODE_HOME"):
+        monkeypatch.setenv(variable, "")  # captures set it
     monkeypatch.setattr(database, "_BUSY_MS", 50)
     monkeypatch.setattr(batch, "_PATIENCE", 0.01)
 
@@ -134,7 +135,7 @@ def test_captures_in_any_order_and_interleaved_make_the_same_rows(captures: Capt
     assert rows_of(mixed) == rows_of(in_order)
 
 
-@EACH
+@pytest.mark.parametrize("captures", WITH_EVENTS.values(), ids=WITH_EVENTS)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_hostile_value_costs_no_more_than_its_event(captures: Captures, seed: int, tmp_path: Path) -> None:
     dice = random.Random(seed)

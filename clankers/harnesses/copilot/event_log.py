@@ -2,6 +2,7 @@
 
     session-state/<session>/events.jsonl    a line an event, appended by every resume; subagents' events are in it
     session-state/<session>/workspace.yaml  the title
+    session-store.db                        a row for each request of every session, since some version after 1.0.60
 
 A record of the event log is a line, its bytes the payload, its id `<session>@<offset>#<crc>`, its type `event.` and the
 `type` of the line, such as
@@ -12,6 +13,8 @@ The description is a record `{"sessionId":...,"text":...}` of the type `workspac
 A long output of a tool is cut in the log, which names a temporary file that has all of it, until the client ends and
 deletes it. It is a record `{"sessionId":...,"name":...,"text":...}` of the type `tool-output`, its id
 `<session>/<name>#<crc>`.
+
+A row of the database is a record of its columns, of the type `db.usage`, its id `<session>/usage:<row>#<crc>`.
 
 Elided are the client's own prompt (`data.content` of system.message), and copies of the conversation (`data.messages`
 of model.messages_snapshot, `data.requestMessages` of model.model_call_success).
@@ -25,6 +28,8 @@ Imported on the append path: nothing heavy here.
 from __future__ import annotations  # typing is a third of what a hook would import
 
 import os
+import sys
+from zlib import crc32
 
 from clankers import paths
 from clankers.harnesses.base import MAX_KIND, UNKNOWN, nested
@@ -43,9 +48,10 @@ if TYPE_CHECKING:
 
 WORKSPACE = "workspace"  # the type of a description's record, and its part
 OUTPUT = "tool-output"
+ROW = "db.usage"
 EVENTS_FILE = "events.jsonl"
 
-_FOLDER, _EVENTS = "session-state", ""
+_FOLDER, _EVENTS, _ROWS = "session-state", "", "usage"
 _MAX_ID = 128  # characters of a session's id
 _MAX_PATH = 4096  # characters
 _SAVED, _OUTPUT = "Saved to: ", "-copilot-tool-output-"  # in a cut output, and in the name of the file
@@ -60,7 +66,7 @@ _ELIDED = {
 
 
 class EventLog(LineFiles):
-    """The files of one session: its event log, named "", with an offset, and its description, with a version.
+    """What there is of one session: its event log, named "", with an offset; its description and rows, with versions.
 
     Args:
         session: its id.
@@ -83,14 +89,15 @@ class EventLog(LineFiles):
         return self.session
 
     def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
-        """As `Source.compare`; another description is a change, too."""
+        """As `Source.compare`; another description is a change, too, and another database."""
         rewritten = super().compare(offsets, versions)
-        return [] if rewritten is None and self._new_description(versions) else rewritten
+        changed = self._new_description(versions) or self._rows_changed(versions)
+        return [] if rewritten is None and changed else rewritten
 
     def read(
         self, offsets: Mapping[str, int], versions: Mapping[str, str]
     ) -> Iterator[tuple[Record | None, str, int | str]]:
-        """As `Source.read`: the events, then the description; one that cannot be read does not stop the other."""
+        """As `Source.read`: the events, the description, the rows; one that cannot be read does not stop the others."""
         failure: SourceError | None = None
         try:
             yield from super().read(offsets, versions)
@@ -98,6 +105,8 @@ class EventLog(LineFiles):
             failure = e
         if self._new_description(versions):
             yield self._description(versions.get(WORKSPACE, ""))
+        if self._rows_changed(versions):
+            yield from self._new_rows(versions.get(_ROWS, ""))
         if failure:
             raise failure
 
@@ -153,6 +162,35 @@ class EventLog(LineFiles):
         name = os.path.basename(path)
         payload = b'{"sessionId":%s,"name":%s,%s}' % (strict_json.quote(self.session), strict_json.quote(name), text)
         return Record(f"{self.session}/{name}#{crc:08x}", OUTPUT, envelope.INFO, payload)
+
+    def _rows_changed(self, versions: Mapping[str, str]) -> bool:
+        # A hook does not load SQLite for it: each command that reads has done so.
+        if "apsw" not in sys.modules:
+            return False
+        now = self._database_version()
+        return bool(now) and now != versions.get(_ROWS, "").partition("#")[0]
+
+    def _new_rows(self, before: str) -> Iterator[tuple[Record | None, str, str]]:
+        """The rows behind the last one of the version `before`.
+
+        Raises:
+            SourceError: the database cannot be read.
+        """
+        from clankers.harnesses.copilot.usage_rows import usage_rows
+
+        now, last = self._database_version(), int(before.partition("#")[2] or 0)
+        for row, payload in usage_rows(self._database(), self.session, last):
+            last = row
+            record = Record(f"{self.session}/{_ROWS}:{row}#{crc32(payload):08x}", ROW, envelope.INFO, payload)
+            yield record, _ROWS, f"#{last}"
+        yield None, _ROWS, f"{now}#{last}"
+
+    def _database(self) -> str:
+        return os.path.join(os.path.dirname(os.path.dirname(self.path)), "session-store.db")
+
+    def _database_version(self) -> str:
+        """What changes with the database; empty where there is none."""
+        return signature(self._database()) + signature(self._database() + "-wal")
 
     def _workspace(self) -> str:
         return os.path.join(self.path, "workspace.yaml")

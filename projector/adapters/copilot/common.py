@@ -17,7 +17,7 @@ EVENT = "event."  # of the types of an event log's lines
 # How the id of a record begins (`clankers.harnesses.copilot.event_log`): the session, and of a line its offset.
 _RECORD = re.compile(r"([^/@#]+)(?:@(\d{1,15})#|/)")
 
-_OTHERS = ("workspace", "tool-output")  # types of records of other files
+_OTHERS = ("workspace", "tool-output", "db.usage")  # types of records that are not lines
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 

@@ -19,7 +19,7 @@ from projector.adapters.copilot.messages import (
     tool_complete,
     user,
 )
-from projector.adapters.copilot.usage import response, total, usage_record
+from projector.adapters.copilot.usage import response, total, usage_record, usage_row
 from projector.adapters.copilot.wire import (
     AssistantLine,
     CompactionLine,
@@ -34,6 +34,7 @@ from projector.adapters.copilot.wire import (
     SubagentLine,
     ToolLine,
     UsageLine,
+    UsageRow,
     UserLine,
     Workspace,
 )
@@ -209,7 +210,11 @@ CASES: dict[str, Case] = {
             plain,
         ),
     }.items()
-} | {"workspace": case(Workspace, workspace), "tool-output": case(SavedFile, saved_output)}
+} | {
+    "workspace": case(Workspace, workspace),
+    "tool-output": case(SavedFile, saved_output),
+    "db.usage": case(UsageRow, usage_row),
+}
 
 _versioned = Decoder(StartLine).decode
 

@@ -2,9 +2,11 @@
 
 from msgspec.json import encode
 
+from clankers.log.reader import Event
 from projector.adapters.copilot.common import SOURCE, EventPlace, agent_session
-from projector.adapters.copilot.wire import AssistantMessage, ModelMetrics, Shutdown, Usage
-from projector.model.changes import RequestUsed, Spent, UsageSeen, UsageTotal
+from projector.adapters.copilot.wire import AssistantMessage, ModelMetrics, Shutdown, Usage, UsageRow
+from projector.adapters.wire import any_millis
+from projector.model.changes import Change, RequestUsed, Spent, UsageSeen, UsageTotal
 
 _MAIN = "main"  # the agent that is the session itself
 _HOSTED = "github-copilot"  # the provider of the models that need no key of the user's
@@ -22,6 +24,22 @@ def usage_record(place: EventPlace, usage: Usage) -> UsageSeen:
     return _seen(
         place, "request", usage.apiCallId, None, RequestUsed(counts(usage), usage.model, provider, usage.finishReason)
     )
+
+
+def usage_row(event: Event, row: UsageRow) -> list[Change]:
+    """What a request used, by the client's database, whose rows name no request."""
+    at = any_millis(row.created_at)
+    session = agent_session(row.agent_id, row.session_id) if row.agent_id else row.session_id
+    usage = Usage(
+        row.model,
+        row.input_tokens,
+        row.output_tokens,
+        row.cache_read_tokens,
+        row.cache_write_tokens,
+        row.reasoning_tokens,
+    )
+    place = EventPlace(row.session_id, session, event.id, 0, at)
+    return [_seen(place, "stored", None, None, RequestUsed(counts(usage), row.model, None, row.finish_reason))]
 
 
 def total(place: EventPlace, found: Shutdown) -> UsageSeen:

@@ -205,6 +205,19 @@ class SavedFile(Wire):
     text: str | None = None
 
 
+class UsageRow(Wire):
+    session_id: Id
+    agent_id: Id | None = None
+    model: str | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_read_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    reasoning_tokens: Count | None = None
+    finish_reason: str | None = None
+    created_at: Time = None
+
+
 class HookError(Wire):
     message: str | None = None
 
