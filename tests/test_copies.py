@@ -237,6 +237,9 @@ def test_what_a_person_took_back_is_marked_and_counts(to_the_beginning: bool, tm
         live = db.execute("SELECT text_content FROM messages WHERE deleted_at IS NULL ORDER BY created_at").fetchall()
         assert [words for (words,) in live] == stays
         assert db.execute("SELECT title, prompt_tokens FROM sessions").get == (stays[0], spent)
+        turns = sum(words not in ("Built.", "It is blue.") for words in stays)
+        assert db.execute("SELECT sum(turns) FROM activity").get == turns
+        assert db.execute("SELECT prompts FROM v_sessions").get == turns
         times = dict(db.execute("SELECT text_content, deleted_at - created_at FROM messages WHERE deleted_at > 0"))
         assert times["And bold"] == 2000  # until "And slanted"
 

@@ -154,7 +154,7 @@ def _happened(one: Group, rows: list[Row], sessions: dict[str, Row]) -> None:
     said = [m for m in rows if "bare" not in m]
     one.messages = len(said)
     for m in said:
-        typed = m["role"] == "user" and not m["synthetic"]
+        typed = m["role"] == "user" and not m["synthetic"] and m["deleted_at"] is None
         one.turns += typed and sessions[m["session_id"]]["parent_id"] is None
         one.unpriced_messages += m["share"] is None and weight(m) > 0
         for kind in TOKENS:

@@ -38,7 +38,7 @@ WITH RECURSIVE top (id) AS ({{top}}), tree (id, depth, path) AS (
 SELECT {{columns}}, depth, (
     -- No person typed what starts a subagent.
     SELECT count(*) FROM messages AS m WHERE m.session_id = s.id AND s.parent_id IS NULL
-    AND m.role = 'user' AND m.synthetic = 0 AND m.copied = 0
+    AND m.role = 'user' AND m.synthetic = 0 AND m.copied = 0 AND m.deleted_at IS NULL
   ) AS turns, {dialect.last_active("s")} - s.created_at AS duration_ms
 FROM tree {dialect.JOIN_IN_THIS_ORDER} sessions AS s USING (id) ORDER BY path
 """
@@ -50,7 +50,7 @@ class ListedSession:
 
     Attributes:
         depth: 0, or how far below a session that a person started.
-        turns: prompts that a person typed.
+        turns: prompts that a person typed and did not take back.
         duration_ms: from the first to the last that happened, pauses included.
         subagents: how many sessions are below it; with them `subagent_tools`, `subagent_errors`, `subagent_tokens` and
             `subagent_cost` are sums over those alone.

@@ -68,7 +68,7 @@ _OF_SPAN = f"""(
   WHERE begin > {bucket_start(":f_since")} AND begin < {bucket_start(":f_until")}
   UNION ALL
   SELECT m.session_id, m.created_at, coalesce(m.model, s.model), a.subagent,
-    CASE WHEN a.subagent = 0 AND m.role = 'user' AND m.synthetic = 0 THEN 1 ELSE 0 END, 1,
+    CASE WHEN a.subagent = 0 AND m.role = 'user' AND m.synthetic = 0 AND m.deleted_at IS NULL THEN 1 ELSE 0 END, 1,
     {", ".join(f"coalesce(m.{kind}, 0)" for kind in TOKENS)},
     {_PART}, CASE WHEN a.cost_rate = 1 THEN 0 ELSE {_PART} END,
     CASE WHEN a.cost_rate IS NULL AND {token_weight("m")} > 0 THEN 1 ELSE 0 END
@@ -93,7 +93,7 @@ class Group:
         key: a day, a week (ISO), a month, a model, a project's path, a source or a tool; None where it has none.
         sessions: those of a person with a message in it, or without any message.
         subagents: the same for sessions that were started by another.
-        turns: prompts that a person typed.
+        turns: prompts that a person typed and did not take back.
         tools: calls; of `tools_closed` it is known how they ended, `tools_failed` did so badly.
         tool_p50_ms: half of the calls took no longer; None where no duration is known.
         cost: None where none is known.

@@ -23,7 +23,7 @@ class ActivityBucket(msgspec.Struct):
 
     Attributes:
         begin: of the quarter of an hour; None for messages without a time.
-        turns: prompts that a person typed.
+        turns: prompts that a person typed and did not take back.
         cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour.
         used: messages that used tokens.
         cost: the sum of the messages' own costs, in US dollars; None if none has one.
@@ -71,7 +71,8 @@ class ActivityBucket(msgspec.Struct):
 
 _USED = "(prompt_tokens > 0 OR completion_tokens > 0 OR cache_read_tokens > 0 OR cache_write_tokens > 0)"
 _BUCKETS = f"""
-SELECT ?1, {bucket_start("created_at")}, model, count(*), count(*) FILTER (WHERE role = 'user' AND NOT synthetic),
+SELECT ?1, {bucket_start("created_at")}, model, count(*),
+  count(*) FILTER (WHERE role = 'user' AND NOT synthetic AND deleted_at IS NULL),
   ifnull(sum(prompt_tokens), 0), ifnull(sum(completion_tokens), 0), ifnull(sum(reasoning_tokens), 0),
   ifnull(sum(cache_read_tokens), 0), ifnull(sum(cache_write_tokens), 0), ifnull(sum(cache_write_1h_tokens), 0),
   count(*) FILTER (WHERE {_USED}), sum(cost), count(*) FILTER (WHERE cost IS NULL AND {_USED}),

@@ -438,7 +438,7 @@ CREATE TABLE activity (  -- what `stats` adds up: a session's messages by quarte
   model TEXT,  -- the messages', else the session's
   subagent INTEGER NOT NULL,  -- the session has a parent
   messages INTEGER NOT NULL,
-  turns INTEGER NOT NULL,  -- prompts that a person typed
+  turns INTEGER NOT NULL,  -- prompts that a person typed and did not take back
   prompt_tokens INTEGER NOT NULL,
   completion_tokens INTEGER NOT NULL,
   reasoning_tokens INTEGER NOT NULL,
@@ -458,7 +458,7 @@ CREATE TABLE activity (  -- what `stats` adds up: a session's messages by quarte
 CREATE VIEW v_daily AS  -- one row per day and harness
 WITH happened (at, session_id, prompts, answers, tool_calls, failed_calls, errors, prompt_tokens, completion_tokens,
   reasoning_tokens, cache_read_tokens, cache_write_tokens, cost) AS (
-  SELECT created_at, session_id, role = 'user' AND NOT synthetic, role = 'assistant' AND NOT synthetic, 0, 0, 0,
+  SELECT created_at, session_id, role = 'user' AND NOT synthetic AND deleted_at IS NULL, role = 'assistant' AND NOT synthetic, 0, 0, 0,
     prompt_tokens, completion_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, NULL
   FROM messages WHERE NOT copied
   UNION ALL SELECT created_at, session_id, 0, 0, 1, success IS 0, 0, 0, 0, 0, 0, 0, NULL FROM tools
@@ -470,7 +470,7 @@ SELECT
   s.source,
   CAST(count(DISTINCT iif(s.parent_id IS NULL, s.id, NULL)) AS INTEGER) AS sessions,  -- with activity that day
   CAST(count(DISTINCT iif(s.parent_id IS NULL, NULL, s.id)) AS INTEGER) AS subagents,
-  CAST(sum(h.prompts AND s.parent_id IS NULL) AS INTEGER) AS prompts,  -- that a person typed
+  CAST(sum(h.prompts AND s.parent_id IS NULL) AS INTEGER) AS prompts,  -- that a person typed and did not take back
   CAST(sum(h.answers) AS INTEGER) AS answers,
   CAST(sum(h.tool_calls) AS INTEGER) AS tool_calls,
   CAST(sum(h.failed_calls) AS INTEGER) AS failed_calls,
@@ -498,7 +498,7 @@ SELECT
   CAST(datetime(s.updated_at / 1000, 'unixepoch', 'localtime') AS TEXT) AS last_active,
   CAST(round((s.updated_at - s.created_at) / 60000.0, 1) AS REAL) AS minutes,
   CAST(iif(s.parent_id IS NULL, (SELECT count(*) FROM messages AS m
-    WHERE m.session_id = s.id AND m.role = 'user' AND NOT m.synthetic AND NOT m.copied), 0) AS INTEGER) AS prompts,
+    WHERE m.session_id = s.id AND m.role = 'user' AND NOT m.synthetic AND NOT m.copied AND m.deleted_at IS NULL), 0) AS INTEGER) AS prompts,
   CAST((SELECT count(*) FROM messages AS m
     WHERE m.session_id = s.id AND m.role = 'assistant' AND NOT m.synthetic AND NOT m.copied) AS INTEGER) AS answers,
   s.tool_call_count AS tool_calls,
