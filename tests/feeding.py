@@ -26,6 +26,7 @@ CAPTURES = Path(__file__).parent / "captures"
 CLAUDE_CODE = sorted(p.name for p in (CAPTURES / "claude-code").iterdir())
 CODEX = sorted(p.name for p in (CAPTURES / "codex").iterdir())
 OPENCODE = sorted(f"{p.parent.parent.name}/{p.parent.name}" for p in (CAPTURES / "opencode").glob("*/*/plugin.jsonl"))
+KILO = sorted(p.name for p in (CAPTURES / "kilo").iterdir())
 QWEN = sorted(p.name for p in (CAPTURES / "qwen").iterdir())
 VIBE = sorted(p.name for p in (CAPTURES / "vibe").iterdir())
 COPILOT = sorted(p.name for p in (CAPTURES / "copilot").iterdir())
@@ -148,16 +149,16 @@ def feed_transcripts(name: str, root: Path, home: Path, named: str | None = None
                 import_transcripts(log, path.stem, str(path))
 
 
-def opencode_records(name: str) -> list[Record]:
+def opencode_records(name: str, harness: str = "opencode") -> list[Record]:
     """What the plugin of a capture saw, as log records: bus events, and the named hooks with their input and output."""
     records = []
-    for line in (CAPTURES / "opencode" / name / "plugin.jsonl").open("r", encoding="utf-8"):
+    for line in (CAPTURES / harness / name / "plugin.jsonl").open("r", encoding="utf-8"):
         seen: dict[str, Any] = json.loads(line)
         if seen["kind"] == "event":
-            records.append(("opencode", seen["event"]["type"], json.dumps(seen["event"]).encode()))
-        elif seen["kind"] == "hook":
+            records.append((harness, seen["event"]["type"], json.dumps(seen["event"]).encode()))
+        elif "input" in seen:
             payload = {k: v for k, v in seen.items() if k in ("input", "output")}
-            records.append(("opencode", seen["hook"], json.dumps(payload).encode()))
+            records.append((harness, seen.get("hook", seen["kind"]), json.dumps(payload).encode()))
     return records
 
 

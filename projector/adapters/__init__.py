@@ -30,6 +30,7 @@ BUILT_IN = {
     "droid": "projector.adapters.droid",
     "openhands": "projector.adapters.openhands",
     "continue": "projector.adapters.continue_cli",
+    "kilo": "projector.adapters.kilo",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows
