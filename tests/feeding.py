@@ -1,6 +1,7 @@
 """Feeding recorded sessions of real clients into a log, the way they came."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from clankers.harnesses.claude_code import await_answer
 from clankers.harnesses.claude_code.transcript_files import Transcripts, checked
 from clankers.ingest import live
 from clankers.ingest.batch import BatchWriter
+from clankers.ingest.fingerprints import Fingerprints
 from clankers.ingest.importer import LogIndex
 from clankers.log import envelope, strict_json
 from clankers.log.writer import Log
@@ -24,6 +26,7 @@ CAPTURES = Path(__file__).parent / "captures"
 CLAUDE_CODE = sorted(p.name for p in (CAPTURES / "claude-code").iterdir())
 CODEX = sorted(p.name for p in (CAPTURES / "codex").iterdir())
 OPENCODE = sorted(f"{p.parent.parent.name}/{p.parent.name}" for p in (CAPTURES / "opencode").glob("*/*/plugin.jsonl"))
+KILO = sorted(p.name for p in (CAPTURES / "kilo").iterdir())
 QWEN = sorted(p.name for p in (CAPTURES / "qwen").iterdir())
 VIBE = sorted(p.name for p in (CAPTURES / "vibe").iterdir())
 COPILOT = sorted(p.name for p in (CAPTURES / "copilot").iterdir())
@@ -89,6 +92,13 @@ class Recording:
             yield json.dumps(payload, ensure_ascii=False).encode()
 
 
+def age(folder: Path, seconds: float) -> None:
+    """Make all that is in `folder` as if it had last changed so many seconds ago."""
+    then = time.time() - seconds
+    for path in (folder, *folder.rglob("*")):
+        os.utime(path, (then, then))
+
+
 def append(root: Path, records: list[Record], *, follow: bool = False) -> None:
     """What `clankers append` does, without the process and without a sync.
 
@@ -122,7 +132,7 @@ def feed_hooks(name: str, root: Path, home: Path) -> None:
 
 def import_transcripts(log: Log, session: str, path: str, *, again: bool = False) -> int:
     """All that is new in one session's transcripts, as `clankers backfill` imports it."""
-    with BatchWriter(log, LogIndex(log.root), again=again) as batch:
+    with BatchWriter(log, LogIndex(log.root), Fingerprints(log.root), again=again) as batch:
         new, failure = batch.add(Transcripts(session, checked(session, path)))
     if failure:
         raise failure
@@ -139,16 +149,16 @@ def feed_transcripts(name: str, root: Path, home: Path, named: str | None = None
                 import_transcripts(log, path.stem, str(path))
 
 
-def opencode_records(name: str) -> list[Record]:
+def opencode_records(name: str, harness: str = "opencode") -> list[Record]:
     """What the plugin of a capture saw, as log records: bus events, and the named hooks with their input and output."""
     records = []
-    for line in (CAPTURES / "opencode" / name / "plugin.jsonl").open("r", encoding="utf-8"):
+    for line in (CAPTURES / harness / name / "plugin.jsonl").open("r", encoding="utf-8"):
         seen: dict[str, Any] = json.loads(line)
         if seen["kind"] == "event":
-            records.append(("opencode", seen["event"]["type"], json.dumps(seen["event"]).encode()))
-        elif seen["kind"] == "hook":
+            records.append((harness, seen["event"]["type"], json.dumps(seen["event"]).encode()))
+        elif "input" in seen:
             payload = {k: v for k, v in seen.items() if k in ("input", "output")}
-            records.append(("opencode", seen["hook"], json.dumps(payload).encode()))
+            records.append((harness, seen.get("hook", seen["kind"]), json.dumps(payload).encode()))
     return records
 
 

@@ -1,5 +1,6 @@
 """Files that are complete or not there: whoever else writes them, and whoever is killed."""
 
+import errno
 import os
 import signal
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from clankers.system.atomic_write import TEMPORARY, atomic_write, output_file, remove_leftovers, temporary_path
+from clankers.system.config_files import Edit, apply
 
 
 def names(folder: Path) -> list[str]:
@@ -86,3 +88,15 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -
     Path(f"{path}.new").write_bytes(b"")  # of an older version
     remove_leftovers(str(path))
     assert names(tmp_path) == sorted(others)
+
+
+def test_a_settings_file_that_is_a_mount_point_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(source: str, target: str) -> None:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), source, None, target)
+
+    path = tmp_path / "settings.json"
+    path.write_bytes(b"a longer text")
+    monkeypatch.setattr(os, "replace", busy)  # as rename(2) fails for a file that a container mounts
+    apply(Edit(path, b"a longer text", b"a text"))
+    assert path.read_bytes() == b"a text"
+    assert names(tmp_path) == ["settings.json"]

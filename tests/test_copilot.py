@@ -277,6 +277,21 @@ def test_the_clients_own_prompt_is_elided(home: Path) -> None:
         }
 
 
+def test_what_nobody_reads_of_an_event_is_counted(home: Path, tmp_path: Path) -> None:
+    copilot("plain").store(home)
+    log = event_log(home)
+    text = log.read_text("utf-8").replace('"apiEndpoint":', '"audioTokens":7,"apiEndpoint":')
+    text = text.replace('"rte":false,"apiCallId"', '"citations":"here","apiCallId"')
+    log.write_text(text.replace('"type":"session.shutdown"', '"type":"session.telepathy"'), "utf-8")
+    feed_stores(tmp_path / "data", "copilot", home)
+    with closing(project(tmp_path / "data")) as db:
+        assert db.execute("SELECT type FROM event_types WHERE NOT known ORDER BY type").fetchall() == [
+            ("event.assistant.message: assistant.message.citations",),
+            ("event.session.telepathy",),
+            ("event.session.usage_record: usage.audioTokens",),
+        ]
+
+
 @pytest.mark.parametrize(
     ("yaml", "title"),
     [

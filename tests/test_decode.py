@@ -1,6 +1,7 @@
-"""A bad value costs only itself."""
+"""A bad value costs only itself, and times are read in every form."""
 
 import json
+from datetime import datetime
 from typing import Annotated, Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Meta, Raw, Struct, ValidationError
 
 from projector.adapters.decode import LenientDecoder
+from projector.adapters.wire import millis
 from projector.model.changes import ValueIgnored
 
 Count = Annotated[int, Meta(ge=0, le=2**40)]
@@ -116,3 +118,23 @@ def test_all_other_values_stay(path: str, wrong: object) -> None:
             if name != last:
                 assert getattr(message.usage, name) == getattr(expected.usage, name)
     assert all(one.field.startswith(f"$.{path}") for one in ignored)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-20T23:45:39.317Z", "2026-11-20T23:45:39.317+00:00"),
+        ("2026-11-20t23:45:39.317z", "2026-11-20T23:45:39.317+00:00"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00+00:00"),
+        ("2016-12-31t23:59:60.5z", "2017-01-01T00:00:00.500+00:00"),
+        ("2017-01-01T01:59:60+02:00", "2017-01-01T00:00:00+00:00"),
+    ],
+)
+def test_a_time_is_read_in_every_form_of_rfc_3339(text: str, expected: str) -> None:
+    assert millis(text) == round(datetime.fromisoformat(expected).timestamp() * 1000)
+
+
+@pytest.mark.parametrize("text", ["2026-11-20T23:45:61Z", "2026-11-20T23:60:60Z", "T60", "noon", ""])
+def test_a_text_that_is_no_time_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        millis(text)

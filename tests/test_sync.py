@@ -14,7 +14,7 @@ import apsw
 import jsonschema
 import pytest
 
-from clankers.errors import EX_BUSY, EX_CONFIG, EX_USAGE
+from clankers.errors import EX_BUSY, EX_CONFIG, EX_FAIL, EX_USAGE
 from clankers.sync.acknowledged import FILE
 from projector.adapters.session_sync import wire
 from tests.commands import NOW, POSIX_ONLY, call, command, environment, event, run, session, work
@@ -241,7 +241,7 @@ def test_a_row_that_is_refused_for_good_keeps_no_other_from_being_sent(tmp_path:
 
     with serving(*[picky] * 50) as server:
         done = sync(local, server.url)
-        assert done.code == 0, done.err
+        assert done.code == EX_FAIL, done.err
         assert "1 row" in done.err
         assert known_messages(local) == {f"m{i}" for i in range(8)}
         shown = status(local, server.url)
@@ -255,7 +255,7 @@ def test_a_row_that_is_refused_for_good_keeps_no_other_from_being_sent(tmp_path:
         assert sync(local, server.url).out == "Nothing new to send\n"
         assert len(server.requests) == known
         assert sync(local, server.url, "reset").code == 0
-        assert sync(local, server.url).code == 0
+        assert sync(local, server.url).code == EX_FAIL
         assert any(b'"id":"m3"' in body for body in server.bodies()[known:])
 
 

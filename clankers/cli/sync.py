@@ -15,7 +15,7 @@ from clankers import paths
 from clankers.cli.database import open_current
 from clankers.cli.options import Since
 from clankers.cli.output import counting_bar, print_json, say
-from clankers.errors import ClankersError, UsageError
+from clankers.errors import EX_FAIL, ClankersError, UsageError
 from clankers.formatting import clean, counted, local_time, short_bytes
 from clankers.queries.changes import log_end
 from clankers.queries.dialect import Database
@@ -107,6 +107,7 @@ def _once(settings: Settings, known: Acknowledged, sender: "Sender", names: list
     typer.echo(summary(push.sent) + ("" if all_of_it else "; other sessions are pending"))
     if push.sent.aside:
         say(f"the server refused {counted(push.sent.aside, 'row')}; `clankers sync status` says why")
+        raise typer.Exit(EX_FAIL)
 
 
 def summary(sent: Sent) -> str:

@@ -25,6 +25,7 @@ BUILT_IN = {
     "droid": "clankers.harnesses.droid.harness:HARNESS",
     "openhands": "clankers.harnesses.openhands.harness:HARNESS",
     "continue": "clankers.harnesses.continue_cli.harness:HARNESS",
+    "kilo": "clankers.harnesses.kilo.harness:HARNESS",
     "aider": "clankers.harnesses.aider.harness:HARNESS",
 }
 

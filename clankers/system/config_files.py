@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from clankers.errors import ClankersError
 from clankers.paths import make_directory
 from clankers.system.atomic_write import atomic_write
+from clankers.system.durable import sync_file
 
 BACKUP = ".before-clankers"  # behind the name of a file that we changed: what it was before
 
@@ -94,6 +96,8 @@ def check(edit: Edit) -> int:
 def apply(edit: Edit) -> None:
     """Make the change: the file has its old content or the new one at any moment, and keeps its mode and its links.
 
+    A file that is itself a mount point cannot be replaced, so it is overwritten.
+
     Raises:
         FileError: it is read-only, was changed by somebody else meanwhile, or cannot be written.
     """
@@ -123,9 +127,18 @@ def drop_backup(edit: Edit) -> None:
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
-    with atomic_write(str(path), mode=mode) as f:
-        f.write(data)
-        _keep_owner(f.fileno(), path)
+    try:
+        with atomic_write(str(path), mode=mode) as f:
+            f.write(data)
+            _keep_owner(f.fileno(), path)
+    except OSError as e:
+        if e.errno != errno.EBUSY:
+            raise
+        with path.open("r+b") as f:
+            f.write(data)
+            f.truncate()
+            f.flush()
+            sync_file(f.fileno())
 
 
 def _keep_owner(fd: int, path: Path) -> None:

@@ -30,6 +30,7 @@ BUILT_IN = {
     "droid": "projector.adapters.droid",
     "openhands": "projector.adapters.openhands",
     "continue": "projector.adapters.continue_cli",
+    "kilo": "projector.adapters.kilo",
     "aider": "projector.adapters.aider",
     "session-sync": "projector.adapters.session_sync",
 }

@@ -1,6 +1,7 @@
 """Types of foreign JSON that adapters share. They declare the fields that are read; msgspec skips the others."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated
 
@@ -27,10 +28,28 @@ def millis(text: str) -> int:
     Raises:
         ValueError: it is not such a time.
     """
-    t = datetime.fromisoformat(text)
+    try:
+        t = datetime.fromisoformat(text)
+    except ValueError:
+        t = _other_form(text)
     if t.tzinfo is None:
         t = t.replace(tzinfo=UTC)
     return round(t.timestamp() * 1000)
+
+
+_LEAP_SECOND = re.compile(r"(.{10}T\d\d:\d\d:)60(.*)")
+
+
+def _other_form(text: str) -> datetime:
+    """A time of RFC 3339 that Python does not parse: in lower case, or in a leap second, which is the next second.
+
+    Raises:
+        ValueError: it is not such a time.
+    """
+    leap = _LEAP_SECOND.fullmatch(text := text.upper())
+    return (
+        datetime.fromisoformat(f"{leap[1]}59{leap[2]}") + timedelta(seconds=1) if leap else datetime.fromisoformat(text)
+    )
 
 
 _SECONDS = 10**11  # smaller numbers are seconds since the epoch, larger ones milliseconds: it is the year 5138

@@ -30,6 +30,7 @@ from tests.feeding import (
     CLAUDE_CODE,
     CODEX,
     COPILOT,
+    KILO,
     OPENCODE,
     QWEN,
     Record,
@@ -108,6 +109,23 @@ def store_database(opencode: Path) -> Path:
         db.executescript((CAPTURES / "opencode" / "1.18.33" / "storage" / "opencode.sql").read_text("utf-8"))
         db.execute("PRAGMA journal_mode = WAL")
     return path
+
+
+def kilo(*names: str) -> Captures:
+    """Of Kilo. Each capture's database is one of a release channel, so that they fit into one home."""
+
+    def store(home: Path) -> None:
+        folder = home / ".local" / "share" / "kilo"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            with closing(sqlite3.connect(folder / f"kilo-{name}.db")) as db:
+                below = CAPTURES / "kilo" / name / "home" / ".local" / "share" / "kilo" / "kilo.sql"
+                db.executescript(below.read_text("utf-8"))
+
+    def live(_: Path) -> list[Iterator[Record]]:
+        return [iter(opencode_records(name, "kilo")) for name in names]
+
+    return Captures("kilo", live, store, _NOT_CAPTURED | {"sessions.updated_at"})
 
 
 def _gemini(*names: str, lacks_rows: bool = False) -> Captures:
@@ -289,6 +307,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "kimi": _kimi(),
     "openhands": openhands("err401", "fail", "plain", "resume", "sub"),
     "droid": droid("err401", "fail", "fork", "plain", "resume"),
+    "kilo": kilo(*KILO),
 }
 
 

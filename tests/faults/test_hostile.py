@@ -162,7 +162,7 @@ def test_a_json_store_of_anything_gives_records_or_says_why_not(size: int, tmp_p
                     os.mkfifo(path)
                 case _:
                     path.write_bytes(content)
-        for found in tree_sessions(str(store)):
+        for found in tree_sessions("opencode", str(store)):
             with suppress(SourceError):  # what is no regular file is told, behind the records of the others
                 for record, _, _ in found.read({}, {}):
                     assert record
@@ -198,7 +198,7 @@ def test_a_database_store_of_anything_gives_records_or_says_why_not(size: int, t
                 for a, b, c, d in rows:
                     db.execute(f"INSERT INTO {table} VALUES (?1, ?1, ?2, ?3, ?4, ?3, ?3, ?2, ?1)", (a, b, c, d))
         with closing(open_store(str(path))) as db, suppress(SourceError):
-            for found in db_sessions(db):
+            for found in db_sessions("opencode", db):
                 for record, _, _ in found.read({}, {}):
                     assert record
                     json.loads(record.payload)

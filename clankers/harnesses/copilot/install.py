@@ -11,11 +11,12 @@ from clankers.harnesses.installer import Obstacle, Version
 from clankers.harnesses.own_file_installer import OwnFileInstaller
 from clankers.system.config_files import content
 
-# By the names with capitals, payloads name their event. Left out: PermissionRequest, which comes even where everything
-# is allowed, and SubagentStart: neither names anything that the other hooks do not.
+# By the names with capitals, payloads name their event. Left out are the hooks for which a tool waits (PreToolUse and
+# PermissionRequest, which comes even where everything is allowed): nothing is in the event log by then that the next
+# hook would not find; and SubagentStart and PreCompact, for the same reason.
 EVENTS = (
-    *("SessionStart", "SessionEnd", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure"),
-    *("ErrorOccurred", "Stop", "SubagentStop", "PreCompact"),
+    *("SessionStart", "SessionEnd", "UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "ErrorOccurred"),
+    *("Stop", "SubagentStop"),
 )
 _NAME = "clankers.json"
 _DESCRIPTION = "Records what happens in GitHub Copilot CLI (clankers)"

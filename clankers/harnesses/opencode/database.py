@@ -27,8 +27,8 @@ def open_store(path: str) -> apsw.Connection:
     return open_tables(path, _TABLES, "session")
 
 
-def db_sessions(db: apsw.Connection) -> Iterator[StoredSession]:
-    """The sessions in the database, newest first.
+def db_sessions(harness: str, db: apsw.Connection) -> Iterator[StoredSession]:
+    """The sessions of `harness` in its database, newest first.
 
     Raises:
         SourceError: it is not of a kind that is known, or cannot be read on.
@@ -38,7 +38,7 @@ def db_sessions(db: apsw.Connection) -> Iterator[StoredSession]:
     except apsw.Error as e:
         raise SourceError(f"the sessions cannot be read: {e}") from e
     for id, created in found:
-        yield StoredSession(str(id), created, _db_records(db, id))
+        yield StoredSession(harness, str(id), created, _db_records(db, id))
 
 
 def _db_records(db: apsw.Connection, session: Any) -> Iterator[Record]:

@@ -20,12 +20,12 @@ _LEVELS = {"session.error": ERROR}
 
 
 class OpenCode(Harness):
-    """OpenCode 1.x."""
+    """OpenCode 1.x, and by another name what is built on it: names of directories and files follow from it."""
 
     name = "opencode"
     title = "OpenCode"
     program = "opencode"
-    folders = ("~/.opencode/bin",)  # where its installer puts it
+    folders: tuple[str, ...] = ("~/.opencode/bin",)  # where its installer puts it
     turn_ends = frozenset({"session.idle"})
     levels = _LEVELS
 
@@ -43,25 +43,25 @@ class OpenCode(Harness):
         """The databases, then the JSON tree, which later versions leave as it was."""
         from clankers.harnesses.opencode import stores
 
-        return stores.sources()
+        return stores.sources(self.name)
 
     def count(self) -> int:
         """The sessions in the databases and in the JSON tree."""
         from clankers.harnesses.opencode import stores
 
-        return stores.count()
+        return stores.count(self.name)
 
     def stores(self) -> list[str]:
         """The data directory, and the sessions of the JSON tree."""
         from clankers.harnesses.opencode import stores
 
-        return stores.folders()
+        return stores.folders(self.name)
 
     def installer(self) -> Installer:
         """A plugin file."""
-        from clankers.harnesses.opencode.install import PluginInstaller
+        from clankers.harnesses.opencode.install import OpenCodeInstaller
 
-        return PluginInstaller(self)
+        return OpenCodeInstaller(self)
 
 
 def _stored(kind: str, document: Any) -> Any:

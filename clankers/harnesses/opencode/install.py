@@ -1,6 +1,7 @@
-"""Our plugin, a file of our own in the configuration directory of OpenCode."""
+"""Our plugin, a file of our own in the configuration directory of OpenCode, or of a client built on it."""
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,22 +13,30 @@ from clankers.system import detached
 _NAME = "clankers.js"
 # The directory's name is `plugin`: 1.0 does not start where there is one named `plugins`, later versions read both.
 _FOLDER = "plugin"
-_PLACEHOLDER = "const CATCH_UP = []"
 
 
 class PluginInstaller(OwnFileInstaller):
-    """Our plugin."""
+    """Our plugin, for the client `harness`."""
 
     begins = b"// Records what happens in OpenCode"
 
     def file(self, project: Path | None) -> Path:
         """The plugin, a file of our own."""
-        return (project / ".opencode" if project else directory("XDG_CONFIG_HOME", ".config")) / _FOLDER / _NAME
+        name = self.harness.name
+        configuration = project / f".{name}" if project else directory(name, "XDG_CONFIG_HOME", ".config")
+        return configuration / _FOLDER / _NAME
 
     def text(self) -> bytes:
-        """The plugin, with the command that brings the database up to date."""
+        """The plugin, with the client's name and the command that brings the database up to date."""
         text = files("clankers").joinpath("assets", "opencode", _FOLDER, _NAME).read_text("utf-8")
-        return text.replace(_PLACEHOLDER, f"const CATCH_UP = {json.dumps(detached.command('catch-up'))}", 1).encode()
+        for name, value in (("SOURCE", self.harness.name), ("CATCH_UP", detached.command("catch-up"))):
+            line = f"const {name} = {json.dumps(value)}"
+            text = re.sub(rf"^const {name} = .*", line.replace("\\", r"\\"), text, count=1, flags=re.MULTILINE)
+        return text.encode()
+
+
+class OpenCodeInstaller(PluginInstaller):
+    """Our plugin for OpenCode itself."""
 
     def obstacles(self, path: Path, version: Version | None) -> list[Obstacle]:
         """A plugin of another version, or a client of one that does not load it."""

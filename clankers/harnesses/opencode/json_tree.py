@@ -19,8 +19,8 @@ _STORAGE = "storage."  # the prefix of the types given here
 _MAX_FILE = 256 << 20  # bytes
 
 
-def tree_sessions(storage: str) -> Iterator[StoredSession]:
-    """The sessions in the JSON tree at `storage`; those of which only messages are left come last.
+def tree_sessions(harness: str, storage: str) -> Iterator[StoredSession]:
+    """The sessions of `harness` in the JSON tree at `storage`; those of which only messages are left come last.
 
     Raises:
         OSError: a file cannot be read.
@@ -34,14 +34,16 @@ def tree_sessions(storage: str) -> Iterator[StoredSession]:
             content = _content(problems, storage, "session", project, name)
             if content is not None:
                 known.add(id)
-                yield StoredSession(id, _created(content), _tree_records(problems, storage, project, id, content))
+                yield StoredSession(
+                    harness, id, _created(content), _tree_records(problems, storage, project, id, content)
+                )
             elif problems:
-                yield StoredSession(id, None, _raised(problems))
+                yield StoredSession(harness, id, None, _raised(problems))
     for id in _names(unlisted, storage, "message"):
         if id not in known:
-            yield StoredSession(id, None, _tree_messages([], storage, id))
+            yield StoredSession(harness, id, None, _tree_messages([], storage, id))
     if unlisted:
-        yield StoredSession(storage, None, _raised(unlisted))
+        yield StoredSession(harness, storage, None, _raised(unlisted))
 
 
 def _tree_records(problems: list[str], storage: str, project: str, session: str, content: bytes) -> Iterator[Record]:

@@ -27,6 +27,7 @@ class StoredSession(Source):
     """A session of a store. It has no marks: rows and documents are read completely, and compared by their ids.
 
     Args:
+        harness: whose store it is.
         id: of the session.
         created: when it was created, in epoch milliseconds, as the store says it.
         records: its records; what cannot be read is raised once they are out.
@@ -34,8 +35,8 @@ class StoredSession(Source):
 
     __slots__ = ("_created", "_records")
 
-    def __init__(self, id: str, created: object, records: Iterator[Record]) -> None:
-        super().__init__(HARNESS.name, id, "", _PREFIXES)
+    def __init__(self, harness: str, id: str, created: object, records: Iterator[Record]) -> None:
+        super().__init__(harness, id, "", _PREFIXES)
         self._created = created if isinstance(created, int) and 0 <= created <= _LAST_TIME else None
         self._records = records
 

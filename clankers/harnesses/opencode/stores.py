@@ -1,4 +1,7 @@
-"""OpenCode's own stores: databases, one a release channel, and the JSON tree, which later versions leave as it was."""
+"""The stores of OpenCode, and of what is built on it.
+
+They are databases, one a release channel, and the JSON tree, which later versions leave as it was.
+"""
 
 import os
 from collections.abc import Iterator
@@ -11,44 +14,45 @@ from clankers.harnesses.opencode.stored_session import StoredSession
 from clankers.ingest.source import Record, Source, SourceError
 
 
-def sources() -> Iterator[Source]:
-    """The sessions in the databases, then those in the JSON tree.
+def sources(harness: str) -> Iterator[Source]:
+    """The sessions of `harness` in its databases, then those in the JSON tree.
 
     Raises:
         OSError: a file of the tree cannot be read.
     """
-    data = _data()
-    for path in _databases(data):
+    data = _data(harness)
+    for path in _databases(harness, data):
         try:
             db = open_store(str(path))
             try:
-                yield from db_sessions(db)
+                yield from db_sessions(harness, db)
             finally:
                 db.close()
         except SourceError as e:
-            yield StoredSession(str(path), None, _unreadable(e))
-    yield from tree_sessions(str(data / "storage"))
+            yield StoredSession(harness, str(path), None, _unreadable(e))
+    yield from tree_sessions(harness, str(data / "storage"))
 
 
-def count() -> int:
-    """The sessions in the databases and in the JSON tree."""
-    data = _data()
-    return sum(map(_count, _databases(data))) + sum(1 for _ in (data / "storage" / "session").glob("*/*.json"))
+def count(harness: str) -> int:
+    """The sessions of `harness` in its databases and in the JSON tree."""
+    data = _data(harness)
+    return sum(map(_count, _databases(harness, data))) + sum(1 for _ in (data / "storage" / "session").glob("*/*.json"))
 
 
-def folders() -> list[str]:
+def folders(harness: str) -> list[str]:
     """Where the databases and the sessions of the JSON tree are, if they are there."""
-    return [str(_data()), str(_data() / "storage" / "session")]
+    data = _data(harness)
+    return [str(data), str(data / "storage" / "session")]
 
 
-def _data() -> Path:
-    return directory("XDG_DATA_HOME", ".local/share")
+def _data(harness: str) -> Path:
+    return directory(harness, "XDG_DATA_HOME", ".local/share")
 
 
-def _databases(data: Path) -> list[Path]:
+def _databases(harness: str, data: Path) -> list[Path]:
     """One a release channel, and the one that `OPENCODE_DB` names: a path, or a file's name in the data directory."""
-    found = sorted(data.glob("opencode*.db"))
-    if (named := os.environ.get("OPENCODE_DB")) and named != ":memory:" and (data / named).is_file():
+    found = sorted(data.glob(f"{harness}*.db"))
+    if (named := os.environ.get(f"{harness.upper()}_DB")) and named != ":memory:" and (data / named).is_file():
         found.append(data / named)
     return list({os.path.realpath(path): path for path in found}.values())
 

@@ -2,11 +2,11 @@
 
 from projector.adapters.base import Adapter, merge_cases
 from projector.adapters.opencode import events, store, upserts
-from projector.adapters.opencode.common import SOURCE, TOOLS
+from projector.adapters.opencode.common import TOOLS
 from projector.adapters.opencode.unknown import unknown
 
 ADAPTER = Adapter(
-    SOURCE,
+    "opencode",
     merge_cases(events.CASES, store.CASES, upserts.CASES),
     events.fallback,
     TOOLS,

@@ -1,8 +1,7 @@
-"""What all adapters of OpenCode share."""
+"""What OpenCode's tools do."""
 
 from projector.adapters.base import Tools
 
-SOURCE = "opencode"
 TOOLS = Tools(
     editing=frozenset({"write", "edit", "multiedit", "patch", "apply_patch"}),
     subtask=frozenset({"task"}),

@@ -14,7 +14,6 @@ import msgspec
 
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
-from projector.adapters.opencode.common import SOURCE
 from projector.adapters.opencode.messages import delta, message, message_removed, part, part_removed
 from projector.adapters.opencode.sessions import failed, idle, project, session, status_changed, todos
 from projector.adapters.opencode.wire import (
@@ -39,7 +38,7 @@ def _named(event: Event, properties: NamedProperties) -> list[Change]:
         session = session or _id(as_object(raw).get("sessionID"))
     if event.type.startswith("session."):  # elsewhere an id is something else's
         session = session or properties.id or _id(as_object(properties.info).get("id"))
-    return [SessionSeen(session, SOURCE)] if session else []
+    return [SessionSeen(session, event.source)] if session else []
 
 
 def _id(value: object) -> str | None:
@@ -50,7 +49,7 @@ def _named_hook(event: Event) -> list[Change]:
     """A plugin hook's {input, output}: events report the same, but it names its session."""
     given = as_object(event.payload).get("input")
     session = _id(given.get("sessionID")) if isinstance(given, dict) else None
-    return [SessionSeen(session, SOURCE)] if session else []
+    return [SessionSeen(session, event.source)] if session else []
 
 
 def _case(wire: type[Any], adapt: Callable[[Event, Any], Meaning]) -> Case:

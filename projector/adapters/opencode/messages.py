@@ -9,11 +9,12 @@ from msgspec import Raw
 from clankers.log.reader import Event
 from projector.adapters.base import Meaning
 from projector.adapters.decode import LenientDecoder
-from projector.adapters.opencode.common import SOURCE, TOOLS
+from projector.adapters.opencode.common import TOOLS
 from projector.adapters.opencode.ids import event_id, event_time, made_at, made_since, order_of
 from projector.adapters.opencode.wire import (
     DeltaProperties,
     ErrorInfo,
+    MessageInfo,
     MessageProperties,
     PartInfo,
     PartProperties,
@@ -31,7 +32,7 @@ from projector.model.naming import scoped_id
 _NO_ROLE = (None, "", "unknown")
 
 
-def message(_: Event, properties: MessageProperties) -> list[Change]:
+def message(event: Event, properties: MessageProperties) -> list[Change]:
     """A snapshot of a message, and the failure in it."""
     info = properties.info
     tokens, usage = info.tokens or Tokens(), info.usage or Usage()
@@ -48,7 +49,7 @@ def message(_: Event, properties: MessageProperties) -> list[Change]:
         MessageSeen(
             info.id,
             info.sessionID,
-            SOURCE,
+            event.source,
             None if info.role in _NO_ROLE else info.role,
             info.parentID,
             model_of(info),
@@ -66,14 +67,13 @@ def message(_: Event, properties: MessageProperties) -> list[Change]:
         )
     ]
     if info.error:
-        changes.append(
-            _error(info.error, info.id, info.sessionID, info.time.completed or info.time.created or 0, info.id)
-        )
+        changes.append(_error(event.source, info, info.error))
     return changes
 
 
-def _error(error: ErrorInfo, id: str, session: str, at: int, message: str | None) -> ErrorSeen:
-    return ErrorSeen(id, session, SOURCE, error.name, error.data.message, at, message, error.data.statusCode)
+def _error(source: str, info: MessageInfo, error: ErrorInfo) -> ErrorSeen:
+    at, data = info.time.completed or info.time.created or 0, error.data
+    return ErrorSeen(info.id, info.sessionID, source, error.name, data.message, at, info.id, data.statusCode)
 
 
 _decode_part = LenientDecoder(PartInfo).decode
@@ -92,13 +92,13 @@ def part(event: Event, properties: PartProperties) -> Meaning:
     # From its id: the client rewrites the times in it as the part grows, and its stores omit some.
     logged = millis(event.ts)
     created = made_at(id, logged) or part.time.start or logged
-    changes: list[Change] = [_tool(id, part, part.state)] if part.type == "tool" and part.state else []
+    changes: list[Change] = [_tool(event.source, id, part, part.state)] if part.type == "tool" and part.state else []
     changes.append(
         PartSeen(
             id,
             part.messageID,
             part.sessionID,
-            SOURCE,
+            event.source,
             order_of(id),
             part.type,
             text,
@@ -112,11 +112,11 @@ def part(event: Event, properties: PartProperties) -> Meaning:
     )
     if part.type == "compaction":
         trigger = "auto" if part.auto else "manual"
-        changes.append(CompactionSeen(id, part.sessionID, SOURCE, created, trigger))
+        changes.append(CompactionSeen(id, part.sessionID, event.source, created, trigger))
     return [*changes, *ignored]
 
 
-def _tool(id: str, part: PartInfo, state: ToolState) -> ToolSeen:
+def _tool(source: str, id: str, part: PartInfo, state: ToolState) -> ToolSeen:
     name, failed = part.tool, state.status == "error"
     message = state.error
     if name == "invalid":  # an unknown tool, or arguments that are not JSON; the input has the name
@@ -128,7 +128,7 @@ def _tool(id: str, part: PartInfo, state: ToolState) -> ToolSeen:
     call = ToolSeen(
         id,
         part.sessionID,
-        SOURCE,
+        source,
         open_rank=Rank.RECORD if ended else Rank.HOOK if state.status == "running" else Rank.GUESS,
         message_id=part.messageID,
         tool_name=name,
@@ -175,13 +175,14 @@ def delta(event: Event, properties: DeltaProperties) -> list[Change]:
     """More text of a part; that of reasoning is not kept."""
     if properties.field != "text":
         return []
-    part = PartSeen(properties.partID, properties.messageID, properties.sessionID, SOURCE, order_of(properties.partID))
+    id = properties.partID
+    part = PartSeen(id, properties.messageID, properties.sessionID, event.source, order_of(id))
     return [PartDelta(event_id(event), part, properties.delta)]
 
 
 def message_removed(event: Event, removed: RemovedProperties) -> list[Change]:
     """A message was reverted."""
-    return [MessageSeen(removed.messageID, removed.sessionID, SOURCE, deleted_at=event_time(event))]
+    return [MessageSeen(removed.messageID, removed.sessionID, event.source, deleted_at=event_time(event))]
 
 
 def part_removed(event: Event, removed: RemovedProperties) -> list[Change]:
@@ -194,4 +195,4 @@ def part_removed(event: Event, removed: RemovedProperties) -> list[Change]:
         raise msgspec.ValidationError("Object missing required field `partID` - at `$.properties`")
     at = event_time(event)
     order = order_of(removed.partID)
-    return [PartSeen(removed.partID, removed.messageID, removed.sessionID, SOURCE, order, deleted_at=at)]
+    return [PartSeen(removed.partID, removed.messageID, removed.sessionID, event.source, order, deleted_at=at)]

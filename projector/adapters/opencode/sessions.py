@@ -6,7 +6,6 @@ from zlib import crc32
 import msgspec
 
 from clankers.log.reader import Event
-from projector.adapters.opencode.common import SOURCE
 from projector.adapters.opencode.ids import event_id, event_time, own_id
 from projector.adapters.opencode.wire import (
     ErrorProperties,
@@ -45,13 +44,13 @@ def session(event: Event, properties: SessionProperties) -> list[Change]:
         facts, place = ({k: v for k, v in some.items() if v is not None} for some in (facts, place))
     if event.type == "session.deleted":
         facts["deleted_at"] = event_time(event)
-    changes: list[Change] = [SessionSeen(id, SOURCE, at, Rank.RECORD, facts)]
+    changes: list[Change] = [SessionSeen(id, event.source, at, Rank.RECORD, facts)]
     if place:  # a session can be moved: where it is now counts, not where it began
-        changes.append(SessionSeen(id, SOURCE, at, Rank.RECORD, place, latest=True))
+        changes.append(SessionSeen(id, event.source, at, Rank.RECORD, place, latest=True))
     if info.parentID:
-        changes.append(SessionSeen(info.parentID, SOURCE))
+        changes.append(SessionSeen(info.parentID, event.source))
     if path := _directory(info):
-        changes.append(ProjectSeen(path, SOURCE, info.projectID))
+        changes.append(ProjectSeen(path, event.source, info.projectID))
     return changes
 
 
@@ -93,16 +92,18 @@ def _facts(info: SessionInfo) -> dict[str, Any]:
 def status_changed(event: Event, properties: StatusProperties) -> list[Change]:
     """A session's status, and a failure after which the client tries again."""
     status, session = properties.status, properties.sessionID
-    changes: list[Change] = [_status(session, status.type)]
+    changes: list[Change] = [_status(event, session, status.type)]
     if status.type == "retry":
         # An attempt may be reported twice; the time of the next one distinguishes attempts.
         id = f"retry:{session}:{event_id(event) if status.next is None else int(status.next)}"
-        changes.append(ErrorSeen(id, session, SOURCE, "retry", status.message, event_time(event), will_retry=True))
+        changes.append(
+            ErrorSeen(id, session, event.source, "retry", status.message, event_time(event), will_retry=True)
+        )
     return changes
 
 
-def _status(session: str, status: str) -> SessionSeen:
-    return SessionSeen(session, SOURCE, 0, Rank.HOOK, {"status": status})
+def _status(event: Event, session: str, status: str) -> SessionSeen:
+    return SessionSeen(session, event.source, 0, Rank.HOOK, {"status": status})
 
 
 def idle(event: Event, properties: SessionProperties) -> list[Change]:
@@ -114,7 +115,7 @@ def idle(event: Event, properties: SessionProperties) -> list[Change]:
     changes = session(event, properties)
     named = changes[0]
     assert isinstance(named, SessionSeen)
-    return [_status(named.session_id, "idle"), *changes]
+    return [_status(event, named.session_id, "idle"), *changes]
 
 
 def failed(event: Event, properties: ErrorProperties) -> list[Change]:
@@ -126,15 +127,15 @@ def failed(event: Event, properties: ErrorProperties) -> list[Change]:
     # Events of 1.0 and 1.1 have no id: equal failures of a session count as one.
     unique = own_id(event) or f"{properties.sessionID}:{error.name}:{crc32(text.encode()):08x}"
     id = f"{HOOK_PREFIX}error:{unique}"
-    return [HookReport(id, properties.sessionID, SOURCE, "error", error.name, text, event_time(event))]
+    return [HookReport(id, properties.sessionID, event.source, "error", error.name, text, event_time(event))]
 
 
 def todos(event: Event, properties: TodoProperties) -> list[Change]:
     """A session's complete to-do list."""
     entries = [Todo(t.content, t.status, t.priority, t.id) for t in properties.todos]
-    return [TodosSeen(properties.sessionID, SOURCE, event_time(event), Rank.HOOK, entries)]
+    return [TodosSeen(properties.sessionID, event.source, event_time(event), Rank.HOOK, entries)]
 
 
-def project(_: Event, info: ProjectInfo) -> list[Change]:
+def project(event: Event, info: ProjectInfo) -> list[Change]:
     """A project, as the client knows it."""
-    return [ProjectSeen(info.worktree, SOURCE, info.id, info.name, info.vcs)]
+    return [ProjectSeen(info.worktree, event.source, info.id, info.name, info.vcs)]

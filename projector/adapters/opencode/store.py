@@ -14,7 +14,6 @@ from msgspec.json import decode
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
 from projector.adapters.decode import LenientDecoder
-from projector.adapters.opencode.common import SOURCE
 from projector.adapters.opencode.messages import message, part
 from projector.adapters.opencode.sessions import project, session
 from projector.adapters.opencode.store_wire import (
@@ -53,8 +52,8 @@ def _part_file(event: Event, info: Raw) -> Meaning:
     return part(event, PartProperties(info))
 
 
-def _todo_file(_: Event, found: StoredTodos) -> list[Change]:
-    return [_todos(found.sessionID, found.time.updated or 0, found.todos)]
+def _todo_file(event: Event, found: StoredTodos) -> list[Change]:
+    return [_todos(event.source, found.sessionID, found.time.updated or 0, found.todos)]
 
 
 def _session_row(event: Event, row: SessionColumns) -> list[Change]:
@@ -88,14 +87,14 @@ def _part_row(event: Event, row: PartColumns) -> Meaning:
     return part(event, PartProperties(Raw(info)))
 
 
-def _todo_rows(_: Event, rows: TodosRows) -> list[Change]:
+def _todo_rows(event: Event, rows: TodosRows) -> list[Change]:
     at = max((todo.time_updated for todo in rows.todos), default=0)
-    return [_todos(rows.session_id, at, rows.todos)]
+    return [_todos(event.source, rows.session_id, at, rows.todos)]
 
 
-def _todos(session: str, at: int, todos: list[TodoInfo] | list[TodoColumns]) -> TodosSeen:
+def _todos(source: str, session: str, at: int, todos: list[TodoInfo] | list[TodoColumns]) -> TodosSeen:
     listed = [Todo(t.content, t.status, t.priority, t.id) for t in todos]
-    return TodosSeen(session, SOURCE, at, Rank.HOOK, listed)
+    return TodosSeen(session, source, at, Rank.HOOK, listed)
 
 
 def _with_ids(data: Raw, **ids: str) -> bytes:

@@ -13,7 +13,6 @@ from msgspec.json import Decoder, encode
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning
 from projector.adapters.decode import LenientDecoder
-from projector.adapters.opencode.common import SOURCE
 from projector.adapters.opencode.messages import message, part
 from projector.adapters.opencode.sessions import session
 from projector.adapters.opencode.wire import (
@@ -77,7 +76,7 @@ def _session(event: Event, sent: _SessionUpsert) -> Meaning:
     )
     changes: list[Change] = session(event, properties)
     if sent.projectPath and sent.projectName:
-        changes.append(ProjectSeen(sent.projectPath, SOURCE, None, sent.projectName))
+        changes.append(ProjectSeen(sent.projectPath, event.source, None, sent.projectName))
     return changes
 
 

@@ -1,4 +1,5 @@
-// Records what happens in OpenCode 1.x as lines of clankers' log; `clankers install opencode` puts this file in place.
+// Records what happens in OpenCode 1.x, or a client built on it, as lines of clankers' log; `clankers install` puts
+// this file in place.
 //
 // It appends the lines itself, synchronously: OpenCode does not await event handlers, and a kill gives no warning. It
 // throws nothing and prints nothing: whatever goes wrong with the recording, the client goes on. The format of a line
@@ -12,6 +13,7 @@ import { userInfo } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import * as zlib from "node:zlib"
 
+const SOURCE = "opencode" // the client: `clankers install` writes it here
 const CATCH_UP = [] // the command that brings the database up to date: `clankers install` writes it here
 
 const DAY_MS = 86_400_000
@@ -153,7 +155,7 @@ class Recorder {
   }
 
   write(type, payload) {
-    const text = line("opencode", type, level(type, payload.properties), payload)
+    const text = line(SOURCE, type, level(type, payload.properties), payload)
     if (this.backlog.length || this.lost) {
       this.hold(text)
       return this.drain()
@@ -174,7 +176,7 @@ class Recorder {
   drain() {
     try {
       if (this.lost) {
-        this.append(line("clankers", "lost", "error", { source: "opencode", lines: this.lost, reason: "the log could not be written" }))
+        this.append(line("clankers", "lost", "error", { source: SOURCE, lines: this.lost, reason: "the log could not be written" }))
         this.lost = 0
       }
       while (this.backlog.length) {

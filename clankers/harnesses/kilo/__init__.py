@@ -1,0 +1,1 @@
+"""Kilo: OpenCode under another name, with its plugin and its stores."""
