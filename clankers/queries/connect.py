@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import apsw
 
 from clankers import harnesses, paths
-from clankers.errors import BusyError, ClankersError
+from clankers.errors import BusyError, ClankersError, NoHomeError
 from clankers.ingest import live
 from clankers.ingest.fingerprints import Fingerprints
 from clankers.ingest.source import SourceError
@@ -134,10 +134,11 @@ def _read_open(log: Log) -> None:
 def _read_watched(log: Log) -> None:
     for name in harnesses.WATCHED:
         harness = harnesses.load(name, log.root)
-        if harness.count():
-            from clankers.ingest import watched  # with what it imports, only where there is something to look at
+        with suppress(NoHomeError):  # then there is no store
+            if harness.count():
+                from clankers.ingest import watched  # with what it imports, only where there is something to look at
 
-            watched.read_changed(log, harness.sources())
+                watched.read_changed(log, harness.sources())
 
 
 def log_bytes(root: str) -> int:
