@@ -1,5 +1,6 @@
 """aider: its recordings against what the model served, as far as its chat history holds it."""
 
+import json
 import os
 import shutil
 import time
@@ -90,6 +91,8 @@ def test_a_history_that_grows_is_read_on(tmp_path: Path, monkeypatch: pytest.Mon
         os.utime(file, (time.time() + end, time.time() + end))
         with Log(str(root)) as log:
             read_changed(log, history.watched(str(root)))
+    logged = [json.loads(line)["id"] for day in root.glob("clankers-*.jsonl") for line in day.open("rb")]
+    assert len(logged) == len(set(logged)), "a block that has not grown is logged once"
     with closing(project(root)) as db:
         assert _texts(db) == expected
     monkeypatch.chdir("/")
