@@ -24,8 +24,16 @@ def data_root() -> str:
 
 
 def database_path() -> str:
-    """The SQLite database: `CLANKERS_DB_PATH`, else `clankers.db` in the data root; raises as `data_root`."""
-    return _from_environment(DB_ENV) or os.path.join(data_root(), "clankers.db")
+    """The SQLite database: `CLANKERS_DB_PATH`, else `clankers.db` in the data root.
+
+    Raises:
+        VariableError: as `data_root`, or the path is not UTF-8, which SQLite needs.
+        NoHomeError: as `data_root`.
+    """
+    path = _from_environment(DB_ENV) or os.path.join(data_root(), "clankers.db")
+    if any("\ud800" <= c <= "\udfff" for c in path):  # what Python makes of such bytes
+        raise VariableError(f"the path of the database is not UTF-8; set {DB_ENV} to a path that is")
+    return path
 
 
 def home() -> str:

@@ -1,6 +1,7 @@
 """Feeding recorded sessions of real clients into a log, the way they came."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from clankers.harnesses.claude_code import await_answer
 from clankers.harnesses.claude_code.transcript_files import Transcripts, checked
 from clankers.ingest import live
 from clankers.ingest.batch import BatchWriter
+from clankers.ingest.fingerprints import Fingerprints
 from clankers.ingest.importer import LogIndex
 from clankers.log import envelope, strict_json
 from clankers.log.writer import Log
@@ -91,6 +93,13 @@ class Recording:
             yield json.dumps(payload, ensure_ascii=False).encode()
 
 
+def age(folder: Path, seconds: float) -> None:
+    """Make all that is in `folder` as if it had last changed so many seconds ago."""
+    then = time.time() - seconds
+    for path in (folder, *folder.rglob("*")):
+        os.utime(path, (then, then))
+
+
 def append(root: Path, records: list[Record], *, follow: bool = False) -> None:
     """What `clankers append` does, without the process and without a sync.
 
@@ -124,7 +133,7 @@ def feed_hooks(name: str, root: Path, home: Path) -> None:
 
 def import_transcripts(log: Log, session: str, path: str, *, again: bool = False) -> int:
     """All that is new in one session's transcripts, as `clankers backfill` imports it."""
-    with BatchWriter(log, LogIndex(log.root), again=again) as batch:
+    with BatchWriter(log, LogIndex(log.root), Fingerprints(log.root), again=again) as batch:
         new, failure = batch.add(Transcripts(session, checked(session, path)))
     if failure:
         raise failure

@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
+from clankers.errors import EX_OK
 from tests.commands import call
 from tests.continue_recording import EXPECTED, NAMES, write
 from tests.contract.captures import feed_stores
@@ -118,6 +119,11 @@ def test_each_command_looks_at_the_files(root: Path, home: Path) -> None:
     edit(path, lambda document: document.update(whole))
     assert count() == 4010
     assert count() == 4010
+
+
+def test_without_a_home_directory_there_is_nothing_to_look_at(root: Path) -> None:
+    done = call(root, "sessions", HOME="relative", CONTINUE_GLOBAL_DIR="")
+    assert (done.code, done.err) == (EX_OK, "")
 
 
 def test_an_entry_of_an_editor_has_no_counts_and_what_is_not_known_is_counted(root: Path, home: Path) -> None:

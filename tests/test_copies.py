@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ import apsw
 import pytest
 
 from clankers.log import envelope
+from projector.derived.rewinds import mark_rewound
 from projector.replay.rebuild import open_live
 from projector.replay.replay import replay
 from projector.store.sqlite_writer import SqliteStore
@@ -244,6 +246,23 @@ def test_what_a_person_took_back_is_marked_and_counts(to_the_beginning: bool, tm
         assert times["And bold"] == 2000  # until "And slanted"
 
 
+@pytest.mark.parametrize("begin", ["<local-command-caveat>Caveat", "<command-name>/model</command-name>"])
+def test_a_command_of_the_client_may_follow_what_was_taken_back(begin: str, tmp_path: Path) -> None:
+    talk = Talk(session_id("c"), 0)
+    talk.ask("Build the form")
+    start = talk.answer(text("Built."))
+    talk.ask("Paint it red")
+    talk.answer(text("It is red."))
+    talk.leaf = start
+    talk.ask(begin)
+    talk.ask("<local-command-stdout>Set model</local-command-stdout>")
+    talk.ask("Paint it blue")
+    talk.answer(text("It is blue."))
+    for db in orders(talk.lines, tmp_path):
+        gone = db.execute("SELECT text_content FROM messages WHERE deleted_at IS NOT NULL ORDER BY created_at")
+        assert gone.fetchall() == [("Paint it red",), ("It is red.",)]
+
+
 def test_what_is_taken_back_in_a_fork_stays_in_the_origin(tmp_path: Path) -> None:
     first, fork = session_id("f"), session_id("0")
     talk = origin(first)
@@ -259,6 +278,32 @@ def test_what_is_taken_back_in_a_fork_stays_in_the_origin(tmp_path: Path) -> Non
             "SELECT text_content FROM messages WHERE deleted_at IS NOT NULL ORDER BY created_at"
         ).fetchall()
         assert [words for (words,) in gone] == ["Only in " + fork, "Said once."]
+
+
+def _note(calls: list[None]) -> bool:
+    calls.append(None)
+    return False
+
+
+def test_what_was_taken_back_is_found_in_time_that_grows_with_the_session_not_with_its_square(tmp_path: Path) -> None:
+    steps = {}
+    for exchanges in (50, 500):
+        talk = Talk(session_id("c"), 0)
+        start = talk.ask("Begin")
+        for n in range(exchanges):
+            talk.ask(f"Do {n}")
+            talk.answer(text(f"Did {n}."))
+        talk.leaf = start
+        talk.ask("Go back")
+        db = database(tmp_path / str(exchanges), talk.lines)
+        db.execute("UPDATE messages SET deleted_at = NULL")
+        calls: list[None] = []
+        db.set_progress_handler(partial(_note, calls), 100)  # steps of SQLite's virtual machine
+        mark_rewound(db, {talk.session})
+        db.set_progress_handler(None)
+        steps[exchanges] = len(calls)
+        assert db.execute("SELECT count(*) FROM messages WHERE deleted_at > 0").get == 2 * exchanges
+    assert 0 < steps[500] < 12 * steps[50]
 
 
 @pytest.mark.parametrize("parents", [{}, {"parentUuid": None}, {"parentUuid": 5}])

@@ -204,6 +204,13 @@ def test_a_variable_that_holds_no_path_is_refused_and_not_repeated(
     assert not [path for path in tmp_path.iterdir() if path != root]
 
 
+@pytest.mark.parametrize("command", ["sessions", "doctor", "project"])
+def test_a_database_whose_path_is_not_utf8_is_refused(command: str, root: Path, tmp_path: Path) -> None:
+    done = call(root, command, **{paths.DB_ENV: f"{tmp_path}/\udcff.db"})
+    assert (done.code, done.out) == (EX_CONFIG, "")
+    assert done.err == f"clankers: the path of the database is not UTF-8; set {paths.DB_ENV} to a path that is\n"
+
+
 # What root makes in a user's directory
 
 

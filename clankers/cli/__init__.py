@@ -7,7 +7,7 @@ from importlib import import_module
 import apsw
 import typer
 
-from clankers import __version__, harnesses, paths
+from clankers import __version__, harnesses
 from clankers.cli.output import say
 from clankers.cli.standard_streams import finish_streams, prepare_streams
 from clankers.errors import EX_BUSY, EX_FAIL, EX_INTERRUPTED, EX_IO, EX_OK, EX_USAGE, ClankersError, advice
@@ -126,10 +126,7 @@ def _run() -> int:
     except BrokenPipeError:  # `| head` has seen enough
         return EX_FAIL
     except UnicodeEncodeError:  # Python keeps such bytes of arguments and paths, SQLite takes nothing but UTF-8
-        say(
-            f"an argument, or the path of the database, is not UTF-8; set {paths.DB_ENV} to a path that is, "
-            "or type the argument again"
-        )
+        say("an argument is not UTF-8; type it again")
         return EX_USAGE
     except OSError as e:
         say(f"{e.filename}: {e.strerror}; {advice(e)}" if e.filename else f"{e.strerror or e}; {advice(e)}")

@@ -1,5 +1,6 @@
 """`clankers backfill`: imports the sessions in the harnesses' own stores."""
 
+import sys
 import time
 from collections.abc import Iterator
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clankers import harnesses, paths
-from clankers.cli.database import bring_up_to_date
+from clankers.cli.database import replay
 from clankers.cli.output import counting_bar, say
 from clankers.errors import EX_BUSY, EX_IO, BusyError
 from clankers.harnesses.base import Harness, unreadable
@@ -55,7 +56,7 @@ def command(
     with (
         NamedLock(lock_path(), "backfill", _TAKEN, patience=1),
         Log(root, note=say) as log,
-        counting_bar("Sessions", sum(map(_count, chosen))) as step,
+        counting_bar("Sessions", sum(map(_count, chosen)) if sys.stderr.isatty() else None) as step,
     ):
         done = backfill(log, _sources(chosen, broken), None if everything else days, again=force, progress=step)
     done.problems += broken
@@ -65,7 +66,7 @@ def command(
     older = f"; {done.older:,} sessions older than {days} days left out (--all imports them)" if done.older else ""
     typer.echo(f"{done.records:,} new records of {done.sessions:,} sessions in {time.monotonic() - begun:.2f} s{older}")
     try:
-        bring_up_to_date("backfill", patience=PATIENCE)
+        replay("backfill", patience=PATIENCE)
     except BusyError:
         pass  # a watcher, which sees the log grow
     if len(chosen) + len(broken) == len(known) and (everything or days >= DAYS):

@@ -21,8 +21,13 @@ def open_current() -> apsw.Connection:
 
 
 def bring_up_to_date(purpose: str, *, patience: float = 0) -> Replayed:
-    """Replay what is new in the log; raises as `connect.bring_up_to_date`."""
+    """Import what clients wrote without a hook, then replay; raises as `connect.bring_up_to_date`."""
     return connect.bring_up_to_date(purpose, patience=patience, note=say, progress=_replaying)
+
+
+def replay(purpose: str, *, patience: float = 0) -> None:
+    """Replay what is new in the log, if anything is; raises as `connect.replay`."""
+    connect.replay(purpose, patience=patience, progress=_replaying)
 
 
 def catch_up() -> None:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -141,7 +142,10 @@ def _entries(
 ) -> Generator[Finding, None, bool]:
     """Our entries in the client's configuration; returns whether there is one."""
     there: set[Path] = set()
-    for path in dict.fromkeys([*installer.files(None), *installer.files(Path.cwd()), *places]):
+    files = installer.files(None)
+    with suppress(ClankersError):  # a client may have no hooks of a project
+        files += installer.files(Path.cwd())
+    for path in dict.fromkeys([*files, *places]):
         try:
             if installer.installed(path):
                 if (place := installer.place(path)) not in there:

@@ -12,6 +12,14 @@ def named_directory(variable: str) -> Path | None:
     return Path(named) if named else None
 
 
+def listed(folder: str | Path) -> list[str]:
+    """The paths of what is in `folder`, which may hold thousands of files; none where it is no readable directory."""
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder)]
+    except OSError:
+        return []
+
+
 def changed_at(file: str | Path) -> float:
     """When `file` last changed, in seconds since the epoch; 0 if it is gone."""
     try:

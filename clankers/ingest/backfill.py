@@ -4,15 +4,15 @@ Each record's id is derived from its source, so an import is safe to repeat or i
 """
 
 import errno
-import re
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from clankers.ingest.batch import BatchWriter
-from clankers.ingest.importer import LogIndex
+from clankers.ingest.fingerprints import Fingerprint, Fingerprints
 from clankers.ingest.source import Source, SourceBusyError, SourceError
-from clankers.log import envelope, record_ids
+from clankers.ingest.survey import Survey, SurveyedIndex
+from clankers.log import envelope
 from clankers.log.writer import Log
 
 DAYS = 30  # how far back by default
@@ -48,54 +48,6 @@ class Imported:
         self.busy |= isinstance(problem, SourceBusyError)
 
 
-class SurveyedIndex(LogIndex):
-    """What the log holds, for an import of many sources: what they have in common is looked up once.
-
-    Args:
-        root: the data root.
-        again: what was forgotten is imported, too.
-    """
-
-    def __init__(self, root: str, *, again: bool = False) -> None:
-        super().__init__(root)
-        self._again = again
-        self._forgotten: Collection[str] | None = None
-        self._sessions: set[str] | None = None
-        self._shared: dict[tuple[str, ...], set[int]] = {}
-
-    def may_hold(self, source: Source) -> bool:
-        """As `LogIndex.may_hold`: as far as the ids of records say it."""
-        return source.id_prefixes != (source.session,) or source.session in self._survey()
-
-    def ids_and_forgotten(self, source: Source, since: str) -> tuple[set[int], Collection[str]]:
-        """As `LogIndex.ids_and_forgotten`; sources whose records' ids begin alike share what was found."""
-        if source.id_prefixes == (source.session,):
-            return super().ids_and_forgotten(source, since)[0], self.forgotten()
-        if source.id_prefixes not in self._shared:
-            self._shared[source.id_prefixes] = super().ids_and_forgotten(source, "")[0]
-        return self._shared[source.id_prefixes], self.forgotten()
-
-    def forgotten(self) -> Collection[str]:
-        """As `LogIndex.forgotten`."""
-        if self._forgotten is None:
-            self._forgotten = () if self._again else super().forgotten()
-        return self._forgotten
-
-    def _survey(self) -> set[str]:
-        """How the ids of the records begin that the log holds of imports; a live event's id is nothing but a UUID."""
-        if self._sessions is None:
-            try:
-                ids = record_ids.ids(self.root, "")
-                self._sessions = {re.split("[:@/#]", id, maxsplit=1)[0] for id in ids if not _is_uuid(id)}
-            except FileNotFoundError:
-                self._sessions = set()  # nothing was recorded yet
-        return self._sessions
-
-
-def _is_uuid(id: str) -> bool:
-    return id.replace("-", "").isalnum()
-
-
 def backfill(
     log: Log,
     sources: Iterable[Source],
@@ -120,12 +72,18 @@ def backfill(
     """
     done = Imported()
     since = "" if days is None else envelope.stamp(time.time_ns() - days * 86400 * 10**9)
-    with BatchWriter(log, SurveyedIndex(log.root, again=again), again=again) as batch:
+    fingerprints, survey = Fingerprints(log.root), Survey(log.root)
+    found = set()
+    with BatchWriter(log, SurveyedIndex(log.root, survey, again=again), fingerprints, again=again) as batch:
         for source in sources:
             if progress:
                 progress(1)
+            found.add((source.harness, source.session))
             try:
-                if _created(source) < since:
+                known = None if again else fingerprints.unchanged(source)
+                if known and not known.left_out:
+                    continue
+                if since and _is_older(source, since, known, fingerprints):
                     done.older += 1
                     continue
                 records, failure = batch.add(source)
@@ -141,7 +99,19 @@ def backfill(
                 done.add(records)
                 if failure:
                     done.fail(failure)
+    fingerprints.drop_others(found)
+    fingerprints.save()
+    if done.records:
+        survey.update()
     return done
+
+
+def _is_older(source: Source, since: str, known: Fingerprint | None, fingerprints: Fingerprints) -> bool:
+    """Whether the session was created before `since`; if so, that is kept for the next time."""
+    created = known.left_out if known else _created(source)
+    if created < since and not known and (fingerprint := fingerprints.of(source, created)):
+        fingerprints.keep(source.session, fingerprint)
+    return created < since
 
 
 def _created(source: Source) -> str:

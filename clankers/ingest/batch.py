@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Self
 
 from clankers.ingest.cursor import Cursor, Marks
+from clankers.ingest.fingerprints import Fingerprint, Fingerprints
 from clankers.ingest.importer import Budget, LogIndex, ingest
 from clankers.ingest.live import ABANDONED, changed_at
 from clankers.ingest.source import Source, SourceError
@@ -26,17 +27,19 @@ class BatchWriter:
     Args:
         log: where to.
         index: what it holds already.
+        fingerprints: gets one for each source that was read completely.
         again: read from the first byte, however far the cursors say that the sources were read.
 
     Raises:
         OSError: from every method, and at the end, when the log cannot be written.
     """
 
-    def __init__(self, log: Log, index: LogIndex, *, again: bool = False) -> None:
+    def __init__(self, log: Log, index: LogIndex, fingerprints: Fingerprints, *, again: bool = False) -> None:
         self._log = log
         self._index = index
+        self._fingerprints = fingerprints
         self._again = again
-        self._held: dict[str, Cursor] = {}  # by session
+        self._held: dict[str, tuple[Cursor, Fingerprint | None]] = {}  # by session
         self._locks = ExitStack()  # on them
         self._bytes = 0  # read since the last sync
 
@@ -72,19 +75,24 @@ class BatchWriter:
             if self._again:
                 cursor.forget()
             cursor.move_to(source)
-            if time.time() - changed_at(source, cursor) < ABANDONED:
+            fingerprint = self._fingerprints.of(source)
+            recent = time.time() - changed_at(source, cursor) < ABANDONED
+            if recent:
                 cursor.open()  # it may still be going on
             budget = Budget(_NO_END)
-            done = ingest(self._log, source, cursor, self._index, budget=budget, sync=False)
+            new, failure = ingest(self._log, source, cursor, self._index, budget=budget, sync=False)
             self._bytes += _NO_END - budget.left
-            self._held[source.session] = cursor
+            closes_soon = recent and cursor.ended  # once it is looked at
+            self._held[source.session] = cursor, None if failure or closes_soon else fingerprint
             self._locks.push(stack.pop_all())
-        return done
+        return new, failure
 
     def flush(self) -> None:
-        """Sync the log, and then bring the cursors up to date."""
+        """Sync the log, and then bring the cursors and fingerprints up to date."""
         held, self._held, self._bytes = self._held, {}, 0
         with self._locks.pop_all():
             self._log.sync()
-            for cursor in held.values():
+            for session, (cursor, fingerprint) in held.items():
                 cursor.settle()
+                if fingerprint:
+                    self._fingerprints.keep(session, fingerprint)

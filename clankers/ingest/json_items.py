@@ -1,19 +1,21 @@
 """Takes a JSON object or list apart without changing the bytes of what is in it, and elides members.
 
-Imported only when there is something to take apart.
+Imported only when there is something to take apart, and then by hooks, too: so without `json` and `re`.
 """
 
-import re
-from collections.abc import Collection
+from __future__ import annotations  # typing is a third of what a hook would import
+
 from hashlib import sha256
-from json import JSONDecoder
 
 from clankers.log import strict_json
 
-# Numbers stay text: they may be of any size, and Python limits the digits of an integer that it parses.
-_scan = JSONDecoder(parse_int=str, parse_float=str).raw_decode
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_scan = strict_json.scanner(str)  # a constant that is no JSON concerns the value that it is in
 _SHORT = 100  # bytes: an elision is as long
-_SPACE = re.compile(r"[ \t\r\n]*")
+_SPACE = " \t\r\n"
 
 
 def elided(raw: bytes, name: str) -> bytes:
@@ -61,25 +63,32 @@ def items(raw: bytes, brackets: str) -> list[tuple[str, bytes]]:
     Raises:
         ValueError: it is none.
     """
-    scan, text = _scan, raw.decode("utf-8", "surrogateescape")
+    text = raw.decode("utf-8", "surrogateescape")
     begin, end = brackets[0], brackets[1]
 
     def skip(at: int) -> int:
-        found = _SPACE.match(text, at)
-        return found.end() if found else at
+        while at < len(text) and text[at] in _SPACE:
+            at += 1
+        return at
+
+    def scan(at: int) -> tuple[object, int]:
+        try:
+            return _scan(text, at)
+        except StopIteration:
+            raise ValueError(f"no value at character {at}") from None
 
     if not text.startswith(begin):
         raise ValueError(f"it does not begin with {begin}")
     items: list[tuple[str, bytes]] = []
     at = skip(1)
     while not text.startswith(end, at):
-        name = ""
+        name: object = ""
         try:
             if begin == "{":
-                name, at = scan(text, at)
+                name, at = scan(at)
                 at = skip(skip(at) + 1)
             start = at
-            _, at = scan(text, at)
+            _, at = scan(at)
         except RecursionError:
             raise ValueError("nested too deeply") from None
         items.append((str(name), text[start:at].encode("utf-8", "surrogateescape")))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
     from typing import Any
 
+    from clankers.ingest.fingerprints import Fingerprints
     from clankers.ingest.importer import SourceAt
     from clankers.ingest.source import Source
     from clankers.log.writer import Log
@@ -93,13 +94,21 @@ def _read(log: Log, announced: Announced) -> SourceError | None:
 
 
 def sweep(
-    log: Log, source_at: SourceAt, *, limit: int | None = None, budget: int | None = None, but: Container[str] = ()
+    log: Log,
+    source_at: SourceAt,
+    *,
+    fingerprints: Fingerprints | None = None,
+    limit: int | None = None,
+    budget: int | None = None,
+    but: Container[str] = (),
 ) -> int:
     """Ingest what is new in open sessions, and close those that are complete. Returns how many records were new.
 
     Args:
         log: where to.
         source_at: gives the source of a session.
+        fingerprints: of the sessions, so that those without a change are not looked at; for a hook, loading them would
+            take longer.
         limit: how many sessions to look at, at most.
         budget: how many bytes to read, about.
         but: sessions not to look at.
@@ -118,6 +127,8 @@ def sweep(
     for session in sessions:
         if session in but or (left and left.left <= 0):
             continue
+        if fingerprints is not None and fingerprints.is_unchanged(session, time.time() - ABANDONED):
+            continue
         try:
             with Cursor(log.root, session) as cursor:
                 if not cursor.locked:
@@ -125,9 +136,12 @@ def sweep(
                 source = None
                 try:
                     if cursor.path and (source := source_at(cursor.harness, session, cursor.path)):
+                        fingerprint = fingerprints.of(source) if fingerprints is not None else None
                         done, error = ingest(log, source, cursor, LogIndex(log.root), budget=left)
                         new += done
                         failure = failure or error
+                        if fingerprints is not None and fingerprint and not error and not cursor.ended:
+                            fingerprints.keep(session, fingerprint)  # an ended one is closed soon, once it is looked at
                 finally:
                     if time.time() - changed_at(source, cursor) > (_SETTLED if cursor.ended else ABANDONED):
                         cursor.close()

@@ -61,6 +61,21 @@ def is_plain(name: str) -> bool:
     return len(name) <= _MAX_NAME and name.isascii() and name.isprintable() and '"' not in name and "\\" not in name
 
 
+def all_below(folder: str) -> list[str]:
+    """The path of `folder`, there or not, and of all that is in it; links are not followed."""
+    found, folders = [folder], [folder]
+    for one in folders:
+        try:
+            with os.scandir(one) as entries:
+                for entry in entries:
+                    found.append(entry.path)
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+        except OSError:  # most of the time there is none
+            continue
+    return found
+
+
 class Source(ABC):
     """What a harness keeps of one session, its subagents included: files that grow, documents, rows of a database.
 
@@ -106,6 +121,13 @@ class Source(ABC):
         Raises:
             OSError: it is gone.
         """
+
+    def watched(self) -> list[str] | None:
+        """Paths of files and directories, there or not: while the status of each is the same, nothing has changed.
+
+        None where that is not known.
+        """
+        return None
 
     def compare(self, _offsets: Mapping[str, int], _versions: Mapping[str, str]) -> Collection[str] | None:
         """The parts that do not continue what was read of them; None if nothing changed since these marks."""

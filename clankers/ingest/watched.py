@@ -3,10 +3,11 @@
 import time
 from collections.abc import Iterable
 
-from clankers.ingest.backfill import SurveyedIndex
 from clankers.ingest.batch import BatchWriter
 from clankers.ingest.cursor import last_read
+from clankers.ingest.fingerprints import Fingerprints
 from clankers.ingest.source import Source, SourceError
+from clankers.ingest.survey import Survey, SurveyedIndex
 from clankers.log.writer import Log
 
 _PAST = 30 * 86400.0  # seconds since its last change after which a source is left to `clankers backfill`
@@ -21,7 +22,7 @@ def read_changed(log: Log, sources: Iterable[Source]) -> None:
         SourceError: a source cannot be read; the others were still read.
     """
     failure: Exception | None = None
-    with BatchWriter(log, SurveyedIndex(log.root)) as batch:
+    with BatchWriter(log, SurveyedIndex(log.root, Survey(log.root)), Fingerprints(log.root)) as batch:
         for source in sources:
             try:
                 changed = source.changed_at()

@@ -212,25 +212,30 @@ class Segment:
             marks: bytes that no JSON string can contain, as its quotes would be escaped. No line contains two.
         """
         for block in self.blocks():
-            for mark in marks:
-                at = block.find(mark)
-                while at >= 0:
-                    # The line may follow a torn one without a newline between them: it begins at the last head.
-                    start = block.rfind(HEAD, block.rfind(b"\n", 0, at) + 1, at + len(HEAD))
-                    end = block.find(b"\n", at)
-                    line = block[start:end] if start >= 0 else b""
-                    if crc_holds(line):
-                        yield line
-                    at = block.find(mark, at + len(mark))
+            yield from lines_in(block, marks)
 
-    def blocks(self) -> Iterator[bytes]:
-        """The complete lines, many at a time, without what is damaged."""
+    def blocks(self, offset: int = 0) -> Iterator[bytes]:
+        """The complete lines from `offset` on, many at a time, without what is damaged."""
         buffer = LineBuffer()
-        for chunk in self.chunks():
+        for chunk in self.chunks(offset):
             if isinstance(chunk, Damage):
                 buffer.rest()
             elif block := buffer.block(chunk):
                 yield block
+
+
+def lines_in(block: bytes, marks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of `block` that `Segment.lines_with` gives."""
+    for mark in marks:
+        at = block.find(mark)
+        while at >= 0:
+            # The line may follow a torn one without a newline between them: it begins at the last head.
+            start = block.rfind(HEAD, block.rfind(b"\n", 0, at) + 1, at + len(HEAD))
+            end = block.find(b"\n", at)
+            line = block[start:end] if start >= 0 else b""
+            if crc_holds(line):
+                yield line
+            at = block.find(mark, at + len(mark))
 
 
 def _open(path: str) -> list[SegmentFile]:

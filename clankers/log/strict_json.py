@@ -28,33 +28,40 @@ def _no_constant(name: str) -> Any:
     raise NotJSONError(f"{name} is not a JSON number")
 
 
-class _Context:
-    """What the C scanner asks its decoder for. Numbers stay text: nobody here computes, and they may be of any size."""
+def scanner(constant: Callable[[str], Any]) -> Callable[[str, int], tuple[Any, int]]:
+    """A function from a text and a place in it to the JSON value there and where it ends.
 
-    strict = True
-    object_hook = None
-    object_pairs_hook = None
-    parse_float = str.encode
-    parse_int = str.encode
-    parse_constant = staticmethod(_no_constant)
-    memo: dict[str, str] = {}  # noqa: RUF012 (the C scanner clears it itself)
+    Numbers stay text: nobody here computes, and they may be of any size. Without a value there it raises StopIteration.
 
-
-def _scanner() -> Callable[[str, int], tuple[Any, int]]:
+    Args:
+        constant: makes the value of NaN and the like, which are no JSON.
+    """
     try:
         from _json import make_scanner
     except ImportError:
         from json.decoder import JSONDecoder
 
         return JSONDecoder(
-            parse_float=str, parse_int=str, parse_constant=_no_constant
+            parse_float=str, parse_int=str, parse_constant=constant
         ).raw_decode  # pragma: no cover (not CPython)
-    context: Any = _Context
+
+    class Context:
+        """What the C scanner asks its decoder for."""
+
+        strict = True
+        object_hook = None
+        object_pairs_hook = None
+        parse_float = str.encode
+        parse_int = str.encode
+        parse_constant = staticmethod(constant)
+        memo: dict[str, str] = {}  # noqa: RUF012 (the C scanner clears it itself)
+
+    context: Any = Context
     scan: Callable[[str, int], tuple[Any, int]] = make_scanner(context)
     return scan
 
 
-_scan = _scanner()
+_scan = scanner(_no_constant)
 
 
 def trim(raw: bytes) -> bytes:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import apsw
 
 from clankers import harnesses, paths
-from clankers.errors import BusyError, ClankersError
+from clankers.errors import BusyError, ClankersError, NoHomeError
 from clankers.ingest import live
+from clankers.ingest.fingerprints import Fingerprints
 from clankers.ingest.source import SourceError
 from clankers.log.segments import segment_sizes
 from clankers.log.writer import Log
@@ -35,6 +36,7 @@ Progress: TypeAlias = Callable[[int], AbstractContextManager[Callable[[int], obj
 
 _PATIENCE = 2.0  # seconds to wait for another projector, which does the same work
 _POLL = 0.02  # seconds
+_WORTH_SAVING = 16  # fingerprints; a few sources can be looked at again instead
 ELSEWHERE = f"set {paths.DB_ENV} to a file elsewhere, and one is made there from the log"
 
 # What a statement may do: read. Not ATTACH, and not VACUUM INTO, which would write a file.
@@ -85,13 +87,27 @@ def bring_up_to_date(
     Raises:
         BusyError: another projector is at work.
     """
+    with ProjectorLock(paths.database_path(), purpose, patience=patience):
+        sweep(note)
+        return _update(progress)
+
+
+def replay(purpose: str, *, patience: float = 0, progress: Progress = no_progress) -> None:
+    """Replay what is new in the log, if anything is; otherwise as `bring_up_to_date`."""
+    path = paths.database_path()
+    if db := _if_current(path, paths.data_root()):
+        db.close()
+        return
+    with ProjectorLock(path, purpose, patience=patience):
+        _update(progress)
+
+
+def _update(progress: Progress) -> Replayed:
     from projector.replay.rebuild import update
 
-    root, path = paths.data_root(), paths.database_path()
-    with ProjectorLock(path, purpose, patience=patience):
-        sweep(note)
-        with progress(log_bytes(root)) as step:
-            return update(path, root, progress=step)
+    root = paths.data_root()
+    with progress(log_bytes(root)) as step:
+        return update(paths.database_path(), root, progress=step)
 
 
 def sweep(note: Note = silent) -> None:
@@ -108,16 +124,20 @@ def sweep(note: Note = silent) -> None:
 
 
 def _read_open(log: Log) -> None:
-    live.sweep(log, harnesses.source_of(log.root))
+    fingerprints = Fingerprints(log.root)
+    try:
+        live.sweep(log, harnesses.source_of(log.root), fingerprints=fingerprints)
+    finally:
+        fingerprints.save(least=_WORTH_SAVING)
 
 
 def _read_watched(log: Log) -> None:
     for name in harnesses.WATCHED:
-        harness = harnesses.load(name, log.root)
-        if harness.count():
-            from clankers.ingest import watched  # with what it imports, only where there is something to look at
+        with suppress(NoHomeError):  # then there is no store
+            if sources := list(harnesses.load(name, log.root).watched(log.root)):
+                from clankers.ingest import watched  # with what it imports, only where there is something to look at
 
-            watched.read_changed(log, harness.sources())
+                watched.read_changed(log, sources)
 
 
 def log_bytes(root: str) -> int:

@@ -31,6 +31,7 @@ BUILT_IN = {
     "openhands": "projector.adapters.openhands",
     "continue": "projector.adapters.continue_cli",
     "kilo": "projector.adapters.kilo",
+    "aider": "projector.adapters.aider",
     "hermes": "projector.adapters.hermes",
     "session-sync": "projector.adapters.session_sync",
 }

@@ -23,8 +23,9 @@ FROM prompts WHERE session_id = ?1 AND (parent_id <> ''
 _REWOUND = f"SELECT DISTINCT session_id {_SIBLINGS} GROUP BY parent_id HAVING count(*) > 1"
 _MARK = f"""
 WITH prompt (at, next) AS (SELECT at, lead(at) OVER (PARTITION BY parent_id ORDER BY at, id) {_SIBLINGS}),
+taken_back (at, next) AS MATERIALIZED (SELECT at, next FROM prompt WHERE next IS NOT NULL),
 said (id, until) AS (
-  SELECT id, (SELECT min(next) FROM prompt WHERE created_at >= at AND created_at < next)
+  SELECT id, (SELECT min(next) FROM taken_back WHERE created_at >= at AND created_at < next)
   FROM messages WHERE session_id = ?1 AND NOT session_total AND id NOT LIKE '{HOOK_PREFIX}%'
 )
 UPDATE messages SET deleted_at = until FROM said WHERE messages.id = said.id AND deleted_at IS NOT until

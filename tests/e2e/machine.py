@@ -105,7 +105,9 @@ class Machine(ABC):
         return Done(done.returncode, done.stdout, done.stderr)
 
     def install(self) -> None:
-        self.clankers("install", *harnesses.BUILT_IN)
+        with mock.patch.dict(os.environ, self.environment, clear=True):
+            named = [name for name in harnesses.BUILT_IN if harnesses.load(name, str(self.root)).installer()]
+        self.clankers("install", *named)
 
     def rows(self, root: Path | None = None) -> Rows:
         """All that is recorded, the log replayed up to its end."""

@@ -11,6 +11,8 @@ from tests.patience import wait_for
 
 pytestmark = pytest.mark.e2e
 
+_LOGS = ".copilot/session-state/*/events.jsonl"
+
 
 @pytest.fixture
 def machine(new_machine: Callable[[str], Machine]) -> Machine:
@@ -20,7 +22,7 @@ def machine(new_machine: Callable[[str], Machine]) -> Machine:
 
 
 def event_log(machine: Machine) -> Path:
-    (path,) = machine.home.glob(".copilot/session-state/*/events.jsonl")
+    (path,) = machine.home.glob(_LOGS)
     return path
 
 
@@ -61,7 +63,10 @@ def test_what_the_client_wrote_last_is_in_the_log_though_no_hook_follows(machine
 def test_what_a_killed_client_wrote_last_is_swept(machine: Machine) -> None:
     process = machine.start("go [[slow]]")
     wait_for((machine.work / "started").exists, "the tool runs")
-    wait_for(lambda: list(machine.home.glob(".copilot/session-state/*/events.jsonl")), "the client wrote its log")
+    wait_for(
+        lambda: any("tool.execution_start" in log.read_text("utf-8") for log in machine.home.glob(_LOGS)),
+        "the client wrote down the call",
+    )
     process.kill()
     process.communicate()
     (machine.work / "started").unlink()

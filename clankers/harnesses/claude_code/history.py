@@ -6,8 +6,8 @@ from pathlib import Path
 
 from clankers import paths
 from clankers.harnesses.claude_code import line_fields
-from clankers.harnesses.claude_code.transcript_files import Transcripts
-from clankers.harnesses.store_paths import changed_at
+from clankers.harnesses.claude_code.transcript_files import ENDING, Transcripts
+from clankers.harnesses.store_paths import changed_at, listed
 from clankers.ingest.source import Source
 
 
@@ -18,13 +18,14 @@ def homes() -> list[Path]:
     return [Path(os.path.abspath(one)) for one in named if one] or [Path(paths.home(), ".claude")]
 
 
-def transcripts() -> Iterator[Path]:
-    """The sessions' own transcripts."""
+def transcripts() -> Iterator[str]:
+    """The paths of the sessions' own transcripts."""
     for home in homes():
-        yield from (home / "projects").glob("*/*.jsonl")
+        for project in listed(home / "projects"):
+            yield from (path for path in listed(project) if path.endswith(ENDING))
 
 
 def sources() -> Iterator[Source]:
     """The sessions, the last changed first."""
-    for file in sorted(transcripts(), key=changed_at, reverse=True):
-        yield Transcripts(file.stem, str(file), parse=line_fields.parse)
+    for path in sorted(transcripts(), key=changed_at, reverse=True):
+        yield Transcripts(os.path.basename(path).removesuffix(ENDING), path, parse=line_fields.parse)

@@ -24,7 +24,7 @@ from clankers.harnesses.claude_code.tool_outputs import FOLDER, new_outputs, out
 from clankers.ingest.jsonl_tail import READ_ONLY, complete_lines
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.live import Announced
-from clankers.ingest.source import Record, SourceError, absolute_path
+from clankers.ingest.source import Record, SourceError, absolute_path, all_below
 from clankers.log import envelope, strict_json
 
 TYPE_CHECKING = False
@@ -43,6 +43,7 @@ LEFT_OUT_ATTACHMENTS = frozenset({"prompt_snapshot"})
 _MAX_META = 1 << 20  # bytes
 _MAX_NAME = 400  # characters of a file's path below the subagents' folder
 _MAX_FOLDERS = 1000
+ENDING = ".jsonl"
 _AGENT = "agent-"  # how the names of a subagent's files begin
 _ANSWERS = ("Stop", "SubagentStop", "StopFailure")  # hooks that report an answer
 
@@ -72,6 +73,10 @@ class Transcripts(LineFiles):
             return rewritten
         beside = next(self._new_metas(versions), None) or next(new_outputs(self._folder(), offsets), None)
         return None if beside is None else []
+
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the transcript, and all that is in the folder beside it."""
+        return [self.path, *all_below(self._folder())]
 
     def read(
         self, offsets: Mapping[str, int], versions: Mapping[str, str]
@@ -142,15 +147,15 @@ class Transcripts(LineFiles):
         """The part for a subagent's transcript, by its path or else its agent's id; None if neither can be one."""
         inside = self._subagents() + os.sep
         if isinstance(path, str) and path.startswith(inside) and ".." not in path.split(os.sep):
-            return path.removeprefix(inside).removesuffix(".jsonl")
+            return path.removeprefix(inside).removesuffix(ENDING)
         name = f"{_AGENT}{agent}"
         return None if os.sep in name else name
 
     def _path(self, name: str) -> str:
-        return self._subagents() + os.sep + name + ".jsonl" if name else self.path
+        return self._subagents() + os.sep + name + ENDING if name else self.path
 
     def _folder(self) -> str:
-        return self.path.removesuffix(".jsonl")
+        return self.path.removesuffix(ENDING)
 
     def _subagents(self) -> str:
         return os.path.join(self._folder(), "subagents")
@@ -166,7 +171,7 @@ class Transcripts(LineFiles):
                         name = os.path.join(folder, entry.name)
                         if len(name) >= _MAX_NAME:
                             continue
-                        if entry.name.startswith(_AGENT) and entry.name.endswith((".jsonl", ".json")):
+                        if entry.name.startswith(_AGENT) and entry.name.endswith((ENDING, ".json")):
                             found.append(name)
                         elif len(folders) < _MAX_FOLDERS and entry.is_dir(follow_symlinks=False):
                             folders.append(name)
@@ -175,7 +180,7 @@ class Transcripts(LineFiles):
         return sorted(found)
 
     def _names(self, listing: list[str]) -> list[str]:
-        return ["", *(n.removesuffix(".jsonl") for n in listing if n.endswith(".jsonl"))]
+        return ["", *(n.removesuffix(ENDING) for n in listing if n.endswith(ENDING))]
 
     def _new_metas(self, versions: Mapping[str, str]) -> Iterator[tuple[str, bytes, str]]:
         """The descriptions that are new or changed: agent id, content, version."""
@@ -233,7 +238,7 @@ def checked(session: str, path: Any) -> str:
     """
     file = absolute_path(path, "transcript_path")
     folder, name = os.path.split(file)
-    if name != session + ".jsonl" or os.path.basename(os.path.dirname(folder)) != "projects":
+    if name != session + ENDING or os.path.basename(os.path.dirname(folder)) != "projects":
         raise SourceError(f"{file[:200]!r} is not a transcript of session {session[:200]} in a projects directory")
     return file
 

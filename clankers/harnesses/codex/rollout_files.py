@@ -90,6 +90,10 @@ class Rollouts(LineFiles):
         plain = {name: path for name, path in self._rollouts(offsets).items() if not path.endswith(COMPRESSED)}
         return plain | {INDEX: os.path.join(self.path, INDEX + PLAIN)}
 
+    def watched(self) -> list[str] | None:
+        """As `Source.watched`: the rollouts, for a caller who knows where they are, and the index."""
+        return [*self.named.values(), os.path.join(self.path, INDEX + PLAIN)] if self.named else None
+
     def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
         """As `Source.compare`; compressed rollouts that are new or have changed are among them."""
         rewritten = super().compare(offsets, versions)

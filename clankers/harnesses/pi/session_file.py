@@ -47,6 +47,10 @@ class SessionFile(LineFiles):
         """As `LineFiles.files`."""
         return {_FILE: self.path}
 
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the file."""
+        return [self.path]
+
     def owner(self, _part: str) -> str:
         """As `LineFiles.owner`: the session."""
         return self.session

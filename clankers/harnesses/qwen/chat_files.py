@@ -20,7 +20,7 @@ from clankers.harnesses.base import MAX_KIND, UNKNOWN
 from clankers.harnesses.qwen.harness import CHAT, HARNESS, line_level
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.live import Announced
-from clankers.ingest.source import Record, SourceError, absolute_path
+from clankers.ingest.source import Record, SourceError, absolute_path, all_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class ChatFiles(LineFiles):
 
     def files(self, _offsets: Mapping[str, int]) -> dict[str, str]:
         """As `LineFiles.files`."""
-        project = os.path.dirname(os.path.dirname(self.path))
-        folder = os.path.join(project, SUBAGENTS, self.session)
+        folder = self._folder()
         try:
             names = sorted(os.listdir(folder))
         except OSError:  # most of the time there is none
@@ -55,6 +54,10 @@ class ChatFiles(LineFiles):
             if name.startswith(_AGENT) and name.endswith(ENDING) and not any(c in name for c in _SEPARATORS)
         }
         return {"": self.path, **agents}
+
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the chat, and all that is in the folder of its subagents."""
+        return [self.path, *all_below(self._folder())]
 
     def owner(self, part: str) -> str:
         """As `LineFiles.owner`: the session, and the subagent's file."""
@@ -69,6 +72,9 @@ class ChatFiles(LineFiles):
     def is_record(self, line: dict[str, Any]) -> bool:
         """As `LineFiles.is_record`."""
         return isinstance(line.get("type"), str) and "uuid" in line and "sessionId" in line
+
+    def _folder(self) -> str:
+        return os.path.join(os.path.dirname(os.path.dirname(self.path)), SUBAGENTS, self.session)
 
 
 def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
