@@ -3,13 +3,17 @@
 A session is a row of turns, each a capture played again. Several sessions of both harnesses are at work at once.
 """
 
+import json
 import os
 import random
 import re
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import chain, count, islice
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 
@@ -135,6 +139,34 @@ def make_transcripts(projects: Path, megabytes: int) -> list[Path]:
     for path, ns in changed.items():
         os.utime(path, ns=(ns, ns))
     return sorted(paths)
+
+
+def make_short_transcripts(projects: Path, number: int) -> None:
+    """So many transcripts of about 20 KB, of 40 projects, that last changed within the last day."""
+    rng = random.Random(SEED)
+    now = time.time()
+    for n in range(number):
+        make_short_transcript(projects / f"-home-dev-src-{n % 40}", rng, now - rng.random() * 80_000)
+
+
+def make_short_transcript(project: Path, rng: random.Random, changed: float) -> None:
+    """A transcript of about 20 KB in the directory of a project; it last changed so many seconds after the epoch."""
+    session = str(UUID(int=rng.getrandbits(128), version=4))
+    lines = []
+    for n in range(8):
+        text = " ".join(f"word{rng.randrange(5000)}" for _ in range(280))
+        message: dict[str, object] = {"role": "user", "content": text}
+        if n % 2:
+            usage = {"input_tokens": 5, "output_tokens": 400}
+            message = {"role": "assistant", "id": f"msg_01{rng.getrandbits(88):022x}", "model": "claude-sonnet-4-5"}
+            message |= {"content": [{"type": "text", "text": text}], "usage": usage}
+        said = {"type": message["role"], "uuid": str(UUID(int=rng.getrandbits(128), version=4)), "sessionId": session}
+        at = datetime.fromtimestamp(changed + n, UTC).isoformat(timespec="milliseconds")
+        lines.append(json.dumps({**said, "timestamp": at, "cwd": "/home/dev/src", "message": message}))
+    project.mkdir(parents=True, exist_ok=True)
+    path = project / f"{session}.jsonl"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    os.utime(path, (changed, changed))
 
 
 def make_transcript(projects: Path, megabytes: int) -> tuple[Path, str]:

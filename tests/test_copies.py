@@ -246,6 +246,23 @@ def test_what_a_person_took_back_is_marked_and_counts(to_the_beginning: bool, tm
         assert times["And bold"] == 2000  # until "And slanted"
 
 
+@pytest.mark.parametrize("begin", ["<local-command-caveat>Caveat", "<command-name>/model</command-name>"])
+def test_a_command_of_the_client_may_follow_what_was_taken_back(begin: str, tmp_path: Path) -> None:
+    talk = Talk(session_id("c"), 0)
+    talk.ask("Build the form")
+    start = talk.answer(text("Built."))
+    talk.ask("Paint it red")
+    talk.answer(text("It is red."))
+    talk.leaf = start
+    talk.ask(begin)
+    talk.ask("<local-command-stdout>Set model</local-command-stdout>")
+    talk.ask("Paint it blue")
+    talk.answer(text("It is blue."))
+    for db in orders(talk.lines, tmp_path):
+        gone = db.execute("SELECT text_content FROM messages WHERE deleted_at IS NOT NULL ORDER BY created_at")
+        assert gone.fetchall() == [("Paint it red",), ("It is red.",)]
+
+
 def test_what_is_taken_back_in_a_fork_stays_in_the_origin(tmp_path: Path) -> None:
     first, fork = session_id("f"), session_id("0")
     talk = origin(first)

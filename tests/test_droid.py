@@ -82,8 +82,11 @@ def test_settings_that_are_read_between_turns_book_the_difference(home: Path, tm
         conversation.write_text("".join(lines[:count]), "utf-8")
         names = ("inputTokens", "outputTokens", "cacheReadTokens")
         usage = dict(zip(names, used, strict=True))
-        settings.write_text(json.dumps({"turn": count, "tokenUsage": usage}), "utf-8")
+        with_subagents = {name: 2 * tokens for name, tokens in usage.items()}  # which count in theirs
+        found = {"turn": count, "tokenUsage": usage, "inclusiveTokenUsage": with_subagents}
+        settings.write_text(json.dumps(found), "utf-8")
         feed_stores(tmp_path / "data", "droid", home)
+        project(tmp_path / "data").close()  # the rows that are there count once
     conversation.write_text("".join(lines), "utf-8")
     settings.write_text(json.dumps(last), "utf-8")
     with closing(imported("resume", home, tmp_path / "data")) as db:

@@ -110,8 +110,8 @@ def test_what_each_request_repeats_is_elided(home: Path, tmp_path: Path) -> None
 def test_a_command_that_fails_and_a_file_that_a_call_edits(home: Path, tmp_path: Path) -> None:
     for name in ("fail", "old-2.18.4_fail"):
         with closing(imported(name, home / name, tmp_path / name)) as db:
-            call = "SELECT success, exit_code, message_id IS NOT NULL FROM tools WHERE id = 'call_0010fail'"
-            assert one(db, call) == (0, 3, 1)
+            call = "SELECT success, exit_code, tool_name, message_id IS NOT NULL FROM tools WHERE id = 'call_0010fail'"
+            assert one(db, call) == (0, 3, "bash", 1)
             assert one(db, "SELECT count(*) FROM tools WHERE error_message LIKE '%nosuchtool%'") == 1
 
 

@@ -26,10 +26,11 @@ BUILT_IN = {
     "openhands": "clankers.harnesses.openhands.harness:HARNESS",
     "continue": "clankers.harnesses.continue_cli.harness:HARNESS",
     "kilo": "clankers.harnesses.kilo.harness:HARNESS",
+    "aider": "clankers.harnesses.aider.harness:HARNESS",
 }
 
 # Those without events: what brings the database up to date looks at their stores.
-WATCHED = ("continue",)
+WATCHED = ("continue", "aider")
 
 
 def names(root: str) -> tuple[str, ...]:

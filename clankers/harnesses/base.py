@@ -95,6 +95,14 @@ class Harness:
         """The sessions in the harness's own stores, the newest first."""
         return iter(())
 
+    def watched(self, _root: str) -> Iterator[Source]:
+        """Those of `sources` that are looked at whenever the database is brought up to date, the last changed first.
+
+        Args:
+            _root: the data root, which knows sources that were read before.
+        """
+        return self.sources()
+
     def count(self) -> int:
         """How many `sources` there are, about."""
         return 0

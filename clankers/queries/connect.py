@@ -133,12 +133,11 @@ def _read_open(log: Log) -> None:
 
 def _read_watched(log: Log) -> None:
     for name in harnesses.WATCHED:
-        harness = harnesses.load(name, log.root)
         with suppress(NoHomeError):  # then there is no store
-            if harness.count():
+            if sources := list(harnesses.load(name, log.root).watched(log.root)):
                 from clankers.ingest import watched  # with what it imports, only where there is something to look at
 
-                watched.read_changed(log, harness.sources())
+                watched.read_changed(log, sources)
 
 
 def log_bytes(root: str) -> int:

@@ -31,6 +31,7 @@ BUILT_IN = {
     "openhands": "projector.adapters.openhands",
     "continue": "projector.adapters.continue_cli",
     "kilo": "projector.adapters.kilo",
+    "aider": "projector.adapters.aider",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

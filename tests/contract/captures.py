@@ -216,6 +216,22 @@ def _continue() -> Captures:
     return Captures("continue", lambda home: [feed(name, home) for name in continue_recording.NAMES], store)
 
 
+def _aider() -> Captures:
+    """The same, with several sessions in one file."""
+    name = os.path.join("src", "resume", ".aider.chat.history.md")
+
+    def feed(home: Path) -> Iterator[Record]:
+        store(home)
+        os.environ["AIDER_CHAT_HISTORY_FILE"] = str(home / name)
+        yield from ()
+
+    def store(home: Path) -> None:
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(CAPTURES / "aider" / "resume" / "home" / name, home / name)
+
+    return Captures("aider", lambda home: [feed(home)], store)
+
+
 def _growing(harness: str, *names: str, lacks_rows: bool = False) -> Captures:
     """Of a harness whose hooks name a file of lines that grows."""
 
@@ -284,6 +300,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "qwen": qwen(*QWEN),
     "cline": _cline(),
     "continue": _continue(),
+    "aider": _aider(),
     "vibe": vibe("fail", "plain", "resume"),
     "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
     "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
@@ -311,9 +328,9 @@ def interleaved(feeds: list[Iterator[Record]]) -> Iterator[Record]:
 def sweep(root: Path) -> None:
     with Log(str(root)) as log:
         live.sweep(log, harnesses.source_of(str(root)))
-        if os.environ.get("CONTINUE_GLOBAL_DIR"):  # else it would look at the machine's own
-            for name in harnesses.WATCHED:
-                watched.read_changed(log, harnesses.load(name, str(root)).sources())
+        for name, variable in (("continue", "CONTINUE_GLOBAL_DIR"), ("aider", "AIDER_CHAT_HISTORY_FILE")):
+            if os.environ.get(variable):  # else it would look at the machine's own
+                watched.read_changed(log, harnesses.load(name, str(root)).watched(str(root)))
 
 
 def feed_stores(root: Path, harness: str, home: Path) -> Imported:
@@ -328,6 +345,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         "PI_CODING_AGENT_DIR",
         "QWEN_HOME",
         "CONTINUE_GLOBAL_DIR",
+        "AIDER_CHAT_HISTORY_FILE",
         *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
         "VIBE_HOME",
         "COPILOT_HOME",

@@ -28,7 +28,7 @@ HOSTILE: list[Any] = [None, True, -1, 2**70, 1e308, "", "\x00\ud800", [], {}, [[
 @pytest.fixture(autouse=True)
 def one_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: CLOCK)
-    for variable in ("CLINE_DIR", "CONTINUE_GLOBAL_DIR", "KIMI_CODE_HOME"):
+    for variable in ("CLINE_DIR", "CONTINUE_GLOBAL_DIR", "AIDER_CHAT_HISTORY_FILE", "KIMI_CODE_HOME"):
         monkeypatch.setenv(variable, "")  # captures set it
     monkeypatch.setattr(database, "_BUSY_MS", 50)
     monkeypatch.setattr(batch, "_PATIENCE", 0.01)

@@ -35,6 +35,7 @@ from projector.model.changes import Change, MessageSeen, PartSeen, PromptSeen, R
 # What an editor or the client puts before a prompt, in one block with it or in a block of its own.
 _HINTS = re.compile(r"\s*(?:<(ide_\w+|system-reminder)>.*?</\1>\s*)+", re.DOTALL)
 _COMMAND = "<command-message>"  # how a command begins that is a prompt
+_LOCAL = ("<local-command-caveat>", "<command-name>")  # how the lines of a command begin that is no prompt
 _COMMAND_NAME = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
 _COMMAND_ARGS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 
@@ -53,12 +54,15 @@ def user(_: Event, line: UserLine) -> list[Change]:
         return changes
     at = any_millis(line.timestamp)
     changes += _message(line, at, spoken, by_client=_is_by_client(line))
-    return changes + _prompt(line, at, changes)
+    return changes + _prompt(line, at, text, changes)
 
 
-def _prompt(line: UserLine, at: int | None, changes: list[Change]) -> list[Change]:
-    """Where a prompt stands in the conversation; nothing for what the client wrote, or in older clients a subagent."""
-    typed = any(isinstance(one, MessageSeen) and not one.synthetic for one in changes)
+def _prompt(line: UserLine, at: int | None, text: str, changes: list[Change]) -> list[Change]:
+    """Where a prompt stands in the conversation; nothing for what the client wrote, or in older clients a subagent.
+
+    A command that only concerns the client stands there like a prompt: it may be the first line after a rewind.
+    """
+    typed = text.startswith(_LOCAL) or any(isinstance(one, MessageSeen) and not one.synthetic for one in changes)
     if not typed or at is None or line.parentUuid is UNSET or line.agentId or line.isSidechain:
         return []
     return [PromptSeen(line.uuid, line.sessionId, SOURCE, line.parentUuid or "", at)]

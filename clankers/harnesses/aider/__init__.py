@@ -1,0 +1,1 @@
+"""aider: how the chat history in a repository is read. It has no hooks."""
