@@ -26,6 +26,7 @@ CAPTURES = Path(__file__).parent / "captures"
 CLAUDE_CODE = sorted(p.name for p in (CAPTURES / "claude-code").iterdir())
 CODEX = sorted(p.name for p in (CAPTURES / "codex").iterdir())
 OPENCODE = sorted(f"{p.parent.parent.name}/{p.parent.name}" for p in (CAPTURES / "opencode").glob("*/*/plugin.jsonl"))
+HERMES = sorted(p.name for p in (CAPTURES / "hermes").iterdir())
 KILO = sorted(p.name for p in (CAPTURES / "kilo").iterdir())
 QWEN = sorted(p.name for p in (CAPTURES / "qwen").iterdir())
 VIBE = sorted(p.name for p in (CAPTURES / "vibe").iterdir())

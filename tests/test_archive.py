@@ -28,6 +28,7 @@ from tests import feeding
 from tests.commands import POSIX_ONLY, call, command, environment, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, feed_hooks, opencode_records
 from tests.patience import BUSY_MS, wait_for
+from tests.sizes import sizes
 from tests.test_project_cli import append_at, reading
 
 DAY = "2024-05-01"
@@ -357,26 +358,33 @@ def stopped(process: "subprocess.Popen[bytes]") -> Iterator[None]:
 
 
 @POSIX_ONLY
-def test_writers_and_a_watcher_lose_nothing_while_their_day_is_archived_again_and_again(root: Path) -> None:
+@sizes(short=300, long=1500)
+def test_writers_and_a_watcher_lose_nothing_while_their_day_is_archived_again_and_again(root: Path, size: int) -> None:
+    """Each look reads the log from its beginning, so that the time grows with the square of the size."""
+    rounds = size // 15
     write(root, "first")
     feeding.project(root).close()
     database = root / "clankers.db"
     mark(database)
 
     def one_by_one() -> None:
-        for n in range(1500):
+        for n in range(size):
             write(root, f"one-{n}")
             time.sleep(0.001)  # else somebody has it open at any moment
 
     def many() -> None:
-        for n in range(100):
+        for n in range(rounds):
             with Log(str(root)) as log:
                 for m in range(15):
                     log.write(DAY, [line(f"many-{n}-{m}")])
             time.sleep(0.01)  # a writer that comes and goes
 
     archived = 0
-    expected = ["first", *(f"one-{n}" for n in range(1500)), *(f"many-{n}-{m}" for n in range(100) for m in range(15))]
+    expected = [
+        "first",
+        *(f"one-{n}" for n in range(size)),
+        *(f"many-{n}-{m}" for n in range(rounds) for m in range(15)),
+    ]
     watch = subprocess.Popen(
         command("project", "--watch"),
         env=environment(root),

@@ -364,6 +364,7 @@ def test_json_is_as_published(root: Path, tmp_path: Path) -> None:
         totals.validate({"by": "day", "groups": [{"key": 1}], "total": {}})
 
 
+@pytest.mark.xdist_group("chart")  # the first in a process looks at all fonts, which takes as long as all others
 @pytest.mark.parametrize("by", BY)
 def test_a_chart_is_a_picture_and_the_same_each_time(by: str, root: Path, tmp_path: Path) -> None:
     sample(root)

@@ -27,10 +27,11 @@ BUILT_IN = {
     "continue": "clankers.harnesses.continue_cli.harness:HARNESS",
     "kilo": "clankers.harnesses.kilo.harness:HARNESS",
     "aider": "clankers.harnesses.aider.harness:HARNESS",
+    "hermes": "clankers.harnesses.hermes.harness:HARNESS",
 }
 
 # Those without events: what brings the database up to date looks at their stores.
-WATCHED = ("continue", "aider")
+WATCHED = ("continue", "aider", "hermes")
 
 
 def names(root: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ BUILT_IN = {
     "continue": "projector.adapters.continue_cli",
     "kilo": "projector.adapters.kilo",
     "aider": "projector.adapters.aider",
+    "hermes": "projector.adapters.hermes",
     "session-sync": "projector.adapters.session_sync",
 }
 _OWN = "clankers"  # the source of the recorder's own diagnostics, which make no rows

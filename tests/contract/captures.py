@@ -30,6 +30,7 @@ from tests.feeding import (
     CLAUDE_CODE,
     CODEX,
     COPILOT,
+    HERMES,
     KILO,
     OPENCODE,
     QWEN,
@@ -126,6 +127,31 @@ def kilo(*names: str) -> Captures:
         return [iter(opencode_records(name, "kilo")) for name in names]
 
     return Captures("kilo", live, store, _NOT_CAPTURED | {"sessions.updated_at"})
+
+
+def hermes_hooks(name: str) -> Iterator[Record]:
+    for line in (CAPTURES / "hermes" / name / "hooks.jsonl").open("r", encoding="utf-8"):
+        payload = json.loads(line)["payload"]
+        yield "hermes", payload["hook_event_name"], json.dumps(payload).encode()
+
+
+def hermes(name: str) -> Captures:
+    """Of Hermes Agent, whose sessions are all in one database."""
+
+    def feed(home: Path) -> Iterator[Record]:
+        yield from hermes_hooks(name)
+        store(home)
+        os.environ["HERMES_HOME"] = str(home / ".hermes")
+
+    def store(home: Path) -> None:
+        """Each capture's database is its own: the ids of messages count per database."""
+        path = home / ".hermes" / "state.db"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with closing(sqlite3.connect(path)) as db:
+            db.executescript((CAPTURES / "hermes" / name / "home" / ".hermes" / "state.sql").read_text("utf-8"))
+
+    return Captures("hermes", lambda home: [feed(home)], store, lacks_rows=True)
 
 
 def _gemini(*names: str, lacks_rows: bool = False) -> Captures:
@@ -308,6 +334,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "openhands": openhands("err401", "fail", "plain", "resume", "sub"),
     "droid": droid("err401", "fail", "fork", "plain", "resume"),
     "kilo": kilo(*KILO),
+    **{f"hermes {name}": hermes(name) for name in HERMES},
 }
 
 
@@ -319,6 +346,9 @@ def feed_live(root: Path, feeds: list[Iterator[Record]]) -> None:
     sweep(root)
 
 
+_WATCHED = {"continue": "CONTINUE_GLOBAL_DIR", "aider": "AIDER_CHAT_HISTORY_FILE", "hermes": "HERMES_HOME"}
+
+
 def interleaved(feeds: list[Iterator[Record]]) -> Iterator[Record]:
     """The events of all feeds in turn."""
     for records in zip_longest(*feeds):
@@ -328,8 +358,8 @@ def interleaved(feeds: list[Iterator[Record]]) -> Iterator[Record]:
 def sweep(root: Path) -> None:
     with Log(str(root)) as log:
         live.sweep(log, harnesses.source_of(str(root)))
-        for name, variable in (("continue", "CONTINUE_GLOBAL_DIR"), ("aider", "AIDER_CHAT_HISTORY_FILE")):
-            if os.environ.get(variable):  # else it would look at the machine's own
+        for name, directory in _WATCHED.items():
+            if os.environ.get(directory):  # else it would look at the machine's own
                 watched.read_changed(log, harnesses.load(name, str(root)).watched(str(root)))
 
 
@@ -346,6 +376,7 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         "QWEN_HOME",
         "CONTINUE_GLOBAL_DIR",
         "AIDER_CHAT_HISTORY_FILE",
+        "HERMES_HOME",
         *("CLINE_DIR", "CLINE_DATA_DIR", "CLINE_SESSION_DATA_DIR", "CLINE_DB_DATA_DIR"),
         "VIBE_HOME",
         "COPILOT_HOME",

@@ -17,21 +17,23 @@ class Day(NamedTuple):
     Attributes:
         said: what the client answered to each prompt.
         asked: the tools that the model asked for.
+        followed: what the database held after the first prompt, brought up to date by what the client announced alone.
         rows: what was recorded.
     """
 
     machine: Machine
     said: list[Done]
     asked: list[str]
+    followed: Rows
     rows: Rows
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A client's tests run one after the other where several run at once, so that its day is lived once."""
+    """The tests of a client's day, by a parameter `day` or `client`, run in one process, so that it is lived once."""
     for item in items:
-        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if client := params.get("client") or params.get("day"):
-            item.add_marker(pytest.mark.xdist_group(client))
+        if isinstance(item, pytest.Function) and "a_day_of" in item.fixturenames:
+            params = item.callspec.params
+            item.add_marker(pytest.mark.xdist_group(params.get("client") or params["day"]))
 
 
 @pytest.fixture
@@ -50,13 +52,15 @@ def a_day_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
         def live(client: str) -> Day:
             here = stack.enter_context(machine(client, tmp_path_factory.mktemp(client)))
             here.install()
-            said = [
-                here.run("go [[tools]]"),
+            said = [here.run("go [[tools]]")]
+            here.wait_for_rest()
+            followed = here.plain_rows()
+            said += [
                 here.run("more [[again]]", "--continue"),
                 here.run("please [[delegate]]"),
                 here.run("no [[refused]]"),
             ]
             here.wait_for_rest()
-            return Day(here, said, here.model.asked, here.rows())
+            return Day(here, said, here.model.asked, followed, here.rows())
 
         yield live

@@ -18,9 +18,9 @@ pytestmark = pytest.mark.e2e
 Totals = dict[str, tuple[int, int, int, int, float]]
 
 
-@pytest.fixture
-def day(a_day_of: Callable[[str], Day]) -> Day:
-    return a_day_of("claude-code")
+@pytest.fixture(params=["claude-code"])
+def day(request: pytest.FixtureRequest, a_day_of: Callable[[str], Day]) -> Day:
+    return a_day_of(request.param)
 
 
 def own_totals(machine: Machine) -> Totals:

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.e2e
 CLIENT = "codex-0.171.0"
 
 
-@pytest.fixture
-def day(a_day_of: Callable[[str], Day]) -> Day:
-    return a_day_of(CLIENT)
+@pytest.fixture(params=[CLIENT])
+def day(request: pytest.FixtureRequest, a_day_of: Callable[[str], Day]) -> Day:
+    return a_day_of(request.param)
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ CLIENT = "gemini-0.61.0"
 ONLY_LIVE = {"sessions.status", "sessions.ended_at", "tools.duration_ms"}
 
 
-@pytest.fixture
-def day(a_day_of: Callable[[str], Day]) -> Day:
-    return a_day_of(CLIENT)
+@pytest.fixture(params=[CLIENT])
+def day(request: pytest.FixtureRequest, a_day_of: Callable[[str], Day]) -> Day:
+    return a_day_of(request.param)
 
 
 def calls(rows: Rows) -> list[tuple[str, str, int | None]]:

@@ -6,9 +6,10 @@ from typing import Any
 import apsw
 import msgspec
 
-from clankers.harnesses.opencode.stored_session import StoredSession, make_record, quoted
+from clankers.harnesses.opencode.harness import HARNESS, PREFIXES
 from clankers.ingest.database import open_tables, read_rows
 from clankers.ingest.source import Record, SourceBusyError, SourceError
+from clankers.ingest.stored_session import StoredSession, make_record, quoted
 
 _DB = "db."  # the prefix of the types given here
 # The tables that may be read. Others hold credentials: account, credential, control_account.
@@ -38,7 +39,7 @@ def db_sessions(harness: str, db: apsw.Connection) -> Iterator[StoredSession]:
     except apsw.Error as e:
         raise SourceError(f"the sessions cannot be read: {e}") from e
     for id, created in found:
-        yield StoredSession(harness, str(id), created, _db_records(db, id))
+        yield StoredSession(harness, PREFIXES, str(id), created, _db_records(db, id))
 
 
 def _db_records(db: apsw.Connection, session: Any) -> Iterator[Record]:
@@ -51,9 +52,11 @@ def _db_records(db: apsw.Connection, session: Any) -> Iterator[Record]:
             ("part", "SELECT * FROM part WHERE session_id = ? ORDER BY id"),
         ):
             for row in _rows(db, statement, session):
-                yield make_record(_DB, kind, str(row["id"]), msgspec.json.encode(row))
+                yield make_record(HARNESS.level, _DB, kind, str(row["id"]), msgspec.json.encode(row))
         if todos := _rows(db, "SELECT * FROM todo WHERE session_id = ? ORDER BY position", session):
-            yield make_record(_DB, "todo", str(session), msgspec.json.encode({"session_id": session, "todos": todos}))
+            yield make_record(
+                HARNESS.level, _DB, "todo", str(session), msgspec.json.encode({"session_id": session, "todos": todos})
+            )
         yield from _removed(db, session)
     except (apsw.BusyError, apsw.LockedError) as e:
         raise SourceBusyError(f"session {session!s:.80} is kept by another program: {e}") from e
@@ -89,6 +92,6 @@ def _removed(db: apsw.Connection, session: Any) -> Iterator[Record]:
     for id, versioned, data in db.execute(_REMOVALS, (session,)).fetchall():
         kind = str(versioned).rpartition(".")[0]  # message.removed.1
         event = {"id": id, "type": kind, "properties": msgspec.Raw(str(data).encode())}
-        record = make_record("", kind, str(id), msgspec.json.encode(event))
+        record = make_record(HARNESS.level, "", kind, str(id), msgspec.json.encode(event))
         record.id = quoted(str(id))
         yield record

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clankers.harnesses.installer import Installer
     from clankers.ingest.source import Source
 
+PREFIXES = ("storage.", "db.", "evt_")  # how the ids of records from the stores begin
 _LEVELS = {"session.error": ERROR}
 
 

@@ -10,9 +10,10 @@ import os
 import stat
 from collections.abc import Iterator
 
-from clankers.harnesses.opencode.stored_session import StoredSession, make_record
+from clankers.harnesses.opencode.harness import HARNESS, PREFIXES
 from clankers.ingest.jsonl_tail import READ_ONLY
 from clankers.ingest.source import Record, SourceError
+from clankers.ingest.stored_session import StoredSession, make_record
 from clankers.log import strict_json
 
 _STORAGE = "storage."  # the prefix of the types given here
@@ -35,25 +36,25 @@ def tree_sessions(harness: str, storage: str) -> Iterator[StoredSession]:
             if content is not None:
                 known.add(id)
                 yield StoredSession(
-                    harness, id, _created(content), _tree_records(problems, storage, project, id, content)
+                    harness, PREFIXES, id, _created(content), _tree_records(problems, storage, project, id, content)
                 )
             elif problems:
-                yield StoredSession(harness, id, None, _raised(problems))
+                yield StoredSession(harness, PREFIXES, id, None, _raised(problems))
     for id in _names(unlisted, storage, "message"):
         if id not in known:
-            yield StoredSession(harness, id, None, _tree_messages([], storage, id))
+            yield StoredSession(harness, PREFIXES, id, None, _tree_messages([], storage, id))
     if unlisted:
-        yield StoredSession(harness, storage, None, _raised(unlisted))
+        yield StoredSession(harness, PREFIXES, storage, None, _raised(unlisted))
 
 
 def _tree_records(problems: list[str], storage: str, project: str, session: str, content: bytes) -> Iterator[Record]:
     if (about := _content(problems, storage, "project", project + ".json")) is not None:
-        yield make_record(_STORAGE, "project", project, about)
-    yield make_record(_STORAGE, "session", session, content)
+        yield make_record(HARNESS.level, _STORAGE, "project", project, about)
+    yield make_record(HARNESS.level, _STORAGE, "session", session, content)
     if (todos := _content(problems, storage, "todo", session + ".json")) is not None:
         at = os.stat(os.path.join(storage, "todo", session + ".json")).st_mtime_ns // 1_000_000
         head = b'{"sessionID":%s,"time":{"updated":%d},"todos":' % (strict_json.quote(session), at)
-        yield make_record(_STORAGE, "todo", session, todos, head=head, tail=b"}")
+        yield make_record(HARNESS.level, _STORAGE, "todo", session, todos, head=head, tail=b"}")
     yield from _tree_messages(problems, storage, session)
 
 
@@ -61,10 +62,10 @@ def _tree_messages(problems: list[str], storage: str, session: str) -> Iterator[
     for name in _names(problems, storage, "message", session):
         message = name.removesuffix(".json")
         if (content := _content(problems, storage, "message", session, name)) is not None:
-            yield make_record(_STORAGE, "message", message, content)
+            yield make_record(HARNESS.level, _STORAGE, "message", message, content)
         for part in _names(problems, storage, "part", message):
             if (content := _content(problems, storage, "part", message, part)) is not None:
-                yield make_record(_STORAGE, "part", part.removesuffix(".json"), content)
+                yield make_record(HARNESS.level, _STORAGE, "part", part.removesuffix(".json"), content)
     yield from _raised(problems)
 
 

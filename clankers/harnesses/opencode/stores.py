@@ -9,9 +9,10 @@ from pathlib import Path
 
 from clankers.harnesses.opencode.database import db_sessions, open_store
 from clankers.harnesses.opencode.directories import directory
+from clankers.harnesses.opencode.harness import PREFIXES
 from clankers.harnesses.opencode.json_tree import tree_sessions
-from clankers.harnesses.opencode.stored_session import StoredSession
 from clankers.ingest.source import Record, Source, SourceError
+from clankers.ingest.stored_session import StoredSession
 
 
 def sources(harness: str) -> Iterator[Source]:
@@ -29,7 +30,7 @@ def sources(harness: str) -> Iterator[Source]:
             finally:
                 db.close()
         except SourceError as e:
-            yield StoredSession(harness, str(path), None, _unreadable(e))
+            yield StoredSession(harness, PREFIXES, str(path), None, _unreadable(e))
     yield from tree_sessions(harness, str(data / "storage"))
 
 

@@ -1,0 +1,1 @@
+"""Hermes Agent: how its database is read."""

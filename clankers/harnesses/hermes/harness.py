@@ -1,0 +1,52 @@
+"""Hermes Agent: its database holds its sessions; what its hooks pass can be piped into `clankers append hermes`.
+
+Imported on the append path: nothing heavy here.
+"""
+
+from __future__ import annotations  # typing is a third of what a hook would import
+
+from clankers.harnesses.base import Harness
+from clankers.log.envelope import WARN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clankers.ingest.source import Source
+
+
+class Hermes(Harness):
+    """Hermes Agent."""
+
+    name = "hermes"
+    title = "Hermes Agent"
+    program = "hermes"
+    turn_ends = frozenset({"on_session_end", "on_session_finalize"})
+    levels = {"api_request_error": WARN}  # noqa: RUF012 as `Harness.levels`
+
+    def source_at(self, session: str, path: str) -> Source | None:
+        """A session in the database at a path."""
+        from clankers.harnesses.hermes import state_db
+
+        return state_db.session_at(session, path)
+
+    def sources(self) -> Iterator[Source]:
+        """The sessions in the database."""
+        from clankers.harnesses.hermes import state_db
+
+        return state_db.sources()
+
+    def count(self) -> int:
+        """The sessions in the database."""
+        from clankers.harnesses.hermes import state_db
+
+        return state_db.count()
+
+    def stores(self) -> list[str]:
+        """The directory of the database."""
+        from clankers.harnesses.hermes import state_db
+
+        return [str(state_db.home())]
+
+
+HARNESS = Hermes()
