@@ -94,6 +94,10 @@ def logged(home: Path) -> int:
     return sum(path.stat().st_size for path in (home / "data").glob("clankers-*.jsonl"))
 
 
+def logged_ids(log: Path) -> list[str]:
+    return sorted(json.loads(line)["id"] for line in log.open("rb"))
+
+
 def opened(home: Path, command: Callable[[], object]) -> list[str]:
     """What `command` opens of the sessions: transcripts, folders and cursors."""
     OPENED.paths, OPENED.below = [], str(home)
@@ -255,6 +259,23 @@ def test_what_the_log_has_is_not_imported_again(loss: Callable[[Path], None], ho
     assert backfill(home) == 0
 
 
+def without_its_end(log: Path) -> None:
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[: len(lines) // 2]))
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, without_its_end])
+def test_what_the_log_has_lost_is_imported_again(lose: Callable[[Path], None], home: Path) -> None:
+    backfill(home)
+    (log,) = (home / "data").glob("clankers-*.jsonl")
+    before = logged_ids(log)
+    lose(log)
+    missing = len(before) - (len(logged_ids(log)) if log.exists() else 0)
+    assert backfill(home) == missing > 0
+    assert logged_ids(log) == before
+    assert backfill(home) == 0
+
+
 def test_a_session_that_was_forgotten_stays_so_for_an_import_without_its_cursor(home: Path) -> None:
     backfill(home)
     assert clankers(home, "forget", session(7), "--yes").code == 0
@@ -262,3 +283,16 @@ def test_a_session_that_was_forgotten_stays_so_for_an_import_without_its_cursor(
         (home / "data" / "cursors" / name).unlink()
     write(home, SESSIONS, "new")
     assert backfill(home) == 1
+
+
+def test_what_was_forgotten_stays_so_when_the_log_has_lost_lines(home: Path) -> None:
+    backfill(home)
+    assert clankers(home, "forget", session(7), "--yes").code == 0
+    write(home, SESSIONS, "new")
+    backfill(home)
+    (log,) = (home / "data").glob("clankers-*.jsonl")
+    without_its_end(log)
+    write(home, 7, "after")
+    assert backfill(home) > 1
+    texts = [json.loads(line)["payload"]["message"]["content"] for line in log.open() if '"u-7-' in line]
+    assert texts == ["after"]

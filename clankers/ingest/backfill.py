@@ -73,14 +73,16 @@ def backfill(
     done = Imported()
     since = "" if days is None else envelope.stamp(time.time_ns() - days * 86400 * 10**9)
     fingerprints, survey = Fingerprints(log.root), Survey(log.root)
+    lost = survey.lacks_lines()  # then what was read of the sources says nothing of what is in the log
+    afresh = again or lost
     found = set()
-    with BatchWriter(log, SurveyedIndex(log.root, survey, again=again), fingerprints, again=again) as batch:
+    with BatchWriter(log, SurveyedIndex(log.root, survey, again=again), fingerprints, again=afresh) as batch:
         for source in sources:
             if progress:
                 progress(1)
             found.add((source.harness, source.session))
             try:
-                known = None if again else fingerprints.unchanged(source)
+                known = None if afresh else fingerprints.unchanged(source)
                 if known and not known.left_out:
                     continue
                 if since and _is_older(source, since, known, fingerprints):
@@ -101,7 +103,7 @@ def backfill(
                     done.fail(failure)
     fingerprints.drop_others(found)
     fingerprints.save()
-    if done.records:
+    if done.records or lost:
         survey.update()
     return done
 

@@ -28,7 +28,8 @@ class BatchWriter:
         log: where to.
         index: what it holds already.
         fingerprints: gets one for each source that was read completely.
-        again: read from the first byte, however far the cursors say that the sources were read.
+        again: read from the first byte, however far the cursors say that the sources were read; not of sessions that
+            `index` says were forgotten.
 
     Raises:
         OSError: from every method, and at the end, when the log cannot be written.
@@ -72,7 +73,7 @@ class BatchWriter:
             cursor = stack.enter_context(Cursor(self._log.root, source.session, patience=_PATIENCE))
             if not cursor.locked:
                 return 0, None  # an event reads it
-            if self._again:
+            if self._again and source.session not in self._index.forgotten():  # of which it says where the rest begins
                 cursor.forget()
             cursor.move_to(source)
             fingerprint = self._fingerprints.of(source)

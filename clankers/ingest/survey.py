@@ -13,7 +13,7 @@ from clankers.ingest.importer import LogIndex
 from clankers.ingest.source import Source
 from clankers.log import tombstones
 from clankers.log.envelope import HEAD
-from clankers.log.segments import Segment, lines_in, list_segments, tail_crc
+from clankers.log.segments import Segment, lines_in, list_segments, segment_sizes, tail_crc
 from clankers.paths import make_private
 from clankers.system.atomic_write import atomic_write
 
@@ -42,6 +42,7 @@ class Survey:
         self._root = root
         self._file = os.path.join(root, "cursors", "survey")
         self._state: _State | None = None
+        self._changed = False  # since it was read from the file
 
     def sessions(self) -> Collection[str]:
         """How the ids of the records begin that the log held of imports when this was first asked.
@@ -55,6 +56,15 @@ class Survey:
         """The sessions that were forgotten before this was first asked; raises as `sessions`."""
         return self._current().forgotten
 
+    def lacks_lines(self) -> bool:
+        """Whether lines are gone that the log once had: the file of a day is missing, or shorter than it was.
+
+        Raises:
+            OSError: the log cannot be read.
+        """
+        sizes = segment_sizes(self._root)
+        return any(sizes.get(name, -1) < read.offset for name, read in self._kept().read.items())
+
     def update(self) -> None:
         """Read what the log has new, and keep what was found.
 
@@ -62,24 +72,29 @@ class Survey:
             OSError: the log cannot be read, or the file not be written.
         """
         state = self._current()
-        if self._read_new(state):
+        self._read_new(state)
+        if self._changed:
             make_private(os.path.dirname(self._file))
             with atomic_write(self._file, durable=False) as f:
                 f.write(msgspec.msgpack.encode(state))
+            self._changed = False
 
     def _current(self) -> _State:
         if self._state is None:
-            try:
-                with open(self._file, "rb") as f:
-                    state = msgspec.msgpack.decode(f.read(), type=_State)
-            except (OSError, msgspec.MsgspecError):
-                state = _State({}, set(), set())
-            self._read_new(state)
-            self._state = state
+            self._state = self._kept()
+            self._read_new(self._state)
         return self._state
 
-    def _read_new(self, state: _State) -> bool:
-        """Add what the log has new; returns whether there was anything."""
+    def _kept(self) -> _State:
+        """What the file has."""
+        try:
+            with open(self._file, "rb") as f:
+                return msgspec.msgpack.decode(f.read(), type=_State)
+        except (OSError, msgspec.MsgspecError):
+            return _State({}, set(), set())
+
+    def _read_new(self, state: _State) -> None:
+        """Add what the log has new."""
         try:
             names = list_segments(self._root)
         except FileNotFoundError:
@@ -96,7 +111,7 @@ class Survey:
                     marked += lines_in(block, (tombstones.MARK,))
             state.read[name] = _Read(offset, tail_crc(self._root, name, offset))
         state.forgotten |= tombstones.forgotten(tombstones.of_lines(marked))
-        return state.read != before
+        self._changed |= state.read != before
 
     def _continues(self, segment: Segment, known: _Read) -> bool:
         """Whether the segment still has what was read of it, as far as that can be seen."""
