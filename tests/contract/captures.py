@@ -242,9 +242,9 @@ def _continue() -> Captures:
     return Captures("continue", lambda home: [feed(name, home) for name in continue_recording.NAMES], store)
 
 
-def _aider() -> Captures:
+def _aider(capture: str) -> Captures:
     """The same, with several sessions in one file."""
-    name = os.path.join("src", "resume", ".aider.chat.history.md")
+    name = os.path.join("src", capture, ".aider.chat.history.md")
 
     def feed(home: Path) -> Iterator[Record]:
         store(home)
@@ -253,7 +253,7 @@ def _aider() -> Captures:
 
     def store(home: Path) -> None:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(CAPTURES / "aider" / "resume" / "home" / name, home / name)
+        shutil.copyfile(CAPTURES / "aider" / capture / "home" / name, home / name)
 
     return Captures("aider", lambda home: [feed(home)], store)
 
@@ -326,7 +326,7 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "qwen": qwen(*QWEN),
     "cline": _cline(),
     "continue": _continue(),
-    "aider": _aider(),
+    "aider": _aider("resume"),
     "vibe": vibe("fail", "plain", "resume"),
     "copilot": copilot(*(name for name in COPILOT if name not in _REPORTED_BY_COPILOTS_HOOKS_ALONE)),
     "copilot, by hooks alone": copilot(*_REPORTED_BY_COPILOTS_HOOKS_ALONE, lacks_rows=True),
@@ -336,6 +336,9 @@ ALL = {f"claude-code {name}": _claude_code(name) for name in CLAUDE_CODE} | {
     "kilo": kilo(*KILO),
     **{f"hermes {name}": hermes(name) for name in HERMES},
 }
+
+# Of which no hook reports anything.
+BY_IMPORT_ALONE = {"vibe": vibe("err401", "old-2.18.4_sub"), "aider": _aider("err401")}
 
 
 def feed_live(root: Path, feeds: list[Iterator[Record]]) -> None:

@@ -2,19 +2,22 @@
 
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clankers import harnesses
+from clankers.harnesses.base import Harness
 from clankers.ingest import batch, database
 from projector.adapters import built_in
-from tests.contract.captures import ALL, Captures, feed_live, feed_stores, interleaved
+from tests.contract.captures import ALL, BY_IMPORT_ALONE, Captures, feed_live, feed_stores, interleaved
 from tests.feeding import Record, append, project, rows
 
 CLOCK = 1_800_000_000 * 10**9  # what says no time of its own has that of its append: one for all
@@ -22,6 +25,20 @@ Rows = dict[str, list[dict[str, Any]]]
 EACH = pytest.mark.parametrize("captures", ALL.values(), ids=ALL)
 WITH_EVENTS = {name: captures for name, captures in ALL.items() if captures.harness not in harnesses.WATCHED}
 KEYED = ("sessions", "messages", "parts", "tools")
+# What a cell says, and of which rows there must be one; the first that has one is said, — if none has.
+CELLS = {
+    "tokens": {
+        "response": "messages WHERE prompt_tokens > 0 AND NOT session_total",
+        "session": "messages WHERE prompt_tokens > 0 AND session_total",
+    },
+    "cost": {"client": "messages WHERE cost_source = 'client'", "estimate": "messages WHERE prompt_tokens > 0"},
+    "tools": {"yes": "tools WHERE success = 0"},
+    "exit codes": {"yes": "tools WHERE exit_code > 0"},
+    "subagents": {"yes": "sessions WHERE parent_id IS NOT NULL"},
+    "forks": {"yes": "sessions WHERE forked_from IS NOT NULL"},
+    "errors": {"yes": "session_errors"},
+    "titles": {"yes": "session_facts WHERE name = 'title'"},
+}
 HOSTILE: list[Any] = [None, True, -1, 2**70, 1e308, "", "\x00\ud800", [], {}, [[]], {"": None}]
 
 
@@ -166,3 +183,37 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
     for key, inner in items:
         yield value, key
         yield from places(inner)
+
+
+def documented() -> dict[str, dict[str, str]]:
+    text = files("clankers").joinpath("docs", "harnesses.md").read_text("utf-8")
+    (table,) = re.findall(r"^\| source .*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    heads = ("source", "live", "import", *CELLS)
+    rows = [[cell.strip().strip("`") for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
+    return {row[0]: dict(zip(heads, row, strict=True)) for row in rows}
+
+
+def test_the_documented_table_has_a_row_for_every_harness() -> None:
+    assert list(documented()) == list(harnesses.BUILT_IN)
+
+
+@pytest.mark.parametrize("name", harnesses.BUILT_IN)
+def test_each_cell_of_the_documented_table_is_what_the_captures_show(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for n, captures in enumerate(one for one in ALL.values() if one.harness == name):
+        home = tmp_path / str(n)
+        feed_live(root, captures.live(home))
+        captures.store(home)
+        feed_stores(root, name, home)
+    if alone := BY_IMPORT_ALONE.get(name):
+        alone.store(tmp_path / "alone")
+        feed_stores(root, name, tmp_path / "alone")
+    harness = harnesses.load(name, str(root))
+    shown = {"source": name, "import": "yes" if type(harness).sources is not Harness.sources else "—"}
+    with closing(project(root)) as db:
+        for head, cells in CELLS.items():
+            found = (cell for cell, rows in cells.items() if db.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})").get)
+            shown[head] = next(found, "—")
+    row = documented()[name]
+    assert (row.pop("live") in ("hooks", "plugin", "extension")) is (harness.installer() is not None)
+    assert row == shown
