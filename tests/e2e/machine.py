@@ -64,6 +64,11 @@ class Machine(ABC):
         )
         subprocess.run(made, shell=True, cwd=self.work, env=self.environment, check=True)
 
+    def path_with_node(self) -> str:
+        """The machine's `PATH`, with the Node first that `.ci/run` installs: some clients need a newer one."""
+        node = next(CLIENTS.glob(f"node-*/node_modules/node-{_PLATFORM}/bin"))
+        return f"{node}{os.pathsep}{self.environment['PATH']}"
+
     @abstractmethod
     def command(self, prompt: str, *options: str) -> list[str]:
         """The command line that gives the client a prompt."""
@@ -262,8 +267,7 @@ class Pi(Machine):
 
     def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
         super().__init__(folder, model, program, version)
-        node = next(CLIENTS.glob(f"node-*/node_modules/node-{_PLATFORM}/bin"))
-        self.environment |= {"PATH": f"{node}{os.pathsep}{self.environment['PATH']}", "PI_OFFLINE": "1"}
+        self.environment |= {"PATH": self.path_with_node(), "PI_OFFLINE": "1"}
         agent = self.home / ".pi" / "agent"
         agent.mkdir(parents=True)
         one = {
@@ -332,6 +336,31 @@ class Cline(Machine):
         return [str(self.program), *options, prompt]
 
 
+class Qwen(Machine):
+    """A machine with Qwen Code, and the Node that it needs."""
+
+    def __init__(self, folder: Path, model: Model, program: Path, version: str) -> None:
+        super().__init__(folder, model, program, version)
+        self.environment |= {
+            "PATH": self.path_with_node(),
+            "OPENAI_BASE_URL": f"{model.url}/v1",
+            "OPENAI_API_KEY": "none",
+            "OPENAI_MODEL": "mock-1",
+            "QWEN_SANDBOX": "false",
+        }
+        settings = {
+            "security": {"auth": {"selectedType": "openai"}},
+            "model": {"name": "mock-1"},
+            "general": {"enableAutoUpdate": False},
+            "privacy": {"usageStatisticsEnabled": False},
+        }
+        (self.home / ".qwen").mkdir()
+        (self.home / ".qwen" / "settings.json").write_text(json.dumps(settings))
+
+    def command(self, prompt: str, *options: str) -> list[str]:
+        return [str(self.program), *options, "--yolo", prompt]
+
+
 _MACHINES: dict[str, tuple[type[Machine], str]] = {
     "claude": (ClaudeCode, "@anthropic-ai/claude-code-{}*/claude"),
     "opencode": (OpenCode, "opencode-{}*/bin/opencode"),
@@ -339,6 +368,7 @@ _MACHINES: dict[str, tuple[type[Machine], str]] = {
     "gemini": (Gemini, ".bin/gemini"),
     "pi": (Pi, ".bin/pi"),
     "copilot": (Copilot, "@github/copilot-{}/copilot"),
+    "qwen": (Qwen, ".bin/qwen"),
     "cline": (Cline, "@cline/cli-{}/bin/cline"),
 }
 

@@ -24,12 +24,14 @@ class Model:
 
     Attributes:
         asked: the names of the tools that it asked for, a name a call.
+        served: the steps that a client received in full, requests beside the conversation included.
         sent: the pieces of text that it has streamed, each with its time (`time.monotonic`).
     """
 
     def __init__(self, scripts: dict[str, list[Step]]) -> None:
         self.scripts = scripts
         self.asked: list[str] = []
+        self.served: list[Step] = []
         self.sent: list[tuple[float, str]] = []
         model = self
 
@@ -62,11 +64,14 @@ class Model:
                 if step.refused:
                     status, why = step.refused
                     self.answer(status, api.refusal(why))
-                elif request.get("stream") or path.endswith(gemini_api.STREAM):
+                    return
+                if request.get("stream") or path.endswith(gemini_api.STREAM):
                     with suppress(BrokenPipeError, ConnectionResetError):  # the client was killed
                         self.stream(api.stream(request, step), step.delay)
+                        model.served.append(step)
                 else:
                     self.answer(200, api.message(request, step))
+                    model.served.append(step)
 
             def answer(self, status: int, body: Any) -> None:
                 data = json.dumps(body).encode()

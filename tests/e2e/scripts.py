@@ -174,6 +174,30 @@ def _copilot(work: Path, slow: str) -> dict[str, list[Step]]:
     }
 
 
+def _qwen(work: Path, _slow: str) -> dict[str, list[Step]]:
+    shell = "run_shell_command"
+    delegation = {
+        "description": "look around",
+        "prompt": "Do it [[sub]]",
+        "subagent_type": "general-purpose",
+        "run_in_background": False,
+    }
+    return {
+        "tools": [
+            Step("First.", (_bash("echo hello", shell),), thought="Well."),
+            Step(
+                tools=(
+                    ("write_file", {"file_path": f"{work}/new.txt", "content": "alpha\n"}),
+                    ("read_file", {"file_path": f"{work}/none.txt"}),
+                )
+            ),
+            Step(tools=(_bash("echo out; exit 3", shell), ("nosuchtool", {"x": 1}), ("agent", delegation))),
+            Step("All done."),
+        ],
+        "sub": [Step(tools=(_bash("echo sub", shell),)), Step("Nothing there.")],
+    }
+
+
 _SCRIPTS = {
     "claude": _claude_code,
     "opencode": _opencode,
@@ -182,4 +206,5 @@ _SCRIPTS = {
     "pi": _pi,
     "copilot": _copilot,
     "cline": _cline,
+    "qwen": _qwen,
 }
