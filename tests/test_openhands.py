@@ -122,8 +122,9 @@ def test_side_models_and_costs_count(home: Path, tmp_path: Path) -> None:
     [
         (UTC / 1000 + 0.01, UTC),
         (UTC / 1000 - 5.5 * 3600 + 0.5, UTC - 19_800_000),  # in India
-        (UTC / 1000 + 8 * 3600 + 59, UTC + 28_800_000),  # in California
-        (UTC / 1000 + 86_400 * 30, UTC),  # a copy: by this machine's zone
+        (UTC / 1000 + 8 * 3600 + 4, UTC + 28_800_000),  # in California
+        (UTC / 1000 + 3100, UTC),  # copied within the hour: by this machine's zone
+        (UTC / 1000 + 86_400 * 30, UTC),  # copied later
     ],
 )
 def test_a_local_time_is_of_the_zone_in_which_its_file_was_written(written: float, at: int) -> None:

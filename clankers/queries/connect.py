@@ -15,7 +15,7 @@ import apsw
 
 from clankers import harnesses, paths
 from clankers.errors import BusyError, ClankersError, NoHomeError
-from clankers.ingest import live
+from clankers.ingest import live, watched
 from clankers.ingest.fingerprints import Fingerprints
 from clankers.ingest.source import SourceError
 from clankers.log.segments import segment_sizes
@@ -134,10 +134,7 @@ def _read_open(log: Log) -> None:
 def _read_watched(log: Log) -> None:
     for name in harnesses.WATCHED:
         with suppress(NoHomeError):  # then there is no store
-            if sources := list(harnesses.load(name, log.root).watched(log.root)):
-                from clankers.ingest import watched  # with what it imports, only where there is something to look at
-
-                watched.read_changed(log, sources)
+            watched.read_changed(log, harnesses.load(name, log.root).watched(log.root))
 
 
 def log_bytes(root: str) -> int:

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -283,6 +284,7 @@ def _whole(harness: str, *names: str, variable: str = "", lacks_rows: bool = Fal
     def feed(name: str, home: Path) -> Iterator[Record]:
         recording = Recording(name, home, harness=harness)
         recording.grow_all()
+        _date_events(home)
         try:
             for hook in recording.hooks:
                 if variable:  # again at each: another feed may have ended meanwhile
@@ -296,8 +298,16 @@ def _whole(harness: str, *names: str, variable: str = "", lacks_rows: bool = Fal
     def store(home: Path) -> None:
         for name in names:
             Recording(name, home, harness=harness).grow_all()
+        _date_events(home)
 
     return Captures(harness, lambda home: [feed(name, home) for name in names], store, lacks_rows=lacks_rows)
+
+
+def _date_events(home: Path) -> None:
+    """Date OpenHands' files as it left them, in UTC: the time in an event has no zone, the file's says which it was."""
+    for path in home.rglob("events/event-*.json"):
+        at = datetime.fromisoformat(json.loads(path.read_bytes())["timestamp"]).replace(tzinfo=UTC).timestamp()
+        os.utime(path, (at, at))
 
 
 codex = partial(_growing, "codex")

@@ -74,7 +74,7 @@ def test_no_hook_fails_whatever_becomes_of_the_package(new_machine: Callable[[st
     first = environment(machine.home / "first")
     run(machine, first, "install", "claude-code")
     command = json.loads(settings.read_text())["hooks"]["Stop"][0]["hooks"][0]["command"]
-    shutil.rmtree(packages(first) / "clankers")
+    (packages(first) / "clankers").rename(machine.home / "gone")  # the first import still writes there
     assert not is_recorded(machine), "in the middle of an upgrade"
     copy_package(first)
     assert is_recorded(machine), "upgraded"

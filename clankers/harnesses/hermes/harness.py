@@ -36,6 +36,12 @@ class Hermes(Harness):
 
         return state_db.sources()
 
+    def watched(self, _root: str) -> Iterator[Source]:
+        """As `Harness.watched`; what reads a database is imported only if there is one."""
+        from clankers.harnesses.hermes import directories
+
+        return self.sources() if directories.database().is_file() else iter(())
+
     def count(self) -> int:
         """The sessions in the database."""
         from clankers.harnesses.hermes import state_db
@@ -44,9 +50,9 @@ class Hermes(Harness):
 
     def stores(self) -> list[str]:
         """The directory of the database."""
-        from clankers.harnesses.hermes import state_db
+        from clankers.harnesses.hermes import directories
 
-        return [str(state_db.home())]
+        return [str(directories.home())]
 
 
 HARNESS = Hermes()

@@ -7,15 +7,13 @@ added, the time of its last message in seconds since the epoch.
 
 from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 
-from clankers import paths
+from clankers.harnesses.hermes.directories import database
 from clankers.harnesses.hermes.harness import HARNESS
-from clankers.harnesses.store_paths import named_directory
 from clankers.ingest.database import open_tables, read_rows
 from clankers.ingest.source import Record, Source, SourceBusyError, SourceError
 from clankers.ingest.stored_session import make_record
@@ -35,11 +33,6 @@ FROM sessions AS s LEFT JOIN messages AS m ON m.session_id = s.id GROUP BY s.id
 """
 _LAST_TIME = 253_402_300_800  # seconds since the epoch: the end of the year 9999
 _MESSAGES = "SELECT * FROM messages WHERE session_id = ? ORDER BY id"
-
-
-def home() -> Path:
-    """The directory of Hermes' files: `HERMES_HOME`, else `~/.hermes`."""
-    return named_directory("HERMES_HOME") or Path(paths.home()) / ".hermes"
 
 
 class HermesSession(Source):
@@ -92,7 +85,7 @@ def sources() -> Iterator[Source]:
     Raises:
         SourceError: the database is there, and cannot be read.
     """
-    path = home() / "state.db"
+    path = database()
     if path.is_file():
         yield from sorted(_sessions(str(path)), key=HermesSession.changed_at, reverse=True)
 
@@ -108,7 +101,7 @@ def session_at(session: str, path: str) -> Source | None:
 
 def count() -> int:
     """The sessions in the database."""
-    path = home() / "state.db"
+    path = database()
     if not path.is_file():
         return 0
     try:

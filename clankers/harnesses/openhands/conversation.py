@@ -51,7 +51,9 @@ _MAX_BYTES = 256 << 20  # of a file
 _SETTLING = 5.0  # seconds since its last change in which a file may be incomplete: it is being written
 _QUARTER = 900  # seconds: zones differ from UTC by a multiple of it
 _WIDEST = 15 * 3600  # seconds that a zone differs from UTC, at most
-_LATE = 60  # seconds after the time in an event within which its file was written
+_LATE = (
+    5  # seconds after the time in an event within which its file was written; more, and copies would match by chance
+)
 
 
 class OpenHandsConversation(Source):
