@@ -138,14 +138,15 @@ def go_on(copies: list[Line], fork: str, start: int) -> list[Line]:
     return copies + talk.lines
 
 
+def logged(line: Line) -> bytes:
+    return envelope.line("claude-code", f"transcript.{line['type']}", json.dumps(line).encode(), now_ns=1)
+
+
 def database(
     where: Path, lines: list[Line], batch_lines: int | None = None, more: Iterable[bytes] = ()
 ) -> apsw.Connection:
     where.mkdir(parents=True)
-    log = [
-        envelope.line("claude-code", f"transcript.{one['type']}", json.dumps(one).encode(), now_ns=1) for one in lines
-    ]
-    (where / "clankers-2026-11-20.jsonl").write_bytes(b"".join([*log, *more]))
+    (where / "clankers-2026-11-20.jsonl").write_bytes(b"".join([*map(logged, lines), *more]))
     db = open_live(str(where / "clankers.db"))
     replay(SqliteStore(db), str(where), batch_lines=batch_lines)
     return db
@@ -203,6 +204,21 @@ def test_a_copy_whose_origin_is_not_recorded_is_kept_until_it_is(tmp_path: Path)
     alone = rows_of(database(tmp_path / "alone", talk.lines), first)
     for db in orders(of_copies + copies + talk.lines, tmp_path):
         assert rows_of(db, first) == alone
+
+
+def test_what_a_hook_reported_is_no_copy_whatever_its_clock_said(tmp_path: Path) -> None:
+    first, fork = session_id("0"), session_id("1")
+    talk = origin(first)
+    record = go_on(by_the_client(talk.lines, fork), fork, 700)
+    hook = {"hook_event_name": "UserPromptSubmit", "session_id": fork, "prompt": f"Only in {fork}"}
+    reported = envelope.line("claude-code", "UserPromptSubmit", json.dumps(hook).encode(), now_ns=1)
+    log = [*map(logged, record[: len(talk.lines)]), reported, *map(logged, record[len(talk.lines) :])]
+    copies = [
+        database(tmp_path / str(size), [], size, log).execute("SELECT * FROM copies ORDER BY 1, 2").fetchall()
+        for size in (None, 1)
+    ]
+    assert copies[0]
+    assert copies[1] == copies[0]
 
 
 def rewound(*, to_the_beginning: bool = False) -> tuple[Talk, list[str]]:

@@ -95,10 +95,10 @@ def _find_unmarked(db: apsw.Connection, fork: str) -> None:
     for table in _TABLES:
         # Including those that the origin owns by now, as when one batch held both records.
         for id, at in db.execute(
-            f"SELECT id, created_at FROM {table} WHERE session_id = ?1 AND created_at <= ?2 "
+            f"SELECT id, created_at FROM {table} WHERE session_id = ?1 AND created_at <= ?2 AND id NOT LIKE ?3 "
             f"UNION SELECT id, created_at FROM {table} JOIN copies AS c USING (id) "
             "WHERE c.session_id = ?1 AND origin = ?1 AND created_at <= ?2",
-            (fork, times[-1]),
+            (fork, times[-1], HOOK_PREFIX + "%"),  # what a hook reported is in no record
         ).fetchall():
             origin = marked[bisect_left(times, at)][1]
             db.execute(_NOTE_COPY, (id, fork, origin))
