@@ -34,6 +34,13 @@ pytestmark = POSIX_ONLY
 A_ROOT = 100  # kills in one log: then it is projected, and a new one begun
 
 
+def append_last(root: Path, tried: Counter[str], acknowledged: set[str]) -> int:
+    """One more event, unharmed: until it comes, a line that a kill cut off at the end of the log is in flight."""
+    tried["ses_999999"] += 1
+    acknowledged.add("ses_999999")
+    return run(root, clankers("append", "opencode"), numbered(999_999)).code
+
+
 @sizes(8, 400)
 def test_append_killed_at_any_moment_keeps_what_it_acknowledged_and_the_next_line_whole(
     size: int, tmp_path: Path
@@ -56,6 +63,7 @@ def test_append_killed_at_any_moment_keeps_what_it_acknowledged_and_the_next_lin
             here.append(killed_after(moments(), argv, root, numbered(n, pad)))
             if here[-1] == 0:
                 acknowledged.add(f"ses_{n:06}")
+        here.append(append_last(root, tried, acknowledged))
         assert_acknowledged_once(root, tried, acknowledged, torn=killed(here))
         found = logged(root)
         kept, torn = kept + len(found.lines), torn + len(found.torn)
@@ -174,6 +182,7 @@ def test_a_stream_killed_at_any_moment_keeps_a_beginning_of_what_it_was_told(siz
             for path in root.iterdir():
                 path.unlink()
             keep_from_catching_up(root)
+    append_last(root, tried, acknowledged)
     assert_acknowledged_once(root, tried, acknowledged, torn=killed(codes))
     assert killed(codes) == size
     figures(
