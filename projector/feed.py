@@ -14,21 +14,18 @@ from clankers.log.reader import Event
 from projector.adapters import Adapters, UnusableError
 from projector.adapters.wire import millis
 from projector.model.changes import (
-    HOOKS,
     Change,
     CompactionSeen,
-    Copied,
     ErrorSeen,
-    HookReport,
     MessageSeen,
     PartDelta,
     PartSeen,
     Rank,
     RowReplaced,
     SessionSeen,
-    Step,
     ToolSeen,
 )
+from projector.model.evidence import HOOKS, Copied, HookReport, Step
 from projector.model.naming import project_name, text_key
 
 # What some kinds of `Step` are to a person. Of failed attempts and summaries only later steps say what they were.

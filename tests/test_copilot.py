@@ -23,7 +23,8 @@ from clankers.log import strict_json
 from projector.adapters.copilot.wire import Workspace
 from projector.adapters.copilot.workspace import workspace
 from projector.derived.request_usage import fold
-from projector.model.changes import RequestUsed, SessionSeen, Spent, UsageSeen, UsageTotal
+from projector.model.changes import SessionSeen
+from projector.model.evidence import RequestUsed, Spent, UsageSeen, UsageTotal
 from tests.contract.captures import copilot, feed_live, feed_stores
 from tests.feeding import CAPTURES, COPILOT, append, project
 

@@ -17,7 +17,7 @@ from clankers.harnesses.kimi.install import EVENTS, KimiInstaller
 from clankers.harnesses.kimi.session_files import folder_of
 from clankers.ingest.source import SourceError
 from projector.derived.response_lines import messages_of
-from projector.model.changes import ResponseLine
+from projector.model.evidence import ResponseLine
 from tests.contract.captures import feed_live, feed_stores
 from tests.feeding import append, project
 from tests.kimi_recording import HOME, NAMES, Recording

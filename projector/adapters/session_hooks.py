@@ -9,7 +9,8 @@ from typing import Any
 from clankers.log.reader import Event
 from projector.adapters.base import Case, case
 from projector.adapters.wire import Id, Wire, millis
-from projector.model.changes import Change, HookReport, Rank, SessionSeen
+from projector.model.changes import Change, Rank, SessionSeen
+from projector.model.evidence import HookReport
 from projector.model.naming import HOOK_PREFIX, text_key
 
 

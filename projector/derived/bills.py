@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
-from projector.model.changes import BILL_COUNTS
+from projector.model.evidence import BILL_COUNTS
 
 _TOLERANCE = 1.01  # computed costs may be so much higher than a bill without counts, and the bill still be whole
 

@@ -18,7 +18,8 @@ from msgspec.json import decode
 
 from projector.derived.prices import Prices
 from projector.model.batch import Batch
-from projector.model.changes import MessageSeen, RequestUsed, Spent, UsageSeen, UsageTotal
+from projector.model.changes import MessageSeen
+from projector.model.evidence import RequestUsed, Spent, UsageSeen, UsageTotal
 from projector.model.naming import scoped_id
 
 _Counts = dict[str | None, list[int]]  # by model, in the order of `Spent`; None for several models

@@ -7,7 +7,8 @@ from msgspec.json import Decoder
 from msgspec.structs import asdict, astuple
 
 from projector.model.batch import Batch
-from projector.model.changes import MessageSeen, ResponseLine, Spent
+from projector.model.changes import MessageSeen
+from projector.model.evidence import ResponseLine, Spent
 
 _FIELDS = ResponseLine.__struct_fields__
 _INSERT = f"INSERT INTO response_lines VALUES ({', '.join('?' * len(_FIELDS))}) ON CONFLICT (id) DO NOTHING"

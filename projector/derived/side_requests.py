@@ -7,7 +7,8 @@ import msgspec
 
 from projector.derived.bills import last_bill, whole_bill
 from projector.derived.prices import Prices
-from projector.model.changes import BILL_COUNTS, MessageSeen
+from projector.model.changes import MessageSeen
+from projector.model.evidence import BILL_COUNTS
 from projector.model.naming import scoped_id
 
 _SESSIONS = "SELECT DISTINCT session_id, source FROM bills JOIN sessions AS s ON s.id = session_id WHERE session_id = ?"

@@ -9,7 +9,8 @@ from msgspec.structs import astuple
 
 from projector.derived.turns import Folded, Shell, fold
 from projector.model.batch import Batch
-from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Rank, Step
+from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Rank
+from projector.model.evidence import Step
 from projector.model.merge import TABLES, Row
 from projector.model.naming import HOOK_PREFIX
 

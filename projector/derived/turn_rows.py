@@ -6,7 +6,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.json import decode, encode
 
-from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Spent, Step
+from projector.model.changes import CompactionSeen, ErrorSeen, MessageSeen, PartSeen
+from projector.model.evidence import Spent, Step
 from projector.model.merge import Row
 from projector.model.naming import scoped_id
 

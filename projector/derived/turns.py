@@ -14,13 +14,8 @@ from msgspec import UNSET, UnsetType
 from msgspec.json import Decoder
 
 from projector.derived.turn_rows import NOTHING_SPENT, Response, Turn, turn_rows
-from projector.model.changes import (
-    HOOKS,
-    Attempt,
-    ErrorSeen,
-    Spent,
-    Step,
-)
+from projector.model.changes import ErrorSeen
+from projector.model.evidence import HOOKS, Attempt, Spent, Step
 from projector.model.merge import Row
 from projector.model.naming import scoped_id
 

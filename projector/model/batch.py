@@ -8,29 +8,31 @@ import msgspec
 
 from clankers.log.base import Position
 from projector.model.changes import (
-    HOOKS,
-    BillSeen,
     CallReport,
     Change,
     CompactionSeen,
-    Copied,
     ErrorSeen,
-    HistoryMark,
-    HookReport,
     MessageSeen,
-    OutputSaved,
     PartDelta,
     PartSeen,
     ProjectSeen,
-    PromptSeen,
-    ResponseLine,
     RowDeleted,
     RowReplaced,
     SessionSeen,
-    Step,
     TodosSeen,
     TodoStatusSeen,
     ToolSeen,
+)
+from projector.model.evidence import (
+    HOOKS,
+    BillSeen,
+    Copied,
+    HistoryMark,
+    HookReport,
+    OutputSaved,
+    PromptSeen,
+    ResponseLine,
+    Step,
     UsageSeen,
 )
 from projector.model.merge import EARLIEST, KINDS, MERGE, TABLES, Row, is_older

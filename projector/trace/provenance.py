@@ -5,23 +5,25 @@ from typing import NamedTuple
 
 from clankers.log.reader import Line, LogFile, log_files, read
 from projector.model.changes import (
-    BillSeen,
     CallReport,
     Change,
+    PartDelta,
+    ProjectSeen,
+    RowDeleted,
+    RowReplaced,
+    SessionSeen,
+    TodosSeen,
+    TodoStatusSeen,
+)
+from projector.model.evidence import (
+    BillSeen,
     Copied,
     HistoryMark,
     HookReport,
     OutputSaved,
-    PartDelta,
-    ProjectSeen,
     PromptSeen,
     ResponseLine,
-    RowDeleted,
-    RowReplaced,
-    SessionSeen,
     Step,
-    TodosSeen,
-    TodoStatusSeen,
     UsageSeen,
 )
 from projector.model.merge import TABLES

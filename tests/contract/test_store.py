@@ -13,11 +13,8 @@ from clankers.log.base import Position
 from clankers.log.reader import log_files
 from projector.model.batch import Batch, EventType, Reject
 from projector.model.changes import (
-    BillSeen,
     Change,
-    Copied,
     ErrorSeen,
-    HookReport,
     MessageSeen,
     PartDelta,
     PartSeen,
@@ -27,6 +24,7 @@ from projector.model.changes import (
     SessionSeen,
     ToolSeen,
 )
+from projector.model.evidence import BillSeen, Copied, HookReport
 from projector.replay.fold import LogRange, fold
 from projector.replay.replay import pending, replay
 from projector.store.base import ReadPosition, ReadRange, StalePositionError, Store

@@ -7,7 +7,8 @@ from msgspec.json import decode
 
 from projector.adapters.base import Tools
 from projector.adapters.wire import json_text
-from projector.model.changes import Change, OutputSaved, Todo, TodosSeen, TodoStatusSeen
+from projector.model.changes import Change, Todo, TodosSeen, TodoStatusSeen
+from projector.model.evidence import OutputSaved
 from projector.model.naming import scoped_id
 
 SOURCE = "claude-code"

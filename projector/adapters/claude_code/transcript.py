@@ -36,17 +36,8 @@ from projector.adapters.claude_code.transcript_wire import (
 )
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.wire import Wire, any_millis, as_object
-from projector.model.changes import (
-    BillSeen,
-    Change,
-    CompactionSeen,
-    ErrorSeen,
-    MessageSeen,
-    OutputSaved,
-    PartSeen,
-    Rank,
-    SessionSeen,
-)
+from projector.model.changes import Change, CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Rank, SessionSeen
+from projector.model.evidence import BillSeen, OutputSaved
 
 _decode_error = LenientDecoder(ApiError).decode
 

@@ -11,7 +11,8 @@ from projector.adapters.base import Case, Meaning, case
 from projector.adapters.claude_code.common import SOURCE
 from projector.adapters.claude_code.transcript_wire import Line
 from projector.adapters.wire import any_millis
-from projector.model.changes import Change, Copied, Rank, SessionSeen, ValueIgnored
+from projector.model.changes import Change, Rank, SessionSeen, ValueIgnored
+from projector.model.evidence import Copied
 
 PREFIX = "transcript."  # of the types of transcript lines
 

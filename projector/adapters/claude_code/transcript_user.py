@@ -30,7 +30,8 @@ from projector.adapters.claude_code.transcript_wire import (
 )
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.wire import any_millis, as_object
-from projector.model.changes import Change, MessageSeen, PartSeen, PromptSeen, Rank, ToolSeen
+from projector.model.changes import Change, MessageSeen, PartSeen, Rank, ToolSeen
+from projector.model.evidence import PromptSeen
 
 # What an editor or the client puts before a prompt, in one block with it or in a block of its own.
 _HINTS = re.compile(r"\s*(?:<(ide_\w+|system-reminder)>.*?</\1>\s*)+", re.DOTALL)

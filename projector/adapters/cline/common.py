@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from clankers.log.reader import Event
 from projector.adapters.base import Tools
-from projector.model.changes import HookReport
+from projector.model.evidence import HookReport
 from projector.model.naming import HOOK_PREFIX, text_key
 
 SOURCE = "cline"

@@ -15,7 +15,8 @@ from projector.adapters.cline.common import COMPACTION, MANIFEST, SOURCE, FilePl
 from projector.adapters.cline.messages import message_changes, summary_changes
 from projector.adapters.cline.wire import Head, HeadRecord, MessageRecord, Metadata, Row
 from projector.adapters.wire import Id, Wire, any_millis
-from projector.model.changes import Change, HistoryMark, Rank, SessionSeen
+from projector.model.changes import Change, Rank, SessionSeen
+from projector.model.evidence import HistoryMark
 
 # By the status that the client writes. It writes `failed` for an error, too.
 _STATUS = {"completed": "ended", "cancelled": "ended", "failed": "error"}

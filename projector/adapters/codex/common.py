@@ -7,7 +7,8 @@ from msgspec.json import decode
 
 from projector.adapters.base import Tools
 from projector.adapters.codex.wire import TokenUsage
-from projector.model.changes import Change, Spent, Todo, TodosSeen
+from projector.model.changes import Change, Todo, TodosSeen
+from projector.model.evidence import Spent
 from projector.model.naming import scoped_id
 
 SOURCE = "codex"

@@ -13,7 +13,8 @@ from projector.adapters.codex.wire import Hook, McpResult, PromptHook, RequestHo
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.session_hooks import SessionHooks
 from projector.adapters.wire import as_object, json_text, millis
-from projector.model.changes import HOOKS, Attempt, Change, Rank, Step, ToolSeen
+from projector.model.changes import Change, Rank, ToolSeen
+from projector.model.evidence import HOOKS, Attempt, Step
 
 _STATUS = re.compile(r"unexpected status (\d{3})\b")
 _ABSOLUTE = re.compile(r"/|\\|[A-Za-z]:")

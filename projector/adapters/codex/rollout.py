@@ -32,7 +32,8 @@ from projector.adapters.codex.wire import (
 )
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.wire import Wire, any_millis, as_object
-from projector.model.changes import Change, Rank, SessionSeen, Spent, Step, ValueIgnored
+from projector.model.changes import Change, Rank, SessionSeen, ValueIgnored
+from projector.model.evidence import Spent, Step
 
 PREFIX = "rollout."  # of the types of a rollout's lines
 _ORDINALS = 1  # the edition of a file whose lines have ordinals: `codex migrate-rollouts` gives legacy ones theirs

@@ -40,7 +40,8 @@ from projector.adapters.copilot.wire import (
 )
 from projector.adapters.copilot.workspace import workspace
 from projector.adapters.wire import any_millis
-from projector.model.changes import Change, Copied, ErrorSeen, Rank, SessionSeen, UsageSeen
+from projector.model.changes import Change, ErrorSeen, Rank, SessionSeen
+from projector.model.evidence import Copied, UsageSeen
 from projector.model.naming import call_row_id
 
 _FORKED = re.compile(r'Forked from ".*" \(([\w-]{1,128})\) as ".*" \(([\w-]{1,128})\)\.', re.DOTALL)

@@ -18,7 +18,8 @@ from projector.adapters.copilot.wire import (
     UserMessage,
 )
 from projector.adapters.wire import json_text
-from projector.model.changes import Change, CompactionSeen, MessageSeen, OutputSaved, PartSeen, Rank, ToolSeen
+from projector.model.changes import Change, CompactionSeen, MessageSeen, PartSeen, Rank, ToolSeen
+from projector.model.evidence import OutputSaved
 from projector.model.naming import call_row_id, scoped_id
 
 _EXIT_CODE = re.compile(r"<shellId: \S+ completed with exit code (-?\d{1,10})>\s*\Z")  # in version 1.0.60

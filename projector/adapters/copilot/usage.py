@@ -6,7 +6,8 @@ from clankers.log.reader import Event
 from projector.adapters.copilot.common import SOURCE, EventPlace, agent_session
 from projector.adapters.copilot.wire import AssistantMessage, ModelMetrics, Shutdown, Usage, UsageRow
 from projector.adapters.wire import any_millis
-from projector.model.changes import Change, RequestUsed, Spent, UsageSeen, UsageTotal
+from projector.model.changes import Change
+from projector.model.evidence import RequestUsed, Spent, UsageSeen, UsageTotal
 
 _MAIN = "main"  # the agent that is the session itself
 _HOSTED = "github-copilot"  # the provider of the models that need no key of the user's

@@ -12,16 +12,8 @@ from projector.adapters.base import Case, Meaning, case
 from projector.adapters.droid.common import LINE, SOURCE, TOOLS, session_of
 from projector.adapters.droid.wire import MessageLine, OutcomeLine, Part, StartLine
 from projector.adapters.wire import Wire, any_millis, json_text, millis
-from projector.model.changes import (
-    Change,
-    ErrorSeen,
-    HookReport,
-    MessageSeen,
-    PartSeen,
-    Rank,
-    SessionSeen,
-    ToolSeen,
-)
+from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, SessionSeen, ToolSeen
+from projector.model.evidence import HookReport
 from projector.model.naming import HOOK_PREFIX, call_row_id, scoped_id
 
 _EXIT_CODE = re.compile(r"\[Process exited with code (-?\d{1,10})\]\s*\Z")

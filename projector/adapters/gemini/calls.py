@@ -7,7 +7,8 @@ from projector.adapters.decode import LenientDecoder
 from projector.adapters.gemini.common import SOURCE, TODO_TOOL, TOOLS, call_id, todos_in
 from projector.adapters.gemini.wire import FunctionCall, FunctionResponse, ToolCall
 from projector.adapters.wire import any_millis, as_object, json_text
-from projector.model.changes import Change, OutputSaved, Rank, SessionSeen, ToolSeen
+from projector.model.changes import Change, Rank, SessionSeen, ToolSeen
+from projector.model.evidence import OutputSaved
 
 SHELL = "run_shell_command"
 # How the result of a command ends, after its output.

@@ -26,7 +26,8 @@ from projector.adapters.gemini.wire import (
     Update,
 )
 from projector.adapters.wire import any_millis
-from projector.model.changes import Change, HistoryMark, OutputSaved, Rank, SessionSeen
+from projector.model.changes import Change, Rank, SessionSeen
+from projector.model.evidence import HistoryMark, OutputSaved
 
 _START = 50  # milliseconds within which a client that starts makes its context and lists it
 

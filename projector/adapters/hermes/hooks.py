@@ -11,7 +11,8 @@ from projector.adapters.base import Case, Meaning, case
 from projector.adapters.hermes.common import SOURCE, call_of, close_call, open_call
 from projector.adapters.hermes.wire import Failure, Hook
 from projector.adapters.wire import any_millis, millis
-from projector.model.changes import Change, ErrorSeen, HookReport, MessageSeen, ProjectSeen, Rank, SessionSeen
+from projector.model.changes import Change, ErrorSeen, MessageSeen, ProjectSeen, Rank, SessionSeen
+from projector.model.evidence import HookReport
 from projector.model.naming import HOOK_PREFIX, text_key
 
 

@@ -10,7 +10,8 @@ from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
 from projector.adapters.kimi.common import SOURCE, owner, place
 from projector.adapters.kimi.wire import Line
-from projector.model.changes import Change, Rank, ResponseLine, SessionSeen
+from projector.model.changes import Change, Rank, SessionSeen
+from projector.model.evidence import ResponseLine
 from projector.model.naming import scoped_id
 
 

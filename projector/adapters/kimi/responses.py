@@ -11,16 +11,8 @@ from projector.adapters.kimi.line import WireLine
 from projector.adapters.kimi.messages import kind_and_text
 from projector.adapters.kimi.wire import LoopEvent, LoopLine, Result
 from projector.adapters.wire import ABSENT, as_object, json_text
-from projector.model.changes import (
-    Change,
-    MessageSeen,
-    OutputSaved,
-    PartSeen,
-    Rank,
-    Todo,
-    TodosSeen,
-    ToolSeen,
-)
+from projector.model.changes import Change, MessageSeen, PartSeen, Rank, Todo, TodosSeen, ToolSeen
+from projector.model.evidence import OutputSaved
 
 _EXIT_CODE = re.compile(r"Command failed with exit code: (-?\d{1,10})\.\s*\Z")
 _DENIED = re.compile(r'Tool "[^"]*" was (?:denied|not run because the (?:user rejected|approval request))')

@@ -9,7 +9,8 @@ from clankers.log.reader import Event
 from projector.adapters.base import Case, case
 from projector.adapters.kimi.common import MAIN, SOURCE, agent_session
 from projector.adapters.kimi.wire import Output, State, StateHead
-from projector.model.changes import Change, OutputSaved, Rank, SessionSeen
+from projector.model.changes import Change, Rank, SessionSeen
+from projector.model.evidence import OutputSaved
 
 
 def _state(_: Event, document: StateHead) -> list[Change]:

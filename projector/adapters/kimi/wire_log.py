@@ -27,7 +27,8 @@ from projector.adapters.kimi.wire import (
     UndoLine,
     UsageLine,
 )
-from projector.model.changes import Change, CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Rank, SessionSeen, Spent
+from projector.model.changes import Change, CompactionSeen, ErrorSeen, MessageSeen, PartSeen, Rank, SessionSeen
+from projector.model.evidence import Spent
 from projector.model.naming import scoped_id
 
 WIRE = "wire."  # of the types of a wire log's lines

@@ -20,7 +20,8 @@ from projector.adapters.opencode.wire import (
     model_of,
     provider_of,
 )
-from projector.model.changes import Change, ErrorSeen, HookReport, ProjectSeen, Rank, SessionSeen, Todo, TodosSeen
+from projector.model.changes import Change, ErrorSeen, ProjectSeen, Rank, SessionSeen, Todo, TodosSeen
+from projector.model.evidence import HookReport
 from projector.model.naming import HOOK_PREFIX
 
 

@@ -11,7 +11,8 @@ from projector.adapters.decode import LenientDecoder
 from projector.adapters.pi.common import SOURCE, TOOLS
 from projector.adapters.pi.wire import Block, ChildDetails, Cost, Entry, Message, MessageEntry, Usage
 from projector.adapters.wire import any_millis, as_object, json_text
-from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, PromptSeen, Rank, ToolSeen
+from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
+from projector.model.evidence import PromptSeen
 from projector.model.naming import call_row_id, scoped_id
 
 _EXIT_CODE = re.compile(r"Command exited with code (-?\d{1,10})\s*\Z")

@@ -24,7 +24,6 @@ from projector.adapters.wire import any_millis, as_object, json_text
 from projector.model.changes import (
     Change,
     CompactionSeen,
-    Copied,
     ErrorSeen,
     MessageSeen,
     PartSeen,
@@ -34,6 +33,7 @@ from projector.model.changes import (
     TodosSeen,
     ToolSeen,
 )
+from projector.model.evidence import Copied
 from projector.model.naming import call_row_id, scoped_id
 
 _EXIT_CODE = re.compile(r"^Exit Code: (-?\d{1,10})$", re.MULTILINE)

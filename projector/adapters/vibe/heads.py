@@ -9,7 +9,8 @@ from projector.adapters.base import Case, case
 from projector.adapters.vibe.common import SOURCE, is_cancelled
 from projector.adapters.vibe.wire import Config, MetaRecord, Model, StateRecord
 from projector.adapters.wire import any_millis
-from projector.model.changes import USAGE_AT, Change, HookReport, Rank, SessionSeen
+from projector.model.changes import USAGE_AT, Change, Rank, SessionSeen
+from projector.model.evidence import HookReport
 from projector.model.naming import HOOK_PREFIX, scoped_id
 
 
