@@ -74,23 +74,33 @@ class LineFiles(Source):
     def is_record(self, line: dict[str, Any]) -> bool:
         """Whether an object within a damaged line is a record, and not a part of one."""
 
+    def others(self, _versions: Mapping[str, str]) -> Iterator[tuple[str, Iterator[tuple[Record | None, str]]]]:
+        """The parts that are not lines and are not of these versions: their records, each with a version behind it."""
+        return iter(())
+
     def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
         """As `Source.compare`: files that are shorter, or in which what was read last is not where it was."""
         files = self._grown(offsets)
-        if not files:
+        if not files and next(self.others(versions), None) is None:
             return None
         return [
             part for part, path in files.items() if not continues(path, offsets.get(part, 0), versions.get(part, ""))
         ]
 
     def read(
-        self, offsets: Mapping[str, int], _versions: Mapping[str, str]
+        self, offsets: Mapping[str, int], versions: Mapping[str, str]
     ) -> Iterator[tuple[Record | None, str, int | str]]:
-        """As `Source.read`: each file's lines; one that cannot be read does not keep the others from being read."""
+        """As `Source.read`: the lines, then the other parts; one that cannot be read stops no other."""
         failure: SourceError | None = None
         for part, path in self._grown(offsets).items():
             try:
                 yield from self.read_lines(part, path, complete_lines(path, offsets.get(part, 0)))
+            except SourceError as e:
+                failure = failure or e
+        for part, records in self.others(versions):
+            try:
+                for record, version in records:
+                    yield record, part, version
             except SourceError as e:
                 failure = failure or e
         if failure:

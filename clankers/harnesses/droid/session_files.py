@@ -45,23 +45,16 @@ class DroidSession(LineFiles):
     def __init__(self, session: str, path: str) -> None:
         super().__init__(HARNESS.name, session, path)
 
-    def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
-        """As `Source.compare`; other settings are a change, too."""
-        rewritten = super().compare(offsets, versions)
-        return [] if rewritten is None and self._changed(versions) else rewritten
-
-    def read(
-        self, offsets: Mapping[str, int], versions: Mapping[str, str]
-    ) -> Iterator[tuple[Record | None, str, int | str]]:
-        """As `Source.read`: the lines, then the settings."""
-        yield from super().read(offsets, versions)
+    def others(self, versions: Mapping[str, str]) -> Iterator[tuple[str, Iterator[tuple[Record | None, str]]]]:
+        """As `LineFiles.others`: the settings."""
         if now := self._changed(versions):
-            text = strict_json.trim(content(self._settings(), _MAX_BYTES))
-            crc = f"{crc32(text):08x}"
-            if not _is_json(text):  # it is being written, or damaged: the next look finds it complete, or no change
-                return
-            known = versions.get(SETTINGS, "").endswith(f"#{crc}")
-            yield None if known else self._record(text, crc), SETTINGS, f"{now}#{crc}"
+            yield SETTINGS, self._read_settings(now, versions.get(SETTINGS, ""))
+
+    def _read_settings(self, now: str, before: str) -> Iterator[tuple[Record | None, str]]:
+        text = strict_json.trim(content(self._settings(), _MAX_BYTES))
+        crc = f"{crc32(text):08x}"
+        if _is_json(text):  # else it is being written, or damaged: the next look finds it complete, or no change
+            yield None if before.endswith(f"#{crc}") else self._record(text, crc), f"{now}#{crc}"
 
     def files(self, _offsets: Mapping[str, int]) -> dict[str, str]:
         """As `LineFiles.files`."""

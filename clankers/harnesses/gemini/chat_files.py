@@ -68,31 +68,6 @@ class Chats(LineFiles):
     def __init__(self, session: str, path: str, *, parse: Callable[[bytes], Any] = strict_json.parse) -> None:
         super().__init__(HARNESS.name, session, path, parse=parse)
 
-    def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
-        """As `Source.compare`: the files of lines that were rewritten; a new document is a change, too."""
-        rewritten = super().compare(offsets, versions)
-        if rewritten is None and next(self._new_others(versions), None) is not None:
-            return []
-        return rewritten
-
-    def read(
-        self, offsets: Mapping[str, int], versions: Mapping[str, str]
-    ) -> Iterator[tuple[Record | None, str, int | str]]:
-        """As `Source.read`: the files of lines, then what is not lines; one that cannot be read fails no other."""
-        failure: SourceError | None = None
-        try:
-            yield from super().read(offsets, versions)
-        except SourceError as e:
-            failure = e
-        for part, records in self._new_others(versions):
-            try:
-                for record, version in records:
-                    yield record, part, version
-            except SourceError as e:
-                failure = failure or e
-        if failure:
-            raise failure
-
     def files(self, offsets: Mapping[str, int]) -> dict[str, str]:
         """As `LineFiles.files`: the session's, then its subagents'."""
         own = [name for name in self._own(_LINES) if name in offsets or self._is_own(name + _LINES)]
@@ -168,8 +143,8 @@ class Chats(LineFiles):
                         folders.append(agent)
         return found
 
-    def _new_others(self, versions: Mapping[str, str]) -> Iterator[tuple[str, Iterator[tuple[Record | None, str]]]]:
-        """The parts that are not files of lines and that are new or changed, and their records with the versions."""
+    def others(self, versions: Mapping[str, str]) -> Iterator[tuple[str, Iterator[tuple[Record | None, str]]]]:
+        """As `LineFiles.others`."""
         for name in self._documents():
             document = Document(
                 os.path.join(self.path, name),

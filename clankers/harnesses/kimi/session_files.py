@@ -59,31 +59,6 @@ class SessionFolder(LineFiles):
     def __init__(self, session: str, path: str) -> None:
         super().__init__(HARNESS.name, session, path)
 
-    def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
-        """As `Source.compare`: the wire logs that were rewritten; another state or output is a change, too."""
-        rewritten = super().compare(offsets, versions)
-        if rewritten is None and next(self._new_others(versions), None) is not None:
-            return []
-        return rewritten
-
-    def read(
-        self, offsets: Mapping[str, int], versions: Mapping[str, str]
-    ) -> Iterator[tuple[Record | None, str, int | str]]:
-        """As `Source.read`: the wire logs, then what is not lines; one that cannot be read fails no other."""
-        failure: SourceError | None = None
-        try:
-            yield from super().read(offsets, versions)
-        except SourceError as e:
-            failure = e
-        for part, records in self._new_others(versions):
-            try:
-                for record, version in records:
-                    yield record, part, version
-            except SourceError as e:
-                failure = failure or e
-        if failure:
-            raise failure
-
     def files(self, _offsets: Mapping[str, int]) -> dict[str, str]:
         """As `LineFiles.files`: the main agent's, then its subagents'."""
         agents = dict.fromkeys((MAIN, *_names(os.path.join(self.path, "agents"))))
@@ -128,8 +103,8 @@ class SessionFolder(LineFiles):
         """As `Source.changed_at`."""
         return max(os.stat(path).st_mtime for path in self.files({}).values() if os.path.exists(path))
 
-    def _new_others(self, versions: Mapping[str, str]) -> Iterator[tuple[str, Iterator[tuple[Record | None, str]]]]:
-        """The parts that are not lines and that are new or changed, and their records with the versions."""
+    def others(self, versions: Mapping[str, str]) -> Iterator[tuple[str, Iterator[tuple[Record | None, str]]]]:
+        """As `LineFiles.others`."""
         state = Document(os.path.join(self.path, "state.json"), f"{self.session}/{_STATE}", self.session)
         if state.changed(versions.get(_STATE, "")):
             yield _STATE, state.read(versions.get(_STATE, ""))
