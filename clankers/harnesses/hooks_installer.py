@@ -1,12 +1,12 @@
 """Our hooks in a client's settings, where these have the form that `hooks_json` describes."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from clankers.harnesses.base import Harness
 from clankers.harnesses.hook_command import hook_command
-from clankers.harnesses.hooks_json import add_hooks, our_hooks, remove_hooks
+from clankers.harnesses.hooks_json import add_hooks, our_hooks, remove_hooks, settings_object
 from clankers.harnesses.installer import Installer, InstallError, Obstacle, Version, client_version
 from clankers.system.config_files import Edit, content
 from clankers.system.jsonc_edit import JSONCError
@@ -82,6 +82,25 @@ class HooksInstaller(Installer):
             client = f"{self.harness.title} {dotted(version)}"
             return [Obstacle(f"{path}: the hooks are not those that this version installs for {client}", again)]
         return []
+
+
+def one_hook(harness: Harness, events: Iterable[str], timeout: int) -> dict[str, dict[str, object]]:
+    """Our command for each of `events`.
+
+    Args:
+        harness: whose client runs it.
+        events: by the client's names.
+        timeout: after which the client goes on if the disk hangs, in the client's unit.
+    """
+    command = hook_command(harness.name)
+    return {event: {"type": "command", "command": command, "timeout": timeout} for event in events}
+
+
+def turned_off(path: Path, setting: str, value: bool) -> list[Obstacle]:
+    """Whether the settings at `path` turn off all hooks: `setting` has this `value` then."""
+    if settings_object(settings_text(path, content(path))).plain.get(setting) is not value:
+        return []
+    return [Obstacle(f"{path}: {setting} is {str(value).lower()}, so no hook runs", "remove it")]
 
 
 def settings_text(path: Path, data: bytes | None) -> str:

@@ -88,27 +88,12 @@ class EventLog(LineFiles):
         """As `LineFiles.owner`: the session."""
         return self.session
 
-    def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
-        """As `Source.compare`; another description is a change, too, and another database."""
-        rewritten = super().compare(offsets, versions)
-        changed = self._new_description(versions) or self._rows_changed(versions)
-        return [] if rewritten is None and changed else rewritten
-
-    def read(
-        self, offsets: Mapping[str, int], versions: Mapping[str, str]
-    ) -> Iterator[tuple[Record | None, str, int | str]]:
-        """As `Source.read`: the events, the description, the rows; one that cannot be read does not stop the others."""
-        failure: SourceError | None = None
-        try:
-            yield from super().read(offsets, versions)
-        except SourceError as e:
-            failure = e
+    def others(self, versions: Mapping[str, str]) -> Iterator[tuple[str, Iterator[tuple[Record | None, str]]]]:
+        """As `LineFiles.others`: the description, and the rows of the database."""
         if self._new_description(versions):
-            yield self._description(versions.get(WORKSPACE, ""))
+            yield WORKSPACE, self._description(versions.get(WORKSPACE, ""))
         if self._rows_changed(versions):
-            yield from self._new_rows(versions.get(_ROWS, ""))
-        if failure:
-            raise failure
+            yield _ROWS, self._new_rows(versions.get(_ROWS, ""))
 
     def read_lines(
         self, part: str, path: str, lines: Iterator[tuple[int, bytes]]
@@ -142,15 +127,15 @@ class EventLog(LineFiles):
         now = signature(self._workspace())
         return bool(now) and now != versions.get(WORKSPACE, "").partition("#")[0]
 
-    def _description(self, before: str) -> tuple[Record | None, str, str]:
-        """As `read`: the record of the description, if it is another one than that of the version `before`."""
+    def _description(self, before: str) -> Iterator[tuple[Record | None, str]]:
+        """The record of the description, if it is another one than that of the version `before`."""
         now = signature(self._workspace())
         with open_file(self._workspace()) as file:
             text, crc = text_member(file.fileno())
         id = f"{self.session}/{WORKSPACE}#{crc:08x}"
         payload = b'{"sessionId":%s,%s}' % (strict_json.quote(self.session), text)
         record = Record(id, WORKSPACE, envelope.INFO, payload)
-        return (None if before.endswith(f"#{crc:08x}") else record), WORKSPACE, f"{now}#{crc:08x}"
+        yield None if before.endswith(f"#{crc:08x}") else record, f"{now}#{crc:08x}"
 
     def _output(self, path: str) -> Record | None:
         """The record of the file at `path`; None if it is gone, or no file."""
@@ -170,7 +155,7 @@ class EventLog(LineFiles):
         now = self._database_version()
         return bool(now) and now != versions.get(_ROWS, "").partition("#")[0]
 
-    def _new_rows(self, before: str) -> Iterator[tuple[Record | None, str, str]]:
+    def _new_rows(self, before: str) -> Iterator[tuple[Record | None, str]]:
         """The rows behind the last one of the version `before`.
 
         Raises:
@@ -182,8 +167,8 @@ class EventLog(LineFiles):
         for row, payload in usage_rows(self._database(), self.session, last):
             last = row
             record = Record(f"{self.session}/{_ROWS}:{row}#{crc32(payload):08x}", ROW, envelope.INFO, payload)
-            yield record, _ROWS, f"#{last}"
-        yield None, _ROWS, f"{now}#{last}"
+            yield record, f"#{last}"
+        yield None, f"{now}#{last}"
 
     def _database(self) -> str:
         return os.path.join(os.path.dirname(os.path.dirname(self.path)), "session-store.db")

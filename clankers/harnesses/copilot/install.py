@@ -5,11 +5,9 @@ from pathlib import Path
 
 from clankers.harnesses.copilot.event_log import home
 from clankers.harnesses.hook_command import hook_command
-from clankers.harnesses.hooks_installer import dotted, settings_text
-from clankers.harnesses.hooks_json import settings_object
+from clankers.harnesses.hooks_installer import dotted, turned_off
 from clankers.harnesses.installer import Obstacle, Version
 from clankers.harnesses.own_file_installer import OwnFileInstaller
-from clankers.system.config_files import content
 
 # By the names with capitals, payloads name their event. Left out are the hooks for which a tool waits (PreToolUse and
 # PermissionRequest, which comes even where everything is allowed): nothing is in the event log by then that the next
@@ -43,9 +41,7 @@ class CopilotInstaller(OwnFileInstaller):
     def obstacles(self, path: Path, version: Version | None) -> list[Obstacle]:
         """Settings that disable all hooks, and a version that does not know these."""
         found = super().obstacles(path, version)
-        settings = Path(home()) / "settings.json"
-        if settings_object(settings_text(settings, content(settings))).plain.get("disableAllHooks") is True:
-            found.append(Obstacle(f"{settings}: disableAllHooks is true, so no hook runs", "remove it"))
+        found += turned_off(Path(home()) / "settings.json", "disableAllHooks", True)
         if version and version < _OLDEST:
             finding = f"{self.harness.title} {dotted(version)} does not know these hooks"
             found.append(Obstacle(finding, f"update it to {dotted(_OLDEST)} or later"))

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from clankers.harnesses.hook_command import hook_command
-from clankers.harnesses.hooks_installer import HooksInstaller
+from clankers.harnesses.hooks_installer import HooksInstaller, one_hook
 from clankers.harnesses.installer import Version
 from clankers.harnesses.openhands.conversation import home
 
@@ -20,5 +19,4 @@ class OpenHandsInstaller(HooksInstaller):
 
     def hooks(self, _version: Version | None) -> dict[str, dict[str, object]]:
         """For each event, our command."""
-        hook = {"type": "command", "command": hook_command(self.harness.name), "timeout": _TIMEOUT}
-        return dict.fromkeys(EVENTS, hook)
+        return one_hook(self.harness, EVENTS, _TIMEOUT)

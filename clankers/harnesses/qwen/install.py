@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from clankers.harnesses.hook_command import hook_command
-from clankers.harnesses.hooks_installer import HooksInstaller, settings_text
-from clankers.harnesses.hooks_json import settings_object
+from clankers.harnesses.hooks_installer import HooksInstaller, one_hook, turned_off
 from clankers.harnesses.installer import Obstacle, Version
 from clankers.harnesses.qwen.history import home
-from clankers.system.config_files import content
 
 # The events at which the chat file has something new, or which say what it does not.
 EVENTS = (
@@ -26,13 +23,8 @@ class QwenInstaller(HooksInstaller):
 
     def hooks(self, _version: Version | None) -> dict[str, dict[str, object]]:
         """For each event, our command."""
-        hook = {"type": "command", "command": hook_command(self.harness.name), "timeout": _TIMEOUT}
-        return dict.fromkeys(EVENTS, hook)
+        return one_hook(self.harness, EVENTS, _TIMEOUT)
 
     def obstacles(self, path: Path, version: Version | None) -> list[Obstacle]:
         """Settings that disable all hooks, and what every client's hooks may lack."""
-        settings = settings_object(settings_text(path, content(path))).plain
-        found = []
-        if settings.get("disableAllHooks") is True:
-            found.append(Obstacle(f"{path}: disableAllHooks is true, so no hook runs", "remove it"))
-        return [*found, *super().obstacles(path, version)]
+        return [*turned_off(path, "disableAllHooks", True), *super().obstacles(path, version)]
