@@ -13,8 +13,8 @@ from msgspec.json import Decoder, decode
 from clankers import __version__
 from clankers.log.reader import Event
 from projector.adapters.decode import LenientDecoder
-from projector.adapters.wire import ABSENT, Wire
-from projector.model.changes import Change, ValueIgnored
+from projector.adapters.wire import ABSENT, Wire, json_text
+from projector.model.changes import Change, Rank, ToolSeen, ValueIgnored
 
 Meaning = Sequence[Change | ValueIgnored]  # of an event; the values that were left out come last
 Case = Callable[[Event], Meaning]
@@ -61,6 +61,33 @@ class Tools(NamedTuple):
             if raw is not ABSENT and isinstance(path := decode(raw), str):
                 return path
         return None
+
+    def opened(self, id: str, session: str, source: str, name: str | None, given: Raw, at: int | None) -> ToolSeen:
+        """A call that began, as the client's record has it.
+
+        Args:
+            id: of the row.
+            session: whose call it is.
+            source: the harness's name.
+            name: the tool's.
+            given: the call's input.
+            at: when it began, in epoch milliseconds.
+
+        Raises:
+            msgspec.DecodeError: the input is not JSON.
+        """
+        return ToolSeen(
+            id,
+            session,
+            source,
+            open_rank=Rank.RECORD,
+            tool_name=name,
+            tool_input=json_text(given),
+            file_path=self.file_path(given),
+            edits_file=name in self.editing,
+            created_at=at,
+            status="running",
+        )
 
 
 @lru_cache(64)

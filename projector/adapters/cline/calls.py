@@ -26,19 +26,10 @@ _decode_result = LenientDecoder(Result).decode
 
 def opened(id: str, name: str | None, given: Raw, session: str, rank: int, at: int | None) -> ToolSeen:
     """A call without its end."""
-    return ToolSeen(
-        call_row_id(id, session),
-        session,
-        SOURCE,
-        open_rank=rank,
-        tool_name=name,
-        tool_input=json_text(given),
-        file_path=TOOLS.file_path(given),
-        edits_file=name in TOOLS.editing,
-        edited_files=_patched(given) if name == PATCH else None,
-        created_at=at,
-        status="running",
-    )
+    call = TOOLS.opened(call_row_id(id, session), session, SOURCE, name, given, at)
+    call.open_rank = rank
+    call.edited_files = _patched(given) if name == PATCH else None
+    return call
 
 
 def close(

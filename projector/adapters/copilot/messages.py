@@ -17,7 +17,6 @@ from projector.adapters.copilot.wire import (
     ToolRequest,
     UserMessage,
 )
-from projector.adapters.wire import json_text
 from projector.model.changes import Change, CompactionSeen, MessageSeen, PartSeen, Rank, ToolSeen
 from projector.model.evidence import OutputSaved
 from projector.model.naming import call_row_id, scoped_id
@@ -76,20 +75,9 @@ def assistant(place: EventPlace, id: str, message: AssistantMessage) -> list[Cha
 
 
 def _call(place: EventPlace, row: str, message: str, call: ToolRequest) -> ToolSeen:
-    return ToolSeen(
-        row,
-        place.session,
-        SOURCE,
-        open_rank=Rank.RECORD,
-        message_id=message,
-        tool_name=call.name,
-        title=call.toolTitle,
-        tool_input=json_text(call.arguments),
-        file_path=TOOLS.file_path(call.arguments),
-        edits_file=call.name in TOOLS.editing,
-        created_at=place.at,
-        status="running",
-    )
+    opened = TOOLS.opened(row, place.session, SOURCE, call.name, call.arguments, place.at)
+    opened.message_id, opened.title = message, call.toolTitle
+    return opened
 
 
 def tool_complete(place: EventPlace, result: ToolComplete) -> list[Change]:

@@ -11,7 +11,7 @@ from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
 from projector.adapters.droid.common import LINE, SOURCE, TOOLS, session_of
 from projector.adapters.droid.wire import MessageLine, OutcomeLine, Part, StartLine
-from projector.adapters.wire import Wire, any_millis, json_text, millis
+from projector.adapters.wire import Wire, any_millis, millis
 from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, SessionSeen, ToolSeen
 from projector.model.evidence import HookReport
 from projector.model.naming import HOOK_PREFIX, call_row_id, scoped_id
@@ -89,19 +89,9 @@ def _parts(session: str, message: str, at: int | None, parts: list[Part]) -> lis
 
 
 def _call(session: str, message: str, at: int | None, row: str, part: Part) -> ToolSeen:
-    return ToolSeen(
-        row,
-        session,
-        SOURCE,
-        open_rank=Rank.RECORD,
-        message_id=message,
-        tool_name=part.name,
-        tool_input=json_text(part.input),
-        file_path=TOOLS.file_path(part.input),
-        edits_file=part.name in TOOLS.editing,
-        created_at=at,
-        status="running",
-    )
+    call = TOOLS.opened(row, session, SOURCE, part.name, part.input, at)
+    call.message_id = message
+    return call
 
 
 def _result(session: str, at: int | None, part: Part) -> ToolSeen:

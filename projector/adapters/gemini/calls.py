@@ -117,20 +117,9 @@ _decode_response = LenientDecoder(FunctionResponse).decode
 
 
 def _opened(id: str, call: ToolCall | FunctionCall, message: str, session: str, at: int | None, rank: int) -> ToolSeen:
-    return ToolSeen(
-        call_id(id, session),
-        session,
-        SOURCE,
-        open_rank=rank,
-        message_id=message,
-        tool_name=call.name,
-        call_id=id,
-        tool_input=json_text(call.args),
-        file_path=TOOLS.file_path(call.args),
-        edits_file=call.name in TOOLS.editing,
-        created_at=at,
-        status="running",
-    )
+    opened = TOOLS.opened(call_id(id, session), session, SOURCE, call.name, call.args, at)
+    opened.open_rank, opened.message_id, opened.call_id = rank, message, id
+    return opened
 
 
 def _result(call: ToolCall) -> tuple[str | None, str | None]:

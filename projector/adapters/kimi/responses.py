@@ -10,7 +10,7 @@ from projector.adapters.kimi.common import SOURCE, TOOLS, tool_id
 from projector.adapters.kimi.line import WireLine
 from projector.adapters.kimi.messages import kind_and_text
 from projector.adapters.kimi.wire import LoopEvent, LoopLine, Result
-from projector.adapters.wire import ABSENT, as_object, json_text
+from projector.adapters.wire import ABSENT, as_object
 from projector.model.changes import Change, MessageSeen, PartSeen, Rank, Todo, TodosSeen, ToolSeen
 from projector.model.evidence import OutputSaved
 
@@ -71,22 +71,9 @@ def _call(place: WireLine, event: LoopEvent) -> list[Change]:
     row = tool_id(event.toolCallId, event.uuid)
     data = encode({"id": row}).decode()
     changes = _made(place, event.stepUuid, event.uuid or place.id, "tool", None, data)
-    changes.append(
-        ToolSeen(
-            row,
-            place.session,
-            SOURCE,
-            open_rank=Rank.RECORD,
-            message_id=event.stepUuid,
-            tool_name=event.name,
-            call_id=event.toolCallId if row != event.toolCallId else None,
-            tool_input=json_text(event.args),
-            file_path=TOOLS.file_path(event.args),
-            edits_file=event.name in TOOLS.editing,
-            created_at=place.at,
-            status="running",
-        )
-    )
+    call = TOOLS.opened(row, place.session, SOURCE, event.name, event.args, place.at)
+    call.message_id, call.call_id = event.stepUuid, event.toolCallId if row != event.toolCallId else None
+    changes.append(call)
     return changes + _todos(place, event) if event.name == _TODOS else changes
 
 

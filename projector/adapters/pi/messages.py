@@ -10,7 +10,7 @@ from projector.adapters.base import Meaning
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.pi.common import SOURCE, TOOLS
 from projector.adapters.pi.wire import Block, ChildDetails, Cost, Entry, Message, MessageEntry, Usage
-from projector.adapters.wire import any_millis, as_object, json_text
+from projector.adapters.wire import any_millis, as_object
 from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
 from projector.model.evidence import PromptSeen
 from projector.model.naming import call_row_id, scoped_id
@@ -111,19 +111,10 @@ def _assistant(session: str, entry: MessageEntry) -> list[Change]:
 
 
 def _call(session: str, message: str, block: Block, at: int | None) -> ToolSeen:
-    return ToolSeen(
-        call_row_id(str(block.id), session),
-        session,
-        SOURCE,
-        open_rank=Rank.RECORD,
-        message_id=message,
-        tool_name=block.name,
-        tool_input=json_text(block.arguments),
-        file_path=TOOLS.file_path(block.arguments),
-        edits_file=block.name in TOOLS.editing,
-        created_at=at,
-        status="running",
-    )
+    id = call_row_id(str(block.id), session)
+    call = TOOLS.opened(id, session, SOURCE, block.name, block.arguments, at)
+    call.message_id = message
+    return call
 
 
 def _error(session: str, entry: MessageEntry, at: int | None) -> ErrorSeen:

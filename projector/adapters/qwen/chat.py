@@ -112,21 +112,9 @@ def _parts(session: str, message: str, at: int | None, parts: list[Part]) -> lis
         if call and call.id:
             row = call_row_id(call.id, session)
             kind, data = "tool", encode({"id": row}).decode()
-            changes.append(
-                ToolSeen(
-                    row,
-                    session,
-                    SOURCE,
-                    open_rank=Rank.RECORD,
-                    message_id=message,
-                    tool_name=call.name,
-                    tool_input=json_text(call.args),
-                    file_path=TOOLS.file_path(call.args),
-                    edits_file=call.name in TOOLS.editing,
-                    created_at=at,
-                    status="running",
-                )
-            )
+            opened = TOOLS.opened(row, session, SOURCE, call.name, call.args, at)
+            opened.message_id = message
+            changes.append(opened)
             if call.name == "todo_write":
                 changes += _todos(session, at, as_object(call.args))
         elif part.functionResponse:
