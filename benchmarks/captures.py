@@ -1,7 +1,7 @@
 """The captures of real clients as templates: what the recorder logs of one, to be played again and again.
 
 Each time, a turn of a session, has fresh ids and later times. The captures' texts are those of a scripted model, a few
-words each, so a text goes on with prose and code, the same wherever the same text was told: a line has some 900 bytes
+words each, so a text goes on with prose and code, the same wherever the same text was recorded: a line has some 900 bytes
 in the mean, so that 1 GB is over 1,000,000 events.
 """
 
@@ -25,7 +25,7 @@ from tests.feeding import CLAUDE_CODE, OPENCODE, feed_hooks, opencode_records
 SEED = 5
 FILLER = 560  # characters that a text goes on for, in the median
 
-# What OpenCode's plugin leaves out of what a capture holds: what the client tells of itself.
+# What OpenCode's plugin leaves out of what a capture holds: what the client reports of itself.
 _OF_ITSELF = frozenset(
     {"plugin.added", "catalog.updated", "reference.updated", "integration.updated", "file.watcher.updated"}
 )
@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
 
 class _Template(NamedTuple):
-    """A line in pieces: bytes that stand, and numbers of values that each turn makes anew."""
+    """A line in pieces: bytes that stand, and numbers of values that each turn makes again."""
 
     source: str
     type: str
@@ -160,7 +160,7 @@ def _millis(kind: str, value: bytes) -> int:
 
 @cache
 def _pool() -> bytes:
-    """Text as it stands in JSON, to be cut anywhere: words, lines of code, some of it not ASCII."""
+    """Text as JSON holds it, to be cut anywhere: words, lines of code, some of it not ASCII."""
     rng = random.Random(SEED)
     letters = "etaoinsrhldcumfpgwybvk"
     words = ["".join(rng.choices(letters, range(22, 0, -1), k=rng.randint(2, 9))) for _ in range(2000)]
@@ -173,7 +173,7 @@ def _pool() -> bytes:
 
 
 def filler(rng: random.Random) -> bytes:
-    """Some text as it stands in JSON, of seeded length."""
+    """Some text as JSON holds it, of seeded length."""
     size = int(FILLER * rng.lognormvariate(0, 1.4))
     pool = _pool()
     begin = pool.find(b" ", rng.randrange(len(pool) // 2))

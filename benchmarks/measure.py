@@ -140,7 +140,7 @@ def after(prepare: Callable[[], object], run: Run) -> Run:
 
 
 class Turns:
-    """Runs in turns, which several rows may share: they are measured once, and anew for a row that asks again.
+    """Runs in turns, which several rows may share: they are measured once, and again for a row that asks again.
 
     Args:
         rounds: how often each is run.

@@ -1,4 +1,4 @@
-"""The log into the database: all of it anew, or what is new."""
+"""The log into the database: all of it again, or what is new."""
 
 import shutil
 import sys
@@ -14,7 +14,7 @@ from benchmarks.place import Place, elsewhere
 from projector.derived.price_table import VERSION_KEY
 
 NEW = 100  # events to catch up on
-# The least that a replay could do: each line's envelope decoded, its payload passed over but stored as it stands.
+# The least that a replay could do: each line's envelope decoded, its payload not parsed but stored unchanged.
 FLOOR = """
 import sys, msgspec, apsw
 class Line(msgspec.Struct):

@@ -22,7 +22,7 @@ def measure(rows: Iterable[Row], before: Mapping[str, float], show: Callable[[st
     Args:
         rows: what is measured, one after the other.
         before: recorded values by the rows' keys; a row without one is held against nothing.
-        show: told each line of the table.
+        show: called with each line of the table.
     """
     found = Found({}, [])
     show(HEAD)

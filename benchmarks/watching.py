@@ -89,7 +89,7 @@ class _Times:
 def _idle(pid: int, span: float) -> Measured:
     """The share of a core, in percent, that the process takes while nothing happens."""
     if sys.platform != "linux":
-        raise Skipped("only Linux tells another process's CPU time this finely")
+        raise Skipped("only Linux reports another process's CPU time this finely")
     clock = (~pid << 3) | 2  # as clock_getcpuclockid(3) makes it
     time.sleep(1)  # the last row's checkpoint is over
     begun, used = time.perf_counter(), time.clock_gettime(clock)

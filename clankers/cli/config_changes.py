@@ -37,7 +37,7 @@ class Planned(NamedTuple):
     Attributes:
         harness: whose it is.
         installer: that works it out.
-        place: what people are told of the files.
+        place: the path in messages about the files.
         edits: of each file.
     """
 

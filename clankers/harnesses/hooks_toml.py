@@ -112,7 +112,7 @@ class TOMLHooksInstaller(Installer):
                 after = after[: header.start()] + after[end:]
         after = after.rstrip("\n") + "\n" if after.strip() else ""
         if _parsed(path, after) != expected:
-            raise InstallError(f"{path}: our hooks cannot be told from the rest; remove them by hand")
+            raise InstallError(f"{path}: our hooks cannot be separated from the rest; remove them by hand")
         return after
 
     def _is_table_of_ours(self, table: str) -> bool:

@@ -45,7 +45,7 @@ class Installer(ABC):
         return [self.file(project)]
 
     def place(self, path: Path) -> Path:
-        """What people are told of the file at `path`; for a client that needs several, their directory."""
+        """The path in messages about the file at `path`; for a client that needs several, their directory."""
         return path
 
     @abstractmethod

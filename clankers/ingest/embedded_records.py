@@ -23,7 +23,7 @@ def embedded_records(
 
     Args:
         raw: a line that is not one JSON document.
-        is_record: tells a record from an object within a torn one.
+        is_record: whether an object is a record, and not a part of a torn one.
     """
     at, budget = raw.find(_HEAD), _MOST
     while at >= 0 and budget > 0:

@@ -45,7 +45,7 @@ class Replacement(NamedTuple):
 
 
 class _Entry(msgspec.Struct):
-    """A one as the journal tells it: the CRC of each old block, and of what stands around and stays as it is."""
+    """A one as the journal records it: the CRC of each old block, and of what stands around and stays as it is."""
 
     offset: int
     new: bytes

@@ -39,7 +39,7 @@ def session_of(adapters: Adapters, event: Event) -> str | None:
 
 
 class SessionMatcher:
-    """Tells for each line of the log whether it belongs to one of some sessions.
+    """Decides for each line of the log whether it belongs to one of some sessions.
 
     Args:
         root: the data root.

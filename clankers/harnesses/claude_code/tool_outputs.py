@@ -26,7 +26,7 @@ _ENDINGS = (".txt", ".json")  # others are images and documents
 def new_outputs(folder: str, offsets: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     """The files in `folder` that have another size than `offsets` says of their parts: part and size, by name.
 
-    Links are passed over, and what a name cannot be told of in an id.
+    Links are passed over, and names that cannot stand in an id.
     """
     folder = os.path.join(folder, FOLDER)
     try:

@@ -43,7 +43,7 @@ class Copilot(Harness):
     turn_ends = frozenset({"Stop", "SessionEnd", "agentStop", "sessionEnd"})
 
     def kind(self, document: Any) -> str:
-        """As `Harness.kind`; an event without a name is told apart by its members."""
+        """As `Harness.kind`; an event without a name is recognized by its members."""
         if not isinstance(document, dict) or document.get("hook_event_name") or document.get("type"):
             return super().kind(document)
         if "hookName" in document:

@@ -287,7 +287,7 @@ def epoch_millis(local: Any, written: float) -> int | None:
 
     Args:
         local: as `2026-11-27T20:19:07.212726`.
-        written: when its file was written, in seconds since the epoch. It tells the zone, unless the file was copied:
+        written: when its file was written, in seconds since the epoch. It shows the zone, unless the file was copied:
             then it is this machine's.
     """
     from datetime import datetime, timezone

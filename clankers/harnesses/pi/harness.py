@@ -1,4 +1,4 @@
-"""pi: an extension of ours tells when its session file has new lines, which hold everything else.
+"""pi: our extension reports when its session file has new lines, which hold everything else.
 
 Imported on the append path: nothing heavy here.
 """

@@ -63,7 +63,7 @@ def close(
 
 
 def _results(content: Raw) -> tuple[list[Result], list[ValueIgnored]]:
-    """The results of a call; text that is not one of the client's results is one by itself."""
+    """The results of a call; text that is not one of the client's results is a result of its own."""
     value = decode(content)
     if isinstance(value, str):
         try:

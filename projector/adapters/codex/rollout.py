@@ -37,7 +37,7 @@ from projector.model.evidence import Spent, Step
 
 PREFIX = "rollout."  # of the types of a rollout's lines
 _ORDINALS = 1  # the edition of a file whose lines have ordinals: `codex migrate-rollouts` gives legacy ones theirs
-# How text in the user's place begins that tells what happened; the rest are instructions and the environment.
+# How text in the user's place begins that reports what happened; the rest are instructions and the environment.
 _NOTES = ("<turn_aborted>", "<subagent_notification>", "<user_shell_command>")
 _DEFAULT_AGENT = "default"  # as hooks name a subagent without a role
 

@@ -16,7 +16,7 @@ class TokenUsage(Wire):
 
 
 class Payload(Wire):
-    """What tells the payloads of a line's type apart."""
+    """The field that distinguishes the payloads of a line's type."""
 
     type: str = ""
 

@@ -38,7 +38,7 @@ def user(place: EventPlace, message: UserMessage) -> list[Change]:
 
 
 def notification(place: EventPlace, found: Notification) -> list[Change]:
-    """What the client told the model in the person's place."""
+    """What the client said to the model in the person's place."""
     if not found.content:
         return []
     return [

@@ -138,7 +138,7 @@ def _message(session: str, id: str, at: int | None, said: ModelOutput) -> list[C
 
 
 def _result(session: str, message: ModelMessage, at: int | None) -> ToolSeen:
-    """How a call ended, as the model was told: its structured result, or an error."""
+    """How a call ended, as reported to the model: its structured result, or an error."""
     call = message.tool_call_id or ""
     said = value_of("".join(part.text for part in message.content if part.text))
     if message.outcome != "failure":

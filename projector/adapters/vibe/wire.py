@@ -80,7 +80,7 @@ class ResultLine(Wire):
 
 
 class Command(ActionResult):
-    """What the session's core was told: an action's result, or what was typed."""
+    """What was sent to the session's core: an action's result, or what was typed."""
 
     turn_id: Id | None = None
 
