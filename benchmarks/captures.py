@@ -1,7 +1,7 @@
 """The captures of real clients as templates: what the recorder logs of one, to be played again and again.
 
 Each time, a turn of a session, has fresh ids and later times. The captures' texts are those of a scripted model, a few
-words each, so a text goes on with prose and code, the same wherever the same text was recorded: a line has some 900 bytes
+words each, so a text goes on with prose and code, the same wherever the same text stands: a line has some 900 bytes
 in the mean, so that 1 GB is over 1,000,000 events.
 """
 
