@@ -3,8 +3,10 @@
 import json
 import random
 import shutil
+import time
 from collections.abc import Sequence
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -78,7 +80,11 @@ def test_a_capture_makes_the_rows_of_what_was_served(name: str, tmp_path: Path) 
             assert db.execute("SELECT type FROM event_types WHERE NOT known").fetchall() == []
 
 
-def test_the_rows_depend_neither_on_the_order_of_the_log_nor_on_its_batches(tmp_path: Path) -> None:
+def test_the_rows_depend_neither_on_the_order_of_the_log_nor_on_its_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = count(NOW, 10**6)  # ns: of two hooks in one millisecond, nothing but the log says which was the later
+    monkeypatch.setattr(time, "time_ns", lambda: next(ticks))
     whole = tmp_path / "whole"
     captures = codex(*CODEX)
     feed_live(whole, captures.live(tmp_path))
