@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -119,10 +119,14 @@ def killed_after(seconds: float, argv: list[str], root: Path, data: bytes = b"")
         return process.wait()
 
 
+_MISSES = 3  # tries in a row that end before their kill
+
+
 class Moments:
     """Moments of a process's life, or shortly behind it, in seconds: `moments()`. Its work is in the last third.
 
-    How long it lives is measured anew now and then: the machine does other things too.
+    How long it lives is measured again now and then, and when the last few had ended before their kill: the machine
+    does other things too.
 
     Args:
         chance: what the moments are drawn with.
@@ -134,8 +138,9 @@ class Moments:
         self._live = live
         self._drawn = 0
 
-    def __call__(self) -> float:
-        if not self._drawn % 25:
+    def __call__(self, codes: Sequence[int] = ()) -> float:
+        """The next moment, after tries that ended with `codes`."""
+        if not self._drawn % 25 or list(codes[-_MISSES:]) == [0] * _MISSES:
             self._usual = self._measured()
         self._drawn += 1
         chance = self._chance

@@ -60,7 +60,7 @@ def test_append_killed_at_any_moment_keeps_what_it_acknowledged_and_the_next_lin
         for n in until_killed(min(A_ROOT, size - first), here):
             pad = int(2_000_000 ** chance.random())
             tried[f"ses_{n:06}"] += 1
-            here.append(killed_after(moments(), argv, root, numbered(n, pad)))
+            here.append(killed_after(moments(here), argv, root, numbered(n, pad)))
             if here[-1] == 0:
                 acknowledged.add(f"ses_{n:06}")
         here.append(append_last(root, tried, acknowledged))
@@ -108,7 +108,7 @@ def test_a_hook_killed_at_any_moment_takes_no_transcript_line_along_and_none_com
                 client.hook(kind, prompt_id=f"hook-{n}", tool_use_id=f"t{n}", tool_name="Bash", tool_input={})
             ).encode()
             hooks[f"hook-{n}"] += 1
-            here.append(killed_after(moments(), argv, root, hook))
+            here.append(killed_after(moments(here), argv, root, hook))
             if here[-1] == 0:
                 acknowledged.add(f"hook-{n}")
         assert call(root, "project").code == 0
@@ -165,7 +165,7 @@ def test_a_stream_killed_at_any_moment_keeps_a_beginning_of_what_it_was_told(siz
                 wait_for(lambda before=before, shown=shown: len(logged_names(root)) >= before + shown)  # type: ignore[misc]
                 acknowledged.update(names[:shown])
             try:
-                process.wait(timeout=chance.uniform(0, 0.004) if shown else moments())
+                process.wait(timeout=chance.uniform(0, 0.004) if shown else moments(codes))
             except subprocess.TimeoutExpired:
                 process.kill()
             codes.append(process.wait())

@@ -119,11 +119,13 @@ def test_a_watcher_whose_database_and_lock_were_deleted_and_made_anew_by_another
 ) -> None:
     database = root / "clankers.db"
     with watching(root) as watcher:
+        append(root, three_a_session(20, 1))
+        wait_for(lambda: count(database) == 21)  # so it has the database open, and is not just opening it
         watcher.send_signal(signal.SIGSTOP)
         remove(database, "", "-wal", "-shm", ".lock")
         assert call(root, "project").code == 0
         watcher.send_signal(signal.SIGCONT)
-        append(root, three_a_session(20, 1))
-        wait_for(lambda: count(database) == 21)
+        append(root, three_a_session(21, 1))
+        wait_for(lambda: count(database) == 22)
         assert watcher.poll() is None
     assert_each_line_counted_once(root)
