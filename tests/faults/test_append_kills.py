@@ -157,6 +157,8 @@ def test_a_stream_killed_at_any_moment_keeps_a_beginning_of_what_it_was_told(siz
         told += len(events)
         tried.update(names)
         shown = chance.randrange(len(events) + 1) if chance.random() < 0.5 else 0
+        # Drawn before the process lives: to measure how long one does takes a while.
+        moment = chance.uniform(0, 0.004) if shown else moments(codes)
         before = len(logged_names(root))
         with subprocess.Popen(argv, stdin=subprocess.PIPE, env=environment(root)) as process:
             feeding = threading.Thread(target=feed, args=(process, events, shown))
@@ -165,7 +167,7 @@ def test_a_stream_killed_at_any_moment_keeps_a_beginning_of_what_it_was_told(siz
                 wait_for(lambda before=before, shown=shown: len(logged_names(root)) >= before + shown)  # type: ignore[misc]
                 acknowledged.update(names[:shown])
             try:
-                process.wait(timeout=chance.uniform(0, 0.004) if shown else moments(codes))
+                process.wait(timeout=moment)
             except subprocess.TimeoutExpired:
                 process.kill()
             codes.append(process.wait())
