@@ -111,6 +111,10 @@ def test_a_hook_killed_at_any_moment_takes_no_transcript_line_along_and_none_com
             here.append(killed_after(moments(here), argv, root, hook))
             if here[-1] == 0:
                 acknowledged.add(f"hook-{n}")
+        # Unharmed: where all before it were killed before their line, nothing else would name the session.
+        hooks["hook-last"] += 1
+        acknowledged.add("hook-last")
+        assert run(root, argv, json.dumps(client.hook("Stop", prompt_id="hook-last")).encode()).code == 0
         assert call(root, "project").code == 0
         found = logged(root)
         hooked = Counter(line["payload"]["prompt_id"] for line in found.lines if "hook_event_name" in line["payload"])
