@@ -31,7 +31,7 @@ from clankers.serve import rate_limit
 from clankers.serve.group_commit import Storage
 from clankers.serve.request_body import Received, checked
 from projector.adapters.session_sync import wire
-from tests.commands import POSIX_ONLY, call, run
+from tests.commands import POSIX_ONLY, run
 from tests.golden import SCHEMAS, assert_file, schema_of
 from tests.patience import DEADLINE, wait_for
 from tests.serving import KEY, Server, answer, body, head, high_water, limited
@@ -514,12 +514,6 @@ def test_one_server_has_a_log_and_a_port(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     got = run(tmp_path, "serve", "--port", "0", "--data", str(tmp_path / "file"), SESSION_API_KEY=KEY)
     assert got.code == EX_IO
-
-
-def test_without_the_extra_it_is_said_what_is_missing(tmp_path: Path) -> None:
-    with mock.patch("clankers.cli.serve.find_spec", return_value=None):
-        got = call(tmp_path, "serve", SESSION_API_KEY=KEY)
-    assert (got.code, "starlette" in got.err) == (EX_FAIL, True)
 
 
 def test_the_schema_is_published() -> None:

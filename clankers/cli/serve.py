@@ -1,7 +1,6 @@
-"""`clankers serve`: the receiving end of `clankers sync`. It needs Starlette and uvicorn, which are optional."""
+"""`clankers serve`: the receiving end of `clankers sync`."""
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 
 from clankers import paths
 from clankers.cli.output import say
-from clankers.errors import ClankersError, UsageError
+from clankers.errors import UsageError
 from clankers.sync.settings import load
 from clankers.system.locks import NamedLock
 
@@ -32,12 +31,6 @@ def command(
     rate: Annotated[int, typer.Option(min=1, max=1_000_000, help="Requests a second from one address.")] = 1000,
 ) -> None:
     """Receive what other machines send with `clankers sync`, into a log of its own, until stopped."""
-    for name in ("starlette", "uvicorn"):
-        if find_spec(name) is None:
-            raise ClankersError(
-                f"serve needs {name}, which is not installed: `pip install starlette uvicorn` where clankers is, "
-                "or `pipx inject clankers starlette uvicorn`"
-            )
     if tls_key and not tls_cert:
         raise UsageError("--tls-key needs --tls-cert")
     settings = load(paths.data_root())
