@@ -29,7 +29,10 @@ _NEXT = """Record your own sessions:
 
 
 def command() -> None:
-    """Show what clankers does with a recorded sample; none of your data is read or written."""
+    """Show a recorded sample, in a temporary directory.
+
+    None of your data is read or written.
+    """
     with tempfile.TemporaryDirectory(prefix="clankers-demo-") as root:
         log = Path(root, file_name(DAY))
         assets = files("clankers") / "assets" / "demo"
