@@ -28,7 +28,14 @@ COMMANDS = (
     *(["export", "last"], ["query", "select 1"], ["doctor"], ["docs"], ["--version"], ["config", "list"]),
     *(["config", "get", "SESSION_API_URL"], ["sync"], ["sync", "status"], ["sync", "--dry-run"], ["serve"]),
     *(["catch-up"], ["project"], ["backfill"], ["verify"], ["archive"], ["repair"], ["scrub", "--dry-run"]),
-    *(["demo", "--help"], ["forget", "ses_000000", "--dry-run"], ["install", "opencode"], ["uninstall", "opencode"]),
+    *(
+        ["demo", "--help"],
+        ["append", "--help"],
+        ["help"],
+        ["forget", "ses_000000", "--dry-run"],
+        ["install", "opencode"],
+        ["uninstall", "opencode"],
+    ),
     *(["project", "--rebuild"], ["sync", "reset"], ["config", "set", "SESSION_SYNC_DEBUG", "false"], ["sessions"]),
 )
 SAMPLE = (0, 8, 14, 19)  # sessions, doctor, sync status, backfill

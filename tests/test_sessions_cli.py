@@ -287,13 +287,16 @@ def test_demo_shows_the_lot_and_leaves_nothing_behind(root: Path, tmp_path: Path
     assert done.code == 0
     assert done.err == ""
     assert not RAW.search(done.out)
-    for words in ("440 recorded events", "The sessions", "claude-code", "opencode", "└ ", "The tools", "The tokens"):
+    for words in ("recorded events of one project in 6 harnesses", "The sessions", "└ "):
         assert words in done.out
-    assert re.search(r"Bash +\d+ +\d+", done.out)
-    assert re.search(r"claude-opus-\S+ +\d+ +\d+ +\d+ +\d+ +\d+\.\d+", done.out)
+    side_by_side = done.out[done.out.index("The harnesses side by side") : done.out.index("The calls that failed")]
+    sources = re.findall(r"^(\S+) +[12] +\d+ +\d+ +\d+ +\d+ +\d+ +[1-9]\d*$", side_by_side, re.MULTILINE)
+    assert sources == ["claude-code", "codex", "gemini", "opencode", "copilot", "pi"]
+    assert re.search(r"codex +exec_command +1 ", done.out)
     raw = done.out[done.out.index("The raw log") :].splitlines()[1]
     assert raw.startswith('{"v":1,"id":"')
     assert re.search(r'"level":"(error|warn)"', raw)
+    assert "clankers install" in done.out[done.out.index("Record your own sessions") :]
     assert not root.exists()
     assert everything_under(scratch) == []
     assert everything_under(home) == []
@@ -319,15 +322,32 @@ def test_demo_works_without_ripgrep_and_says_the_same(root: Path, tmp_path: Path
 
 
 def test_version(root: Path) -> None:
-    assert run(root, "--version") == (0, f"clankers {clankers.__version__}\n", "")
+    for option in ("--version", "-V"):
+        assert call(root, option) == (0, f"clankers {clankers.__version__}\n", "")
+
+
+def test_the_first_line_of_every_help_fits_a_line_of_the_list(root: Path) -> None:
+    listed = call(root, "--help", COLUMNS="80").out.splitlines()
+    for name, (group, *_) in cli.COMMANDS.items():
+        first = call(root, name, "--help", COLUMNS="80").out.splitlines()[3].strip()
+        assert first.endswith(".")
+        assert not group or any(line.strip("│ ") == f"{name:<9}  {first}" for line in listed), name
+
+
+def test_help_shows_the_help_of_a_command(root: Path) -> None:
+    for words in ((), ("stats",), ("sync", "status"), ("append",)):
+        assert call(root, "help", *words) == call(root, *words, "--help")
+    wrong = call(root, "help", "sttats")
+    assert (wrong.code, wrong.out) == (EX_USAGE, "")
+    assert "sttats" in wrong.err
 
 
 def test_help_lists_every_command(root: Path) -> None:
     done = run(root, "--help")
     assert done.code == 0
-    assert set(COMMANDS) <= {"append", *cli.COMMANDS}
-    for name in cli.COMMANDS:
-        assert re.search(rf"^\W*{name}\s+\w+", done.out, re.MULTILINE), name
+    for name, (group, *_) in cli.COMMANDS.items():
+        assert bool(re.search(rf"^\W*{name}\s+\w+", done.out, re.MULTILINE)) is bool(group), name
+    assert [name for name, (group, *_) in cli.COMMANDS.items() if not group] == ["catch-up"]
     assert call(root, "-h").out == call(root, "--help").out
     assert not root.exists()
 
@@ -351,12 +371,12 @@ def test_a_command_line_has_each_command_once_however_often_one_is_run(root: Pat
         call(root, *args)
     names = [command.name for command in cli.application().registered_commands]
     assert len(names) == len(set(names))
-    assert [command.name for command in cli.application("show").registered_commands] == ["append", "show"]
+    assert [command.name for command in cli.application("show").registered_commands] == ["show"]
 
 
 def test_no_command_shows_the_help(root: Path) -> None:
     done = call(root)
-    assert "Commands" in done.out + done.err
+    assert all(group in done.out + done.err for group, *_ in cli.COMMANDS.values())
     assert not root.exists()
 
 
@@ -378,7 +398,7 @@ def test_usage_errors_of_ours_have_their_own_exit_code(root: Path) -> None:
         assert done.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["append", *cli.COMMANDS])
+@pytest.mark.parametrize("name", cli.COMMANDS)
 def test_a_wrong_option_is_a_usage_error_of_every_command(root: Path, name: str) -> None:
     done = call(root, name, "--no-such-option")
     assert (done.code, done.out) == (EX_USAGE, "")

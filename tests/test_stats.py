@@ -16,7 +16,6 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 
-import clankers
 from clankers.cli import output, sessions, stats
 from clankers.errors import EX_FAIL, EX_USAGE
 from clankers.queries import usage
@@ -38,11 +37,11 @@ from tests.feeding import (
 )
 from tests.golden import SCHEMAS, assert_file, assert_golden, schema_of
 from tests.patience import DEADLINE
+from tests.talks import SAMPLE
 from tests.test_captures import TOTALS
 
 KINDS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
 DAY = 86_400_000  # milliseconds
-SAMPLE = Path(clankers.__file__).parent / "assets" / "demo" / "log.jsonl"
 
 
 @pytest.fixture

@@ -3,62 +3,53 @@
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import apsw
 import typer
 
-from clankers import __version__, harnesses
+from clankers import __version__
 from clankers.cli.output import say
 from clankers.cli.standard_streams import finish_streams, prepare_streams
 from clankers.errors import EX_BUSY, EX_FAIL, EX_INTERRUPTED, EX_IO, EX_OK, EX_USAGE, ClankersError, advice
 from projector.store.sqlite_file import UNWRITABLE
 
-# In the order of the help; each with its module and function, or Typer where it has commands of its own. Only the one
-# that is asked for is imported.
+# In the order of the help; each with its group there, its module, and its function, or Typer where it has commands of
+# its own. Only the one that is asked for is imported. Without a group a command is for clankers alone, and hidden.
 COMMANDS = {
-    "install": ("install", "command"),
-    "uninstall": ("uninstall", "command"),
-    "doctor": ("doctor", "command"),
-    "backfill": ("backfill", "command"),
-    "sessions": ("sessions", "command"),
-    "show": ("show", "command"),
-    "search": ("search", "command"),
-    "stats": ("stats", "command"),
-    "tail": ("tail", "command"),
-    "export": ("export", "command"),
-    "query": ("query", "command"),
-    "project": ("project", "command"),
-    "serve": ("serve", "command"),
-    "archive": ("archive", "command"),
-    "verify": ("verify", "command"),
-    "repair": ("repair", "command"),
-    "scrub": ("scrub", "command"),
-    "forget": ("forget", "command"),
-    "sync": ("sync", "commands"),
-    "config": ("config", "commands"),
-    "demo": ("demo", "command"),
-    "docs": ("docs", "command"),
-    "catch-up": ("database", "catch_up"),
+    "install": ("Record", "install", "command"),
+    "uninstall": ("Record", "uninstall", "command"),
+    "backfill": ("Record", "backfill", "command"),
+    "append": ("Record", "append", "command"),
+    "sessions": ("Look", "sessions", "command"),
+    "show": ("Look", "show", "command"),
+    "search": ("Look", "search", "command"),
+    "stats": ("Look", "stats", "command"),
+    "tail": ("Look", "tail", "command"),
+    "export": ("Take out", "export", "command"),
+    "query": ("Take out", "query", "command"),
+    "archive": ("Keep", "archive", "command"),
+    "forget": ("Keep", "forget", "command"),
+    "scrub": ("Keep", "scrub", "command"),
+    "sync": ("Send", "sync", "commands"),
+    "serve": ("Send", "serve", "command"),
+    "config": ("Send", "config", "commands"),
+    "doctor": ("Maintain", "doctor", "command"),
+    "project": ("Maintain", "project", "command"),
+    "verify": ("Maintain", "verify", "command"),
+    "repair": ("Maintain", "repair", "command"),
+    "demo": ("Learn", "demo", "command"),
+    "docs": ("Learn", "docs", "command"),
+    "help": ("Learn", "help", "command"),
+    "catch-up": ("", "database", "catch_up"),
 }
 
 _CLICK_USAGE = 2  # what typer exits with for a wrong command line; ours is EX_USAGE, everywhere
-_VERSION = "--version"
+_VERSION = ("--version", "-V")
 _COMPLETE = "_CLANKERS_COMPLETE"  # set by the shell functions that `clankers --install-completion` writes
 
 
-def append_help(
-    source: str = typer.Argument(help=f"The harness: {', '.join(harnesses.BUILT_IN)}, ..."),
-    type: str = typer.Option(None, help="The event's type; else the document says it."),
-    stream: bool = typer.Option(False, help="One document a line, until the end of input, synced in groups."),
-) -> None:
-    """Append one JSON document from stdin to the log.
-
-    Exit codes: 0 written and synced, 65 bad input (kept as a line of type `invalid`), 74 not written.
-    """
-    raise AssertionError(f"`append` runs in clankers.append, never here: {source} {type} {stream}")  # pragma: no cover
-
-
-def _root(version: bool = typer.Option(False, _VERSION, help="Show the version.")) -> None:
+def _root(version: bool = typer.Option(False, *_VERSION, help="Show the version.")) -> None:
     if version:
         typer.echo(f"clankers {__version__}")
         raise typer.Exit
@@ -68,20 +59,22 @@ def application(asked: str | None = None) -> typer.Typer:
     """The command line with the command `asked`, or with all. Each call makes another: Typer would keep them all."""
     app = typer.Typer(
         name="clankers",
-        help="Records every session of AI coding agents on this machine, as one SQLite database to ask.",
+        help="Record the sessions of AI coding agents on this machine, and query them.\n\n"
+        "Start with `clankers install`. `clankers help COMMAND` shows the help of a\n"
+        "command, `clankers docs` the reference.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_root)
-    app.command("append", add_help_option=True)(append_help)
-    for name, (module, function) in COMMANDS.items():
+    for name, (group, module, function) in COMMANDS.items():
         if asked in (name, None):
             found = getattr(import_module(f"clankers.cli.{module}"), function)
+            shown: dict[str, Any] = {"name": name, "rich_help_panel": group or None, "hidden": not group}
             if isinstance(found, typer.Typer):
-                app.add_typer(found, name=name)
+                app.add_typer(found, **shown)
             else:
-                app.command(name)(found)
+                app.command(**shown)(found)
     return app
 
 
@@ -103,7 +96,7 @@ def main() -> int:
 def _run() -> int:
     """Run the command; the one place that turns errors into messages and codes."""
     words = _words()
-    asked = words[1] if len(words) > 1 and words[1] in {*COMMANDS, _VERSION} else None
+    asked = words[1] if len(words) > 1 and words[1] in {*COMMANDS, *_VERSION} else None
     try:
         application(asked)(prog_name="clankers")
     except ClankersError as e:

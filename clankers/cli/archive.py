@@ -23,13 +23,19 @@ _GRACE = timedelta(days=1)  # a corrected clock, or a writer that began before m
 def command(
     before: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help=f"UTC days before that one; else before yesterday. WHEN is {TIMES}."),
+        typer.Option(metavar="WHEN", help=f"Archive the UTC days before WHEN; default: yesterday. {TIMES}"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the days; change nothing.")] = False,
 ) -> None:
-    """Compress closed days of the log. All commands read them as before, and so do `rg -z` and `zcat`.
+    """Compress closed days of the log.
 
-    Never today's file, yesterday's only with --before. If an archived day gets more lines, the next run merges them.
+    All commands read archived days as before; so do `rg -z` and `zcat`.
+    Today's file is never archived, yesterday's only with --before. If an
+    archived day gets more lines, the next run merges them.
+
+    Examples:
+        clankers archive --dry-run
+        clankers archive --before 2026-11
     """
     begun = time.monotonic()
     root = paths.data_root()

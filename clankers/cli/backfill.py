@@ -30,19 +30,24 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE...",
-            help=f"Of {', '.join(harnesses.BUILT_IN)}, or another package's; else all.",
+            help="The harnesses to import from. Default: all.",
             show_default=False,
         ),
     ] = None,
-    days: Annotated[int, typer.Option(help="Sessions created in the last so many days.", min=0, max=36_500)] = DAYS,
-    everything: Annotated[bool, typer.Option("--all", help="All sessions, however old.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Read everything from its beginning, as if nothing had been read.")
-    ] = False,
+    days: Annotated[
+        int, typer.Option(help="Import sessions created in the last DAYS days.", metavar="DAYS", min=0, max=36_500)
+    ] = DAYS,
+    everything: Annotated[bool, typer.Option("--all", help="Import all sessions, however old.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Read all files from their beginning.")] = False,
 ) -> None:
-    """Import the sessions in the harnesses' own stores. Safe to repeat or interrupt.
+    """Import earlier sessions from the harnesses' own files.
 
-    Exit codes: 74 if something could not be read, 75 if it may be readable later.
+    Safe to repeat or interrupt. Exit code 74: something could not be read;
+    75: it may be readable later.
+
+    Examples:
+        clankers backfill
+        clankers backfill claude-code --all
     """
     root = paths.data_root()
     known = harnesses.names(root)

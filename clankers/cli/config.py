@@ -24,13 +24,15 @@ Name = Annotated[
 
 commands = typer.Typer(
     no_args_is_help=True,
-    help="Settings of `sync`: the environment goes over config.toml in the data root, and that over the defaults.",
+    help="Show or change the settings of `sync`.\n\n"
+    "An environment variable overrides config.toml in the data root, which\n"
+    "overrides the default.",
 )
 
 
 @commands.command("list")
 def list_all(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the settings, their values and origins. The key is shown as ***."""
+    """List the settings, with value and origin; a key is shown as ***."""
     root = paths.data_root()
     found = entries(root)
     if json:
@@ -47,7 +49,7 @@ def list_all(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
 
 @commands.command()
 def get(name: Name) -> None:
-    """Print the value of a setting; exit code 1 if it has none. A key is printed as ***."""
+    """Print a setting; exit code 1 if it is not set."""
     value = entries(paths.data_root())[_known(name)].value
     if value in ("", Secret("")):
         raise typer.Exit(EX_FAIL)
@@ -57,9 +59,12 @@ def get(name: Name) -> None:
 @commands.command("set")
 def set_one(
     name: Name,
-    value: Annotated[str | None, typer.Argument(help="Not of a key, which is asked for, or read from stdin.")] = None,
+    value: Annotated[str | None, typer.Argument(help="The value; leave it out for a key.")] = None,
 ) -> None:
-    """Write a setting to the file. The key is asked for or read from stdin, because others can see a command line."""
+    """Write a setting to config.toml.
+
+    A key is asked for, or read from stdin, because others can see a command line.
+    """
     _known(name)
     if isinstance(SETTINGS[name].default, Secret):
         if value is not None:
@@ -76,7 +81,7 @@ def set_one(
 
 @commands.command()
 def unset(name: Name) -> None:
-    """Remove a setting from the file."""
+    """Remove a setting from config.toml."""
     _change(_known(name), None)
 
 

@@ -22,13 +22,13 @@ Sources = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="SOURCE...",
-        help=f"Of {_SOURCES}, or another package's.",
+        help=f"Harnesses: {_SOURCES}, or one of another package.",
         show_default=False,
         autocompletion=known_sources,
     ),
 ]
 Project = Annotated[bool, typer.Option("--project", help="For the current project only.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the difference; change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the changes; make none.")]
 
 
 class Planned(NamedTuple):

@@ -31,7 +31,7 @@ def replay(purpose: str, *, patience: float = 0) -> None:
 
 
 def catch_up() -> None:
-    """Bring the database up to date after a turn: hooks start this in the background."""
+    """Update the database after a turn; hooks start this."""
     open_current().close()
 
 

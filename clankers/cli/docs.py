@@ -34,7 +34,14 @@ def command(
         typer.Argument(metavar="TOPIC", help="Without it, list the topics.", autocompletion=known_topics),
     ] = None,
 ) -> None:
-    """Show a page of the reference; raw Markdown in a pipe."""
+    """Show a page of the reference.
+
+    Without TOPIC, the topics. In a pipe the page is plain Markdown.
+
+    Examples:
+        clankers docs times
+        clankers docs tables | less
+    """
     if topic is None:
         width = max(map(len, TOPICS))
         typer.echo("\n".join(f"{name:{width}}  {meaning}" for name, meaning in TOPICS.items()))

@@ -50,10 +50,10 @@ _NAMED = 5  # models without a price, and event types, that are named
 _LOOK = 30  # days of the log in which the last event of a source is looked for: archived ones take their time
 
 
-def command(as_json: Annotated[bool, typer.Option("--json", help="An array of the findings.")] = False) -> None:
-    """Show what is installed, whether it works, what was recorded last, and whether the database is current.
+def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON: an array of findings.")] = False) -> None:
+    """Show what works, what does not, and what to do.
 
-    Exit code 1 if something needs attention.
+    It changes nothing. Exit code 1 if something needs attention.
     """
     found = list(examine(paths.data_root(), paths.database_path()))
     if as_json:

@@ -48,14 +48,12 @@ def command(
     to: Annotated[
         str,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="The file to write, a directory for Parquet; `-` is stdout."
+            "--output", "-o", metavar="FILE", help="The file to write; a directory for Parquet; `-` for stdout."
         ),
     ] = "-",
     format: Annotated[
         Format | None,
-        typer.Option(
-            help="The default is by FILE's suffix, else Markdown. `jsonl`: lines of the log; `parquet`: tables."
-        ),
+        typer.Option(help="Default: by the suffix of FILE, else md. `jsonl`: lines of the log; `parquet`: tables."),
     ] = None,
     no_scrub: Annotated[bool, typer.Option("--no-scrub", help="Do not mask credentials.")] = False,
     source: Sources = None,
@@ -64,9 +62,15 @@ def command(
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Export sessions as Markdown, one HTML file or JSONL, or tables as Parquet.
+    """Write sessions as Markdown, HTML, JSONL or Parquet.
 
-    Without SESSION, all sessions that match the filters; as Parquet, without filters, everything.
+    Without SESSION, all sessions that match the filters. Parquet without
+    filters has everything. Credentials are masked.
+
+    Examples:
+        clankers export last -o talk.html
+        clankers export --project . --since 7d -o week.md
+        clankers export --format parquet -o tables/
     """
     chosen = filters(source, project, model, since, until)
     form = format or _by_ending(to)

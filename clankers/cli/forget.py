@@ -56,21 +56,27 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="SESSION...",
-            help="Ids, or how they begin, or `last`.",
+            help="Ids, their beginnings, or `last`.",
             show_default=False,
             autocompletion=known_ids,
         ),
     ] = None,
     before: Annotated[
-        str | None, typer.Option(metavar="WHEN", help=f"Sessions in which nothing happened since: {TIMES}.")
+        str | None, typer.Option(metavar="WHEN", help=f"Sessions without activity since WHEN. {TIMES}")
     ] = None,
     project: Annotated[Path | None, typer.Option(metavar="PATH", help="Sessions in PATH or below.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed; change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove sessions, with those of their subagents, from the log and the database for good.
+    """Remove sessions for good, with their subagents.
 
-    What the clients themselves keep is not touched.
+    They are removed from the log and the database, and are not imported again.
+    The clients' own files are not touched.
+
+    Examples:
+        clankers forget last
+        clankers forget --before 2025 --dry-run
+        clankers forget --project ~/private
     """
     ways = sum((bool(sessions), before is not None, project is not None))
     if ways > 1:

@@ -40,12 +40,20 @@ from clankers.system.throwaway import origin, throwaway_directory
 def command(
     sources: Sources = None,
     project: Project = False,
-    service: Annotated[bool, typer.Option("--service", help="Also a service that follows the log.")] = False,
+    service: Annotated[
+        bool, typer.Option("--service", help="Also write a service that runs `project --watch`.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Have harnesses record their sessions; without a SOURCE, ask about each client that is found.
+    """Set up harnesses, so that their sessions are recorded.
 
-    Safe to repeat. The sessions of the last 30 days are imported once, in the background.
+    Without SOURCE, clankers asks about each client that it finds. Safe to
+    repeat. Sessions of the last 30 days are imported in the background.
+
+    Examples:
+        clankers install
+        clankers install claude-code codex
+        clankers install claude-code --project --dry-run
     """
     root = paths.data_root()
     place = Path.cwd() if project else None

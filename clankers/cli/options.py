@@ -11,12 +11,12 @@ from clankers import harnesses, paths
 from clankers.errors import ClankersError
 from clankers.formatting import clean
 from clankers.queries.connect import open_for_reading
-from clankers.queries.dates import FORMS
 from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters, sources_instead
 from clankers.queries.session_select import LAST, all_sessions
 
-TIMES = f"{FORMS}, or RFC 3339"  # for the help of every option that takes a time
+TIMES = "Such as 7d, yesterday, 2026-11-01; see `clankers docs times`."  # for the help of each option of a time
+_FILTERS = "Filters"  # their group in the help
 
 MOST = 1_000_000_000  # things that a person may ask for; SQLite takes no number beyond 64 bits
 
@@ -34,24 +34,38 @@ Sources = Annotated[
     typer.Option(
         "--source",
         metavar="NAME",
-        help=f"Only this harness: {', '.join(harnesses.BUILT_IN)}, ...; repeat it for several.",
+        help="Only this harness, such as codex; repeatable.",
         autocompletion=known_sources,
+        rich_help_panel=_FILTERS,
     ),
 ]
 Project = Annotated[
     str | None,
-    typer.Option("--project", metavar="WHICH", help="Only this project: '.' for here and below, a path, or a name."),
+    typer.Option(
+        "--project",
+        metavar="WHICH",
+        help="Only this project: a name, a path, or . for here and below.",
+        rich_help_panel=_FILTERS,
+    ),
 ]
 Model = Annotated[
-    str | None, typer.Option("--model", metavar="TEXT", help="Only models with TEXT in their name, such as opus.")
+    str | None,
+    typer.Option(
+        "--model", metavar="TEXT", help="Only models with TEXT in their name, such as opus.", rich_help_panel=_FILTERS
+    ),
 ]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="WHEN", help=f"From then on: {TIMES}."),
+    typer.Option("--since", metavar="WHEN", help=f"From WHEN on. {TIMES}", rich_help_panel=_FILTERS),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="WHEN", help="Up to then, in the same forms; a day, month or year is included."),
+    typer.Option(
+        "--until",
+        metavar="WHEN",
+        help="Up to WHEN; the day, month or year that it names is included.",
+        rich_help_panel=_FILTERS,
+    ),
 ]
 
 

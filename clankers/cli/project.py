@@ -32,11 +32,20 @@ def command(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build a new database from the complete log.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Keep running, and follow the log.")] = False,
     until: Annotated[
-        str | None, typer.Option(metavar="WHEN", help=f"The state as of then, needs --db: {TIMES}.")
+        str | None, typer.Option(metavar="WHEN", help=f"Replay the log up to WHEN; needs --db. {TIMES}")
     ] = None,
-    db: Annotated[Path | None, typer.Option(metavar="PATH", help="The new database of --until.")] = None,
+    db: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the database of --until here.")] = None,
 ) -> None:
-    """Replay new lines of the log into the database, and print the totals."""
+    """Update the database from the log.
+
+    Reading commands do this by themselves. With --rebuild a new database is
+    built from the complete log, checked, and swapped in when it is ready.
+
+    Examples:
+        clankers project --rebuild
+        clankers project --watch
+        clankers project --until 2026-11-01 --db november.db
+    """
     if (until is None) != (db is None):
         raise UsageError("--until WHEN and --db PATH go together: the state as of then, in a database of its own")
     if sum((rebuild, watch, until is not None)) > 1:

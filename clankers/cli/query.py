@@ -18,15 +18,22 @@ from clankers.queries.statement import run_statement
 
 
 def command(
-    sql: Annotated[str, typer.Argument(help="One statement, for example: select * from sessions limit 5")],
-    as_json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, with a header line.")] = False,
-    limit: Annotated[int | None, typer.Option(help="How many rows, at most.", min=0, max=MOST)] = None,
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One SQL statement.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: an array of objects.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header line.")] = False,
+    limit: Annotated[int | None, typer.Option(help="Most rows to print.", min=0, max=MOST)] = None,
     timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Stop the statement after so long.", min=0.001)
+        float | None, typer.Option(metavar="SECONDS", help="Stop the statement after so many seconds.", min=0.001)
     ] = None,
 ) -> None:
-    """Run one SQL statement on the database, read-only, and print the rows. Ctrl-C stops it."""
+    """Run a read-only SQL statement on the database.
+
+    `clankers docs tables` lists tables and columns. Ctrl-C stops the statement.
+
+    Examples:
+        clankers query "select * from v_daily order by day desc limit 7"
+        clankers query --csv "select id, cost from sessions" > sessions.csv
+    """
     if as_json and as_csv:
         raise UsageError("--json and --csv are two different things; take one")
     with contextlib.closing(open_current()) as db:

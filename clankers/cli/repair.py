@@ -22,9 +22,13 @@ from projector.store.lock import PATIENCE, ProjectorLock
 def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the repairs; change nothing.")] = False,
 ) -> None:
-    """Repair damaged lines of the log where nothing readable can be lost, then rebuild the database.
+    """Repair damaged lines of the log.
 
-    Each file is copied before it is changed. Exit code 1 if damage is left.
+    Only where nothing readable can be lost. Each file is copied before it is
+    changed, then the database is rebuilt. Exit code 1 if damage is left.
+
+    Examples:
+        clankers repair --dry-run
     """
     root, path = paths.data_root(), paths.database_path()
     finished = None if dry_run else in_place_edit.finish(root)

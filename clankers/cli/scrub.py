@@ -30,12 +30,19 @@ UNFINISHED = "scrub.unfinished"
 
 
 def command(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be masked, and where.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List what would be masked, with file and line; change nothing.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON: one object.")] = False,
 ) -> None:
-    """Find credentials in the log, and put masks in their places, there and in the database.
+    """Mask credentials in the log and the database.
 
-    Credentials are counted by kind and never printed. While `project --watch` runs, nothing changes: exit code 75.
+    Credentials are counted by kind and never printed. Revoke them all the
+    same. While `project --watch` runs, nothing changes: exit code 75.
+
+    Examples:
+        clankers scrub --dry-run
+        clankers scrub
     """
     from clankers.maintenance import scrub  # brings detect-secrets and requests, which no other command is to wait for
 

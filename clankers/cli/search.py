@@ -29,20 +29,25 @@ _INDENT = 2  # columns
 def command(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="WORDS...", help='All of them must be there; "quoted words" are a phrase.'),
+        typer.Argument(metavar="WORDS...", help='The words; "quoted words" are a phrase.'),
     ],
-    limit: Annotated[int, typer.Option(help="How many, at most.", min=1, max=MOST)] = 20,
+    limit: Annotated[int, typer.Option(help="Most hits to show.", min=1, max=MOST)] = 20,
     source: Sources = None,
     project: Project = None,
     model: Model = None,
     since: Since = None,
     until: Until = None,
-    as_json: Annotated[bool, typer.Option("--json", help="An array.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: an array of hits.")] = False,
 ) -> None:
-    """Find prompts, answers and tool calls by words; of calls, inputs and outputs are searched.
+    """Find prompts, answers and tool calls by their words.
 
-    Whole words only; quoted words are a phrase. Case and accents do not matter. After `--`, a word may begin with a
-    dash. The first search builds an index, later ones update it.
+    All words must be there. Whole words only. Quoted words are a phrase. Case and accents do not matter. After
+    `--`, a word may begin with a dash. The first search builds an index.
+
+    Examples:
+        clankers search flaky test --since 7d
+        clankers search '"connection reset" nginx'
+        clankers search -- --no-verify
     """
     chosen = filters(source, project, model, since, until)
     match_expression(words)  # a mistake in it is found before anything is read

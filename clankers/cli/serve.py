@@ -18,19 +18,28 @@ _SHORT = 16  # characters of a key that others than this machine can try
 
 def command(
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8723,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 picks a free one.")] = 8723,
     data: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="The server's data root; else `served` in the data root.")
+        Path | None,
+        typer.Option(metavar="PATH", help="The data root of the server. Default: `served` in the data root."),
     ] = None,
-    tls_cert: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A certificate; the server then is HTTPS.")
-    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="A certificate, for HTTPS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key.")] = None,
-    max_body: Annotated[int, typer.Option(metavar="MIB", min=1, max=256, help="MiB of a request, at most.")] = 16,
-    max_seconds: Annotated[int, typer.Option(metavar="S", min=1, max=3600, help="Seconds for a request's body.")] = 60,
-    rate: Annotated[int, typer.Option(min=1, max=1_000_000, help="Requests a second from one address.")] = 1000,
+    max_body: Annotated[int, typer.Option(metavar="MIB", min=1, max=256, help="Largest request, in MiB.")] = 16,
+    max_seconds: Annotated[
+        int, typer.Option(metavar="S", min=1, max=3600, help="Longest time for the body of a request, in seconds.")
+    ] = 60,
+    rate: Annotated[int, typer.Option(min=1, max=1_000_000, help="Most requests per second from one address.")] = 1000,
 ) -> None:
-    """Receive what other machines send with `clankers sync`, into a log of its own, until stopped."""
+    """Receive sessions that other machines send with `clankers sync`.
+
+    They go to a log of its own, `served` in the data root. SESSION_API_KEY is
+    the key that senders need. Any address but this machine's own requires TLS.
+
+    Examples:
+        clankers serve
+        clankers serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+    """
     if tls_key and not tls_cert:
         raise UsageError("--tls-key needs --tls-cert")
     settings = load(paths.data_root())

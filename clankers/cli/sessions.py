@@ -46,16 +46,21 @@ def command(
     model: Model = None,
     since: Since = None,
     until: Until = None,
-    tree: Annotated[bool, typer.Option("--tree", help="Subagents on lines of their own, below their parent.")] = False,
-    limit: Annotated[int, typer.Option(help="How many, at most; with their subagents.", min=1, max=MOST)] = 25,
-    as_json: Annotated[bool, typer.Option("--json", help="An array of objects.")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="List subagents below their parent.")] = False,
+    limit: Annotated[int, typer.Option(help="Most sessions to list.", min=1, max=MOST)] = 25,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: an array of objects.")] = False,
 ) -> None:
     """List sessions, the last active first.
 
-    Subagents are counted in the session that called them: its tools, errors,
-    tokens and cost include theirs. AGENTS is how many there are, and how many
-    of the tokens are theirs. TURNS are prompts that a person typed. DURATION
-    is from the first to the last event, pauses included.
+    Subagents are counted in the session that called them: its tools, failed
+    calls, errors, tokens and cost include theirs. AGENTS shows how many there
+    are, and their tokens. TURNS are prompts that a person typed. DURATION is
+    the time from the first to the last event, pauses included.
+
+    Examples:
+        clankers sessions --since yesterday
+        clankers sessions --project . --source codex --limit 100
+        clankers sessions --json | jq -r '.[].id'
     """
     chosen = filters(source, project, model, since, until)
     db = open_current()

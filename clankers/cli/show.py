@@ -119,20 +119,25 @@ def command(
         ),
     ] = LAST,
     thinking: Annotated[bool, typer.Option("--thinking", help="Show the model's reasoning.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Show inputs and outputs of tools completely.")] = False,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="Show the lines of the log it comes from, with their places and rows.")
+    full: Annotated[bool, typer.Option("--full", help="Show complete inputs and outputs of tools.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Show the lines of the log, with file, line and rows.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: one object; with --raw an array of lines.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One document; with --raw an array of lines.")] = False,
     source: Sources = None,
     project: Project = None,
     model: Model = None,
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Show a session: prompts, answers, tool calls, errors, subagents.
+    """Show a session as a conversation.
 
-    --source, --project, --model, --since and --until say among which sessions SESSION is looked for.
+    The filters select the sessions among which SESSION is looked up.
+
+    Examples:
+        clankers show
+        clankers show last --project . --full
+        clankers show 0aee --raw
     """
     chosen = filters(source, project, model, since, until)
     if raw and (thinking or full):

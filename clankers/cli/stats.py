@@ -46,25 +46,28 @@ _GAP = 2  # columns between two cells
 
 
 def command(
-    by: Annotated[By, typer.Option(help="What to count by.")] = By.DAY,
+    by: Annotated[By, typer.Option(help="What to group by.")] = By.DAY,
     source: Sources = None,
     project: Project = None,
     model: Model = None,
     since: Since = None,
     until: Until = None,
     chart: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw a chart into FILE, .svg or .png; needs matplotlib.")
+        Path | None, typer.Option(metavar="FILE", help="Draw a chart as .svg or .png; needs matplotlib.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="An object: by, groups, total.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: an object with by, groups and total.")] = False,
 ) -> None:
-    """Count sessions, turns, messages, tool calls, tokens and cost.
+    """Count sessions, turns, tool calls, tokens and cost.
 
-    FAILED is a share of the calls that ended. P50 and P95 are percentiles of
-    their duration. TOKENS leave out reasoning, which some clients count as
-    output too. Days are local.
+    Days are local. FAILED is the share of finished calls that failed. P50 and P95 are
+    percentiles of their duration. TOKENS exclude reasoning, which some clients
+    count as output too. Claude Code reports the cost of a complete session: by
+    day or model it is split over the messages, which is an estimate.
 
-    Claude Code reports the cost of a complete session: by day or model it
-    is split over the session's messages, which is an estimate.
+    Examples:
+        clankers stats --by project --since 2026-10 --until 2026-10
+        clankers stats --by model --source codex
+        clankers stats --by day --chart costs.svg
     """
     if chart:
         from clankers.cli.chart import check

@@ -36,15 +36,13 @@ _POLL = 2.0  # seconds between two looks at what is new, as session-sync has it
 _WINDOW = 5.0  # seconds after which a session may be sent again
 _LONGEST_WAIT = 60.0  # seconds between two tries to reach a server that is away
 
-commands = typer.Typer(
-    invoke_without_command=True, help="Send what is new to the server of SESSION_API_URL, then stop."
-)
+commands = typer.Typer(invoke_without_command=True)
 
 
 @commands.callback()
 def command(
     context: typer.Context,
-    watch: Annotated[bool, typer.Option("--watch", help="Keep running, and send what comes.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep running, and send new rows as they come.")] = False,
     session: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,11 +56,16 @@ def command(
         bool, typer.Option("--dry-run", help="Print what would be sent, one request a line; send nothing.")
     ] = False,
 ) -> None:
-    """Send what is new to the server of SESSION_API_URL, then stop.
+    """Send new rows to a server of yours, then stop.
 
     Nothing is sent unless SESSION_API_URL and SESSION_API_KEY are set, by
     `clankers config set` or in the environment. Credentials in what was
     recorded are masked, unless SESSION_SYNC_SCRUB is false.
+
+    Examples:
+        clankers sync --dry-run | jq .
+        clankers sync --watch
+        clankers sync status
     """
     if context.invoked_subcommand:
         return
@@ -263,7 +266,7 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
 
 
 @commands.command()
-def status(as_json: Annotated[bool, typer.Option("--json", help="An object, for programs.")] = False) -> None:
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one object.")] = False) -> None:
     """Show sync progress, pending rows and server health."""
     root = paths.data_root()
     settings = load(root)
@@ -330,7 +333,7 @@ def _health(settings: Settings) -> "Health | None":
 
 @commands.command()
 def reset() -> None:
-    """Forget what the server has: the next `clankers sync` sends everything again, refused rows too."""
+    """Send everything again with the next `clankers sync`, refused rows too."""
     root = paths.data_root()
     path = os.path.join(root, FILE)
     url = load(root).session_api_url

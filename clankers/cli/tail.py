@@ -30,15 +30,20 @@ _STYLES = {"prompt": "bold cyan", "failed": "red", "error": "bold red", "retry":
 
 
 def command(
-    count: Annotated[int, typer.Option("-n", help="How many earlier lines to print first.", min=0, max=MOST)] = 10,
+    count: Annotated[int, typer.Option("-n", help="Earlier lines to print first.", min=0, max=MOST)] = 10,
     source: Sources = None,
     project: Project = None,
     model: Model = None,
-    as_json: Annotated[bool, typer.Option("--json", help="An object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: an object for each line.")] = False,
 ) -> None:
-    """Follow what happens in all harnesses, a line each: prompts, answers, tool calls and how they ended, errors.
+    """Follow what happens in all harnesses, live.
 
-    It reads the log until you stop it. The first lines are from the last 64 MB of the log.
+    One line for each prompt, answer, tool call and error, until you stop it
+    with Ctrl-C.
+
+    Examples:
+        clankers tail --project .
+        clankers tail --json | jq -r 'select(.kind == "failed") | .text'
     """
     chosen = filters(source, project, model)
     show = _json if as_json else _line(console())

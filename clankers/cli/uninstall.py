@@ -31,12 +31,17 @@ from clankers.system.service_unit import service as the_service
 def command(
     sources: Sources = None,
     project: Project = False,
-    service: Annotated[bool, typer.Option("--service", help="Also the service that follows the log.")] = False,
+    service: Annotated[bool, typer.Option("--service", help="Also remove the service of `install --service`.")] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Remove our entries; restores each file byte for byte if nothing else changed it. No record is removed.
+    """Remove hooks and plugins; recorded sessions stay.
 
-    The user's entry, and those that were installed for a project, whichever version or environment installed them.
+    Each file is restored byte for byte if nothing else changed it. Entries
+    that were installed for a project, or by another version, go too.
+
+    Examples:
+        clankers uninstall codex
+        clankers uninstall claude-code opencode --dry-run
     """
     root = paths.data_root()
     extensions = listed(root, HARNESSES)

@@ -17,8 +17,11 @@ from clankers.queries.connect import log_bytes
 from projector.replay.compare import Difference, FreshReplay
 
 
-def command(as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
-    """Check every line of the log, and the database against a fresh replay. Exit code 1 if either check fails."""
+def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON: one object.")] = False) -> None:
+    """Check every line of the log, and the database.
+
+    The database is compared with a fresh replay. Exit code 1 if a check fails.
+    """
     root, path = paths.data_root(), paths.database_path()
     log = examine_log(root)
     if not as_json:

@@ -6,7 +6,7 @@ from typing import Any
 from projector.adapters.base import Tools
 
 # The members of an input that may say what the call does, the best first; between them the file that it works on.
-_CODE = ("command", "cmd")
+COMMAND_KEYS = ("command", "cmd")
 _OTHERS = (
     *(*Tools().path_keys, "path", "pattern", "url", "query", "subject", "description"),
     *("skill", "name", "prompt"),
@@ -30,7 +30,7 @@ def subject(tool_input: Any, file_path: str | None) -> tuple[str, str] | None:
     if not isinstance(tool_input, dict):
         return None
     named_files = (name for name, value in tool_input.items() if file_path is not None and value == file_path)
-    named = ((name, _text(tool_input.get(name))) for name in (*_CODE, *named_files, *_OTHERS))
+    named = ((name, _text(tool_input.get(name))) for name in (*COMMAND_KEYS, *named_files, *_OTHERS))
     return next(((name, text) for name, text in named if text.strip()), None)
 
 

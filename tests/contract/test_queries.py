@@ -12,7 +12,9 @@ from clankers.queries import changes, health, session_rows
 from clankers.queries.conversation import Message, Part, ToolCall, subagents
 from clankers.queries.conversation_reader import conversation
 from clankers.queries.dialect import Database
+from clankers.queries.failures import failed_calls
 from clankers.queries.filters import Filters, filters, sources_instead
+from clankers.queries.resume import resume_command
 from clankers.queries.session_select import all_sessions
 from clankers.queries.sessions import list_sessions
 from clankers.queries.usage import BY, count
@@ -150,6 +152,66 @@ def test_a_conversation_is_in_order_and_has_its_subagents(make: Make) -> None:
         conversation(db, "nobody")
 
 
+def attempt(id: str, at: int, given: dict[str, object], *, failed: bool = False, tool: str = "bash") -> Record:
+    ended = {"status": "error", "error": f"error of {id}"} if failed else {"status": "completed", "output": "done"}
+    state = ended | {"input": given, "time": {"start": NOW + at, "end": NOW + at + 5}}
+    part = {"id": id, "messageID": "msg_2", "sessionID": "ses_1", "type": "tool", "tool": tool, "state": state}
+    return event("message.part.updated", part=part)
+
+
+@pytest.mark.parametrize(
+    ("failed", "later", "recovers"),
+    [
+        ("cd /src && pytest -x tests", "pytest -q tests 2>&1 | tail -5", True),
+        ("A=1 timeout 60 npm test", "sudo npm test", True),
+        ("git push", "git status", False),
+        ("ls", "ls /src", False),
+        ("cd /src", "cd /other", False),
+    ],
+)
+def test_a_failed_command_is_recovered_by_the_next_run_of_its_program(
+    failed: str, later: str, recovers: bool, make: Make
+) -> None:
+    calls = [
+        attempt("c1", 10, {"command": failed}, failed=True),
+        attempt("c2", 12, {"command": failed}),  # began before the first had ended
+        attempt("c3", 20, {"command": failed}, failed=True),
+        attempt("c4", 30, {"command": later}, tool="other"),
+        attempt("c5", 40, {"command": later}),
+        attempt("c6", 50, {"command": later}),
+    ]
+    last, first = failed_calls(make([*TALK[:3], *calls]), 10)
+    assert (last.id, last.subject, last.error, first.id) == ("c3", failed, "error of c3", "c1")
+    for one in (last, first):
+        assert (one.recovery and (one.recovery.id, one.recovery.subject)) == (("c5", later) if recovers else None)
+
+
+def test_a_failed_edit_is_recovered_by_an_edit_of_the_same_file(make: Make) -> None:
+    calls = [
+        attempt("e1", 10, {"filePath": "/src/a.py", "oldString": "x"}, failed=True, tool="edit"),
+        attempt("e2", 20, {"filePath": "/src/b.py", "oldString": "x"}, tool="edit"),
+        attempt("e3", 30, {"filePath": "/src/a.py", "oldString": "y"}, tool="edit"),
+        attempt("e4", 40, {"filePath": "/src/a.py", "oldString": "z"}, failed=True, tool="edit"),
+    ]
+    last, first = failed_calls(make([*TALK[:3], *calls]), 10)
+    assert (last.recovery, first.subject) == (None, "/src/a.py")
+    assert first.recovery
+    assert first.recovery.id == "e3"
+
+
+def test_failed_calls_are_read_page_by_page(make: Make) -> None:
+    given: dict[str, object] = {"command": "make"}
+    calls = [attempt(f"c{i}", i // 2, given, failed=True) for i in range(6)]  # two of each time
+    db = make([*TALK, *calls])
+    expected = ["prt_failed", "c5", "c4", "c3", "c2", "c1", "c0"]
+    found = failed_calls(db, 2)
+    while page := failed_calls(db, 2, before=found[-1].place):
+        found += page
+    assert [one.id for one in found] == expected
+    assert [one.id for one in failed_calls(db, 10, filters(model="haiku"))] == ["prt_failed"]
+    assert failed_calls(db, 10, tool="edit") == []
+
+
 def test_changes_are_found_by_batch_and_a_reader_goes_on_where_it_was(make: Make) -> None:
     db = make(TALK)
     found = list(changes.changes_after(db, 0))
@@ -206,3 +268,26 @@ WORDS = re.compile(
 @pytest.mark.parametrize("path", sorted(Path(queries.__file__).parent.glob("*.py")), ids=lambda path: path.name)
 def test_what_is_sqlites_own_stands_in_the_dialect(path: Path) -> None:
     assert path.name in OWN or WORDS.search(path.read_text("utf-8")) is None
+
+
+def test_a_session_is_resumed_by_its_client_in_its_own_directory(make: Make) -> None:
+    """A subagent's command is that of its top session. An id that a client would read as an option resumes nothing."""
+    started = {"hook_event_name": "SessionStart", "cwd": "/p/a b"}
+    db = make(
+        [
+            session("ses_top", directory="/p/x"),
+            session("ses_sub", parentID="ses_top", directory="/p/x"),
+            *(
+                ("claude-code", "SessionStart", json.dumps(started | {"session_id": id}).encode())
+                for id in ("c1", "--yolo")
+            ),
+            ("aider", "run", b"{}"),
+        ]
+    )
+    assert resume_command(db, "", "ses_sub") == resume_command(db, "", "ses_top")
+    found = resume_command(db, "", "ses_top")
+    assert found
+    assert found.shell == "cd /p/x && opencode --session ses_top"
+    assert (other := resume_command(db, "", "c1"))
+    assert other.shell == "cd '/p/a b' && claude --resume c1"
+    assert resume_command(db, "", "--yolo") is resume_command(db, "", "nobody") is None
