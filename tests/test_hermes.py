@@ -76,6 +76,18 @@ def test_hooks_alone_have_the_tokens_the_calls_and_the_prompts(name: str, tmp_pa
         )
 
 
+@pytest.mark.parametrize("name", ["fail", "sub"])
+def test_each_response_has_the_tokens_that_a_hook_reported(name: str, tmp_path: Path) -> None:
+    """In `sub` two sessions run side by side."""
+    with closing(feed("both", tmp_path / "data", tmp_path / "home", name)) as db:
+        found = db.execute("SELECT prompt_tokens, model, synthetic FROM messages WHERE role = 'assistant'").fetchall()
+        assert sorted(found) == [(1001 + n, "mock-1", 0) for n in range(5)]
+        order = "SELECT prompt_tokens FROM messages WHERE role = 'assistant' AND session_id = ? ORDER BY created_at"
+        for (session,) in db.execute("SELECT id FROM sessions"):
+            tokens = [count for (count,) in db.execute(order, (session,))]
+            assert tokens == sorted(tokens)
+
+
 def test_a_failure_is_known_only_from_a_hook(tmp_path: Path) -> None:
     with closing(feed("both", tmp_path / "data", tmp_path / "home", "err401")) as db:
         assert db.execute("SELECT error_type, status_code, will_retry FROM session_errors").fetchall() == [

@@ -21,6 +21,7 @@ class Hermes(Harness):
     name = "hermes"
     title = "Hermes Agent"
     program = "hermes"
+    resumes_with = ("--resume",)
     turn_ends = frozenset({"on_session_end", "on_session_finalize"})
     levels = {"api_request_error": WARN}  # noqa: RUF012 as `Harness.levels`
 
