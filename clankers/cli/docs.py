@@ -11,6 +11,7 @@ from clankers.errors import UsageError
 TOPICS = {
     "commands": "what each command does",
     "times": "how to write a time",
+    "blame": "who made a commit or a line, and how sure that is",
     "exit-codes": "what an exit code means",
     "tables": "the tables of the database",
     "log-format": "a line of the log",
