@@ -118,8 +118,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clankers.render": {*BASE, "clankers.system", "clankers.secrets", "clankers.queries"},
     "clankers.sync": {*ASKED, "clankers.render"},
     "clankers.serve": {*ASKED, "clankers.render", "clankers.sync"},
+    "clankers.checks": {*ASKED, "clankers.maintenance", "clankers.render", "clankers.sync"},
     "clankers.cli": {
         *ASKED,
+        "clankers.checks",
         "clankers.render",
         "clankers.sync",
         "clankers.serve",

@@ -15,6 +15,7 @@ TOPICS = {
     "harnesses": "which agents are recorded, and how; a page each, such as `clankers docs codex`",
     "search": "words, prefixes and phrases",
     "times": "how to write a time",
+    "blame": "who made a commit or a line, and how sure that is",
     "tables": "tables, columns and SQL",
     "log-format": "a line of the log",
     "sync": "send sessions to a server, or receive them",
