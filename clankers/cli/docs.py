@@ -10,6 +10,7 @@ from clankers.errors import UsageError
 
 TOPICS = {
     "commands": "what each command does",
+    "web": "the page in the browser: access, addresses, JSON",
     "times": "how to write a time",
     "exit-codes": "what an exit code means",
     "tables": "the tables of the database",
