@@ -8,7 +8,7 @@ from clankers.log.writer import file_name
 from tests.commands import HOSTILE, NOW, event, session
 from tests.feeding import Record, append, feed_transcripts, project
 
-DEMO = Path(__file__).parent.parent / "clankers" / "assets" / "demo" / "log.jsonl"
+SAMPLE = Path(__file__).parent / "captures" / "sample.jsonl"
 GITHUB = "ghp_" + "a1B2" * 9
 ANSWER = f"""A **plan** with `code`, ~~old~~, a [link](https://example.org/a?b=1&c=2), a [bad](javascript:alert(1)) one,
 [rel](src/a.py), <https://example.org>, <script>alert(1)</script> and an image ![pixel](https://evil.example/p.png).
@@ -39,10 +39,10 @@ echo never closed
 """
 
 
-def demo(root: Path) -> Path:
-    """The log of the sample, replayed into `root`."""
+def demo(root: Path, log: Path = SAMPLE, day: str = "2026-11-20") -> Path:
+    """The sample's log, or another, replayed into `root`."""
     root.mkdir(parents=True)
-    shutil.copy(DEMO, root / file_name("2026-11-20"))
+    shutil.copy(log, root / file_name(day))
     project(root).close()
     return root
 

@@ -1,4 +1,4 @@
-"""The README's pictures: what commands print for the sample. `CLANKERS_GOLDEN=write pytest` draws them anew."""
+"""The README's pictures: what commands print for the demo's log. `CLANKERS_GOLDEN=write pytest` writes them."""
 
 import io
 import re
@@ -9,11 +9,14 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
+import clankers
+from clankers.cli.demo import DAY
 from tests.commands import POSIX_ONLY, on_a_terminal
 from tests.golden import GOLDEN, assert_file
 from tests.talks import demo
 
 PICTURES = GOLDEN / "pictures"
+LOG = Path(clankers.__file__).parent / "assets" / "demo" / "log.jsonl"
 README = Path(__file__).parent.parent / "README.md"
 WIDTH = 110  # columns
 HEIGHT = 44  # lines, at most
@@ -21,12 +24,12 @@ HEIGHT = 44  # lines, at most
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return demo(tmp_path_factory.mktemp("sample") / "data")
+    return demo(tmp_path_factory.mktemp("sample") / "data", LOG, DAY)
 
 
 @POSIX_ONLY
 @pytest.mark.parametrize(
-    ("name", "args"), [("sessions", ("sessions",)), ("show", ("show", "b900ed56-0280-4a44-a3dd-b5ca31644aa0"))]
+    ("name", "args"), [("sessions", ("sessions",)), ("show", ("show", "4fc59138-cf1b-4741-a0c3-77db67ea9fb2"))]
 )
 def test_the_pictures_show_what_is_printed(sample: Path, name: str, args: tuple[str, ...]) -> None:
     lines = on_a_terminal(sample, *args, COLUMNS=str(WIDTH), PAGER="cat").strip("\n").split("\n")[:HEIGHT]

@@ -33,8 +33,8 @@ from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environ
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, feed_hooks, opencode_records
 from tests.golden import SCHEMAS, assert_golden
 from tests.patience import DEADLINE
+from tests.talks import SAMPLE
 
-DEMO = Path(__file__).parent.parent / "clankers" / "assets" / "demo" / "log.jsonl"
 VALID = Draft202012Validator(json.loads((SCHEMAS / "search.json").read_text("utf-8")))
 
 
@@ -480,7 +480,7 @@ def test_a_word_without_end_is_shown_in_part(root: Path) -> None:
 @pytest.mark.parametrize("width", [60, 200])
 def test_the_sample_is_found_as_before(width: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root.mkdir()
-    (root / "clankers-2026-11-20.jsonl").write_bytes(DEMO.read_bytes())
+    (root / "clankers-2026-11-20.jsonl").write_bytes(SAMPLE.read_bytes())
     append(root, said("msg_1", f"hello 🎉 שלום {HOSTILE} " + "日本語 " * 40, of="ses_1"))
     append(root, [session("ses_1", title=f"emoji 🐛, עברית, {HOSTILE}")])
     out = io.StringIO()

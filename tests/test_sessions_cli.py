@@ -287,13 +287,16 @@ def test_demo_shows_the_lot_and_leaves_nothing_behind(root: Path, tmp_path: Path
     assert done.code == 0
     assert done.err == ""
     assert not RAW.search(done.out)
-    for words in ("440 recorded events", "The sessions", "claude-code", "opencode", "└ ", "The tools", "The tokens"):
+    for words in ("recorded events of one project in 6 harnesses", "The sessions", "└ "):
         assert words in done.out
-    assert re.search(r"Bash +\d+ +\d+", done.out)
-    assert re.search(r"claude-opus-\S+ +\d+ +\d+ +\d+ +\d+ +\d+\.\d+", done.out)
+    side_by_side = done.out[done.out.index("The harnesses side by side") : done.out.index("The calls that failed")]
+    sources = re.findall(r"^(\S+) +[12] +\d+ +\d+ +\d+ +\d+ +\d+ +[1-9]\d*$", side_by_side, re.MULTILINE)
+    assert sources == ["claude-code", "codex", "gemini", "opencode", "copilot", "pi"]
+    assert re.search(r"codex +exec_command +1 ", done.out)
     raw = done.out[done.out.index("The raw log") :].splitlines()[1]
     assert raw.startswith('{"v":1,"id":"')
     assert re.search(r'"level":"(error|warn)"', raw)
+    assert "clankers install" in done.out[done.out.index("Record your own sessions") :]
     assert not root.exists()
     assert everything_under(scratch) == []
     assert everything_under(home) == []

@@ -36,8 +36,8 @@ from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environ
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records, project
 from tests.golden import SCHEMAS, assert_golden
 from tests.patience import DEADLINE
+from tests.talks import SAMPLE
 
-DEMO = Path(__file__).parent.parent / "clankers" / "assets" / "demo" / "log.jsonl"
 VALID = Draft202012Validator(json.loads((SCHEMAS / "tail.json").read_text("utf-8")))
 
 
@@ -319,13 +319,13 @@ def test_what_the_log_does_not_say_any_more_the_database_knows(root: Path, monke
 
 def test_json_is_what_the_schema_says(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root.mkdir()
-    (root / "clankers-2026-11-20.jsonl").write_bytes(DEMO.read_bytes())
+    (root / "clankers-2026-11-20.jsonl").write_bytes(SAMPLE.read_bytes())
     show_once(root, filters(), 1000, tail._json)
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     for one in found:
         VALID.validate(one)
     assert {one["kind"] for one in found} >= {"prompt", "answer", "tool", "ok", "failed"}
-    content = DEMO.read_bytes()
+    content = SAMPLE.read_bytes()
     for one in found:  # each is traced to its line
         raw = content[one["offset"] :].partition(b"\n")[0]
         assert json.loads(raw)["source"] == one["source"]
@@ -335,7 +335,7 @@ def test_json_is_what_the_schema_says(root: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize("width", [60, 200])
 def test_the_sample_is_told_as_before(width: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root.mkdir()
-    (root / "clankers-2026-11-20.jsonl").write_bytes(DEMO.read_bytes())
+    (root / "clankers-2026-11-20.jsonl").write_bytes(SAMPLE.read_bytes())
     append(root, [session("ses_\x1b", directory="/src/emoji 🐛 עברית")])
     append(root, said("msg_1", f"emoji 🎉 שלום [bold]no markup[/] {HOSTILE}\n" + "日本語 " * 80, of="ses_\x1b"))
     monkeypatch.setenv("TZ", "UTC")

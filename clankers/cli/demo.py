@@ -1,4 +1,4 @@
-"""`clankers demo`: a recorded sample, replayed into a temporary directory, and some queries on it."""
+"""`clankers demo`: one recorded day of a project in several harnesses, replayed into a temporary directory."""
 
 import os
 import re
@@ -19,8 +19,13 @@ from clankers.queries.sessions import list_sessions
 from clankers.queries.statement import run_statement
 from projector.replay.rebuild import update
 
-DAY = "2026-11-20"
+DAY = "2026-11-27"
 _PATTERN = '"level":"(error|warn)"'
+_QUERIES = (("The harnesses side by side", "harnesses"), ("The calls that failed", "failures"))
+_NEXT = """Record your own sessions:
+  clankers install    sets up the clients on this machine, and imports the last 30 days
+  clankers sessions   lists what is recorded; `clankers show last` reads the latest session
+  clankers docs       the reference"""
 
 
 def command() -> None:
@@ -34,21 +39,24 @@ def command() -> None:
         log.write_bytes((assets / "log.jsonl").read_bytes())
         database = os.path.join(root, "clankers.db")
         done = update(database, root)
-        typer.echo(f"{done.events} recorded events of two harnesses, replayed into {database}")
         db = open_for_reading(database)
         try:
+            sessions = list_sessions(db, 25)
+            sources = len({session.source for session in sessions})
+            typer.echo(f"{done.events} recorded events of one project in {sources} harnesses, replayed into {database}")
             typer.echo("\nThe sessions (clankers sessions --tree):")
-            print_sessions(list_sessions(db, 25), tree=True)
+            print_sessions(sessions, tree=True)
             typer.echo()
-            for head, name in (("The tools", "tools"), ("The tokens, as the clients count them", "tokens")):
+            for head, name in _QUERIES:
                 typer.echo(f"{head} (clankers query ...):")
                 columns, rows, _ = run_statement(db, (assets / f"{name}.sql").read_text("utf-8"))
-                print_table(columns, rows, right=columns[2:])
+                print_table(columns, rows, right=columns[1:] if name == "harnesses" else ["exit"])
                 typer.echo()
         finally:
             db.close()
-        typer.echo(f"The raw log, first of its lines that rg '{_PATTERN}' finds:")
-        typer.echo(clean(_first_match(log))[:300] + " ...")
+        typer.echo(f"The raw log, the first line that rg '{_PATTERN}' finds:")
+        typer.echo(clean(_first_match(log))[:300] + " ...\n")
+    typer.echo(_NEXT)
 
 
 def _first_match(log: Path) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _DEFAULT_PORT = 8724
 _GRACE = 3.0  # seconds that an answer may need when the server stops
 
-commands = typer.Typer(help="Show what is recorded in the browser.")
+commands = typer.Typer()
 
 
 @commands.callback(invoke_without_command=True)
@@ -37,6 +37,11 @@ def command(
 
     The printed address signs one browser in: it works once, for 30 seconds. Run
     the command again for another. Stop it with Ctrl-C.
+
+    Examples:
+        clankers web
+        clankers web --no-open
+        clankers web key
     """
     if context.invoked_subcommand:
         return

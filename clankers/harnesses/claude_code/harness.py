@@ -26,6 +26,8 @@ class ClaudeCode(Harness):
     title = "Claude Code"
     program = "claude"
     folders = ("~/.claude/local", "~/.local/bin")
+    resumes_with = ("--resume",)
+    starts_with = ()
 
     def level(self, kind: str, document: Any) -> str:
         """As `Harness.level`; of a transcript's line by what is in it."""

@@ -28,6 +28,8 @@ class Codex(Harness):
     name = "codex"
     title = "Codex"
     program = "codex"
+    resumes_with = ("resume",)
+    starts_with = ()
     turn_ends = frozenset({"Stop", "Interrupt", "SessionEnd"})
 
     def level(self, kind: str, document: Any) -> str:

@@ -40,6 +40,8 @@ class Copilot(Harness):
     name = "copilot"
     title = "GitHub Copilot CLI"
     program = "copilot"
+    resumes_with = ("--resume",)
+    starts_with = ("--interactive",)
     turn_ends = frozenset({"Stop", "SessionEnd", "agentStop", "sessionEnd"})
 
     def kind(self, document: Any) -> str:

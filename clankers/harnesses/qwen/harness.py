@@ -28,6 +28,8 @@ class Qwen(Harness):
     name = "qwen"
     title = "Qwen Code"
     program = "qwen"
+    resumes_with = ("--resume",)
+    starts_with = ("--prompt-interactive",)
 
     def level(self, kind: str, document: Any) -> str:
         """As `Harness.level`; of a chat file's line by what is in it."""
