@@ -119,9 +119,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clankers.render": {*BASE, "clankers.system", "clankers.secrets", "clankers.queries"},
     "clankers.sync": {*ASKED, "clankers.render"},
     "clankers.serve": {*ASKED, "clankers.http", "clankers.render", "clankers.sync"},
-    "clankers.web": {*ASKED, "clankers.http", "clankers.render", "clankers.docs", "clankers.secrets"},
+    "clankers.checks": {*ASKED, "clankers.maintenance", "clankers.render", "clankers.sync"},
+    "clankers.web": {*ASKED, "clankers.http", "clankers.render", "clankers.checks"},
     "clankers.cli": {
         *ASKED,
+        "clankers.checks",
         "clankers.render",
         "clankers.sync",
         "clankers.http",
