@@ -27,6 +27,7 @@ COMMANDS = {
     "search": ("Look", "search", "command"),
     "stats": ("Look", "stats", "command"),
     "tail": ("Look", "tail", "command"),
+    "blame": ("Look", "blame", "command"),
     "export": ("Take out", "export", "command"),
     "query": ("Take out", "query", "command"),
     "archive": ("Keep", "archive", "command"),

@@ -16,6 +16,7 @@ TOPICS = {
     "web": "the page in the browser",
     "search": "words, prefixes and phrases",
     "times": "how to write a time",
+    "blame": "who made a commit or a line, and how sure that is",
     "tables": "tables, columns and SQL",
     "log-format": "a line of the log",
     "sync": "send sessions to a server, or receive them",
