@@ -95,6 +95,7 @@ def failed_calls(
     limit: int,
     chosen: Filters | None = None,
     *,
+    session: str | None = None,
     tool: str | None = None,
     before: FailurePlace | None = None,
 ) -> list[FailedCall]:
@@ -107,12 +108,16 @@ def failed_calls(
         db: the database.
         limit: how many, at most.
         chosen: of which calls.
+        session: only calls of the session with this id.
         tool: only calls of this tool.
         before: the place of the last call that was read: go on behind it.
     """
     chosen = chosen or Filters()
     conditions = [chosen.rows("t.created_at", "t.model")]
     values: dict[str, str | int | None] = {"limit": limit, **chosen.values}
+    if session is not None:
+        conditions.append("t.session_id = :session")
+        values["session"] = session
     if tool is not None:
         conditions.append("t.tool_name = :tool")
         values["tool"] = tool
