@@ -61,7 +61,7 @@ def test_only_the_command_line_prints_and_knows_typer(path: Path) -> None:
     assert not prints(tree) or name in PRINTS
 
 
-ASKING = [path for path in MODULES if module(path).split("/")[1] in ("cli", "render", "sync", "serve")]
+ASKING = [path for path in MODULES if module(path).split("/")[1] in ("cli", "render", "mcp", "sync", "serve")]
 
 
 @pytest.mark.parametrize("path", ASKING, ids=module)
@@ -116,11 +116,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "projector.feed": {"clankers.log", "projector.model", "projector.adapters"},
     "clankers.queries": {*RECORDING, *PROJECTOR},
     "clankers.render": {*BASE, "clankers.system", "clankers.secrets", "clankers.queries"},
+    "clankers.mcp": {*BASE, "clankers.queries", "clankers.render"},
     "clankers.sync": {*ASKED, "clankers.render"},
     "clankers.serve": {*ASKED, "clankers.render", "clankers.sync"},
     "clankers.cli": {
         *ASKED,
         "clankers.render",
+        "clankers.mcp",
         "clankers.sync",
         "clankers.serve",
         "clankers.maintenance",

@@ -26,6 +26,7 @@ COMMANDS = {
     "search": ("Look", "search", "command"),
     "stats": ("Look", "stats", "command"),
     "tail": ("Look", "tail", "command"),
+    "mcp": ("Look", "mcp", "command"),
     "export": ("Take out", "export", "command"),
     "query": ("Take out", "query", "command"),
     "archive": ("Keep", "archive", "command"),

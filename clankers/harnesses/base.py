@@ -40,6 +40,9 @@ class Harness:
         folders: directories, besides those on the PATH, where the program may be.
         turn_ends: events after which a turn or a session has ended, so that there is nothing more to wait for.
         levels: of events that are not of level `info`, whatever is in them.
+        session_variable: the environment variable that names the session to the processes that the client starts.
+        mcp_session_key: the member of `_meta` that names the session in a call of a tool over MCP.
+        mcp_call_key: the same for the id of the call, as the client records it.
     """
 
     name = ""
@@ -48,6 +51,9 @@ class Harness:
     folders: tuple[str, ...] = ()
     turn_ends = _TURN_ENDS
     levels = _LEVELS
+    session_variable = ""
+    mcp_session_key = ""
+    mcp_call_key = ""
 
     def kind(self, document: Any) -> str:
         """The harness's own name for the event in `document`."""

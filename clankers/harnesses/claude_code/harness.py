@@ -26,6 +26,8 @@ class ClaudeCode(Harness):
     title = "Claude Code"
     program = "claude"
     folders = ("~/.claude/local", "~/.local/bin")
+    session_variable = "CLAUDE_CODE_SESSION_ID"
+    mcp_call_key = "claudecode/toolUseId"
 
     def level(self, kind: str, document: Any) -> str:
         """As `Harness.level`; of a transcript's line by what is in it."""

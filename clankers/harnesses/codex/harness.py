@@ -28,6 +28,7 @@ class Codex(Harness):
     name = "codex"
     title = "Codex"
     program = "codex"
+    mcp_session_key = "threadId"
     turn_ends = frozenset({"Stop", "Interrupt", "SessionEnd"})
 
     def level(self, kind: str, document: Any) -> str:

@@ -28,6 +28,7 @@ class Qwen(Harness):
     name = "qwen"
     title = "Qwen Code"
     program = "qwen"
+    session_variable = "QWEN_CODE_SESSION_ID"
 
     def level(self, kind: str, document: Any) -> str:
         """As `Harness.level`; of a chat file's line by what is in it."""
