@@ -26,9 +26,11 @@ SEED = 5
 FILLER = 560  # characters that a text goes on for, in the median
 
 # What OpenCode's plugin leaves out of what a capture holds: what the client reports of itself.
-_OF_ITSELF = frozenset(
+OF_ITSELF = frozenset(
     {"plugin.added", "catalog.updated", "reference.updated", "integration.updated", "file.watcher.updated"}
 )
+# What it writes only where it differs from the one before.
+_REPEATED = frozenset({"session.updated", "session.status", "session.diff", "message.updated"})
 _ONCE = frozenset({"session.created", "session.deleted"})  # not in each turn of a session
 
 _VOLATILE = re.compile(
@@ -199,13 +201,14 @@ def _claude_code(name: str) -> list[Line]:
 
 
 def _opencode(name: str) -> list[Line]:
-    """What the plugin logs of a capture of OpenCode, were each text streamed for 0.8 s: one line of its deltas."""
+    """What the plugin logs of a capture of OpenCode, were 0.8 s between snapshots, and each text one line of deltas."""
     lines = []
+    reported: dict[tuple[str, str], object] = {}  # by type and id
     deltas: dict[str, dict[str, dict[str, str]]] = {}  # by part
     running = set()
     for source, kind, text in opencode_records(name):
         event = msgspec.json.decode(text)
-        if kind in _OF_ITSELF or "properties" not in event:
+        if kind in OF_ITSELF or "properties" not in event:
             continue
         properties = event["properties"]
         if kind == "message.part.delta":
@@ -213,6 +216,11 @@ def _opencode(name: str) -> list[Line]:
             if held is not event:
                 held["properties"]["delta"] += properties["delta"]
             continue
+        if kind in _REPEATED:
+            subject = (kind, properties.get("info", properties).get("id") or properties["sessionID"])
+            if reported.get(subject) == properties:
+                continue
+            reported[subject] = properties
         events = [event]
         if kind == "message.part.updated":
             part = properties["part"]

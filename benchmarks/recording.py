@@ -8,15 +8,23 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
+
+from benchmarks.captures import OF_ITSELF
 from benchmarks.data import make_events, make_transcript
 from benchmarks.measure import Measured, Row, Run, process, program, ratio, seconds
 from benchmarks.place import Place, elsewhere
 from clankers.harnesses.hook_command import LAUNCHER, hook_command
 from clankers.harnesses.launcher import launcher_text
+from clankers.log import envelope
+from clankers.log.reader import log_files
 from clankers.system.locks import NamedLock
+from tests.feeding import CAPTURES, OPENCODE
 
 PLUGIN = Path(__file__).parent.parent / "clankers" / "assets" / "opencode" / "plugin" / "clankers.js"
 DRIVER = Path(__file__).with_name("plugin.mjs")
+PLAYER = Path(__file__).parent.parent / "tests" / "opencode_driver.mjs"
+SESSIONS = [name for name in OPENCODE if name.startswith("1.18.33/")]
 HOOK = "a hook as installed, 4 KB, synced"
 
 
@@ -77,10 +85,18 @@ def rows(place: Place) -> Iterator[Row]:
     yield Row(
         "plugin/append",
         "the OpenCode plugin, an event",
-        "a bare appendFileSync of the same bytes",
+        "a bare appendFileSync of the same event",
         2.0,
         "x",
         _plugin(place, events, 30 * short),
+    )
+    yield Row(
+        "plugin-bytes/events",
+        f"the OpenCode plugin's log of {len(SESSIONS)} recorded sessions, at their pace",
+        "a line for each event about a session",
+        0.9,
+        "x",
+        lambda: _plugin_bytes(place),
     )
 
 
@@ -105,3 +121,21 @@ def _plugin(place: Place, events: Path, rounds: int) -> Callable[[], Measured]:
         return Measured(seconds(it), seconds(that), it / that)
 
     return measure
+
+
+def _plugin_bytes(place: Place) -> Measured:
+    root, module = place.folder / "sessions", place.folder / "clankers.mjs"
+    shutil.copy(PLUGIN, module)
+    commands: list[dict[str, object]] = [{"load": str(module)}]
+    that = 0
+    for name in SESSIONS:
+        for text in (CAPTURES / "opencode" / name / "plugin.jsonl").read_bytes().splitlines():
+            seen = json.loads(text)
+            if seen["kind"] == "event" and seen["event"]["type"] not in OF_ITSELF:
+                commands += ({"clock": seen["t"]}, {"event": seen["event"]})
+                payload = msgspec.json.encode(seen["event"])
+                that += len(envelope.line("opencode", seen["event"]["type"], payload, now_ns=seen["t"] * 10**6))
+    said = "".join(f"{json.dumps(command)}\n" for command in commands)
+    subprocess.run((program("node"), str(PLAYER)), input=said, text=True, env=place.environment(root), check=True)
+    it = sum((root / file.name).stat().st_size for file in log_files(str(root)))
+    return Measured(f"{it / 1000:,.0f} KB", f"{that / 1000:,.0f} KB", it / that)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clankers.cli.docs import page
 from clankers.errors import EX_CONFIG, EX_FAIL, EX_OK, EX_USAGE
 from clankers.sync.settings import MASK, SETTINGS, Secret, Settings, SettingsError, entries, load, read
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, Result, call, command, environment
@@ -493,8 +494,7 @@ def test_names_are_completed(root: Path) -> None:
     assert done.out.split() == ["SESSION_API_KEY", "SESSION_API_URL"]
 
 
-def test_the_readme_has_every_setting_with_its_default() -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-    rows = dict(re.findall(r"^\| `(SESSION_\w+)` \| ([^|]*?) ?\|", readme, re.MULTILINE))
-    told = {name: "" if value is None else f"`{str(value).lower()}`" for name, value in DEFAULTS.items()}
-    assert rows == told
+def test_the_reference_has_every_setting_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(SESSION_\w+)` \| ([^|]*?) ?\|", page("configuration"), re.MULTILINE))
+    documented = {name: "" if value is None else f"`{str(value).lower()}`" for name, value in DEFAULTS.items()}
+    assert rows == documented

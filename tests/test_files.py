@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from clankers.queries.files import FilePlace, file_touches, touched_files
+from clankers.queries.files import TouchPlace, file_touches, touched_files
 from clankers.queries.filters import Filters
 from clankers.queries.prompts import prompt_before
 from tests.commands import NOW, event, session
@@ -80,7 +80,7 @@ def test_pages_of_real_recordings_hold_each_row_once(tmp_path: Path) -> None:
     found = file_touches(db, 1000)
     assert sorted((t.tool_id, t.path) for t in found if t.edited) == sorted(edits)
     assert all(t.prompt for t in found)
-    place: FilePlace | None = None
+    place: TouchPlace | None = None
     paged = []
     while page := file_touches(db, 3, before=place):
         paged += page

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 
 from clankers import paths
 from clankers.harnesses.opencode.harness import HARNESS
+from clankers.harnesses.opencode.install import PluginInstaller
 from clankers.log import envelope, strict_json
 from clankers.log.reader import Line, log_files, read
 from clankers.log.writer import Log
@@ -320,6 +321,9 @@ LEFT_OUT = {
 }
 
 
+SNAPSHOTS = {"session.updated", "session.status", "session.diff", "message.updated"}
+
+
 def seen(name: str) -> tuple[Json, list[Json]]:
     """What the plugin of a capture was given when it was loaded, and the events that it got."""
     records = [json.loads(line) for line in (CAPTURES / "opencode" / name / "plugin.jsonl").open(encoding="utf-8")]
@@ -363,13 +367,56 @@ def test_each_event_of_a_real_client_is_a_line(replayed: tuple[str, Path]) -> No
     name, root = replayed
     place, events = seen(name)
     lines = [one for one in logged(root) if one["type"] != "plugin.project"]
-    expected = [one for one in events if one["type"] not in LEFT_OUT and not streams(one)]
-    assert [one["payload"] for one in lines if not streams(one["payload"])] == expected
+    expected = [one for one in events if one["type"] not in {*LEFT_OUT, *SNAPSHOTS} and not streams(one)]
+    found = [one["payload"] for one in lines if one["type"] not in SNAPSHOTS]
+    assert [one for one in found if not streams(one)] == expected
     for one in lines:
         assert one["type"] == one["payload"]["type"]
         assert one["level"] == HARNESS.level(one["type"], strict_json.parse(json.dumps(one["payload"]).encode()))
     projects = [one["payload"] for one in logged(root) if one["type"] == "plugin.project"]
     assert projects == ([place] if place else [])
+
+
+def by_subject(events: Iterable[Json]) -> dict[str, list[Json]]:
+    """Snapshots by what they are of."""
+    found: dict[str, list[Json]] = {}
+    for one in events:
+        if one.get("type") in SNAPSHOTS:
+            given = one["properties"]
+            found.setdefault(f"{one['type']} {given.get('info', {}).get('id') or given['sessionID']}", []).append(one)
+    return found
+
+
+def includes(now: Any, before: Any) -> bool:
+    """Whether `now` says all that `before` does: what was there is there, counts and times have grown."""
+    match now, before:
+        case dict(), dict():
+            return all(key in now and includes(now[key], before[key]) for key in before)
+        case list(), list():
+            return len(now) >= len(before) and all(map(includes, now, before))
+        case int() | float(), int() | float():
+            return bool(now >= before)
+    return bool(now == before)
+
+
+def test_a_snapshot_of_a_real_client_is_a_line_or_repeats_one_or_the_next_line_includes_it(
+    replayed: tuple[str, Path],
+) -> None:
+    name, root = replayed
+    lines = by_subject(payloads(root))
+    for subject, events in by_subject(seen(name)[1]).items():
+        written = iter(lines.pop(subject))
+        following: Json | None = next(written)
+        before: Json | None = None
+        for one in events:
+            content = {**one, "id": None}
+            if one == following:
+                following = next(written, None)
+            else:
+                assert content == before or (following and includes({**following, "id": None}, content)), one
+            before = content
+        assert following is None
+    assert not lines
 
 
 def test_what_streams_in_a_real_client_is_gathered(replayed: tuple[str, Path]) -> None:
@@ -708,6 +755,86 @@ def test_a_running_tool_is_reported_at_once_then_now_and_then_and_at_its_end(sta
     assert all(GATHER <= (b - a) * 10 <= GATHER + 20 for a, b in pairwise(grown))
 
 
+def status(kind: str = "busy", **more: Any) -> Json:
+    return {**more, **event("session.status", sessionID="ses_1", status={"type": kind})}
+
+
+def session(updated: int, **info: Any) -> Json:
+    return event("session.updated", info={"id": "ses_1", "title": "t", "time": {"updated": updated}, **info})
+
+
+def test_a_snapshot_that_repeats_the_one_before_is_no_line(start: Start, root: Path) -> None:
+    message = event("message.updated", info={"id": "msg_1", "sessionID": "ses_1", "role": "user"})
+    other = event("message.updated", info={"id": "msg_2", "sessionID": "ses_1", "role": "user"})
+    diff = event("session.diff", sessionID="ses_1", diff=[{"file": "a", "patch": "+1"}])
+    told = [status(id="evt_1"), message, other, diff, status("idle"), status(), event("session.diff", diff=[])]
+    client = start()
+    for one in told:
+        client.tell(one, {**one, "id": "evt_2"} if one.get("id") else one)
+    client.tell(told[1], told[2], told[3])
+    client.end()
+    assert payloads(root) == [*told, told[-1]]  # what names no session is compared with nothing
+
+
+def test_what_a_busy_session_changes_is_held_until_a_report_includes_it(start: Start, root: Path) -> None:
+    client = start()
+    first, grown, longer = session(1), session(2), session(3, cost=0.5)
+    renamed, shrunk, spent = session(4, title="u", cost=0.5), session(4, title="u"), session(5, title="u", cost=1)
+    client.clock(NOON)
+    client.tell(status(), first)
+    client.tell(grown, longer, renamed, shrunk, spent)
+    client.sync()
+    assert payloads(root) == [status(), first, longer, renamed]
+    client.clock(NOON + GATHER)
+    client.tell(todo())
+    client.kill()
+    assert payloads(root) == [status(), first, longer, renamed, spent, todo()]
+
+
+def test_the_first_and_the_last_report_of_a_message_are_written_at_once(start: Start, root: Path) -> None:
+    def message(**more: Any) -> Json:
+        return event("message.updated", info={"id": "msg_1", "sessionID": "ses_1", "cost": 0, "time": {}, **more})
+
+    told = [status(), message(), message(cost=1), message(cost=1, time={"completed": 1})]
+    failed = [message(cost=2), message(cost=2, error={"name": "APIError"})]
+    client = start()
+    client.tell(*told, *failed)
+    client.kill()
+    assert payloads(root) == [told[0], told[1], told[3], failed[1]]
+
+
+@pytest.mark.parametrize("before", [[], [status(), status("idle")]], ids=["without a status", "idle"])
+def test_nothing_is_held_of_a_session_that_is_not_busy(before: list[Json], start: Start, root: Path) -> None:
+    told = [*before, session(1), session(2), session(3)]
+    client = start()
+    client.tell(*told)
+    client.kill()
+    assert payloads(root) == told
+
+
+def test_what_is_held_is_as_it_was_reported(start: Start, root: Path) -> None:
+    client = start()
+    client.tell(status(), session(1))
+    client.do(f"const one = {json.dumps(session(2))}; tell(one); one.properties.info.title = 'later'; return 0")
+    client.end()
+    assert payloads(root) == [status(), session(1), session(2)]
+
+
+def test_the_memory_for_repetitions_is_bounded(start: Start, root: Path) -> None:
+    client = start()
+    client.do(
+        "for (let n = 0; n < 100; n++) for (let i = 0; i < 2; i++) tell({ type: 'message.updated',"
+        "properties: { info: { id: `msg_${n}`, sessionID: 'ses_1', text: 'x'.repeat(100_000) } } }); return 0"
+    )
+    kept = "globalThis[Symbol.for('clankers.opencode.recorder')]"
+    count, chars = client.do(f"return [{kept}.reported.size, {kept}.reportedChars]")
+    assert (count, chars < 4 << 20) == (41, True)
+    client.do("tell({ type: 'session.diff', properties: { sessionID: 'ses_1', diff: 'x'.repeat(5 << 20) } }); return 0")
+    assert client.do(f"return [{kept}.reported.size, {kept}.reportedChars]") == [0, 0]
+    client.end()
+    assert len(payloads(root)) == 101
+
+
 def test_a_tool_that_runs_again_is_reported_at_once(start: Start, root: Path) -> None:
     told = [tool("running", "1"), tool("error", error="no"), tool("running", "2"), tool("completed", "3")]
     client = start()
@@ -739,6 +866,35 @@ def test_an_event_that_two_copies_hear_is_one_line(start: Start, root: Path, tmp
         client.do(f"const one = {json.dumps(one)}; for (const n of [0, 1, 2]) tell(one, n); return 0")
     client.end()
     assert payloads(root) == [place, event("session.idle", sessionID="ses_1"), delta("ab"), todo(1), todo(1)]
+
+
+def test_the_entry_for_version_2_records_a_stream_of_events_and_what_both_entries_hear_is_one_line(
+    start: Start, root: Path, tmp_path: Path
+) -> None:
+    client = start()
+    entry = tmp_path / "plugins" / "clankers" / "index.js"
+    entry.parent.mkdir(parents=True)
+    entry.write_bytes(PluginInstaller(HARNESS).text(entry))
+    (entry.parent / "package.json").write_text('{"type": "module"}')
+    one, other = ({"type": "session.created", "data": {"sessionID": f"ses_{n}"}} for n in (1, 2))
+    found = client.do(f"""
+        const entry = (await import({json.dumps(entry.as_uri())})).default
+        await entry.setup({{}})
+        await entry.setup({{ event: {{ subscribe: () => {{ throw new Error("no stream") }} }} }})
+        const [one, other] = {json.dumps([one, other])}
+        const events = async function* () {{ yield one; yield other }}
+        const dispose = await entry.setup({{ event: {{ subscribe: async (hear) => (hear(one), events()) }} }})
+        await wait(10)
+        plugins[0].event({{ event: other }})
+        await dispose()
+        return [typeof entry, entry.id]
+    """)
+    client.end()
+    assert found == ["object", "clankers"]
+    assert [line for line in payloads(root) if "data" in line] == [one, other]
+    assert rows(project(root))["sessions"] == []
+    unknown = "SELECT type, events FROM event_types WHERE NOT known"
+    assert project(root).execute(unknown).fetchall() == [("session.created: data", 2)]
 
 
 def test_each_directory_tells_its_own(start: Start, root: Path) -> None:

@@ -119,8 +119,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clankers.mcp": {*BASE, "clankers.queries", "clankers.render"},
     "clankers.sync": {*ASKED, "clankers.render"},
     "clankers.serve": {*ASKED, "clankers.render", "clankers.sync"},
+    "clankers.checks": {*ASKED, "clankers.maintenance", "clankers.render", "clankers.sync"},
     "clankers.cli": {
         *ASKED,
+        "clankers.checks",
         "clankers.render",
         "clankers.mcp",
         "clankers.sync",

@@ -22,7 +22,7 @@ from clankers.queries import usage
 from clankers.queries.filters import Filters, filters
 from clankers.queries.usage import BY, Group, count
 from projector.derived.session_totals import refresh_sessions
-from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, copy_id, event, session
+from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, copy_id, event, on_a_terminal, session, work
 from tests.e2e.machine import CLIENTS
 from tests.feeding import (
     CLAUDE_CODE,
@@ -39,6 +39,7 @@ from tests.golden import SCHEMAS, assert_file, assert_golden, schema_of
 from tests.patience import DEADLINE
 from tests.talks import SAMPLE
 from tests.test_captures import TOTALS
+from tests.test_filters import said
 
 KINDS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
 DAY = 86_400_000  # milliseconds
@@ -441,3 +442,17 @@ def test_every_by_has_its_key() -> None:
     assert set(usage.TIMES) <= set(BY)
     assert sys.modules.get("matplotlib.pyplot") is None  # which would look for a screen
     assert filters() == Filters()
+
+
+@POSIX_ONLY
+def test_on_a_terminal_the_last_30_days_are_counted_unless_days_are_asked_for(root: Path) -> None:
+    append(root, work(0, 2))  # in 2023
+    assert on_a_terminal(root, "stats").startswith("No sessions of the last 30 days; --all counts everything")
+    for asked in (("--all",), ("--since", "2023-01-01"), ("--until", "yesterday")):
+        assert on_a_terminal(root, "stats", *asked).split()[0] == "day"
+    now = time.time_ns() // 10**6
+    append(root, [session("ses_new", created=now), said("msg_new", "ses_new", now)])
+    shown = on_a_terminal(root, "stats").splitlines()
+    assert len([line for line in shown if line[:2] == "20"]) == 1
+    assert shown[-1] == "These are the last 30 days; --all counts everything."
+    assert call(root, "stats").out.count("\n20") == 2  # all, where it is no terminal

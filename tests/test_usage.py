@@ -3,8 +3,10 @@
 import os
 import random
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -16,6 +18,8 @@ from hypothesis import strategies as st
 
 from benchmarks.data import BEGIN, make_log
 from clankers.queries.filters import Filters
+from clankers.queries.overview import TOP, Slice, overview, weeks
+from clankers.queries.sessions import list_sessions
 from clankers.queries.usage import BY, TOKENS, Group, count
 from projector.derived.buckets import BUCKET_MS
 from projector.derived.session_totals import refresh_sessions
@@ -185,6 +189,21 @@ def moment(times: list[int], cut: tuple[int, str] | None) -> int | None:
     return {"at": at, "before": at - 40_000, "quarter": at // BUCKET_MS * BUCKET_MS}[cut[1]]
 
 
+@contextmanager
+def in_zone(name: str) -> Iterator[None]:
+    """The time zone of the process, for a while."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = name
+    time.tzset()
+    try:
+        yield
+    finally:
+        os.environ.pop("TZ")
+        if before is not None:
+            os.environ["TZ"] = before
+        time.tzset()
+
+
 @POSIX_ONLY
 @settings(max_examples=100, deadline=None)
 @given(
@@ -213,19 +232,91 @@ def test_the_sums_are_those_of_a_count(
     if begin is not None and end is not None and begin > end:
         begin, end = end, begin
     chosen = Filters(sources=sources, name=name, model=model, since=begin, until=end)
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = zone
-    time.tzset()
-    try:
+    with in_zone(zone):
         groups, total = count(db, by, chosen)
         wanted, whole = expected(db, by, chosen)
-    finally:
-        os.environ.pop("TZ")
-        if before is not None:
-            os.environ["TZ"] = before
-        time.tzset()
     assert {one.key: one.plain() for one in groups} == {key: about(one) for key, one in wanted.items()}
     assert total.plain() == about(whole)
+
+
+@POSIX_ONLY
+@settings(max_examples=12, deadline=None)
+@given(
+    zone=st.sampled_from(ZONES),
+    since=CUTS,
+    until=CUTS,
+    sources=st.sampled_from([(), (), ("opencode",)]),
+    name=st.sampled_from([None, None, "project-3"]),
+    model=st.sampled_from([None, None, "opus"]),
+)
+def test_the_overview_has_the_numbers_of_the_sums(
+    db: apsw.Connection,
+    zone: str,
+    since: tuple[int, str] | None,
+    until: tuple[int, str] | None,
+    sources: tuple[str, ...],
+    name: str | None,
+    model: str | None,
+) -> None:
+    times = [at for (at,) in db.execute("SELECT created_at FROM messages WHERE created_at ORDER BY created_at")]
+    begin, end = moment(times, since), moment(times, until)
+    if begin is not None and end is not None and begin > end:
+        begin, end = end, begin
+    chosen = Filters(sources=sources, name=name, model=model, since=begin, until=end)
+    now = times[-1] + 1
+    with in_zone(zone):
+        found = overview(db, chosen, now)
+        assert found.total.plain() == about(count(db, "day", chosen)[1])
+        if begin is not None:
+            length = (now if end is None else end) - begin
+            earlier = replace(chosen, since=begin - length, until=begin)
+            assert found.before
+            assert found.before.plain() == about(count(db, "day", earlier)[1])
+        assert sums(found.days, "at") == amounts(count(db, "day", weeks(chosen, now))[0])
+        for by, slices in (("model", found.models), ("project", found.projects), ("source", found.sources)):
+            assert sums(slices, "key") == amounts(count(db, by, chosen)[0])
+            assert sums(slices, "at") == amounts(count(db, found.step, chosen)[0])
+        called = [(one.tool, one.calls, one.closed, one.failed, one.p50_ms, one.p95_ms) for one in found.tools]
+        by_tool = [
+            (one.key, one.tools, one.tools_closed, one.tools_failed, one.tool_p50_ms, one.tool_p95_ms)
+            for one in count(db, "tool", chosen)[0]
+        ]
+        assert sorted(called) == sorted(by_tool)
+        cost = found.cost_reported + found.cost_estimated
+        assert cost == pytest.approx(found.total.cost or 0, abs=1e-8)
+
+
+def sums(slices: list[Slice], name: str) -> dict[str | None, Any]:
+    """What the slices that have the same `name` come to."""
+    found: dict[str | None, list[Any]] = defaultdict(lambda: [0, 0, 0, 0.0])
+    for one in slices:
+        for i, number in enumerate((one.messages, one.turns, one.tokens, one.cost or 0)):
+            found[getattr(one, name)][i] += number
+    return {key: pytest.approx(numbers, abs=1e-8) for key, numbers in found.items()}
+
+
+def amounts(groups: list[Group]) -> dict[str | None, Any]:
+    """The same of groups that have more than tool calls."""
+    return {
+        one.key: [one.messages, one.turns, one.tokens, one.cost or 0] for one in groups if one.sessions or one.subagents
+    }
+
+
+def test_the_overview_splits_costs_and_hours_and_adds_subagents_to_their_sessions(db: apsw.Connection) -> None:
+    with in_zone("Asia/Kathmandu"):
+        found = overview(db, Filters(), 0)
+        said = db.execute("SELECT created_at FROM messages WHERE NOT copied AND created_at")
+        at = [time.localtime(at // 1000) for (at,) in said]
+    hours = Counter((one.tm_wday, one.tm_hour) for one in at)
+    assert {(one.weekday, one.hour): one.messages for one in found.hours if one.messages} == hours
+    reported = db.execute("SELECT sum(cost) FROM sessions WHERE cost_source = 'client'").get
+    assert 0 < found.cost_reported == pytest.approx(reported)
+    listed = [one for one in list_sessions(db, 10**6) if not one.depth]
+    best = sorted(((one.cost or 0) + (one.subagent_cost or 0) for one in listed), reverse=True)[:TOP]
+    assert [one.cost for one in found.top] == pytest.approx(best)
+    of_list = {one.id: one for one in listed}
+    for one in found.top:
+        assert one.tokens == of_list[one.id].tokens + of_list[one.id].subagent_tokens
 
 
 def about(one: Group) -> Row:

@@ -1,4 +1,4 @@
-"""The views, and the questions that the README and the seed documents ask of the database: with plain SQLite."""
+"""The views, and the questions that the reference and the seed documents ask of the database: with plain SQLite."""
 
 import os
 import re
@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from clankers.cli.docs import page
 from tests.commands import NOW, POSIX_ONLY, event, session
-from tests.feeding import CAPTURES, append, feed_hooks, opencode_records, project
+from tests.feeding import append, feed_hooks, opencode_records, project
 from tests.test_audit import run
 
-README = (CAPTURES.parent.parent / "README.md").read_text("utf-8")
 HOME = "/home/dev"
 VIEWS = ("v_daily", "v_sessions", "v_tools", "v_files")
 
@@ -58,7 +58,7 @@ def one(db: sqlite3.Connection, sql: str) -> Any:
 
 
 def questions() -> list[str]:
-    return re.findall(r"^```sql\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    return re.findall(r"^```sql\n(.*?)^```", page("tables"), re.DOTALL | re.MULTILINE)
 
 
 def test_the_days_add_up_to_the_tables(db: sqlite3.Connection) -> None:
@@ -111,12 +111,12 @@ def test_a_day_is_the_local_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     time.tzset()
 
 
-def test_the_readme_asks_five_questions_of_the_four_views() -> None:
+def test_the_reference_asks_five_questions_of_the_four_views() -> None:
     assert len(questions()) == 5
     assert all(any(view in question for question in questions()) for view in VIEWS)
 
 
-def test_the_readmes_questions_are_answered(db: sqlite3.Connection) -> None:
+def test_the_questions_of_the_reference_are_answered(db: sqlite3.Connection) -> None:
     days, tools, files, dear, cached = (ask(db, question) for question in questions())
 
     assert [row["day"] for row in days] == ["2026-11-20"]
@@ -190,9 +190,3 @@ def test_columns_of_the_views_have_types(db: sqlite3.Connection, data: Path) -> 
             types = ours.execute("SELECT name, type FROM pragma_table_info(?)", (view,)).fetchall()
             assert all(type for _, type in types), types
     assert os.environ["TZ"] == "UTC"
-
-
-def test_the_readme_can_be_read_beside_other_things() -> None:
-    """In its prose no line is longer than 128 characters; code and tables are as long as they are."""
-    prose = re.sub(r"^```.*?^```", "", README, flags=re.DOTALL | re.MULTILINE)
-    assert [line for line in prose.splitlines() if len(line) > 128 and not line.startswith("|")] == []

@@ -26,6 +26,7 @@ COMMANDS = {
     "search": ("Look", "search", "command"),
     "stats": ("Look", "stats", "command"),
     "tail": ("Look", "tail", "command"),
+    "blame": ("Look", "blame", "command"),
     "mcp": ("Look", "mcp", "command"),
     "export": ("Take out", "export", "command"),
     "query": ("Take out", "query", "command"),
@@ -45,6 +46,11 @@ COMMANDS = {
     "catch-up": ("", "database", "catch_up"),
 }
 
+SUMMARY = """Record the sessions of AI coding agents on this machine, and query them.
+
+Start with `clankers install`. `clankers help COMMAND` shows the help of a
+command, `clankers docs` the reference."""
+
 _CLICK_USAGE = 2  # what typer exits with for a wrong command line; ours is EX_USAGE, everywhere
 _VERSION = ("--version", "-V")
 _COMPLETE = "_CLANKERS_COMPLETE"  # set by the shell functions that `clankers --install-completion` writes
@@ -60,9 +66,7 @@ def application(asked: str | None = None) -> typer.Typer:
     """The command line with the command `asked`, or with all. Each call makes another: Typer would keep them all."""
     app = typer.Typer(
         name="clankers",
-        help="Record the sessions of AI coding agents on this machine, and query them.\n\n"
-        "Start with `clankers install`. `clankers help COMMAND` shows the help of a\n"
-        "command, `clankers docs` the reference.",
+        help=SUMMARY,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

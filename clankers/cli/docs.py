@@ -6,26 +6,35 @@ from typing import Annotated
 
 import typer
 
+from clankers import harnesses
 from clankers.errors import UsageError
 
 TOPICS = {
-    "commands": "what each command does",
+    "tasks": "how do I ...?",
+    "commands": "all commands and options",
+    "harnesses": "which agents are recorded, and how; a page each, such as `clankers docs codex`",
+    "search": "words, prefixes and phrases",
     "times": "how to write a time",
-    "exit-codes": "what an exit code means",
-    "tables": "the tables of the database",
+    "blame": "who made a commit or a line, and how sure that is",
+    "mcp": "agents search their own history",
+    "tables": "tables, columns and SQL",
     "log-format": "a line of the log",
-    "configuration": "environment variables and settings",
+    "sync": "send sessions to a server, or receive them",
+    "configuration": "files, environment variables and settings",
     "durability": "what a crash can lose",
-    "harnesses": "which agents are recorded, and how",
+    "security": "privacy, credentials, removing sessions",
+    "exit-codes": "what an exit code means",
     "glossary": "the terms",
-    "architecture": "the packages, and what each may import",
+    "architecture": "how an event gets from a client to a row",
     "adding-a-harness": "how to support another agent",
+    "testing": "how to run the tests and benchmarks",
+    "releasing": "how to publish a version",
 }
 
 
 def known_topics(begun: str) -> list[str]:
     """For the shell: the topics that begin with `begun`."""
-    return [topic for topic in TOPICS if topic.startswith(begun)]
+    return [topic for topic in (*TOPICS, *harnesses.BUILT_IN) if topic.startswith(begun)]
 
 
 def command(
@@ -46,8 +55,8 @@ def command(
         width = max(map(len, TOPICS))
         typer.echo("\n".join(f"{name:{width}}  {meaning}" for name, meaning in TOPICS.items()))
         return
-    if topic not in TOPICS:
-        raise UsageError(f"there is no topic {topic!r}; the topics are {', '.join(TOPICS)}")
+    if topic not in TOPICS and topic not in harnesses.BUILT_IN:
+        raise UsageError(f"there is no topic {topic!r}; the topics are {', '.join(TOPICS)}, and each harness's name")
     text = page(topic)
     if not sys.stdout.isatty():
         typer.echo(text, nl=False)
@@ -62,5 +71,6 @@ def command(
 
 
 def page(topic: str) -> str:
-    """The Markdown of a topic."""
-    return files("clankers.docs").joinpath(f"{topic}.md").read_text("utf-8")
+    """The Markdown of a topic, or of a harness."""
+    folder = files("clankers.docs")
+    return (folder if topic in TOPICS else folder / "harnesses").joinpath(f"{topic}.md").read_text("utf-8")

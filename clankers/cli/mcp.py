@@ -18,11 +18,10 @@ def command(
     all_projects: Annotated[bool, typer.Option("--all-projects", help="Show the sessions of all projects.")] = False,
     allow_sql: Annotated[bool, typer.Option("--allow-sql", help="Also offer SQL on these sessions.")] = False,
 ) -> None:
-    """Serve the recorded history to an agent over MCP, on stdin and stdout.
+    """Serve the history to an agent over MCP.
 
-    An MCP client starts this; `clankers install HARNESS --mcp` tells it to.
-    Read-only, credentials masked. What the agent reads goes to the vendor of
-    its model. Needs the extra `mcp`.
+    An MCP client starts it and talks to it on stdin and stdout. Read-only;
+    credentials are masked. What the agent reads goes to its model's vendor.
 
     Examples:
         clankers mcp --all-projects

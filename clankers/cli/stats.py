@@ -1,5 +1,6 @@
 """`clankers stats`: sessions, messages, tool calls, tokens and cost, by day, model, project, ..."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from textwrap import fill
@@ -27,6 +28,7 @@ class By(StrEnum):
     TOOL = "tool"
 
 
+_RECENT = "30d"  # what is counted on a terminal
 _NONE = "(unknown)"
 
 # What is shown, and in which order it gives way on a terminal where not all of it fits.
@@ -52,6 +54,7 @@ def command(
     model: Model = None,
     since: Since = None,
     until: Until = None,
+    everything: Annotated[bool, typer.Option("--all", help="Count all days, on a terminal too.")] = False,
     chart: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw a chart as .svg or .png; needs matplotlib.")
     ] = None,
@@ -59,21 +62,26 @@ def command(
 ) -> None:
     """Count sessions, turns, tool calls, tokens and cost.
 
-    Days are local. FAILED is the share of finished calls that failed. P50 and P95 are
+    On a terminal the last 30 days are counted, unless --since, --until or --all
+    says otherwise. In a file or a pipe, and with --json, everything is.
+
+    FAILED is the share of finished calls that failed. P50 and P95 are
     percentiles of their duration. TOKENS exclude reasoning, which some clients
     count as output too. Claude Code reports the cost of a complete session: by
-    day or model it is split over the messages, which is an estimate.
+    day or model it is split over the messages, which is an estimate. Days are
+    local.
 
     Examples:
         clankers stats --by project --since 2026-10 --until 2026-10
-        clankers stats --by model --source codex
+        clankers stats --by model --all
         clankers stats --by day --chart costs.svg
     """
     if chart:
         from clankers.cli.chart import check
 
         check(chart)
-    chosen = filters(source, project, model, since, until)
+    recent = not (everything or since or until or as_json or chart) and sys.stdout.isatty()
+    chosen = filters(source, project, model, _RECENT if recent else since, until)
     db = open_current()
     try:
         groups, total = count(db, by.value, chosen)
@@ -88,13 +96,17 @@ def command(
         print_json({"by": by.value, "groups": [one.plain() for one in groups], "total": total.plain()})
     elif groups:
         print_stats(groups, total, by.value)
+        if recent:
+            _note("These are the last 30 days; --all counts everything.")
         if total.cost_split and (by.value in (*TIMES, "model") or chosen.since or chosen.until or chosen.model):
             _note(
                 f"{short_cost(total.cost_split)} of the cost is reported for complete sessions only; "
                 "its split over messages is estimated."
             )
+    elif recent:
+        typer.echo("No sessions of the last 30 days; --all counts everything, `clankers install` sets up a harness.")
     elif chosen:
-        typer.echo("No sessions match these filters; `clankers stats` without options counts all.")
+        typer.echo("No sessions match these filters; `clankers stats --all` without filters counts everything.")
     else:
         typer.echo("Nothing is recorded yet; `clankers install` sets up a harness.")
 

@@ -38,6 +38,8 @@ class Harness:
         title: for people.
         program: the client's command.
         folders: directories, besides those on the PATH, where the program may be.
+        resumes_with: the program's arguments before the id of a session that it resumes; empty if it cannot by the id.
+        starts_with: its arguments before the first prompt of a session for a person; None if it takes no such prompt.
         turn_ends: events after which a turn or a session has ended, so that there is nothing more to wait for.
         levels: of events that are not of level `info`, whatever is in them.
         session_variable: the environment variable that names the session to the processes that the client starts.
@@ -49,6 +51,8 @@ class Harness:
     title = ""
     program = ""
     folders: tuple[str, ...] = ()
+    resumes_with: tuple[str, ...] = ()
+    starts_with: tuple[str, ...] | None = None
     turn_ends = _TURN_ENDS
     levels = _LEVELS
     session_variable = ""
@@ -116,6 +120,19 @@ class Harness:
     def stores(self) -> list[str]:
         """The directories in which `sources` looks for sessions, whether they are there or not."""
         return []
+
+    def resume(self, session: str) -> list[str] | None:
+        """The command that resumes `session`, to be run in the session's own directory; None where there is none.
+
+        Ids are untrusted: for one that would be read as an option there is none.
+        """
+        if not self.resumes_with or not session or session.startswith("-"):
+            return None
+        return [self.program, *self.resumes_with, session]
+
+    def start(self, prompt: str) -> list[str] | None:
+        """The command that starts a session with its first prompt; None where there is none."""
+        return None if self.starts_with is None else [self.program, *self.starts_with, prompt]
 
     def installer(self) -> Installer | None:
         """Puts our entry into the client's configuration; None where the client has nothing of the kind."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import Struct
 
+from clankers.queries.commits import RecordedCommit, recorded_commits
 from clankers.queries.conversation import (
     Compaction,
     Conversation,
@@ -107,6 +108,11 @@ class ConversationReader:
     def descendants(self) -> list[Session]:
         """Its subagents, and theirs."""
         return [row for row, _ in _rows(self._db, Session, "sessions", _DESCENDANTS, self._id)]
+
+    @cached_property
+    def commits(self) -> list[RecordedCommit]:
+        """The commits that its calls and its subagents' made, the first first."""
+        return recorded_commits(self._db, [self.session.id, *(one.id for one in self.descendants)])
 
     @cached_property
     def outline(self) -> list[OutlineEntry]:

@@ -32,7 +32,7 @@ ORDER BY last DESC, f.file_path DESC LIMIT :limit
 """
 
 
-class FilePlace(NamedTuple):
+class TouchPlace(NamedTuple):
     """A place in a list: the time there (epoch milliseconds; 0: not known), and what orders those of one time."""
 
     at: int
@@ -69,9 +69,9 @@ class FileTouch(Struct, frozen=True, kw_only=True):
     prompt: Prompt | None
 
     @property
-    def place(self) -> FilePlace:
+    def place(self) -> TouchPlace:
         """Where to go on."""
-        return FilePlace(self.at, self.id)
+        return TouchPlace(self.at, self.id)
 
 
 class TouchedFile(Struct, frozen=True, kw_only=True):
@@ -91,9 +91,9 @@ class TouchedFile(Struct, frozen=True, kw_only=True):
     last_at: int
 
     @property
-    def place(self) -> FilePlace:
+    def place(self) -> TouchPlace:
         """Where to go on."""
-        return FilePlace(self.last_at, self.path)
+        return TouchPlace(self.last_at, self.path)
 
 
 def file_touches(
@@ -103,7 +103,7 @@ def file_touches(
     *,
     path: str | None = None,
     edits_only: bool = False,
-    before: FilePlace | None = None,
+    before: TouchPlace | None = None,
 ) -> list[FileTouch]:
     """The `limit` calls that last edited or read a file, the last first.
 
@@ -145,7 +145,7 @@ def touched_files(
     *,
     path: str | None = None,
     edits_only: bool = False,
-    before: FilePlace | None = None,
+    before: TouchPlace | None = None,
 ) -> list[TouchedFile]:
     """The `limit` files that were touched last, the last first; the arguments are those of `file_touches`."""
     behind = "AND (max(f.at), f.file_path) < (:before, :before_key)" if before else ""
@@ -163,7 +163,7 @@ def _rows(
     chosen: Filters | None,
     path: str | None,
     edits_only: bool,
-    before: FilePlace | None,
+    before: TouchPlace | None,
 ) -> list[Any]:
     chosen = chosen or Filters()
     conditions = [chosen.rows("f.at", "t.model")]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from threading import Thread
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from clankers.queries import dialect
 from clankers.queries.connect import second_connection
@@ -82,7 +82,9 @@ _OF_SPAN = f"""(
   WHERE a.messages = 0 AND a.begin IN {_CUT} AND s.created_at >= :f_since AND s.created_at < :f_until
 )"""
 
-_Measured = list[tuple[str | None, dict[str, Any]]]  # keys of groups, and attributes
+Measured = list[tuple[str | None, dict[str, Any]]]  # keys of groups, and attributes
+LocalTimes = dict[str, str]  # expressions for the placeholders in `BY`
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -141,28 +143,30 @@ class Group:
         return {name: round(value, 8) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
-class _SecondQuery(Thread):
+class SecondQuery(Thread, Generic[_T]):
     """Asks the database while another query runs: that halves the time they take."""
 
-    def __init__(self, db: Database, ask: Callable[[Database], tuple[_Measured, _Measured]]) -> None:
+    def __init__(self, db: Database, ask: Callable[[Database], _T]) -> None:
         super().__init__(daemon=True)
         self._db, self._ask = second_connection(db), ask
-        self._found: tuple[_Measured, _Measured] | BaseException
+        self._found: _T
+        self._error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
+        """Ask, in the thread."""
         try:
             self._found = self._ask(self._db)
         except BaseException as e:  # noqa: BLE001 (raised by `answer`)
-            self._found = e
+            self._error = e
         finally:
             self._db.close()
 
-    def answer(self) -> tuple[_Measured, _Measured]:
+    def answer(self) -> _T:
         """What it found, once it has."""
         self.join()
-        if isinstance(self._found, BaseException):
-            raise self._found
+        if self._error:
+            raise self._error
         return self._found
 
 
@@ -171,7 +175,7 @@ def count(db: Database, by: str, chosen: Filters) -> tuple[list[Group], Group]:
 
     By tool the sessions are those with calls, and there are no messages, tokens and costs: a message may call several.
     """
-    second = _SecondQuery(db, lambda other: (_calls(other, by, chosen), _calls(other, None, chosen)))
+    second = SecondQuery(db, lambda other: (count_calls(other, by, chosen), count_calls(other, None, chosen)))
     total = Group(None)
     if by == "tool":
         groups = _fill({}, _callers(db, by, chosen))
@@ -187,7 +191,13 @@ def count(db: Database, by: str, chosen: Filters) -> tuple[list[Group], Group]:
     return sorted(groups.values(), key=lambda g: (g.key is None, g.key)), total
 
 
-def _fill(groups: dict[str | None, Group], found: _Measured) -> dict[str | None, Group]:
+def count_all(db: Database, chosen: Filters) -> Group:
+    """The total of what `chosen` selects, as `count` has it."""
+    found = _messages(db, None, chosen) + _speakers(db, chosen) + count_calls(db, None, chosen)
+    return _fill({None: Group(None)}, found)[None]
+
+
+def _fill(groups: dict[str | None, Group], found: Measured) -> dict[str | None, Group]:
     for key, numbers in found:
         one = groups.setdefault(key, Group(key))
         for name, number in numbers.items():
@@ -195,23 +205,25 @@ def _fill(groups: dict[str | None, Group], found: _Measured) -> dict[str | None,
     return groups
 
 
-def _activity(chosen: Filters) -> str:
-    """The table or subquery of the rows `r`."""
+def activity_rows(chosen: Filters) -> str:
+    """The table or subquery of the rows `r`: of `activity`, and of what is left of those that the span cuts."""
     return "activity AS r" if chosen.since is None and chosen.until is None else f"{_OF_SPAN} AS r"
 
 
-def _messages(db: Database, by: str, chosen: Filters) -> _Measured:
+def _messages(db: Database, by: str | None, chosen: Filters) -> Measured:
     join = "JOIN sessions AS s ON s.id = r.session_id" if by in _OF_SESSIONS else ""
-    rows = f"{_activity(chosen)} {join} WHERE {chosen.rows_with_model('r', 'r.begin')}"
+    rows = f"{activity_rows(chosen)} {join} WHERE {chosen.rows_with_model('r', 'r.begin')}"
     return _grouped(db, _MESSAGES, _key(db, by, "begin", "activity"), by, rows, chosen)
 
 
-def _speakers(db: Database, chosen: Filters) -> _Measured:
-    each = f"SELECT max(r.subagent) AS subagent FROM {_activity(chosen)} WHERE {chosen.rows_with_model('r', 'r.begin')}"
-    return _grouped(db, _SPEAKERS, "NULL", None, f"({each} GROUP BY r.session_id)", chosen)
+def _speakers(db: Database, chosen: Filters) -> Measured:
+    rows = f"{activity_rows(chosen)} WHERE {chosen.rows_with_model('r', 'r.begin')}"
+    each = f"SELECT max(r.subagent) AS subagent FROM {rows} GROUP BY r.session_id"
+    return _grouped(db, _SPEAKERS, "NULL", None, f"({each})", chosen)
 
 
-def _calls(db: Database, by: str | None, chosen: Filters) -> _Measured:
+def count_calls(db: Database, by: str | None, chosen: Filters) -> Measured:
+    """The numbers of the tool calls, under their names in `Group`, for each key."""
     # Session by session: SQLite would else look up the session of each call.
     join = (
         f"sessions AS s {dialect.JOIN_IN_THIS_ORDER} tools AS r ON r.session_id = s.id"
@@ -222,7 +234,7 @@ def _calls(db: Database, by: str | None, chosen: Filters) -> _Measured:
     return _grouped(db, _CALLS, _key(db, by, "created_at", "tools"), by, rows, chosen)
 
 
-def _callers(db: Database, by: str | None, chosen: Filters) -> _Measured:
+def _callers(db: Database, by: str | None, chosen: Filters) -> Measured:
     names = "r.session_id, r.tool_name" if by else "r.session_id"
     calls = f"SELECT DISTINCT {names} FROM tools AS r WHERE {chosen.rows_with_model('r', 'r.created_at')}"
     rows = f"({calls}) AS r JOIN sessions AS s ON s.id = r.session_id"
@@ -233,16 +245,25 @@ def _key(db: Database, by: str | None, at: str, table: str) -> str:
     """The expression by which rows of `table`, whose time is `at`, are grouped; NULL: all of them are one group."""
     if by not in TIMES:
         return BY[by] if by else "NULL"
+    return BY[by].format(**local_times(db, at, table))
+
+
+def local_times(db: Database, at: str, table: str) -> LocalTimes:
+    """The expressions that `BY` calls `now` and `day`, for rows of `table` whose time is `at`."""
     first, last = db.execute(f"SELECT coalesce(min({at}), 0), coalesce(max({at}), 0) FROM {table}").fetchone()
     now = local(f"r.{at}", first, last)
-    return BY[by].format(now=now, day=ordinal(now))
+    return {"now": now, "day": ordinal(now)}
 
 
-def _grouped(db: Database, measures: dict[str, str], key: str, by: str | None, rows: str, chosen: Filters) -> _Measured:
+def key_name(by: str | None, found: Any) -> str | None:
+    """The key of a group for what the expression of `group_key` gives."""
+    return None if found is None else _NAMES.get(by or "", str)(found)
+
+
+def _grouped(db: Database, measures: dict[str, str], key: str, by: str | None, rows: str, chosen: Filters) -> Measured:
     """The `measures` of `rows`, by the expression `key`, or of all of them together."""
     query = f"SELECT {key}, {', '.join(measures.values())} FROM {rows} {'GROUP BY 1' if by else ''} HAVING count(*) > 0"
-    name = _NAMES.get(by or "", str)
     return [
-        (None if found is None else name(found), dict(zip(measures, numbers, strict=True)))
+        (key_name(by, found), dict(zip(measures, numbers, strict=True)))
         for found, *numbers in db.execute(query, chosen.values)
     ]

@@ -214,7 +214,7 @@ _LINES = f"SELECT {', '.join(UsageSeen.__struct_fields__)} FROM request_usage WH
 _NAMES = MessageSeen.__struct_fields__
 _MESSAGE = f"SELECT {', '.join(_NAMES)} FROM messages WHERE id = ?"
 _INSERT = f"INSERT OR REPLACE INTO messages ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"
-_SET = ("provider", "finish_reason", *_KINDS, "cost", "cost_source")
+_SET = ("model", "provider", "finish_reason", *_KINDS, "cost", "cost_source")
 _UPDATE = f"UPDATE messages SET {', '.join(f'{name} = ?' for name in _SET)} WHERE id = ?"
 _RESTS = "SELECT id FROM messages WHERE session_id = ? AND session_total AND id GLOB '*/usage:*'"
 
@@ -256,6 +256,7 @@ def _respond(db: apsw.Connection, responses: dict[str, RequestUsed]) -> set[str]
     for message in messages:
         used = responses[message.id]
         before = _set_of(message)
+        message.model = message.model or used.model
         message.provider, message.finish_reason = used.provider, used.finish_reason
         for name in _KINDS:
             setattr(message, name, getattr(used.spent, name))

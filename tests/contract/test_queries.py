@@ -14,6 +14,7 @@ from clankers.queries.conversation_reader import conversation
 from clankers.queries.dialect import Database
 from clankers.queries.failures import failed_calls
 from clankers.queries.filters import Filters, filters, sources_instead
+from clankers.queries.resume import resume_command
 from clankers.queries.session_select import all_sessions
 from clankers.queries.sessions import list_sessions
 from clankers.queries.usage import BY, count
@@ -267,3 +268,26 @@ WORDS = re.compile(
 @pytest.mark.parametrize("path", sorted(Path(queries.__file__).parent.glob("*.py")), ids=lambda path: path.name)
 def test_what_is_sqlites_own_stands_in_the_dialect(path: Path) -> None:
     assert path.name in OWN or WORDS.search(path.read_text("utf-8")) is None
+
+
+def test_a_session_is_resumed_by_its_client_in_its_own_directory(make: Make) -> None:
+    """A subagent's command is that of its top session. An id that a client would read as an option resumes nothing."""
+    started = {"hook_event_name": "SessionStart", "cwd": "/p/a b"}
+    db = make(
+        [
+            session("ses_top", directory="/p/x"),
+            session("ses_sub", parentID="ses_top", directory="/p/x"),
+            *(
+                ("claude-code", "SessionStart", json.dumps(started | {"session_id": id}).encode())
+                for id in ("c1", "--yolo")
+            ),
+            ("aider", "run", b"{}"),
+        ]
+    )
+    assert resume_command(db, "", "ses_sub") == resume_command(db, "", "ses_top")
+    found = resume_command(db, "", "ses_top")
+    assert found
+    assert found.shell == "cd /p/x && opencode --session ses_top"
+    assert (other := resume_command(db, "", "c1"))
+    assert other.shell == "cd '/p/a b' && claude --resume c1"
+    assert resume_command(db, "", "--yolo") is resume_command(db, "", "nobody") is None

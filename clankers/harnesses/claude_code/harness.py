@@ -28,6 +28,8 @@ class ClaudeCode(Harness):
     folders = ("~/.claude/local", "~/.local/bin")
     session_variable = "CLAUDE_CODE_SESSION_ID"
     mcp_call_key = "claudecode/toolUseId"
+    resumes_with = ("--resume",)
+    starts_with = ()
 
     def level(self, kind: str, document: Any) -> str:
         """As `Harness.level`; of a transcript's line by what is in it."""

@@ -28,6 +28,8 @@ class Cline(Harness):
     name = "cline"
     title = "Cline"
     program = "cline"
+    resumes_with = ("--tui", "--id")
+    starts_with = ("--tui",)
     turn_ends = frozenset({"agent_end", "agent_error", "agent_abort", "session_shutdown"})
     levels = _LEVELS
 

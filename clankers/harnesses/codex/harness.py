@@ -29,6 +29,8 @@ class Codex(Harness):
     title = "Codex"
     program = "codex"
     mcp_session_key = "threadId"
+    resumes_with = ("resume",)
+    starts_with = ()
     turn_ends = frozenset({"Stop", "Interrupt", "SessionEnd"})
 
     def level(self, kind: str, document: Any) -> str:

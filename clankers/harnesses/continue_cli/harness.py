@@ -22,6 +22,7 @@ class Continue(Harness):
     name = "continue"
     title = "Continue"
     program = "cn"
+    starts_with = ()
 
     def source_at(self, session: str, path: str) -> Source | None:
         """The file of a session at a path."""

@@ -27,6 +27,8 @@ class Droid(Harness):
     title = "Droid"
     program = "droid"
     folders = ("~/.local/bin",)  # where its own installer puts it
+    resumes_with = ("--resume",)
+    starts_with = ()
 
     def level(self, kind: str, document: Any) -> str:
         """As `Harness.level`; of a session file's line by what is in it."""

@@ -27,6 +27,8 @@ class Gemini(Harness):
     name = "gemini"
     title = "Gemini CLI"
     program = "gemini"
+    resumes_with = ("--resume",)
+    starts_with = ("--prompt-interactive",)
     turn_ends = frozenset({"AfterAgent", "SessionEnd"})
 
     def level(self, kind: str, document: Any) -> str:

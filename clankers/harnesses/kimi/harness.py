@@ -26,6 +26,7 @@ class Kimi(Harness):
     name = "kimi"
     title = "Kimi Code"
     program = "kimi"
+    resumes_with = ("--session",)
 
     def level(self, kind: str, document: Any) -> str:
         """As `Harness.level`; of a wire log's line by what is in it."""

@@ -27,6 +27,8 @@ class OpenCode(Harness):
     title = "OpenCode"
     program = "opencode"
     folders: tuple[str, ...] = ("~/.opencode/bin",)  # where its installer puts it
+    resumes_with = ("--session",)
+    starts_with = ("--prompt",)
     turn_ends = frozenset({"session.idle"})
     levels = _LEVELS
 

@@ -26,6 +26,8 @@ class OpenHands(Harness):
     name = "openhands"
     title = "OpenHands"
     program = "openhands"
+    resumes_with = ("--resume",)
+    starts_with = ("--task",)
 
     def kind(self, document: Any) -> str:
         """As `Harness.kind`: hooks name their event `event_type`."""

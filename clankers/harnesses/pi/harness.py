@@ -26,6 +26,8 @@ class Pi(Harness):
     name = "pi"
     title = "pi"
     program = "pi"
+    resumes_with = ("--session",)
+    starts_with = ()
     turn_ends = frozenset({"turn_end", "session_shutdown"})
 
     def level(self, kind: str, document: Any) -> str:

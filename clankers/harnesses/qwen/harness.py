@@ -29,6 +29,8 @@ class Qwen(Harness):
     title = "Qwen Code"
     program = "qwen"
     session_variable = "QWEN_CODE_SESSION_ID"
+    resumes_with = ("--resume",)
+    starts_with = ("--prompt-interactive",)
 
     def level(self, kind: str, document: Any) -> str:
         """As `Harness.level`; of a chat file's line by what is in it."""

@@ -26,6 +26,8 @@ class Vibe(Harness):
     name = "vibe"
     title = "Mistral Vibe"
     program = "vibe"
+    resumes_with = ("--resume",)
+    starts_with = ()
     turn_ends = frozenset({"post_agent"})
 
     def level(self, kind: str, document: Any) -> str:

@@ -8,7 +8,7 @@ from clankers.mcp.paging import Room, cursor, place_of
 from clankers.mcp.recorded import timestamp
 from clankers.mcp.scope import FilterInput
 from clankers.mcp.tool import Answer, Lookup, Tool
-from clankers.queries.files import FilePlace, FileTouch, file_touches
+from clankers.queries.files import FileTouch, TouchPlace, file_touches
 
 _PROMPT = 500  # characters of a prompt that the query gives
 
@@ -55,7 +55,7 @@ class FilesAnswer(Answer, kw_only=True):
 
 
 def _files(lookup: Lookup, asked: FilesInput) -> FilesAnswer:
-    before = FilePlace(*place_of(asked.cursor, tuple[int, str])) if asked.cursor else None
+    before = TouchPlace(*place_of(asked.cursor, tuple[int, str])) if asked.cursor else None
     found = file_touches(
         lookup.db,
         asked.limit + 1,

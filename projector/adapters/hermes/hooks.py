@@ -1,19 +1,26 @@
 """What Hermes passes to its hooks: prompts, answers, calls, failures, subagents, and the tokens of each response.
 
 No hook has the id of a row in the database. So what was typed and answered is a report until the record holds it, and
-the tokens of a response are in a row of their own, without text (synthetic).
+the tokens of a request belong to the response with the same first call, or, if it has none, to the next one without a
+call (`projector.derived.request_usage`). Until the record has it, they are in a row of their own, without text
+(synthetic).
 """
 
+import re
 from typing import Any
+
+from msgspec.json import encode
 
 from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
 from projector.adapters.hermes.common import SOURCE, call_of, close_call, open_call
-from projector.adapters.hermes.wire import Failure, Hook
+from projector.adapters.hermes.wire import Extra, Failure, Hook
 from projector.adapters.wire import any_millis, millis
-from projector.model.changes import Change, ErrorSeen, MessageSeen, ProjectSeen, Rank, SessionSeen
-from projector.model.evidence import HookReport
+from projector.model.changes import Change, ErrorSeen, ProjectSeen, Rank, SessionSeen
+from projector.model.evidence import HookReport, RequestUsed, Spent, UsageSeen
 from projector.model.naming import HOOK_PREFIX, text_key
+
+_FIRST_CALL = re.compile(r"\btool_calls=\[ToolCall\(id='([^']+)'")  # in Python's form of the response
 
 
 def _session(event: Event, hook: Hook) -> list[Change]:
@@ -45,25 +52,30 @@ def _response(event: Event, hook: Hook) -> list[Change]:
     extra, changes = hook.extra, _session(event, hook)
     if not extra.api_request_id or not (usage := extra.usage):
         return changes
-    ended = any_millis(extra.ended_at) or millis(event.ts)
-    spent = MessageSeen(
-        f"{HOOK_PREFIX}response:{extra.api_request_id}",
-        hook.session_id,
-        SOURCE,
-        "assistant",
-        model=extra.response_model or extra.model,
-        provider=extra.provider,
-        prompt_tokens=usage.input_tokens,
-        completion_tokens=usage.output_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        finish_reason=extra.finish_reason,
-        created_at=any_millis(extra.started_at) or ended,
-        completed_at=ended,
-        synthetic=True,
+    spent = Spent(
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.reasoning_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
     )
-    return [*changes, spent]
+    used = RequestUsed(spent, extra.response_model or extra.model, extra.provider, extra.finish_reason)
+    at = any_millis(extra.started_at) or millis(event.ts)
+    id = f"{HOOK_PREFIX}response:{extra.api_request_id}"
+    usage_line = UsageSeen(
+        id, hook.session_id, SOURCE, "request", at, 0, hook.session_id, _first_call(extra), usage=encode(used).decode()
+    )
+    return [*changes, usage_line]
+
+
+def _first_call(extra: Extra) -> str | None:
+    """The id of the first call in a response, which its row in the database has too; None for a response without one.
+
+    A row may be stored after the next request began, so a response with calls is not known by its time.
+    """
+    if found := _FIRST_CALL.search(extra.assistant_message or ""):
+        return found[1]
+    return extra.api_request_id if extra.assistant_tool_call_count else None
 
 
 def _failed(event: Event, hook: Hook) -> list[Change]:

@@ -16,6 +16,7 @@ from projector.adapters.hermes.common import SOURCE, call_of, close_call, open_c
 from projector.adapters.hermes.wire import CallInRow, MessageRow, SessionRow
 from projector.adapters.wire import ABSENT, any_millis
 from projector.model.changes import USAGE_AT, Change, MessageSeen, PartSeen, ProjectSeen, Rank, SessionSeen, ToolSeen
+from projector.model.evidence import UsageSeen
 from projector.model.naming import scoped_id
 
 _MADE_UP = "[System: "  # how what the client says in the user's place begins
@@ -89,6 +90,9 @@ def _message(_: Event, row: MessageRow) -> list[Change]:
         opened = _call(id, row, at, call)
         data = encode({"id": opened.id}).decode()
         changes += [_part(id, row, len(changes), "tool", at, data=data), opened]
+    if row.role == "assistant":
+        first = row.tool_calls[0].id if row.tool_calls else None
+        changes.append(UsageSeen(id, row.session_id, SOURCE, "response", at, row.id, row.session_id, first, id))
     return changes
 
 

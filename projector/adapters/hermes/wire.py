@@ -73,6 +73,8 @@ class Extra(Wire):
     tool_call_id: Id | None = None
     user_message: str | None = None
     assistant_response: str | None = None
+    assistant_message: str | None = None
+    assistant_tool_call_count: Count | None = None
     result: str | None = None
     status: str | None = None
     duration_ms: Count | None = None

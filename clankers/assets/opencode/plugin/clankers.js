@@ -4,7 +4,7 @@
 // It appends the lines itself, synchronously: OpenCode does not await event handlers, and a kill gives no warning. It
 // throws nothing and prints nothing: whatever goes wrong with the recording, the client goes on. The format of a line
 // is described in clankers' README. One named async function is all that is exported, because OpenCode takes every
-// export for a plugin. An entry for OpenCode 2.x has another shape and belongs into a directory beside this file.
+// export for a plugin. OpenCode 2.x wants an object: `clankers install` replaces that function by entry-2.js for it.
 
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
@@ -17,11 +17,12 @@ const SOURCE = "opencode" // the client: `clankers install` writes it here
 const CATCH_UP = [] // the command that brings the database up to date: `clankers install` writes it here
 
 const DAY_MS = 86_400_000
-const GATHER_MS = 800 // streamed text is buffered for so long, the most a kill can lose
+const GATHER_MS = 800 // what grows is buffered for so long, the most a kill can lose
 const SYNC_MS = 1000 // a line is synced so long after it was written, the most a power loss can lose
 const SYNCED = process.env.CLANKERS_FSYNC !== "off"
 const BACKLOG_BYTES = 8 << 20 // kept in memory while the log cannot be written
 const CRC_TAIL = ',"crc":"00000000"}\n'.length
+const REPORTED_CHARS = 4 << 20 // of the latest snapshots, kept in memory to recognize their repetitions
 const TRIES = 3 // writes of a line before a disk that takes only parts of it counts as full
 
 // Left out: events about OpenCode, not about a session. All others are kept, unknown ones too.
@@ -43,6 +44,9 @@ const LEFT_OUT = new Set([
   "tui.command.execute",
 ])
 
+// Reported many times with the same content: only what differs from the one before is written.
+const REPEATED = new Set(["session.updated", "session.status", "session.diff", "message.updated"])
+
 class Recorder {
   constructor() {
     this.root = resolve(dataRoot())
@@ -60,6 +64,10 @@ class Recorder {
     this.lost = 0 // lines that the backlog had no room for
     this.gathered = new Map() // by part and field: the event to write, and the text that has come since
     this.running = new Set() // tool parts whose start was written
+    this.reported = new Map() // by type and id: the last snapshot's JSON
+    this.reportedChars = 0
+    this.held = new Map() // by type and id: snapshots that are not written yet
+    this.busy = new Set() // sessions
     this.due = 0 // when what is gathered must be written, in milliseconds since the epoch
     this.timer = null
     this.caughtUp = 0 // when the last catch-up of the database was started
@@ -78,8 +86,9 @@ class Recorder {
       return this.gather(`${properties.partID} ${properties.field}`, event, properties.delta)
     if (type === "message.part.updated") return this.part(event, properties.part ?? {}, properties.delta !== undefined)
     if (type.startsWith("session.")) quietly(() => this.project(place))
+    if (REPEATED.has(type)) return this.snapshot(event, properties)
     // The end of a message or a session, or of their process: nothing may be left in memory.
-    if (!type.startsWith("message.") || properties.info?.time?.completed || type === "message.removed") this.flush()
+    if (!type.startsWith("message.") || type === "message.removed") this.flush()
     this.write(type, event)
     if (type === "session.idle") this.turnEnded()
   }
@@ -100,10 +109,50 @@ class Recorder {
     this.write("message.part.updated", event)
   }
 
+  // Most snapshots repeat the one before. What a busy session changes is held until a report includes it, or the time
+  // for gathering is over; the first and the last report of a message are written at once.
+  snapshot(event, properties) {
+    const { info, status, sessionID = info?.sessionID ?? info?.id } = properties
+    const id = info?.id ?? sessionID
+    if (typeof id !== "string") return this.write(event.type, event)
+    const key = `${event.type} ${id}`
+    const text = JSON.stringify({ ...event, id: undefined }) // each report has an id of its own
+    const before = this.reported.get(key)
+    if (before === text) return
+    this.remember(key, text)
+    if (status) this.busy[status.type === "idle" ? "delete" : "add"](sessionID)
+
+    const held = this.held.get(key)
+    this.held.delete(key)
+    if (held && !includes({ ...event, id: held.id }, held)) quietly(() => this.write(held.type, held))
+    const complete = info?.time?.completed
+    if (before && info && !info.error && !complete && this.busy.has(sessionID)) {
+      this.held.set(key, { ...event, ...JSON.parse(text) }) // a copy: the client goes on changing its own
+      return this.flushSoon()
+    }
+    if (!info || complete) this.flush()
+    this.write(event.type, event)
+  }
+
+  remember(key, text) {
+    this.reportedChars += text.length - (this.reported.get(key)?.length ?? 0)
+    this.reported.delete(key) // so that it becomes the latest
+    this.reported.set(key, text)
+    for (const [oldest, old] of this.reported) {
+      if (this.reportedChars <= REPORTED_CHARS) return
+      this.reported.delete(oldest)
+      this.reportedChars -= old.length
+    }
+  }
+
   gather(key, event, delta) {
     const held = this.gathered.get(key)
     if (delta === undefined || !held) this.gathered.set(key, { event, texts: [delta] })
     else held.texts.push(delta)
+    this.flushSoon()
+  }
+
+  flushSoon() {
     if (this.due) return
     this.due = Date.now() + GATHER_MS
     this.timer = setTimeout(() => quietly(() => this.flush()), GATHER_MS)
@@ -117,6 +166,9 @@ class Recorder {
     if (this.timer) clearTimeout(this.timer)
     this.timer = null
     for (const key of [...this.gathered.keys()]) this.writeGathered(key)
+    const held = [...this.held.values()]
+    this.held.clear()
+    for (const event of held) quietly(() => this.write(event.type, event))
   }
 
   // What could not be written so far has no later chance.
@@ -302,6 +354,15 @@ function quietly(action) {
     return undefined
   }
 }
+
+// Whether a report says all that one before it does: what was there is there, counts and times have grown.
+function includes(now, before) {
+  if (typeof now === "number" && typeof before === "number") return now >= before
+  if (!isObject(now) || !isObject(before) || Array.isArray(now) !== Array.isArray(before)) return now === before
+  return Object.keys(before).every((key) => Object.hasOwn(now, key) && includes(now[key], before[key]))
+}
+
+const isObject = (value) => typeof value === "object" && value !== null
 
 function syncDirectory(path) {
   fs.open(path, "r", (error, fd) => {
