@@ -33,6 +33,7 @@ COMMANDS = (
         ["mcp", "--help"],
         ["append", "--help"],
         ["help"],
+        ["web", "key"],
         ["forget", "ses_000000", "--dry-run"],
         ["install", "opencode"],
         ["uninstall", "opencode"],
