@@ -88,7 +88,7 @@ class ConversationReader:
         id: of the session.
         within: the sessions whose subagent this is.
         longest: characters of a text that are read, at most; None for all.
-        outer_only: of subagents, read the session's row alone.
+        inner: whether subagents are read with what happened in them; else only their rows.
 
     Raises:
         LookupError: there is no such session.
@@ -104,7 +104,7 @@ class ConversationReader:
         within: tuple[str, ...] = (),
         *,
         longest: int | None = None,
-        outer_only: bool = False,
+        inner: bool = True,
     ) -> None:
         found = next((row for row, _ in _rows(db, Session, "sessions", "id = :id", {"id": id})), None)
         if found is None:
@@ -112,7 +112,7 @@ class ConversationReader:
         self._db = db
         self._within = (*within, id)
         self._longest = longest
-        self._outer_only = outer_only
+        self._inner = inner
         self.session = found
 
     @cached_property
@@ -205,10 +205,9 @@ class ConversationReader:
         return found
 
     def _conversations(self, ids: list[str]) -> dict[str, Conversation]:
-        if self._outer_only:
-            rows = {row.id: row for row, _ in self._of(Session, "sessions", ids)}
-            return {id: Conversation(session=rows[id]) for id in ids if id in rows}
-        return {id: _conversation(self._db, id, self._within) for id in ids}
+        if self._inner:
+            return {id: _conversation(self._db, id, self._within) for id in ids}
+        return {row.id: Conversation(session=row) for row, _ in self._of(Session, "sessions", ids)}
 
     @cached_property
     def _errors(self) -> list[tuple[str, int | None, str | None]]:

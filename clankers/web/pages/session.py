@@ -101,7 +101,7 @@ def find(asked: Asked) -> SessionData:
     """
     id = asked.place["id"]
     try:
-        reader = ConversationReader(asked.db, id, longest=LONGEST, outer_only=True)
+        reader = ConversationReader(asked.db, id, longest=LONGEST, inner=False)
     except LookupError:
         raise NotFoundError(f"No session {id} is recorded. It may have been removed with `clankers forget`.") from None
     outline = reader.outline
