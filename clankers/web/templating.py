@@ -12,6 +12,8 @@ from markupsafe import Markup, escape
 
 from clankers.formatting import clean, local_time, session_title, short_cost, short_duration, short_number
 from clankers.render.html import conversation_html
+from clankers.render.labels import plain
+from clankers.web import charts
 from clankers.web.static import static_url
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60))  # of relative times, in seconds
@@ -45,13 +47,15 @@ def _environment() -> Environment:
         "cost": cost,
         "duration": short_duration,
         "number": short_number,
+        "percent": _percent,
+        "plain": plain,
         "pairs": lambda values: [(value, value) for value in values],
         "session_url": session_url,
         "exact": _exact,
         "moment": moment,
         "title": session_title,
     }
-    made.globals |= {"static": static_url}
+    made.globals |= {"static": static_url, "charts": charts}
     return made
 
 
@@ -90,6 +94,10 @@ def _ago(at: float, otherwise: str) -> str:
     if seconds < 0 or seconds >= _RELATIVE_DAYS * 86_400:
         return otherwise
     return next(f"{int(seconds // size)} {unit} ago" for unit, size in _UNITS if seconds >= size)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.{1 if 0 < share < 0.1 else 0}f} %"
 
 
 def _exact(n: int | None) -> str:
