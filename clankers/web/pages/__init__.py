@@ -1,7 +1,7 @@
 """The pages, in the order of the navigation; a file each. May import what `web` may."""
 
 from clankers.web.page import Page
-from clankers.web.pages import errors, files, health, models, overview, session, sessions, tools
+from clankers.web.pages import errors, files, health, log, models, overview, session, sessions, tools
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
@@ -13,4 +13,5 @@ PAGES: tuple[Page, ...] = (
     errors.PAGE,
     models.PAGE,
     health.PAGE,
+    log.PAGE,
 )
