@@ -32,6 +32,7 @@ COMMANDS = (
         ["demo", "--help"],
         ["append", "--help"],
         ["help"],
+        ["web", "key"],
         ["forget", "ses_000000", "--dry-run"],
         ["install", "opencode"],
         ["uninstall", "opencode"],

@@ -61,7 +61,7 @@ def test_only_the_command_line_prints_and_knows_typer(path: Path) -> None:
     assert not prints(tree) or name in PRINTS
 
 
-ASKING = [path for path in MODULES if module(path).split("/")[1] in ("cli", "render", "sync", "serve")]
+ASKING = [path for path in MODULES if module(path).split("/")[1] in ("cli", "render", "sync", "serve", "http", "web")]
 
 
 @pytest.mark.parametrize("path", ASKING, ids=module)
@@ -99,6 +99,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clankers.paths": {"clankers.errors"},
     "clankers.formatting": {"clankers.errors", "clankers.paths"},
     "clankers.system": BASE,
+    "clankers.http": {"clankers.errors"},
     "clankers.log": LOG,
     "clankers.secrets": set(),
     "clankers.ingest": {*LOG, "clankers.secrets"},
@@ -117,14 +118,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clankers.queries": {*RECORDING, *PROJECTOR},
     "clankers.render": {*BASE, "clankers.system", "clankers.secrets", "clankers.queries"},
     "clankers.sync": {*ASKED, "clankers.render"},
-    "clankers.serve": {*ASKED, "clankers.render", "clankers.sync"},
+    "clankers.serve": {*ASKED, "clankers.http", "clankers.render", "clankers.sync"},
     "clankers.checks": {*ASKED, "clankers.maintenance", "clankers.render", "clankers.sync"},
+    "clankers.web": {*ASKED, "clankers.http", "clankers.render", "clankers.checks"},
     "clankers.cli": {
         *ASKED,
         "clankers.checks",
         "clankers.render",
         "clankers.sync",
+        "clankers.http",
         "clankers.serve",
+        "clankers.web",
         "clankers.maintenance",
         "clankers.docs",
     },

@@ -21,6 +21,7 @@ COMMANDS = {
     "uninstall": ("Record", "uninstall", "command"),
     "backfill": ("Record", "backfill", "command"),
     "append": ("Record", "append", "command"),
+    "web": ("Look", "web", "commands"),
     "sessions": ("Look", "sessions", "command"),
     "show": ("Look", "show", "command"),
     "search": ("Look", "search", "command"),

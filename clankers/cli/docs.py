@@ -13,6 +13,7 @@ TOPICS = {
     "tasks": "how do I ...?",
     "commands": "all commands and options",
     "harnesses": "which agents are recorded, and how; a page each, such as `clankers docs codex`",
+    "web": "the page in the browser",
     "search": "words, prefixes and phrases",
     "times": "how to write a time",
     "blame": "who made a commit or a line, and how sure that is",
