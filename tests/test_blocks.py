@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from clankers.cli import stats
 from clankers.errors import EX_USAGE
 from clankers.log.writer import Log
-from clankers.queries.blocks import BLOCK, Block, count_blocks
+from clankers.queries.blocks import BLOCK, UsageBlock, count_blocks
 from clankers.queries.filters import Filters
 from clankers.queries.usage import Group, count_all
 from tests.commands import NOW, call, event, session
@@ -169,7 +169,7 @@ class BlockStats(msgspec.Struct):
     """Blocks, and the total of all."""
 
     by: stats.By
-    groups: list[Block]
+    groups: list[UsageBlock]
     total: Group
 
 

@@ -16,7 +16,7 @@ from clankers.cli.options import Model, Project, Since, Sources, Until
 from clankers.cli.output import print_json, print_table, width
 from clankers.errors import UsageError
 from clankers.formatting import cells, clean, local_time, short_cost, short_duration, short_number, shortened
-from clankers.queries.blocks import Block, Limit, count_blocks
+from clankers.queries.blocks import UsageBlock, Limit, count_blocks
 from clankers.queries.filters import Filters, filters
 from clankers.queries.usage import TIMES, Group, count
 
@@ -154,7 +154,7 @@ def _limit(text: str) -> Limit:
 
 def _of_open_block(last: Group, limit: Limit | None) -> str:
     """What a person wants to know of the block that is open, if the last one is."""
-    if not isinstance(last, Block) or not last.is_open:
+    if not isinstance(last, UsageBlock) or not last.is_open:
         return "No block is open."
     said = [f"The last block is open until {local_time(last.end)}."]
     if last.tokens_per_minute is not None:
@@ -184,7 +184,7 @@ def named(groups: list[Group], by: str) -> list[tuple[str, Group]]:
         names = {key: short[key] if short[key] in alone else name for key, name in names.items()}
     names = {key: clean(name) for key, name in names.items()}
     if by == By.BLOCK:
-        return [(local_time(one.begin), one) for one in groups if isinstance(one, Block)]
+        return [(local_time(one.begin), one) for one in groups if isinstance(one, UsageBlock)]
     if by not in TIMES:
         groups = sorted(groups, key=lambda one: (-_size(one, by), -one.tokens, -one.messages, names[one.key]))
     return [(names[one.key], one) for one in groups]

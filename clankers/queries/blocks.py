@@ -32,7 +32,7 @@ WHERE a.position = 0 AND m.copied = 0 AND m.created_at IS NOT NULL AND {{of_plan
 
 
 @dataclass
-class Block(Group):
+class UsageBlock(Group):
     """What was used in a block. Tool calls are not counted.
 
     Attributes:
@@ -83,7 +83,7 @@ class _Counted(NamedTuple):
     usage: Group
 
 
-def count_blocks(db: Database, chosen: Filters, now: int, limit: Limit | None = None) -> tuple[list[Block], Group]:
+def count_blocks(db: Database, chosen: Filters, now: int, limit: Limit | None = None) -> tuple[list[UsageBlock], Group]:
     """The blocks with a message that `chosen` selects, the first first, and the total of all.
 
     All messages of a plan make its blocks, whichever of them are selected. Without a source in `chosen`, the harnesses
@@ -133,19 +133,19 @@ def _counted(at: int, session: str, subagent: int, used: int, chosen: int, turns
     return _Counted(at, session, bool(subagent), bool(used), bool(chosen), usage)
 
 
-def _blocks(times: Iterable[int]) -> list[Block]:
+def _blocks(times: Iterable[int]) -> list[UsageBlock]:
     """The blocks of responses that were made at these times, in their order."""
-    found: list[Block] = []
+    found: list[UsageBlock] = []
     for at in times:
         if not found or at >= found[-1].end:
             begin = at // _HOUR * _HOUR
             key = datetime.fromtimestamp(begin / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            found.append(Block(key, begin=begin, end=begin + BLOCK, first_at=at))
+            found.append(UsageBlock(key, begin=begin, end=begin + BLOCK, first_at=at))
         found[-1].last_at = at
     return found
 
 
-def _project(block: Block, now: int) -> None:
+def _project(block: UsageBlock, now: int) -> None:
     """Fill in the rates of an open block, and where they lead."""
     block.is_open = True
     took, left = block.last_at - block.first_at, block.end - now
