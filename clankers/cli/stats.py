@@ -16,7 +16,7 @@ from clankers.cli.options import Model, Project, Since, Sources, Until
 from clankers.cli.output import print_json, print_table, width
 from clankers.errors import UsageError
 from clankers.formatting import cells, clean, local_time, short_cost, short_duration, short_number, shortened
-from clankers.queries.blocks import UsageBlock, Limit, count_blocks
+from clankers.queries.blocks import Limit, UsageBlock, count_blocks
 from clankers.queries.filters import Filters, filters
 from clankers.queries.usage import TIMES, Group, count
 
