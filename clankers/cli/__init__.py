@@ -28,6 +28,7 @@ COMMANDS = {
     "tail": ("Look", "tail", "command"),
     "export": ("Take out", "export", "command"),
     "query": ("Take out", "query", "command"),
+    "restore": ("Go on", "restore", "command"),
     "archive": ("Keep", "archive", "command"),
     "forget": ("Keep", "forget", "command"),
     "scrub": ("Keep", "scrub", "command"),
