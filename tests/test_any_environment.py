@@ -30,8 +30,10 @@ COMMANDS = (
     *(["catch-up"], ["project"], ["backfill"], ["verify"], ["archive"], ["repair"], ["scrub", "--dry-run"]),
     *(
         ["demo", "--help"],
+        ["mcp", "--help"],
         ["append", "--help"],
         ["help"],
+        ["web", "key"],
         ["forget", "ses_000000", "--dry-run"],
         ["install", "opencode"],
         ["uninstall", "opencode"],

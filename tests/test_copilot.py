@@ -412,7 +412,7 @@ def test_our_hooks_are_a_file_of_their_own(home: Path, monkeypatch: pytest.Monke
     path.write_text("{}", "utf-8")
     with pytest.raises(InstallError, match="not ours"):
         installer.install(path)
-    path.write_bytes(installer.text())
+    path.write_bytes(installer.text(path))
     assert installer.obstacles(path, (1, 0, 102)) == []
     assert "does not know" in installer.obstacles(path, (1, 0, 20))[0].finding
     (home / "c" / "settings.json").write_text('{"disableAllHooks": true}', "utf-8")

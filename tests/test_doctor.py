@@ -13,11 +13,10 @@ from unittest import mock
 import apsw
 import pytest
 
-from clankers.cli import scrub
 from clankers.errors import EX_FAIL, EX_OK
 from clankers.formatting import short_bytes
 from clankers.log import tombstones
-from clankers.maintenance import in_place_edit
+from clankers.maintenance import in_place_edit, scrub_marker
 from clankers.maintenance.in_place_edit import Replacement
 from clankers.queries.first_backfill import lock_path
 from clankers.system import detached
@@ -267,7 +266,7 @@ def test_what_was_begun_and_killed_is_reported_with_what_finishes_it(home: Path,
     clankers(home, "project")
     begun: list[tuple[Callable[[], object], str, str]] = [
         (lambda: tombstones.put_up(str(root), ["ses_x"], {}), "the removal of 1 session was not finished", "forget"),
-        ((root / scrub.UNFINISHED).touch, "a scrub was not finished", "scrub"),
+        ((root / scrub_marker.NAME).touch, "a scrub was not finished", "scrub"),
         (lambda: half_changed(root), "a change of a daily file was not finished", "repair"),
     ]
     for begin, said, remedy in begun:

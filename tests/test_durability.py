@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from clankers.cli.doctor import examine
-from clankers.cli.doctor_root import Finding
+from clankers.checks.all_checks import examine
+from clankers.checks.finding import Finding
 from clankers.log import writer
 from clankers.log.writer import Log, file_name
 from clankers.system import durable

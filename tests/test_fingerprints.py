@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 
+from clankers.ingest import fingerprints
 from clankers.log import segments
 from clankers.system import detached
 from tests.commands import Result, call
@@ -125,10 +126,11 @@ def test_a_command_that_reads_opens_only_what_has_changed(home: Path) -> None:
 def test_without_the_fingerprints_nothing_is_imported_twice(home: Path) -> None:
     backfill(home)
     kept = home / "data" / "cursors" / "fingerprints"
-    for damaged in (b"", b"\xc1", b"[]", b'{"s-0001":1}', b'{"s-0001":[1,2,3,4,5]}', kept.read_bytes()[:-9]):
+    line = b"s-0001\0%s\0\n"
+    for damaged in (b"", b"\xc1", b"{}\0\n", line % b"1", line % b"1\x002\x003\x004", kept.read_bytes()[:-9]):
         kept.write_bytes(damaged)
         assert backfill(home) == 0
-        assert len(json.loads(kept.read_bytes())) == SESSIONS
+        assert kept.read_bytes().count(b"\0\n") == SESSIONS
 
 
 def beside(name: str, n: int = 0) -> Callable[[Path], None]:
@@ -195,6 +197,21 @@ def test_a_change_within_a_tick_of_the_clock_is_found(change: str, home: Path) -
     size = logged(home)
     clankers(home, "sessions")
     assert logged(home) > size
+
+
+def test_one_look_at_a_directory_says_that_nothing_is_new_in_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprints, "_SETTLED_NS", 0)  # the directory was made just now
+    backfill(home)
+    access = mock.Mock(wraps=os.access)
+    monkeypatch.setattr(os, "access", access)
+    missing = str(transcript(home, 1).with_suffix(""))
+    clankers(home, "sessions")
+    assert mock.call(missing, os.F_OK) not in access.mock_calls
+    beside("subagents/agent-a.jsonl", 2)(home)
+    before = logged(home)
+    clankers(home, "sessions")
+    assert mock.call(missing, os.F_OK) in access.mock_calls
+    assert logged(home) > before
 
 
 def test_a_session_that_was_too_old_is_looked_at_once(home: Path) -> None:

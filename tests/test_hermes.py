@@ -10,6 +10,9 @@ import pytest
 
 from clankers.harnesses.hermes import state_db
 from clankers.harnesses.hermes.harness import HARNESS
+from clankers.harnesses.hermes.install import EVENTS
+from clankers.harnesses.hook_command import LAUNCHER, hook_command
+from clankers.harnesses.installer import InstallError
 from clankers.ingest.source import SourceError
 from tests.contract.captures import feed_live, feed_stores, hermes, hermes_hooks
 from tests.feeding import HERMES, append, project
@@ -157,3 +160,83 @@ def test_places_and_what_is_never_read(tmp_path: Path, monkeypatch: pytest.Monke
     assert HARNESS.count() == 1
     with pytest.raises(SourceError, match="cannot be read"):
         list(state_db.sources())
+
+
+# As a person writes settings, and as Hermes writes them: its own writer folds and quotes, and drops comments.
+SETTINGS = {
+    "none": "",
+    "others": "# mine\nmodel:\n  default: a\nprompt: |\n  hooks: none\n\n  # text\nlist:\n- a\n",
+    "no hooks": "hooks: {}\nmodel: x\n",
+    "of a person": (
+        "hooks:\n  # first\n  post_tool_call:\n    - command: a  # why\n      # when\n      timeout: 5\n\n  # second\n"
+        "  pre_tool_call: [{command: b}]\n  output_spill:\n    enabled: true\n\n# last\nz: 1\n"
+    ),
+    "not indented": "hooks:\n  on_session_end:\n  - command: |\n      a\n      b\nz: 1\n",
+}
+REFUSED = {
+    "in braces": '{"model": {}}\n',
+    "two documents": "a: 1\n---\nb: 2\n",
+    "a value of braces": "hooks: {pre_tool_call: []}\n",
+    "a list in brackets": "hooks:\n  on_session_end: [{command: a}]\n",
+    "tabs": "hooks:\n\tpre_tool_call:\n",
+    "twice": "hooks: {}\n'hooks': {}\n",
+    "a complex key": "? hooks\n: {}\n",
+}
+FOLDED = """\
+hooks:
+  api_request_error:
+    - command: sh -c "trap '' TERM; [ -r ~/.local/lib/clankers/hook ] && exec sh ~/.local/lib/clankers/hook
+        hermes; exit 0"
+      timeout: 10
+  on_session_end:
+    - "command": "sh -c \\"trap '' TERM; [ -r ~/.local/lib/clankers/hook ] && exec sh ~/.local/lib/clankers/hook\\
+        \\ hermes; exit 0\\""
+      "timeout": 10
+    - command: mine
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HERMES_HOME", str(tmp_path))
+    return HARNESS.installer().file(None)
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_hooks_are_added_to_the_settings_and_removed_and_all_other_lines_stay(kind: str, settings: Path) -> None:
+    before, installer = SETTINGS[kind], HARNESS.installer()
+    settings.write_text(before)
+    after = (installer.install(settings).after or b"").decode()
+    settings.write_text(after)
+    assert after.count(f"exec sh {LAUNCHER} hermes; exit 0") == 4
+    assert [line for line in before.splitlines() if line != "hooks: {}" and line not in after.splitlines()] == []
+    assert installer.install(settings).after == after.encode()
+    assert installer.installed(settings)
+    without = (installer.uninstall(settings).after or b"").decode()
+    assert without == before.replace("hooks: {}\n", "")
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_settings_of_another_form_are_not_changed(kind: str, settings: Path) -> None:
+    settings.write_text(REFUSED[kind])
+    with pytest.raises(
+        InstallError, match=r"nothing was changed\. Add these lines by hand:\nhooks:\n  post_api_request:"
+    ):
+        HARNESS.installer().install(settings)
+    assert HARNESS.installer().uninstall(settings).after == REFUSED[kind].encode()
+
+
+def test_hooks_that_hermes_has_written_again_are_ours(settings: Path) -> None:
+    settings.write_text(FOLDED)
+    assert HARNESS.installer().uninstall(settings).after == b"hooks:\n  on_session_end:\n    - command: mine\n"
+
+
+def test_hooks_wait_until_the_user_allows_them(settings: Path) -> None:
+    installer = HARNESS.installer()
+    settings.write_bytes(installer.install(settings).after or b"")
+    (waiting,) = installer.obstacles(settings, None)
+    assert "4 of our 4 hooks are not allowed yet" in waiting.finding
+    command = 'sh -c "' + hook_command("hermes") + '"'
+    allowed = [{"event": event, "command": command} for event in EVENTS]
+    settings.with_name("shell-hooks-allowlist.json").write_text(json.dumps({"approvals": allowed}))
+    assert installer.obstacles(settings, None) == []

@@ -418,6 +418,21 @@ def test_the_plugins_folder_goes_with_it_if_nothing_else_is_there(
     assert not plugin.exists()
 
 
+def test_version_2_gets_an_entry_of_its_own_beside_that_of_1(home: Path, plugin: Path) -> None:
+    entry = home / ".config" / "opencode" / "plugins" / "clankers" / "index.js"
+    before = tree(home)
+    clankers(home, "install", "opencode")
+    assert not entry.exists(), "1.0 does not start where there is such a directory"
+    client(home, "opencode", "2.0.11")
+    clankers(home, "install", "opencode")
+    assert b"export default {" in entry.read_bytes()
+    assert plugin.exists()
+    assert "2.x are logged, but not understood yet" in clankers(home, "doctor").out
+    (home / "bin" / "opencode").unlink()
+    assert clankers(home, "uninstall", "opencode").code == EX_OK
+    assert tree(home) == before
+
+
 def test_the_plugin_as_installed_is_javascript_and_its_catch_up_runs(home: Path, plugin: Path) -> None:
     clankers(home, "install", "opencode")
     text = plugin.read_text("utf-8")

@@ -113,9 +113,9 @@ def test_the_directory_names_the_client_and_not_the_schema(tmp_path: Path, monke
     assert HARNESS.installer().file(tmp_path) == tmp_path / ".kilo" / "plugin" / "clankers.js"
     installer = HARNESS.installer()
     assert isinstance(installer, PluginInstaller)
-    text = installer.text()
+    plugin = tmp_path / "clankers.js"
+    text = installer.text(plugin)
     assert text.count(b'const SOURCE = "kilo"\n') == 1
     assert b'const CATCH_UP = ["' in text
-    plugin = tmp_path / "clankers.js"
     plugin.write_bytes(text)
     assert installer.obstacles(plugin, (7, 7, 9)) == []

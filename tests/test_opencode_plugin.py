@@ -20,6 +20,7 @@ import pytest
 
 from clankers import paths
 from clankers.harnesses.opencode.harness import HARNESS
+from clankers.harnesses.opencode.install import PluginInstaller
 from clankers.log import envelope, strict_json
 from clankers.log.reader import Line, log_files, read
 from clankers.log.writer import Log
@@ -865,6 +866,35 @@ def test_an_event_that_two_copies_hear_is_one_line(start: Start, root: Path, tmp
         client.do(f"const one = {json.dumps(one)}; for (const n of [0, 1, 2]) tell(one, n); return 0")
     client.end()
     assert payloads(root) == [place, event("session.idle", sessionID="ses_1"), delta("ab"), todo(1), todo(1)]
+
+
+def test_the_entry_for_version_2_records_a_stream_of_events_and_what_both_entries_hear_is_one_line(
+    start: Start, root: Path, tmp_path: Path
+) -> None:
+    client = start()
+    entry = tmp_path / "plugins" / "clankers" / "index.js"
+    entry.parent.mkdir(parents=True)
+    entry.write_bytes(PluginInstaller(HARNESS).text(entry))
+    (entry.parent / "package.json").write_text('{"type": "module"}')
+    one, other = ({"type": "session.created", "data": {"sessionID": f"ses_{n}"}} for n in (1, 2))
+    found = client.do(f"""
+        const entry = (await import({json.dumps(entry.as_uri())})).default
+        await entry.setup({{}})
+        await entry.setup({{ event: {{ subscribe: () => {{ throw new Error("no stream") }} }} }})
+        const [one, other] = {json.dumps([one, other])}
+        const events = async function* () {{ yield one; yield other }}
+        const dispose = await entry.setup({{ event: {{ subscribe: async (hear) => (hear(one), events()) }} }})
+        await wait(10)
+        plugins[0].event({{ event: other }})
+        await dispose()
+        return [typeof entry, entry.id]
+    """)
+    client.end()
+    assert found == ["object", "clankers"]
+    assert [line for line in payloads(root) if "data" in line] == [one, other]
+    assert rows(project(root))["sessions"] == []
+    unknown = "SELECT type, events FROM event_types WHERE NOT known"
+    assert project(root).execute(unknown).fetchall() == [("session.created: data", 2)]
 
 
 def test_each_directory_tells_its_own(start: Start, root: Path) -> None:

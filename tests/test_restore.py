@@ -21,7 +21,7 @@ from clankers.log.writer import Log
 from clankers.maintenance.scrub import mask_line
 from clankers.queries.resume import SessionTree
 from clankers.restore.documents import document
-from clankers.restore.files import RestoreError, SessionFiles
+from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.restore.lines import lines_file
 from clankers.restore.records import LoggedRecord
 from clankers.restore.write import Found, targets, write
@@ -177,13 +177,13 @@ def test_a_document_has_its_messages_in_their_last_order() -> None:
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "a\0", "x" * 300])
 def test_a_name_in_the_log_leads_nowhere_else(name: str) -> None:
     with pytest.raises(RestoreError, match="no file's name"):
-        SessionFiles("/").add(("projects", name), b"")
+        RestoredFiles("/").add(("projects", name), b"")
 
 
 def test_nothing_is_written_through_a_link_or_over_what_differs(tmp_path: Path) -> None:
     folder, outside = tmp_path / "client", tmp_path / "outside"
     outside.mkdir()
-    files = SessionFiles(str(folder))
+    files = RestoredFiles(str(folder))
     files.add(("a", "b", "new.jsonl"), b"new\n")
     found = targets(files, str(folder))
     assert [one.found for one in found] == [Found.NOTHING]

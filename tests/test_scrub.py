@@ -18,10 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clankers.cli import scrub as scrub_command
 from clankers.errors import EX_BUSY, EX_IO
 from clankers.log import envelope
-from clankers.maintenance import in_place_edit, scrub
+from clankers.maintenance import in_place_edit, scrub, scrub_marker
 from clankers.maintenance.archive import archive
 from clankers.maintenance.verify import verify
 from clankers.secrets.detect import _GROUPS, HINTS, Hint, find_credentials, hints, mask, mask_text
@@ -307,7 +306,7 @@ def test_a_projector_at_work_stops_it_before_anything_is_changed(root: Path) -> 
     assert done.code == EX_BUSY
     assert "project --watch" in done.err
     assert days(root) == before
-    assert not scrub_command.unfinished(str(root))
+    assert not scrub_marker.is_unfinished(str(root))
 
 
 def test_killed_anywhere_and_run_again_it_ends_the_same(root: Path, tmp_path: Path) -> None:
@@ -334,7 +333,7 @@ def test_killed_anywhere_and_run_again_it_ends_the_same(root: Path, tmp_path: Pa
 
 def test_a_kill_between_log_and_database_is_made_good(root: Path) -> None:
     make(root)
-    (root / scrub_command.UNFINISHED).touch()
+    (root / scrub_marker.NAME).touch()
     for name in scrub.files(str(root)):
         scrub.scrub(str(root), name, lambda _: None)
     assert leaks(root)

@@ -17,7 +17,7 @@ from clankers.log import tombstones
 from clankers.queries.dialect import Database
 from clankers.queries.resume import SessionTree, resume_command, session_tree
 from clankers.queries.session_select import all_sessions, named
-from clankers.restore.files import RestoreError, SessionFiles
+from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.restore.records import read_session
 from clankers.restore.write import Found, Target, targets, write
 
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
         targets: the files, and what is in their places.
     """
 
-    files: SessionFiles
+    files: RestoredFiles
     folder: str
     targets: list[Target]
 
@@ -119,7 +119,7 @@ def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
             f"sessions of {harness.title} cannot be restored; `clankers docs restore` says why, `clankers show "
             f"{clean(tree.id)}` prints this one"
         )
-    merged: SessionFiles | None = None
+    merged: RestoredFiles | None = None
     for id in tree.members:
         session = read_session(root, tree.source, id)
         if not session.records:  # a subagent's are among its parent's

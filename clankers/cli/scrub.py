@@ -4,7 +4,6 @@ What was begun is noted in `<root>/scrub.unfinished` until the database is new t
 nothing to find any more.
 """
 
-import contextlib
 import os
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
@@ -14,19 +13,16 @@ import typer
 from clankers import paths
 from clankers.cli.output import print_json, progress_bar, say
 from clankers.formatting import counted
-from clankers.maintenance import in_place_edit
+from clankers.maintenance import in_place_edit, scrub_marker
 from clankers.maintenance.archive import remove_unfinished
 from clankers.maintenance.backup_files import backup_files
 from clankers.queries.connect import log_bytes
-from clankers.system.durable import sync_directory
 from projector.replay.rebuild import rebuild
 from projector.store.lock import PATIENCE, ProjectorLock
 from projector.trace.erase import empty_wal
 
 if TYPE_CHECKING:
     from clankers.maintenance.scrub import CredentialCount
-
-UNFINISHED = "scrub.unfinished"
 
 
 def command(
@@ -73,24 +69,6 @@ def command(
         say(f"{copy} is a copy that was not searched; remove it by hand")
 
 
-def _begin(root: str) -> None:
-    """Note that the log is being changed; `_end` says that the database has followed."""
-    os.close(paths.open_private(os.path.join(root, UNFINISHED), os.O_WRONLY))
-    sync_directory(root)
-
-
-def unfinished(root: str) -> bool:
-    """Whether a scrub of the log in `root` was killed."""
-    return os.path.exists(os.path.join(root, UNFINISHED))
-
-
-def _end(root: str) -> None:
-    """Forget the note of `_begin`."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(os.path.join(root, UNFINISHED))
-        sync_directory(root)
-
-
 def _scrub(root: str, path: str) -> "list[CredentialCount]":
     from clankers.maintenance import scrub
 
@@ -98,13 +76,13 @@ def _scrub(root: str, path: str) -> "list[CredentialCount]":
         in_place_edit.finish(root)
         with in_place_edit.lock(root, "scrub"):
             remove_unfinished(root)  # what a killed archiver had not finished holds credentials as well
-        killed = unfinished(root)
-        _begin(root)
+        killed = scrub_marker.is_unfinished(root)
+        scrub_marker.begin(root)
         with progress_bar("Scrubbing", log_bytes(root)) as step:
             places = [one for name in scrub.files(root) for one in scrub.scrub(root, name, step)]
         if (places or killed) and os.path.exists(path):
             with progress_bar("Rebuilding", log_bytes(root)) as step:
                 rebuild(path, root, progress=step)
             empty_wal(path, "scrub")
-        _end(root)
+        scrub_marker.end(root)
     return places

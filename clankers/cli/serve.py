@@ -49,9 +49,9 @@ def command(
             f"{_KEY} is not set, and without a key anybody could write here: `openssl rand -hex 32` makes one, "
             "for here and for each machine that sends"
         )
+    from clankers.http.server import Endpoint, is_loopback, listen, run
     from clankers.serve.app import RequestLimits, application
     from clankers.serve.group_commit import Storage
-    from clankers.serve.server import Endpoint, is_loopback, listen, run
 
     endpoint = Endpoint(host, port, str(tls_cert) if tls_cert else None, str(tls_key) if tls_key else None)
     root = str(data) if data else os.path.join(paths.data_root(), "served")

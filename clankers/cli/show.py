@@ -147,7 +147,8 @@ def command(
         if raw:
             _raw([one.id for one in (found.session, *found.descendants)], as_json=as_json)
         elif as_json:
-            print_json(msgspec.to_builtins(Conversation(session=found.session, items=list(found.items()))))
+            whole = Conversation(session=found.session, items=list(found.items()), commits=found.commits)
+            print_json(msgspec.to_builtins(whole))
         else:
             # Where it is no terminal, $COLUMNS or 80 wide: it is read, not cut up.
             with paged(Console(highlight=False)) as out:
@@ -170,6 +171,7 @@ def draw(found: ConversationReader, look: Look) -> Iterator[RenderableType]:
     yield Text(session_title(session.title), style="bold")
     yield Text(" · ".join(labels.facts(session, found.descendants)), style="dim")
     yield Text(clean(session.id), style="dim")
+    yield from (Text(f"commit {made.hash}  {clean(made.subject)}", style="dim") for made in found.commits)
     yield from _items(found.items(), look)
 
 

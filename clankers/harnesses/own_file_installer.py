@@ -25,15 +25,15 @@ class OwnFileInstaller(Installer):
         self.harness = harness
 
     @abstractmethod
-    def text(self) -> bytes:
-        """What the file holds."""
+    def text(self, path: Path) -> bytes:
+        """What the file at `path` holds."""
 
     def install(self, path: Path) -> Edit:
         """Our file."""
         before = content(path)
         if before is not None and not before.startswith(self.begins):
             raise InstallError(f"{path} is there and not ours; {self.aside}")
-        return Edit(path, before, self.text(), mode=self.mode)
+        return Edit(path, before, self.text(path), mode=self.mode)
 
     def uninstall(self, path: Path) -> Edit:
         """No file of ours."""
@@ -47,7 +47,7 @@ class OwnFileInstaller(Installer):
 
     def obstacles(self, path: Path, _version: Version | None) -> list[Obstacle]:
         """A file of another version of ours."""
-        if content(path) != self.text():
+        if content(path) != self.text(path):
             finding = f"{path} is from another version of clankers"
             return [Obstacle(finding, f"run `clankers install {self.harness.name}` again")]
         return []

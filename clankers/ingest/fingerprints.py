@@ -4,11 +4,10 @@ One file has the fingerprints of all sessions. Like the cursors beside it, it is
 looked at. A fingerprint is taken before its source is read, and kept once the log is synced.
 """
 
-import json  # which takes no longer than msgspec here, and a command that reads needs msgspec for nothing else
 import os
 import time
 from collections.abc import Collection
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from clankers.ingest.source import Source
 from clankers.paths import make_private
@@ -17,7 +16,11 @@ from clankers.system.atomic_write import atomic_write
 # A change within this time after another may leave a file's times as they are: a clock's tick, or what FAT rounds to.
 _SETTLED_NS = 2 * 10**9
 
-_Status: TypeAlias = list[int]  # bytes, time of the last change in ns, inode
+# The file has a line for each session, of fields that end with NUL, which no path has: JSON would take three times as
+# long to read as the files take to look at.
+_END = "\0"
+_LINE_END = "\0\n"
+_MISSING = "-"
 
 
 class Fingerprint(NamedTuple):
@@ -26,16 +29,15 @@ class Fingerprint(NamedTuple):
     Attributes:
         harness: as `Source.harness`.
         path: as `Source.path`.
-        there: the status of what is at the paths in `Source.watched`.
-        missing: those of the paths at which there is nothing.
         left_out: when the session was created, if that was too long ago to import it; empty if all of it was read.
+        statuses: by path in `Source.watched`: size, time of the last change and inode of what is there. Where nothing
+            is, `-`, and time and inode of the directory that it would be in: while they are the same, nothing is there.
     """
 
     harness: str
     path: str
-    there: dict[str, _Status]
-    missing: list[str]
-    left_out: str = ""
+    left_out: str
+    statuses: dict[str, str]
 
 
 class Fingerprints:
@@ -43,21 +45,27 @@ class Fingerprints:
 
     def __init__(self, root: str) -> None:
         self._file = os.path.join(root, "cursors", "fingerprints")
-        self._loaded: dict[str, Fingerprint] | None = None
+        self._loaded: dict[str, str] | None = None
+        self._directories: dict[str, str] = {}  # their status when this was first asked for it
         self._changed = 0
 
     @property
-    def _known(self) -> dict[str, Fingerprint]:
+    def _lines(self) -> dict[str, str]:
+        """What is kept, by session."""
         if self._loaded is None:
             try:
                 with open(self._file, "rb") as f:
-                    self._loaded = {session: _checked(fields) for session, fields in json.load(f).items()}
-            except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # none yet, or damaged
+                    *lines, _ = os.fsdecode(f.read()).split(_LINE_END)
+                self._loaded = dict(line.split(_END, 1) for line in lines)
+            except (OSError, ValueError):  # none yet, or damaged
                 self._loaded = {}
         return self._loaded
 
-    @staticmethod
-    def of(source: Source, left_out: str = "") -> Fingerprint | None:
+    def _known(self, session: str) -> Fingerprint | None:
+        line = self._lines.get(session)
+        return _decoded(line) if line else None
+
+    def of(self, source: Source, left_out: str = "") -> Fingerprint | None:
         """What `source` looks like now; None where that may not show the next change.
 
         Args:
@@ -66,25 +74,27 @@ class Fingerprints:
         """
         if not source.path or (paths := source.watched()) is None:
             return None
-        there, missing = {}, []
+        statuses = {}
+        settled = time.time_ns() - _SETTLED_NS
         for path in paths:
             try:
-                there[path] = _status(path)
+                status = os.lstat(path)
             except (FileNotFoundError, NotADirectoryError):
-                missing.append(path)
+                statuses[path] = _MISSING + self._directory_of(path)
+                continue
             except OSError:
                 return None
-        settled = time.time_ns() - _SETTLED_NS
-        if any(changed > settled for _, changed, _ in there.values()):
-            return None
-        return Fingerprint(source.harness, source.path, there, missing, left_out)
+            if status.st_mtime_ns > settled:
+                return None
+            statuses[path] = _encoded(status)
+        return Fingerprint(source.harness, source.path, left_out, statuses)
 
     def unchanged(self, source: Source) -> Fingerprint | None:
         """The kept fingerprint of `source`, if it looks the same now."""
-        known = self._known.get(source.session)
-        if known is None or known.path != source.path:
+        known = self._known(source.session)
+        if known is None or known.path != source.path or source.watched() != [*known.statuses]:
             return None
-        return known if self.of(source, known.left_out) == known else None
+        return known if self._changed_at(known) is not None else None
 
     def is_unchanged(self, session: str, since: float) -> bool:
         """Whether all of a session's source was read, and it has not changed; without asking the source.
@@ -93,24 +103,47 @@ class Fingerprints:
             session: its id.
             since: seconds since the epoch; False for a source whose last change was before.
         """
-        known = self._known.get(session)
+        known = self._known(session)
         if known is None or known.left_out:
             return False
-        earliest = int(since * 10**9)
-        is_recent = False
+        changed = self._changed_at(known)
+        return changed is not None and changed > since
+
+    def _changed_at(self, known: Fingerprint) -> float | None:
+        """When a source last changed, in seconds since the epoch, if it still looks like this."""
+        last = 0.0
         try:
-            for path, status in known.there.items():
-                if _status(path) != status:
-                    return False
-                is_recent |= status[1] > earliest
+            for path, before in known.statuses.items():
+                if not before.startswith(_MISSING):
+                    status = os.lstat(path)
+                    if _encoded(status) != before:
+                        return None
+                    last = max(last, status.st_mtime)
+                # As `os.path.exists`, but without an exception for each that does not: most of the time there is none.
+                elif before != _MISSING + self._directory_of(path) and os.access(path, os.F_OK):
+                    return None
         except OSError:
-            return False
-        return is_recent and not any(map(_exists, known.missing))
+            return None
+        return last
+
+    def _directory_of(self, path: str) -> str:
+        """The status of the directory that `path` is in; where that may not show the next change, the time."""
+        directory = path.rpartition(os.sep)[0]  # `os.path.dirname` takes as long as all that is done with it
+        if directory not in self._directories:
+            now = time.time_ns()
+            try:
+                status = os.stat(directory)
+                settled = status.st_ctime_ns < now - _SETTLED_NS
+            except OSError:
+                settled = False
+            self._directories[directory] = f"{status.st_ctime_ns} {status.st_ino}" if settled else str(now)
+        return self._directories[directory]
 
     def keep(self, session: str, fingerprint: Fingerprint) -> None:
         """Keep the fingerprint of a session's source."""
-        self._known[session] = fingerprint
-        self._changed += 1
+        if _END not in session:
+            self._lines[session] = _line(fingerprint)
+            self._changed += 1
 
     def drop_others(self, sessions: Collection[tuple[str, str]]) -> None:
         """Drop the fingerprints of sessions that are gone.
@@ -119,13 +152,14 @@ class Fingerprints:
             sessions: harness and id of all that are there, of each harness that is named at all.
         """
         harnesses = {harness for harness, _ in sessions}
+        there = {session for _, session in sessions}
         gone = [
             session
-            for session, known in self._known.items()
-            if known.harness in harnesses and (known.harness, session) not in sessions
+            for session, line in self._lines.items()
+            if session not in there and ((known := _decoded(line)) is None or known.harness in harnesses)
         ]
         for session in gone:
-            del self._known[session]
+            del self._lines[session]
         self._changed += len(gone)
 
     def save(self, *, least: int = 1) -> None:
@@ -137,28 +171,25 @@ class Fingerprints:
         if self._changed >= least:
             make_private(os.path.dirname(self._file))
             with atomic_write(self._file, durable=False) as f:
-                f.write(json.dumps(self._known, separators=(",", ":")).encode())
+                f.write(
+                    os.fsencode("".join(f"{session}{_END}{line}{_LINE_END}" for session, line in self._lines.items()))
+                )
             self._changed = 0
 
 
-def _checked(fields: Any) -> Fingerprint:
-    """The fingerprint with these fields.
-
-    Raises:
-        ValueError: they are not as they were written.
-        TypeError: likewise.
-    """
-    found = Fingerprint(*fields)
-    if not isinstance(found.there, dict) or not isinstance(found.missing, list):
-        raise TypeError
-    return found
+def _line(fingerprint: Fingerprint) -> str:
+    harness, path, left_out, statuses = fingerprint
+    return _END.join((harness, path, left_out, *(field for one in statuses.items() for field in one)))
 
 
-def _status(path: str) -> _Status:
-    status = os.lstat(path)
-    return [status.st_size, status.st_mtime_ns, status.st_ino]
+def _decoded(line: str) -> Fingerprint | None:
+    """The fingerprint in a line; None if it is not as it was written."""
+    try:
+        harness, path, left_out, *fields = line.split(_END)
+        return Fingerprint(harness, path, left_out, dict(zip(fields[::2], fields[1::2], strict=True)))
+    except ValueError:
+        return None
 
 
-def _exists(path: str) -> bool:
-    """As `os.path.exists`, but without an exception for each that does not: most of the time there is none."""
-    return os.access(path, os.F_OK)
+def _encoded(status: os.stat_result) -> str:
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"

@@ -9,6 +9,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from clankers.queries.commits import RecordedCommit
+
 
 class Session(Struct, kw_only=True):
     """The session's row: whose conversation it is, and its totals."""
@@ -137,10 +139,12 @@ class Conversation(Struct, tag_field="kind", tag="conversation", kw_only=True):
 
     Attributes:
         items: subagents whose call is not known stand among them, where they began.
+        commits: that calls of the session or its subagents made; of a subagent none, because the outer one has them.
     """
 
     session: Session
     items: list["Message | ToolCall | Failure | Compaction | Conversation"] = []
+    commits: list[RecordedCommit] = []
 
 
 Item = Message | ToolCall | Failure | Compaction | Conversation

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import Struct
 
+from clankers.queries.commits import RecordedCommit, recorded_commits
 from clankers.queries.conversation import (
     Compaction,
     Conversation,
@@ -85,6 +86,7 @@ class ConversationReader:
         db: the database.
         id: of the session.
         within: the sessions whose subagent this is.
+        inner: whether subagents are read with what happened in them; else only their rows.
 
     Raises:
         LookupError: there is no such session.
@@ -93,18 +95,24 @@ class ConversationReader:
         session: its row.
     """
 
-    def __init__(self, db: Database, id: str, within: tuple[str, ...] = ()) -> None:
+    def __init__(self, db: Database, id: str, within: tuple[str, ...] = (), *, inner: bool = True) -> None:
         found = next((row for row, _ in _rows(db, Session, "sessions", "id = :id", {"id": id})), None)
         if found is None:
             raise LookupError(id)
         self._db = db
         self._within = (*within, id)
+        self._inner = inner
         self.session = found
 
     @cached_property
     def descendants(self) -> list[Session]:
         """Its subagents, and theirs."""
         return [row for row, _ in _rows(self._db, Session, "sessions", _DESCENDANTS, self._id)]
+
+    @cached_property
+    def commits(self) -> list[RecordedCommit]:
+        """The commits that its calls and its subagents' made, the first first."""
+        return recorded_commits(self._db, [self.session.id, *(one.id for one in self.descendants)])
 
     @cached_property
     def outline(self) -> list[OutlineEntry]:
@@ -186,7 +194,9 @@ class ConversationReader:
         return found
 
     def _conversations(self, ids: list[str]) -> dict[str, Conversation]:
-        return {id: _conversation(self._db, id, self._within) for id in ids}
+        if self._inner:
+            return {id: _conversation(self._db, id, self._within) for id in ids}
+        return {row.id: Conversation(session=row) for row, _ in self._of(Session, "sessions", ids)}
 
     @cached_property
     def _errors(self) -> list[tuple[str, int | None, str | None]]:

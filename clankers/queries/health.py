@@ -73,6 +73,11 @@ def rejects(db: Database) -> Rejects:
     return Rejects(*lines, *db.execute("SELECT count(*) FROM ignored_values").fetchone())
 
 
+def recorded_sources(db: Database) -> list[str]:
+    """The sources that events were read of, in their order."""
+    return [source for (source,) in db.execute("SELECT DISTINCT source FROM event_types ORDER BY 1")]
+
+
 def unknown_events(db: Database) -> list[UnknownEvents]:
     """The events of unknown types, the most frequent first."""
     rows = db.execute(

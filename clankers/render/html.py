@@ -46,8 +46,8 @@ def html(found: Iterable[Conversation], count: int) -> Iterator[str]:
     """The parts of a page with these conversations, `count` of them; each is taken when it is its turn."""
     conversations = iter(found)
     first = next(conversations)
-    style = _style()
-    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    sheet = style("conversation", "export")
+    digest = b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     title = session_title(first.session.title) if count == 1 else labels.count(count, "session")
     yield (
@@ -55,7 +55,7 @@ def html(found: Iterable[Conversation], count: int) -> Iterator[str]:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>{sheet}</style>\n</head>\n<body>\n"
     )
     for one in chain([first], conversations):
         facts = _facts([*labels.facts(one.session, sessions_within(one)), clean(one.session.id)])
@@ -63,6 +63,11 @@ def html(found: Iterable[Conversation], count: int) -> Iterator[str]:
         yield from _items(one)
         yield "</main>\n"
     yield "</body>\n</html>\n"
+
+
+def conversation_html(found: Conversation) -> str:
+    """The items of a conversation, for a page that has the style sheet `conversation`."""
+    return "".join(_items(found))
 
 
 def _facts(facts: Sequence[str]) -> str:
@@ -190,10 +195,12 @@ def _formatter() -> HtmlFormatter[str]:
 
 
 @cache
-def _style() -> str:
-    sheet = files("clankers").joinpath("assets", "export", "style.css").read_text("utf-8")
+def style(*names: str) -> str:
+    """The colours of code, and the style sheets of these names."""
+    folder = files("clankers").joinpath("assets", "style")
+    sheets = "\n".join(folder.joinpath(f"{name}.css").read_text("utf-8") for name in names)
     light, dark = ("\n".join(_colours(name)) for name in (_LIGHT, _DARK))
-    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{sheet}"
+    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{sheets}"
 
 
 def _colours(name: str) -> list[str]:

@@ -15,7 +15,7 @@ class RestoreError(ClankersError):
 
 
 @dataclass
-class SessionFiles:
+class RestoredFiles:
     """What is to be written of one session.
 
     Attributes:
@@ -47,4 +47,4 @@ class SessionFiles:
         self.files[path] = content
 
 
-Restorer = Callable[[LoggedSession], SessionFiles]
+Restorer = Callable[[LoggedSession], RestoredFiles]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from clankers.paths import give_to_owner, make_directory
-from clankers.restore.files import RestoreError, SessionFiles
+from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.system.atomic_write import temporary_path
 from clankers.system.durable import sync_file
 
@@ -48,7 +48,7 @@ class Target(NamedTuple):
     shown: str
 
 
-def targets(files: SessionFiles, folder: str) -> list[Target]:
+def targets(files: RestoredFiles, folder: str) -> list[Target]:
     """The files to be written below `folder`, and what is there now; nothing is written.
 
     Raises:
@@ -64,7 +64,7 @@ def targets(files: SessionFiles, folder: str) -> list[Target]:
     return made
 
 
-def write(files: SessionFiles, folder: str, wanted: Sequence[Target]) -> None:
+def write(files: RestoredFiles, folder: str, wanted: Sequence[Target]) -> None:
     """Write those of the files `wanted` that are not there below `folder`, and add the session to its lists.
 
     Raises:

@@ -45,7 +45,7 @@ class SourceLine(NamedTuple):
 
 
 def source_lines(
-    root: str, sessions: SessionMatcher, progress: Callable[[int], object] = lambda _: None
+    root: str, sessions: SessionMatcher, progress: Callable[[int], object] = lambda _: None, *, first: str = ""
 ) -> Iterator[SourceLine]:
     """The lines of the log in `root` about `sessions`, in the order of the log.
 
@@ -53,11 +53,14 @@ def source_lines(
         root: the data root.
         sessions: matches their lines.
         progress: called with the size of each line in bytes.
+        first: name of the file to begin with; the files are in the order of their names.
 
     Raises:
         OSError: the log cannot be read.
     """
     for file in log_files(root):
+        if file.name < first:
+            continue
         for line in read(root, file):
             progress(line.size)
             if (rows := _rows(line, sessions)) is not None:

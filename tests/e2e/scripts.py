@@ -4,6 +4,9 @@ from pathlib import Path
 
 from tests.e2e.step import Step
 
+_MADE = "def made():\n    return 'by an agent'\n"
+_COMMIT = "git add -A && git -c user.name=agent -c user.email=agent@example.org commit -m 'Add what was made'"
+
 
 def scripts(client: str, work: Path) -> dict[str, list[Step]]:
     """The scripts for `client`, which works in the directory `work`."""
@@ -36,6 +39,11 @@ def _claude_code(work: Path, slow: str) -> dict[str, list[Step]]:
         ],
         "delegate": [Step(tools=(("Agent", delegation),)), Step("Delegated.")],
         "sub": [Step(tools=(_bash("echo sub"),)), Step("Nothing there.")],
+        "commit": [
+            Step(tools=(("Write", {"file_path": f"{work}/made.txt", "content": _MADE}),)),
+            Step(tools=(_bash(_COMMIT),)),
+            Step("Committed."),
+        ],
         "slow": [Step(tools=(_bash(slow),))],
     }
 
@@ -97,6 +105,11 @@ def _opencode(work: Path, slow: str) -> dict[str, list[Step]]:
         ],
         "delegate": [Step(tools=(("task", delegation),)), Step("Delegated.")],
         "sub": [Step(tools=(_bash("echo sub", "bash"),)), Step("Nothing there.")],
+        "commit": [
+            Step(tools=(("write", {"filePath": f"{work}/made.txt", "content": _MADE}),)),
+            Step(tools=(_bash(_COMMIT, "bash"),)),
+            Step("Committed."),
+        ],
         "slow": [Step(tools=(_bash(slow, "bash"),))],
         "kill": [
             Step(tools=(_bash("echo before", "bash"),)),
@@ -107,6 +120,7 @@ def _opencode(work: Path, slow: str) -> dict[str, list[Step]]:
 
 def _codex(work: Path, slow: str) -> dict[str, list[Step]]:
     patch = f"*** Begin Patch\n*** Add File: {work}/new.txt\n+alpha\n*** End Patch\n"
+    made = patch.replace("new.txt", "made.txt").replace("+alpha", "+" + _MADE.strip().replace("\n", "\n+"))
     return {
         "tools": [
             Step("First.", (_shell("echo hello"),), thought="Well."),
@@ -120,6 +134,7 @@ def _codex(work: Path, slow: str) -> dict[str, list[Step]]:
             Step("Delegated."),
         ],
         "sub": [Step(tools=(_shell("echo sub"),)), Step("Nothing there.")],
+        "commit": [Step(tools=(("apply_patch", made),)), Step(tools=(_shell(_COMMIT),)), Step("Committed.")],
         "slow": [Step(tools=(_shell(slow),))],
     }
 

@@ -5,7 +5,6 @@ names, and in directories below the home directory, to a small depth. A command 
 at the histories that were read before.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from clankers import paths
 from clankers.harnesses.aider.chat_history import NAME, SESSION, ChatHistory
 from clankers.harnesses.store_paths import changed_at
 from clankers.ingest.source import Source
+from clankers.log import strict_json
 
 _DEPTH = 3  # directories below the home directory
 _MOST = 5_000  # directories that are looked at
@@ -44,10 +44,17 @@ def _near() -> list[Path]:
 
 
 def _known(root: str) -> Iterator[Path]:
-    for cursor in Path(root, "cursors").glob(f"{SESSION}*.json"):
+    cursors = os.path.join(root, "cursors")
+    try:
+        names = os.listdir(cursors)  # of all sessions: `glob` takes long
+    except FileNotFoundError:
+        return
+    for name in names:
+        if not name.startswith(SESSION):
+            continue
         try:
-            path = json.loads(cursor.read_bytes())["path"]
-        except (OSError, ValueError, LookupError, TypeError):
+            path = strict_json.parse(Path(cursors, name).read_bytes())["path"]
+        except (OSError, strict_json.NotJSONError, LookupError, TypeError):
             continue
         if isinstance(path, str) and path:
             yield Path(path)

@@ -9,7 +9,7 @@ from clankers.harnesses.claude_code.tool_outputs import KIND as OUTPUT
 from clankers.harnesses.claude_code.transcript_files import ENDING, META, checked
 from clankers.ingest.json_items import items
 from clankers.ingest.source import SourceError
-from clankers.restore.files import RestoreError, SessionFiles
+from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.restore.lines import lines_file, saved_text, with_newlines
 from clankers.restore.names import dashed, elsewhere
 from clankers.restore.records import LoggedRecord, LoggedSession
@@ -17,7 +17,7 @@ from clankers.restore.records import LoggedRecord, LoggedSession
 _LONGEST = 200  # characters of a project's directory, before the client puts a digest in its name
 
 
-def files(session: LoggedSession) -> SessionFiles:
+def files(session: LoggedSession) -> RestoredFiles:
     """The transcript, and its subagents' with their descriptions, and the long outputs of tools."""
     found, project = _place(session)
     folder = ("projects", project, session.id)
@@ -47,7 +47,7 @@ def _agent(record: LoggedRecord) -> str:
     return owner.partition("/")[2]
 
 
-def _place(session: LoggedSession) -> tuple[SessionFiles, str]:
+def _place(session: LoggedSession) -> tuple[RestoredFiles, str]:
     """The client's directory, and the name of the project's directory in it.
 
     Raises:
@@ -62,10 +62,10 @@ def _place(session: LoggedSession) -> tuple[SessionFiles, str]:
         projects, project = os.path.split(folder)
         recorded = os.path.dirname(projects)
         ours = next((str(one) for one in homes() if not elsewhere(recorded, str(one))), None)
-        return SessionFiles(ours or home, private=True, aside=None if ours else recorded), project
+        return RestoredFiles(ours or home, private=True, aside=None if ours else recorded), project
     for record in session.records:
         if isinstance(cwd := nested(record.value(), "cwd"), str):
             if len(project := dashed(cwd)) > _LONGEST:
                 break
-            return SessionFiles(home, private=True), project
+            return RestoredFiles(home, private=True), project
     raise RestoreError(f"session {session.id}: no record says which of {home}/projects its transcript was in")

@@ -37,7 +37,7 @@ class ClineInstaller(OwnFileInstaller):
         """Their directory."""
         return path.parent
 
-    def text(self) -> bytes:
+    def text(self, _path: Path) -> bytes:
         """What each file holds."""
         command = hook_command(self.harness.name)
         return self.begins + f"; `clankers uninstall {self.harness.name}` removes it.\n{command}\n".encode()

@@ -7,7 +7,7 @@ from collections import defaultdict
 from clankers.harnesses.cline.directories import sessions
 from clankers.harnesses.cline.session_files import MANIFEST, MESSAGES, ROW
 from clankers.restore.documents import document
-from clankers.restore.files import SessionFiles
+from clankers.restore.files import RestoredFiles
 from clankers.restore.names import elsewhere
 from clankers.restore.records import LoggedRecord, LoggedSession
 
@@ -16,9 +16,9 @@ _SUMMARIES = "compaction"  # with copies of messages, which are not recorded
 _STANDS = {"system_prompt": b'""'}
 
 
-def files(session: LoggedSession) -> SessionFiles:
+def files(session: LoggedSession) -> RestoredFiles:
     """The manifest, the messages, and those of subagents."""
-    found = SessionFiles(sessions())
+    found = RestoredFiles(sessions())
     if session.place:
         found.aside = elsewhere(os.path.dirname(session.place), found.root)
     parts: dict[str, list[LoggedRecord]] = defaultdict(list)

@@ -4,15 +4,15 @@ from clankers.harnesses.base import nested
 from clankers.harnesses.codex.history import home
 from clankers.harnesses.codex.rollout_files import INDEX, PLAIN, SESSIONS, located, thread_of
 from clankers.ingest.source import SourceError
-from clankers.restore.files import SessionFiles
+from clankers.restore.files import RestoredFiles
 from clankers.restore.lines import lines_file
 from clankers.restore.names import elsewhere, inner, moment
 from clankers.restore.records import LoggedRecord, LoggedSession
 
 
-def files(session: LoggedSession) -> SessionFiles:
+def files(session: LoggedSession) -> RestoredFiles:
     """The rollout, those that rewinds began, and the thread's titles."""
-    found = SessionFiles(str(home()))
+    found = RestoredFiles(str(home()))
     named = _named(session, found)
     rollouts: dict[str, list[LoggedRecord]] = {}
     for record in session.records:
@@ -28,7 +28,7 @@ def files(session: LoggedSession) -> SessionFiles:
     return found
 
 
-def _named(session: LoggedSession, found: SessionFiles) -> dict[str, tuple[str, ...]]:
+def _named(session: LoggedSession, found: RestoredFiles) -> dict[str, tuple[str, ...]]:
     """The paths of rollouts that events name, by what began them."""
     named: dict[str, tuple[str, ...]] = {}
     for path in session.paths("transcript_path", "agent_transcript_path"):

@@ -22,7 +22,7 @@ def files() -> list[Path]:
 
 def sources() -> Iterator[Source]:
     """The sessions, the last changed first."""
-    from clankers.harnesses.continue_cli.history_file import HistoryFile  # which each command would load otherwise
-
     for file in files():
+        from clankers.harnesses.continue_cli.history_file import HistoryFile  # only where Continue is used
+
         yield HistoryFile(file.stem, str(file))

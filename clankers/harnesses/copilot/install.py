@@ -32,7 +32,7 @@ class CopilotInstaller(OwnFileInstaller):
         """The user's, or that of a project."""
         return (project / ".github" if project else Path(home())) / "hooks" / _NAME
 
-    def text(self) -> bytes:
+    def text(self, _path: Path) -> bytes:
         """For each event, our command."""
         hook = {"type": "command", "command": hook_command(self.harness.name), "timeout": _TIMEOUT}
         hooks = {event: [hook] for event in EVENTS}

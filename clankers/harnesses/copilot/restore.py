@@ -4,7 +4,7 @@ import os
 
 from clankers.harnesses.copilot.event_log import ELIDED, EVENTS_FILE, WORKSPACE, home
 from clankers.harnesses.copilot.harness import EVENT
-from clankers.restore.files import SessionFiles
+from clankers.restore.files import RestoredFiles
 from clankers.restore.lines import StandIns, lines_file, saved_text
 from clankers.restore.names import elsewhere
 from clankers.restore.records import LoggedRecord, LoggedSession
@@ -13,9 +13,9 @@ _FOLDER = "session-state"
 _STANDS = {"content": b'""', "messages": b"[]", "requestMessages": b"[]"}
 
 
-def files(session: LoggedSession) -> SessionFiles:
+def files(session: LoggedSession) -> RestoredFiles:
     """The event log, and the description as it was last recorded."""
-    found = SessionFiles(home(), private=True)
+    found = RestoredFiles(home(), private=True)
     events: list[LoggedRecord] = []
     for record in session.records:
         if record.kind == WORKSPACE and (text := saved_text(record.value())) is not None:

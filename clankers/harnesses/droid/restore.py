@@ -7,13 +7,13 @@ from clankers.harnesses.droid.history import sessions
 from clankers.harnesses.droid.session_files import ENDING, SETTINGS, SETTINGS_ENDING, checked
 from clankers.ingest.json_items import items
 from clankers.ingest.source import SourceError
-from clankers.restore.files import RestoreError, SessionFiles
+from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.restore.lines import lines_file, with_newlines
 from clankers.restore.names import elsewhere
 from clankers.restore.records import LoggedSession
 
 
-def files(session: LoggedSession) -> SessionFiles:
+def files(session: LoggedSession) -> RestoredFiles:
     """The conversation, and the settings as they were last recorded."""
     found, project = _place(session)
     for record in session.records:
@@ -25,7 +25,7 @@ def files(session: LoggedSession) -> SessionFiles:
     return found
 
 
-def _place(session: LoggedSession) -> tuple[SessionFiles, str]:
+def _place(session: LoggedSession) -> tuple[RestoredFiles, str]:
     """The directory of the sessions, and the name of the project's.
 
     Raises:
@@ -36,8 +36,8 @@ def _place(session: LoggedSession) -> tuple[SessionFiles, str]:
             above, name = os.path.split(os.path.dirname(checked(session.id, path)))
         except SourceError:
             continue
-        return SessionFiles(str(sessions()), aside=elsewhere(above, str(sessions()))), name
+        return RestoredFiles(str(sessions()), aside=elsewhere(above, str(sessions()))), name
     for record in session.records:
         if isinstance(cwd := nested(record.value(), "cwd"), str):
-            return SessionFiles(str(sessions())), cwd.replace("/", "-")
+            return RestoredFiles(str(sessions())), cwd.replace("/", "-")
     raise RestoreError(f"session {session.id}: no record says in which directory it worked")

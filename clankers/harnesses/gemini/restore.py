@@ -19,7 +19,7 @@ from clankers.harnesses.gemini.chat_files import (
 from clankers.harnesses.gemini.history import home
 from clankers.ingest.source import SourceError
 from clankers.restore.documents import document
-from clankers.restore.files import RestoreError, SessionFiles
+from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.restore.lines import lines_file, saved_text
 from clankers.restore.names import elsewhere
 from clankers.restore.records import LoggedRecord, LoggedSession
@@ -27,7 +27,7 @@ from clankers.restore.records import LoggedRecord, LoggedSession
 _MOST = 1000  # projects of one name
 
 
-def files(session: LoggedSession) -> SessionFiles:
+def files(session: LoggedSession) -> RestoredFiles:
     """The session's chats, its subagents', and the long outputs of tools."""
     found, slug = _place(session)
     lines: dict[str, list[LoggedRecord]] = defaultdict(list)
@@ -51,13 +51,13 @@ def files(session: LoggedSession) -> SessionFiles:
     return found
 
 
-def _place(session: LoggedSession) -> tuple[SessionFiles, str]:
+def _place(session: LoggedSession) -> tuple[RestoredFiles, str]:
     """The client's directory, and the name of the project's in it, which has a file that says where the project is.
 
     Raises:
         RestoreError: nothing says which project.
     """
-    found = SessionFiles(str(home()))
+    found = RestoredFiles(str(home()))
     root = next((record.value() for record in reversed(session.records) if record.kind == PROJECT), None)
     project = nested(root, "projectRoot")
     for path in session.paths("transcript_path"):

@@ -1,4 +1,4 @@
-"""Hermes Agent: its database holds its sessions; what its hooks pass can be piped into `clankers append hermes`.
+"""Hermes Agent: its database holds its sessions; its hooks add what the database does not have.
 
 Imported on the append path: nothing heavy here.
 """
@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from clankers.harnesses.installer import Installer
     from clankers.ingest.source import Source
 
 
@@ -54,6 +55,12 @@ class Hermes(Harness):
         from clankers.harnesses.hermes import directories
 
         return [str(directories.home())]
+
+    def installer(self) -> Installer:
+        """Hooks in config.yaml."""
+        from clankers.harnesses.hermes.install import HermesInstaller
+
+        return HermesInstaller(self)
 
 
 HARNESS = Hermes()

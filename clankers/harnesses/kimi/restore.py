@@ -9,7 +9,7 @@ from clankers.harnesses.kimi.harness import WIRE
 from clankers.harnesses.kimi.session_files import ELIDED, MAIN, OUTPUT, STATE, home
 from clankers.log import strict_json
 from clankers.restore.documents import document
-from clankers.restore.files import RestoreError, SessionFiles
+from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.restore.lines import StandIns, lines_file, saved_text
 from clankers.restore.names import elsewhere
 from clankers.restore.records import LoggedRecord, LoggedSession
@@ -18,9 +18,9 @@ _STANDS = {"systemPrompt": b'""', "tools": b"[]"}
 _DIGEST = 12  # characters in the name of a workspace's directory
 
 
-def files(session: LoggedSession) -> SessionFiles:
+def files(session: LoggedSession) -> RestoredFiles:
     """The state, the wire logs of all agents, and the long outputs of tools."""
-    found = SessionFiles(home())
+    found = RestoredFiles(home())
     logs: dict[str, list[LoggedRecord]] = defaultdict(list)
     states = [record for record in session.records if record.id.startswith(f"{session.id}/{STATE}#")]
     state = document(states, found.lacking)
@@ -42,7 +42,7 @@ def files(session: LoggedSession) -> SessionFiles:
     return found
 
 
-def _folder(session: str, state: object, found: SessionFiles) -> tuple[str, ...]:
+def _folder(session: str, state: object, found: RestoredFiles) -> tuple[str, ...]:
     """The session's directory, by the state; the client's list of sessions gets a line for it.
 
     Raises:

@@ -5,7 +5,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from clankers.harnesses.installer import Obstacle, Version
+from clankers.harnesses.installer import Obstacle, Version, client_version
 from clankers.harnesses.opencode.directories import directory
 from clankers.harnesses.own_file_installer import OwnFileInstaller
 from clankers.system import detached
@@ -13,6 +13,9 @@ from clankers.system import detached
 _NAME = "clankers.js"
 # The directory's name is `plugin`: 1.0 does not start where there is one named `plugins`, later versions read both.
 _FOLDER = "plugin"
+# 2.x loads it from a directory below `plugins`, where no 1.x looks.
+_FOLDER_2, _NAME_2 = "plugins/clankers", "index.js"
+_ENTRY = "export const clankers"
 
 
 class PluginInstaller(OwnFileInstaller):
@@ -26,9 +29,12 @@ class PluginInstaller(OwnFileInstaller):
         configuration = project / f".{name}" if project else directory(name, "XDG_CONFIG_HOME", ".config")
         return configuration / _FOLDER / _NAME
 
-    def text(self) -> bytes:
+    def text(self, path: Path) -> bytes:
         """The plugin, with the client's name and the command that brings the database up to date."""
-        text = files("clankers").joinpath("assets", "opencode", _FOLDER, _NAME).read_text("utf-8")
+        assets = files("clankers").joinpath("assets", "opencode", _FOLDER)
+        text = assets.joinpath(_NAME).read_text("utf-8")
+        if path.name == _NAME_2:
+            text = text[: text.index(_ENTRY)] + assets.joinpath("entry-2.js").read_text("utf-8")
         for name, value in (("SOURCE", self.harness.name), ("CATCH_UP", detached.command("catch-up"))):
             line = f"const {name} = {json.dumps(value)}"
             text = re.sub(rf"^const {name} = .*", line.replace("\\", r"\\"), text, count=1, flags=re.MULTILINE)
@@ -36,11 +42,20 @@ class PluginInstaller(OwnFileInstaller):
 
 
 class OpenCodeInstaller(PluginInstaller):
-    """Our plugin for OpenCode itself."""
+    """Our plugin for OpenCode itself, with another file for 2.x."""
+
+    def files(self, project: Path | None) -> list[Path]:
+        """The file for the version that is there, and the other one if it is there."""
+        old = self.file(project)
+        new = old.parent.parent / _FOLDER_2 / _NAME_2
+        version = client_version(self.harness)
+        wanted, other = (new, old) if version and version[0] >= 2 else (old, new)
+        return [wanted, *([other] if other.exists() else [])]
 
     def obstacles(self, path: Path, version: Version | None) -> list[Obstacle]:
-        """A plugin of another version, or a client of one that does not load it."""
-        if version and version[0] >= 2:
-            finding = f"OpenCode {version[0]}.x is not recorded yet, for its plugins have another shape"
-            return [Obstacle(finding, "use OpenCode 1.x")]
-        return super().obstacles(path, version)
+        """A plugin of another version, and what is not known of 2.x."""
+        found = super().obstacles(path, version)
+        if path.name == _NAME_2:
+            finding = "the events of OpenCode 2.x are logged, but not understood yet"
+            found.append(Obstacle(finding, "use OpenCode 1.x for sessions with messages and tokens"))
+        return found

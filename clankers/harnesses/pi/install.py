@@ -22,7 +22,7 @@ class ExtensionInstaller(OwnFileInstaller):
         """The extension of the user, or of a project that pi trusts."""
         return (project / ".pi" if project else agent_home()) / _FOLDER / _NAME
 
-    def text(self) -> bytes:
+    def text(self, _path: Path) -> bytes:
         """The extension, with the command that it runs."""
         text = files("clankers").joinpath("assets", "pi", _FOLDER, _NAME).read_text("utf-8")
         return text.replace(_PLACEHOLDER, f"const COMMAND = {json.dumps(hook_command(self.harness.name))}", 1).encode()

@@ -6,13 +6,13 @@ from clankers.harnesses.base import nested
 from clankers.harnesses.qwen.chat_files import CHATS, ENDING, SUBAGENTS, checked
 from clankers.harnesses.qwen.history import projects
 from clankers.ingest.source import SourceError
-from clankers.restore.files import RestoreError, SessionFiles
+from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.restore.lines import lines_file
 from clankers.restore.names import dashed, elsewhere
 from clankers.restore.records import LoggedRecord, LoggedSession
 
 
-def files(session: LoggedSession) -> SessionFiles:
+def files(session: LoggedSession) -> RestoredFiles:
     """The session's chat file, and its subagents'."""
     found, project = _place(session)
     chats: dict[str, list[LoggedRecord]] = {}
@@ -26,7 +26,7 @@ def files(session: LoggedSession) -> SessionFiles:
     return found
 
 
-def _place(session: LoggedSession) -> tuple[SessionFiles, str]:
+def _place(session: LoggedSession) -> tuple[RestoredFiles, str]:
     """The directory of the projects, and the name of the project's.
 
     Raises:
@@ -38,8 +38,8 @@ def _place(session: LoggedSession) -> tuple[SessionFiles, str]:
         except SourceError:
             continue
         above, name = os.path.split(project)
-        return SessionFiles(str(projects()), aside=elsewhere(above, str(projects()))), name
+        return RestoredFiles(str(projects()), aside=elsewhere(above, str(projects()))), name
     for record in session.records:
         if isinstance(cwd := nested(record.value(), "cwd"), str):
-            return SessionFiles(str(projects())), dashed(cwd)
+            return RestoredFiles(str(projects())), dashed(cwd)
     raise RestoreError(f"session {session.id}: no record says in which directory it worked")

@@ -16,6 +16,7 @@ from clankers.log.reader import Event
 from projector.adapters.base import Case, Meaning, case
 from projector.adapters.opencode.messages import delta, message, message_removed, part, part_removed
 from projector.adapters.opencode.sessions import failed, idle, project, session, status_changed, todos
+from projector.adapters.opencode.unknown import is_of_version_2
 from projector.adapters.opencode.wire import (
     DeltaProperties,
     ErrorProperties,
@@ -53,9 +54,22 @@ def _named_hook(event: Event) -> list[Change]:
 
 
 def _case(wire: type[Any], adapt: Callable[[Event, Any], Meaning]) -> Case:
-    """A case for an event whose payload has `properties` like `wire`."""
+    """A case for an event whose payload has `properties` like `wire`.
+
+    2.x has `data` instead, whose form was not observed: such an event makes no row (`unknown` counts it).
+    """
     envelope = msgspec.defstruct(f"{wire.__name__}Event", [("properties", wire)])
-    return case(envelope, lambda event, payload: adapt(event, payload.properties))
+    known = case(envelope, lambda event, payload: adapt(event, payload.properties))
+
+    def adapted(event: Event) -> Meaning:
+        try:
+            return known(event)
+        except msgspec.ValidationError:
+            if is_of_version_2(event):
+                return []
+            raise
+
+    return adapted
 
 
 _any = _case(NamedProperties, _named)

@@ -74,7 +74,9 @@ _USAGE = frozenset(("promptTokens", "completionTokens", "cost"))
 
 def _find(event: Event) -> Iterator[str]:
     kind = event.type
-    if kind in ("message.updated", "message.part.updated"):
+    if is_of_version_2(event):
+        yield "data"
+    elif kind in ("message.updated", "message.part.updated"):
         found = _event(event.payload).properties
         yield from _part(found.part) if kind == "message.part.updated" else _message(found.info)
     elif kind in ("storage.part", "storage.message"):
@@ -82,6 +84,14 @@ def _find(event: Event) -> Iterator[str]:
     elif kind in ("db.part", "db.message"):
         data = members(event.payload).get("data")
         yield from _part(data) if kind == "db.part" else _message(data)
+
+
+def is_of_version_2(event: Event) -> bool:
+    """Whether an event has the envelope of 2.x, whose `data` was not observed."""
+    if b'"properties"' in bytes(event.payload):  # those of 1.x, nearly all
+        return False
+    envelope = members(event.payload)
+    return "data" in envelope and text_of(envelope.get("type")) == event.type
 
 
 def _part(raw: Raw | None) -> Iterator[str]:

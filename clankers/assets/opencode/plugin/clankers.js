@@ -4,7 +4,7 @@
 // It appends the lines itself, synchronously: OpenCode does not await event handlers, and a kill gives no warning. It
 // throws nothing and prints nothing: whatever goes wrong with the recording, the client goes on. The format of a line
 // is described in clankers' README. One named async function is all that is exported, because OpenCode takes every
-// export for a plugin. An entry for OpenCode 2.x has another shape and belongs into a directory beside this file.
+// export for a plugin. OpenCode 2.x wants an object: `clankers install` replaces that function by entry-2.js for it.
 
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"

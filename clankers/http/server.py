@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from clankers.errors import ClankersError, UsageError
-from clankers.serve.acceptor import Acceptor
+from clankers.http.acceptor import Acceptor
 
 _CONNECTIONS = 256  # at once; more get 503
 _HEAD = 10.0  # seconds for the head of a request
@@ -54,8 +54,7 @@ def listen(endpoint: Endpoint) -> socket.socket:
             endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         if not endpoint.cert and not _loopback(address[0]):
-            # The key, and all that was ever said, would cross the network for everybody to read. There is no way
-            # around this, because `clankers sync` would not send there either.
+            # The key, and all that was ever said, would cross the network for everybody to read.
             raise UsageError(
                 f"--host {endpoint.host} is not this machine alone, so it needs --tls-cert and --tls-key; "
                 "or listen on 127.0.0.1 behind a proxy that speaks TLS"
@@ -84,6 +83,7 @@ def run(
     *,
     on_start: Callable[[str], None],
     say: Callable[[str], None],
+    on_stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve `app` until SIGINT or SIGTERM, or SIGHUP if there is no certificate; requests under way are finished then.
 
@@ -94,6 +94,7 @@ def run(
         grace: seconds that a request may need to finish.
         on_start: called with the URL once it is served.
         say: called with what goes wrong later, a sentence each.
+        on_stop: called when no more connections are accepted, to end answers that would go on without end.
 
     Raises:
         ClankersError: the certificate or its key cannot be used.
@@ -114,7 +115,7 @@ def run(
         timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=round(grace),
     )
-    _Server(config, endpoint, on_start, say).run(sockets=[listener])
+    _Server(config, endpoint, on_start, on_stop, say).run(sockets=[listener])
 
 
 def _certificate(endpoint: Endpoint) -> ssl.SSLContext | None:
@@ -141,12 +142,14 @@ class _Server(uvicorn.Server):
         config: uvicorn.Config,
         endpoint: Endpoint,
         on_start: Callable[[str], None],
+        on_stop: Callable[[], None],
         say: Callable[[str], None],
     ) -> None:
         super().__init__(config)
         self._endpoint = endpoint
         self._tls = _certificate(endpoint)
         self._on_start = on_start
+        self._on_stop = on_stop
         self._say = say
         self._acceptor: Acceptor | None = None
 
@@ -165,6 +168,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._acceptor:
             self._acceptor.stop()
+        self._on_stop()
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:

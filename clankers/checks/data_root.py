@@ -1,4 +1,4 @@
-"""What `clankers doctor` finds in the data root beside the log: what its disk cannot do, owners, locks, small files."""
+"""The data root beside the log: what its disk cannot do, owners, locks, small files."""
 
 import os
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from clankers import paths
+from clankers.checks.finding import Finding
 from clankers.errors import ClankersError
 from clankers.formatting import counted
 from clankers.log.reader import log_files
@@ -17,22 +18,6 @@ from clankers.system.config_files import content
 from clankers.system.durable import sync_directory, sync_file
 from clankers.system.file_system import weaknesses
 from clankers.system.locks import holder
-
-
-class Finding(msgspec.Struct):
-    """The result of one check.
-
-    Attributes:
-        about: a harness, or a part of clankers.
-        ok: False if something needs attention.
-        text: what was found.
-        remedy: what to do.
-    """
-
-    about: str
-    ok: bool
-    text: str
-    remedy: str | None = None
 
 
 def data_root_findings(root: str, database: str) -> Iterator[Finding]:

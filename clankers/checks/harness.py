@@ -1,0 +1,77 @@
+"""A client: whether it is here, whether it is recorded, when it was last, and what it has kept that nobody read."""
+
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from clankers.checks.finding import Finding
+from clankers.checks.last_events import LOOK, LastEvents
+from clankers.errors import ClankersError
+from clankers.formatting import counted, local_time
+from clankers.harnesses.base import Harness, unreadable
+from clankers.harnesses.installer import Installer, Version, client_version
+
+
+def harness_findings(harness: Harness, places: list[Path], last_events: LastEvents) -> Iterator[Finding]:
+    """All of one harness.
+
+    Args:
+        harness: the harness.
+        places: files in which `clankers install` noted an entry for it.
+        last_events: when events came.
+    """
+    version = client_version(harness)
+    installer = harness.installer()
+    if version:
+        yield Finding(harness.title, True, f"version {'.'.join(map(str, version))} is on the PATH")
+    else:
+        yield Finding(harness.title, True, f"`{harness.program}` is not on the PATH")
+    there = (yield from _entries(harness, installer, version, places)) if installer else False
+    last = last_events.of(harness.name)
+    if last:
+        yield Finding(harness.title, True, f"the last event came at {local_time(last)}")
+    elif there:
+        remedy = "start a session; if nothing comes, look at what the client says about hooks or plugins"
+        nothing = f"nothing in the log's last {LOOK} days" if last_events.cut else "nothing was recorded yet"
+        yield Finding(harness.title, True, nothing, remedy)
+    yield from _stores(harness, stored=0 if last else harness.count())
+    if installer and not there:
+        text = "has no entry that `clankers install` made" if last else "is not recorded"
+        yield Finding(harness.title, not version or bool(last), text, f"clankers install {harness.name}")
+
+
+def _stores(harness: Harness, *, stored: int) -> Iterator[Finding]:
+    """What the client has kept itself, and nobody has read."""
+    for path in unreadable(harness):
+        yield Finding(
+            harness.title, False, f"{path} cannot be read: its sessions are not imported", f"chmod u+rwx {path}"
+        )
+    if stored:
+        text = f"about {counted(stored, 'session')} in its own files, and none in the log"
+        yield Finding(harness.title, True, text, f"clankers backfill {harness.name}")
+
+
+def _entries(
+    harness: Harness, installer: Installer, version: Version | None, places: list[Path]
+) -> Generator[Finding, None, bool]:
+    """Our entries in the client's configuration; returns whether there is one."""
+    there: set[Path] = set()
+    files = installer.files(None)
+    with suppress(ClankersError):  # a client may have no hooks of a project
+        files += installer.files(Path.cwd())
+    for path in dict.fromkeys([*files, *places]):
+        try:
+            if installer.installed(path):
+                if (place := installer.place(path)) not in there:
+                    yield Finding(harness.title, True, f"is recorded by {place}")
+                there.add(place)
+                for obstacle in installer.obstacles(path, version):
+                    yield Finding(harness.title, False, obstacle.finding, obstacle.remedy)
+            elif path in places:
+                remedy = (
+                    f"`clankers install {harness.name}` restores it, `clankers uninstall {harness.name}` forgets it"
+                )
+                yield Finding(harness.title, False, f"our entry in {path} is gone", remedy)
+        except ClankersError as e:
+            yield Finding(harness.title, False, str(e), "repair the file")
+    return bool(there)

@@ -1,0 +1,97 @@
+"""`clankers web`: pages over the database, in the browser."""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clankers import paths
+from clankers.cli.database import open_current
+from clankers.cli.output import say
+from clankers.errors import UsageError
+from clankers.system.locks import NamedLock, is_locked
+
+if TYPE_CHECKING:
+    from clankers.web.keys import Keys
+
+_DEFAULT_PORT = 8724
+_GRACE = 3.0  # seconds that an answer may need when the server stops
+
+commands = typer.Typer()
+
+
+@commands.callback(invoke_without_command=True)
+def command(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 picks a free one.")] = _DEFAULT_PORT,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Print the address only.")] = False,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="A certificate, for HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key.")] = None,
+) -> None:
+    """Show what is recorded in the browser, live while agents work.
+
+    The printed address signs one browser in: it works once, for 30 seconds. Run
+    the command again for another. Stop it with Ctrl-C.
+
+    Examples:
+        clankers web
+        clankers web --no-open
+        clankers web key
+    """
+    if context.invoked_subcommand:
+        return
+    if tls_key and not tls_cert:
+        raise UsageError("--tls-key needs --tls-cert")
+    from clankers.http.server import Endpoint, listen, run
+    from clankers.web.access import allowed_hosts
+    from clankers.web.app import Site, application
+    from clankers.web.keys import Keys, read_key
+
+    root = paths.data_root()
+    key = read_key(root)
+    endpoint = Endpoint(host, port, str(tls_cert) if tls_cert else None, str(tls_key) if tls_key else None)
+    lock = os.path.join(root, f"web-{port}.lock")
+    if port and is_locked(lock):  # it runs already
+        _show(f"{'https' if tls_cert else 'http'}://{_in_url(host)}:{port}", Keys(key, port), no_open)
+        return
+    open_current().close()
+    with listen(endpoint) as listener:
+        address, port = listener.getsockname()[:2]
+        with NamedLock(os.path.join(root, f"web-{port}.lock"), "web", f"port {port} is in use"):
+            keys, site = Keys(key, port), Site()
+            try:
+                run(
+                    application(site, keys, allowed_hosts(host, address)),
+                    endpoint,
+                    listener,
+                    _GRACE,
+                    on_start=lambda url: _show(url, keys, no_open),
+                    say=say,
+                )
+            finally:
+                site.close()
+
+
+@commands.command("key")
+def show_key() -> None:
+    """Print the key that programs send to /api: `Authorization: Bearer KEY`."""
+    from clankers.web.keys import bearer, read_key
+
+    typer.echo(bearer(read_key(paths.data_root())))
+
+
+def _show(url: str, keys: Keys, no_open: bool) -> None:
+    """Print the address for one visit, and open it."""
+    address = f"{url}/?token={keys.token()}"
+    say(f"open {address}")
+    if not no_open:
+        webbrowser.open(address)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

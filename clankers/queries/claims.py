@@ -1,0 +1,344 @@
+"""What recorded calls say about a commit: that they made it, made one that it was rewritten from, or wrote its lines.
+
+How sure a claim is:
+
+- certain: the call printed this commit's hash and subject.
+- likely: the call made a commit of the same change, author time or message, as before a rebase, an amend or a squash;
+  or it ran `git commit` in that second; or the session's calls wrote half of the added lines.
+- possible: the session's calls wrote fewer lines, or only edited the same files since their last commit.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+
+from clankers.queries.commits import RecordedCommit, makes_commit
+from clankers.queries.dialect import Database, listed
+from clankers.system.git import Change, Commit, Repository
+
+_SLACK = 1_000  # milliseconds: git counts in seconds
+_BEFORE_SQUASH = 90 * 86_400_000  # milliseconds in which the commits of a squash are looked for
+_TRIED = 200  # commits that are compared with a squash
+_FILES = 200  # of a commit, whose last change is looked for
+_MOST = 0.5  # share of the added lines that is most of them
+_CONTAINED = 0.8  # share of a commit's lines in another that makes it a part of that
+_TELLING = 4  # characters of a line that few others have, too
+_IN_COMMAND = 8  # characters of a line that is looked for within those of a command
+
+_COLUMNS = "t.id, t.session_id, t.message_id, coalesce(t.model, s.model), s.project_path, s.git_branch"
+_EDITS = f"""
+SELECT {_COLUMNS}, coalesce(e.edited_at, t.created_at, 0) AS at, e.file_path, t.tool_input
+FROM file_edits AS e JOIN tools AS t ON t.id = e.tool_id JOIN sessions AS s ON s.id = t.session_id
+WHERE e.file_path IN {listed("paths")} ORDER BY at, e.id
+"""
+_CALLS = f"""
+SELECT {_COLUMNS}, coalesce(t.created_at, 0) AS at, NULL, t.tool_input
+FROM tools AS t JOIN sessions AS s ON s.id = t.session_id
+WHERE t.session_id IN {listed("sessions")} AND t.created_at BETWEEN :since AND :until ORDER BY at, t.id
+"""
+_RUNNING = f"""
+SELECT {_COLUMNS}, t.created_at, NULL, t.tool_input
+FROM sessions AS s JOIN tools AS t ON t.session_id = s.id
+WHERE t.created_at < :until AND coalesce(t.completed_at, t.created_at) >= :since AND coalesce(t.success, 1) <> 0
+"""
+
+
+class Sure(StrEnum):
+    """How sure it is that a session made something, the surest first."""
+
+    CERTAIN = "certain"
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+    NONE = "none"
+
+
+class Claim(NamedTuple):
+    """That a call made a commit or a line, or a part of it.
+
+    Attributes:
+        what: it did, in words.
+        lines: added lines that it wrote.
+        at: epoch milliseconds.
+        quote: a line of its input or output that shows it.
+    """
+
+    sure: Sure
+    what: str
+    tool: str
+    session: str
+    message: str | None
+    model: str | None
+    lines: int
+    at: int | None
+    quote: str | None = None
+
+
+class WrittenCall:
+    """A call that may have written lines of a file.
+
+    Attributes:
+        project: of its session.
+        branch: on which its session began.
+        path: of the file that it edited; None: that is not known.
+        at: epoch milliseconds.
+    """
+
+    def __init__(self, row: tuple[Any, ...]) -> None:
+        self.tool, self.session, self.message, self.model, self.project, self.branch, self.at, self.path, given = row
+        self.given: str | None = given
+
+    @cached_property
+    def _lines(self) -> frozenset[str]:
+        try:
+            found = msgspec.json.decode(self.given or "null")
+        except (msgspec.DecodeError, RecursionError):
+            found = self.given
+        lines = (line.strip() for text in _texts(found) for line in text.split("\n"))
+        # In a patch lines have a sign before them.
+        return frozenset(form for line in lines for form in (line, line[1:].strip() if line[:1] in "+-" else line))
+
+    def wrote(self, line: str) -> bool:
+        """Whether the line is one of the call's input, or stands in the command of a call that edited no known file."""
+        text = line.strip()
+        if self.path is None:
+            return len(text) >= _IN_COMMAND and any(text in one for one in self._lines)
+        return len(text) >= _TELLING and text in self._lines
+
+    def claim(self, sure: Sure, lines: int, what: str, quote: str | None = None) -> Claim:
+        """A claim of this call."""
+        return Claim(sure, what, self.tool, self.session, self.message, self.model, lines, self.at, quote)
+
+
+class Written:
+    """The calls that may have written files of `repository`."""
+
+    def __init__(self, db: Database, repository: Repository) -> None:
+        self._db = db
+        self._repository = repository
+
+    @cached_property
+    def _roots(self) -> dict[str, str]:
+        """The projects in the repository, or around it, and the path of its top as each project writes it."""
+        tops = [os.path.realpath(top) for top in self._repository.worktrees]
+        found = {str(top): str(top) for top in (*self._repository.worktrees, *tops)}
+        projects = self._db.execute("SELECT DISTINCT project_path FROM sessions WHERE project_path IS NOT NULL")
+        for (project,) in projects.fetchall():
+            real = os.path.realpath(project)
+            for top in tops:
+                if _is_within(real, top):
+                    found[project] = _without_end(project, os.path.relpath(real, top))
+                elif _is_within(top, real):
+                    found[project] = os.path.normpath(os.path.join(project, os.path.relpath(top, real)))
+        return found
+
+    def is_here(self, project: str | None) -> bool:
+        """Whether a session with this project worked in the repository."""
+        return project in self._roots
+
+    def of_path(self, path: str) -> list[WrittenCall]:
+        """The calls that edited the file at `path`, from the repository's top; the first first."""
+        named = [os.path.join(root, path) for root in set(self._roots.values())]
+        rows = self._db.execute(_EDITS, _json(paths=[*named, path]))
+        return [call for row in rows if (call := WrittenCall(row)).path != path or self.is_here(call.project)]
+
+    def of_sessions(self, sessions: Sequence[str], since: int, until: int) -> list[WrittenCall]:
+        """All calls of some sessions in a time, in epoch milliseconds."""
+        rows = self._db.execute(_CALLS, {**_json(sessions=list(sessions)), "since": since, "until": until})
+        return [WrittenCall(row) for row in rows]
+
+    def committing(self, second: int) -> list[WrittenCall]:
+        """The calls that ran a command in the repository that makes commits, at that second of the epoch."""
+        rows = self._db.execute(_RUNNING, {"since": second * 1000, "until": (second + 1) * 1000})
+        return [call for row in rows if self.is_here((call := WrittenCall(row)).project) and makes_commit(call.given)]
+
+
+def commit_claims(
+    repository: Repository,
+    written: Written,
+    made: Commit,
+    changes: Mapping[str, Change],
+    recorded: Sequence[RecordedCommit],
+    known: Mapping[str, Commit],
+) -> list[Claim]:
+    """Who made a commit.
+
+    Args:
+        repository: that has it.
+        written: the calls that may have written its lines.
+        made: the commit.
+        changes: what it changes, by path.
+        recorded: all commits that calls made.
+        known: those of them that the repository has, by the hash as it was recorded.
+    """
+    claims = list(_printed(made, recorded))
+    if not claims:
+        others = [
+            one
+            for one in recorded
+            if (old := known.get(one.hash)) is None
+            or not (repository.is_ancestor(old.hash, made.hash) or repository.is_ancestor(made.hash, old.hash))
+        ]
+        claims = list(_rewritten(repository, written, made, others, known)) or list(
+            _squashed(repository, written, made, changes, others, known)
+        )
+    if not claims:
+        named = {one.tool_id for one in recorded}
+        running = [call for call in written.committing(made.committed_at) if call.tool not in named]
+        claims = [call.claim(Sure.LIKELY, 0, "ran git commit in the second of this commit") for call in running]
+    return [*claims, *_wrote(repository, written, made, changes, claims)]
+
+
+def printed_claim(one: RecordedCommit, sure: Sure, what: str) -> Claim:
+    """A claim of the call that made a recorded commit."""
+    at = one.completed_at or one.created_at
+    return Claim(sure, what, one.tool_id, one.session_id, one.message_id, one.model, 0, at, one.printed)
+
+
+def _printed(made: Commit, recorded: Sequence[RecordedCommit]) -> Iterator[Claim]:
+    for one in recorded:
+        if made.hash.startswith(one.hash):
+            same = one.subject == made.subject
+            what = f"made {one.hash}" + "" * same + ", with another subject" * (not same)
+            yield printed_claim(one, Sure.CERTAIN if same else Sure.LIKELY, what)
+
+
+def _rewritten(
+    repository: Repository,
+    written: Written,
+    made: Commit,
+    recorded: Sequence[RecordedCommit],
+    known: Mapping[str, Commit],
+) -> Iterator[Claim]:
+    """The calls whose commit was amended or rebased into this one."""
+    found = []
+    for one in recorded:
+        old = known.get(one.hash)
+        same_subject = one.subject == made.subject
+        same_time = _authored_alike(one, old, made)
+        if same_time and (same_subject or written.is_here(one.project_path)):
+            same_change = old is not None and repository.patch_id(old.hash) == repository.patch_id(made.hash)
+        elif same_subject and old is not None:
+            same_change = repository.patch_id(old.hash) == repository.patch_id(made.hash)
+        else:
+            continue
+        if same_time or same_change:
+            found.append((one, same_time, same_subject, same_change))
+    best = max((sum(alike) for _, *alike in found), default=0)
+    for one, *alike in found:
+        if sum(alike) == best:
+            names = [name for name, same in zip(("author time", "subject", "change"), alike, strict=True) if same]
+            yield printed_claim(one, Sure.LIKELY, f"made {one.hash}, which has the same {_listed(names)}")
+
+
+def _authored_alike(one: RecordedCommit, old: Commit | None, made: Commit) -> bool:
+    """Whether both commits have one author time; if the repository has lost the old one, whether its call ran then."""
+    if old is not None:
+        return (old.authored_at, old.author) == (made.authored_at, made.author)
+    if one.created_at is None or one.completed_at is None:
+        return False
+    return one.created_at - _SLACK < made.authored_at * 1000 < one.completed_at + _SLACK
+
+
+def _squashed(
+    repository: Repository,
+    written: Written,
+    made: Commit,
+    changes: Mapping[str, Change],
+    recorded: Sequence[RecordedCommit],
+    known: Mapping[str, Commit],
+) -> Iterator[Claim]:
+    """The calls whose commits were put together into this one."""
+    until = made.committed_at * 1000 + _SLACK
+    here = [
+        one
+        for one in recorded
+        if written.is_here(one.project_path) and until - _BEFORE_SQUASH < (one.created_at or 0) <= until
+    ]
+    named = {line.strip(" *-") for line in made.message.split("\n")}
+    for one in here[-_TRIED:]:
+        old = known.get(one.hash)
+        if old is not None and _is_part(repository.changes(old.hash), changes):
+            yield printed_claim(one, Sure.LIKELY, f"made {one.hash}, whose changes are in this commit")
+        elif old is not None and old.hash in made.message:
+            yield printed_claim(one, Sure.LIKELY, f"made {one.hash}, which the message names")
+        elif len(one.subject) > _TELLING and one.subject in named:
+            yield printed_claim(one, Sure.POSSIBLE, f"made {one.hash}, whose subject the message has")
+
+
+def _is_part(part: Mapping[str, Change], whole: Mapping[str, Change]) -> bool:
+    """Whether most lines that `part` adds are added in `whole` too, and one of them is telling."""
+    added = sum(change.added.total() for change in part.values())
+    same = [change.added & whole[path].added for path, change in part.items() if path in whole and change.added]
+    return sum(lines.total() for lines in same) >= _CONTAINED * added > 0 and any(
+        len(line) >= _TELLING for lines in same for line in lines
+    )
+
+
+def _wrote(
+    repository: Repository, written: Written, made: Commit, changes: Mapping[str, Change], claims: Sequence[Claim]
+) -> Iterator[Claim]:
+    """The calls that wrote the commit's lines, and if there is no other claim, those that edited its files."""
+    until = max(made.committed_at, made.authored_at) * 1000 + _SLACK - 1
+    since = {path: repository.last_changed(path, made.hash) * 1000 for path in list(changes)[:_FILES]}
+    beside = written.of_sessions([one.session for one in claims], min(since.values(), default=until), until)
+    lines: Counter[WrittenCall] = Counter()
+    quotes: dict[WrittenCall, str] = {}
+    paths: dict[WrittenCall, str] = {}
+    edited: dict[WrittenCall, str] = {}
+    for path, begin in since.items():
+        calls = [call for call in written.of_path(path) if begin <= call.at <= until]
+        # One in that second may be what the last commit has.
+        edited |= {call: path for call in calls if call.at >= begin + 1000}
+        paths |= dict.fromkeys(calls, path)
+        calls += [call for call in beside if call.tool not in {one.tool for one in calls} and call.at >= begin]
+        for line, times in changes[path].added.items():
+            if wrote := [call for call in calls if call.wrote(line)]:
+                last = max(wrote, key=lambda call: call.at)
+                lines[last] += times
+                quotes.setdefault(last, line)
+    total = sum(change.added.total() for change in changes.values())
+    of_session: Counter[str] = Counter()
+    for call, count in lines.items():
+        of_session[call.session] += count
+    for call, count in lines.items():
+        sure = Sure.LIKELY if of_session[call.session] >= _MOST * total else Sure.POSSIBLE
+        where = f" in {paths[call]}" if call in paths else ""
+        yield call.claim(sure, count, f"wrote {count:,} of the {total:,} added lines{where}", quotes[call])
+    if not lines and not claims and edited:
+        branches = repository.branches(made.hash)
+        for call, path in edited.items():
+            if call.branch is None or not branches or call.branch in branches:
+                yield call.claim(Sure.POSSIBLE, 0, f"edited {path}, which this commit changes")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a decoded JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _is_within(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(os.path.join(directory, ""))
+
+
+def _without_end(path: str, end: str) -> str:
+    return path if end == os.curdir else path.removesuffix(os.sep + end)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _json(**values: list[str]) -> dict[str, str]:
+    return {name: msgspec.json.encode(texts).decode() for name, texts in values.items()}

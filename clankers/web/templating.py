@@ -1,0 +1,96 @@
+"""Templates: Jinja with every value escaped, and how numbers, times and costs look in them."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from clankers.formatting import clean, local_time, session_title, short_cost, short_duration, short_number
+from clankers.render.html import conversation_html
+from clankers.web.static import static_url
+
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60))  # of relative times, in seconds
+_RELATIVE_DAYS = 7  # older times are dates
+
+COST_NOTES = {  # on the marks of costs, by their `cost_source`
+    "prices": "Estimated from a price table: the client reports no cost.",
+    "unknown": "Incomplete: the price of a model is not known.",
+    "parent": "Included in the cost of the session that started this one.",
+}
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """The page that `template` makes of `values`."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("clankers", "assets/web/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "clean": clean,
+        "conversation": lambda found: Markup(conversation_html(found)),  # noqa: S704 - it escapes what was recorded
+        "cost": cost,
+        "duration": short_duration,
+        "number": short_number,
+        "pairs": lambda values: [(value, value) for value in values],
+        "session_url": session_url,
+        "exact": _exact,
+        "moment": moment,
+        "title": session_title,
+    }
+    made.globals |= {"static": static_url}
+    return made
+
+
+def cost(dollars: float | None, source: str | None = None) -> Markup:
+    """A cost, with what its mark means on hover."""
+    text = short_cost(dollars, source)
+    note = COST_NOTES.get(source or "")
+    if not note or not text:
+        return escape(text)
+    return Markup('<span class="{}" title="{}">{}</span>').format(f"cost-{source}", note, text)
+
+
+def moment(ms: int | None) -> Markup:
+    """A time: how long ago, or the date; local and exact on hover."""
+    try:
+        exact = datetime.fromtimestamp((ms or 0) / 1000, UTC)
+        local = exact.astimezone()
+    except (ValueError, OverflowError, OSError):  # beyond the calendar
+        return escape(ms)
+    if ms is None:
+        return Markup("")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        exact.isoformat(timespec="milliseconds"), f"{local:%Y-%m-%d %H:%M:%S %Z}", _ago(ms / 1000, local_time(ms))
+    )
+
+
+def session_url(id: str) -> str:
+    """The address of a session's page."""
+    return "/sessions/" + quote(id, safe="")
+
+
+def _ago(at: float, otherwise: str) -> str:
+    seconds = time.time() - at
+    if 0 <= seconds < 60:
+        return "just now"
+    if seconds < 0 or seconds >= _RELATIVE_DAYS * 86_400:
+        return otherwise
+    return next(f"{int(seconds // size)} {unit} ago" for unit, size in _UNITS if seconds >= size)
+
+
+def _exact(n: int | None) -> str:
+    return "" if n is None else f"{n:,}"

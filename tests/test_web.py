@@ -1,0 +1,150 @@
+"""`clankers web`: who may see the pages, and what they show."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from clankers.paths import DATA_ENV
+from clankers.web.app import Site, application
+from clankers.web.keys import Keys, bearer, read_key
+from tests.commands import POSIX_ONLY, call
+from tests.talks import talk
+
+PORT = 8724
+OWN = f"http://127.0.0.1:{PORT}"
+HOSTS = frozenset(("127.0.0.1", "localhost"))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return talk(tmp_path_factory.mktemp("web") / "data")
+
+
+@pytest.fixture
+def keys(root: Path) -> Keys:
+    return Keys(read_key(str(root)), PORT)
+
+
+@pytest.fixture
+def stranger(root: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A client without a key."""
+    monkeypatch.setenv(DATA_ENV, str(root))
+    monkeypatch.setenv("HOME", str(root.parent))
+    site = Site()
+    yield TestClient(application(site, keys, HOSTS), base_url=OWN, follow_redirects=False)
+    site.close()
+
+
+@pytest.fixture
+def client(stranger: TestClient, keys: Keys) -> TestClient:
+    """A browser that is signed in."""
+    stranger.cookies.set(keys.cookie_name, keys.cookie())
+    return stranger
+
+
+@pytest.mark.parametrize("path", ["/", "/sessions", "/sessions/ses_talk", "/api/sessions", "/nothing"])
+def test_a_stranger_is_refused(stranger: TestClient, path: str) -> None:
+    assert stranger.get(path).status_code == 403
+
+
+def test_a_token_signs_in_once_and_leaves_the_address(stranger: TestClient, keys: Keys) -> None:
+    token = keys.token()
+    answer = stranger.get("/sessions", params={"since": "7d", "token": token})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sessions?since=7d")
+    cookie = answer.headers["set-cookie"]
+    assert all(word in cookie for word in (f"clankers-{PORT}=", "HttpOnly", "SameSite=strict", "Path=/"))
+    assert stranger.get("/sessions").status_code == 200
+    stranger.cookies.clear()
+    assert stranger.get("/sessions", params={"token": token}).status_code == 403
+
+
+def test_a_token_ends_after_its_time(stranger: TestClient, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clankers.web.keys.TOKEN_SECONDS", -1)
+    assert stranger.get("/sessions", params={"token": keys.token()}).status_code == 403
+
+
+def test_a_cookie_is_for_its_port_and_key_alone(stranger: TestClient, root: Path, keys: Keys) -> None:
+    name = keys.cookie_name
+    for value in (
+        Keys(read_key(str(root)), 1).cookie(),
+        Keys(bytes(32), PORT).cookie(),
+        keys.token(),
+        keys.cookie() + "x",
+        "",
+        "9" * 5000,
+        "..",
+        "\xff",
+    ):
+        assert stranger.get("/sessions", headers=[(b"cookie", f"{name}={value}".encode("latin-1"))]).status_code == 403
+    beside = f'bad cookie; {{"a":1}}; {name}={keys.cookie()}; z="'
+    assert stranger.get("/sessions", headers={"cookie": beside}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example:8724"}, 403),
+        ({"host": "127.0.0.1.evil.example"}, 403),
+        ({"host": "[::1"}, 403),
+        ({"host": "localhost:9000"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://127.0.0.1:3000"}, 403),
+        ({"origin": OWN}, 200),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, 403),
+        ({"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"}, 403),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, 200),
+        ({"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}, 200),
+    ],
+)
+def test_other_hosts_and_sites_are_refused(client: TestClient, headers: dict[str, str], status: int) -> None:
+    assert client.get("/sessions", headers=headers).status_code == status
+
+
+def test_the_bearer_key_is_for_the_data_alone(stranger: TestClient, root: Path) -> None:
+    key = bearer(read_key(str(root)))
+    assert call(root, "web", "key").out.strip() == key
+    headers = {"authorization": f"Bearer {key}"}
+    assert stranger.get("/api/sessions", headers=headers).json()["sessions"][0]["id"] == "ses_talk"
+    assert stranger.get("/sessions", headers=headers).status_code == 403
+    assert stranger.get("/api/sessions", headers={"authorization": f"Bearer {key}x"}).status_code == 403
+
+
+@POSIX_ONLY
+def test_the_key_is_private_and_stays(root: Path) -> None:
+    key = read_key(str(root))
+    path = root / "web.key"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read_key(str(root)) == key
+    path.write_bytes(key[:5])  # a crash while it was made
+    assert len(read_key(str(root))) == len(key)
+    path.write_bytes(key)
+
+
+@pytest.mark.parametrize("path", ["/sessions", "/sessions/ses_talk", "/sessions/none", "/static/style.css", "/x"])
+def test_every_answer_forbids_what_is_not_ours(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert not [word for word in ("<script>", " onclick", " style=", "http://evil") if word in answer.text]
+
+
+def test_nothing_can_be_sent(client: TestClient) -> None:
+    assert {client.request(method, "/sessions").status_code for method in ("POST", "PUT", "DELETE", "PATCH")} == {405}
+
+
+def test_paths_lead_nowhere_else(client: TestClient) -> None:
+    for path in ("/static/../web.key", "/static/%2e%2e%2fweb.key", "/static//etc/passwd", "/sessions/../../etc/passwd"):
+        assert client.get(path).status_code == 404, path
+
+
+def test_a_wrong_filter_is_named(client: TestClient) -> None:
+    answer = client.get("/sessions?since=nonsense")
+    assert answer.status_code == 400
+    assert "nonsense" in answer.text
+    assert client.get("/api/sessions?since=nonsense").json()["error"]
