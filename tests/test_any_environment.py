@@ -30,6 +30,7 @@ COMMANDS = (
     *(["catch-up"], ["project"], ["backfill"], ["verify"], ["archive"], ["repair"], ["scrub", "--dry-run"]),
     *(
         ["demo", "--help"],
+        ["mcp", "--help"],
         ["append", "--help"],
         ["help"],
         ["web", "key"],

@@ -65,6 +65,10 @@ def test_a_call_has_its_exit_code_its_time_and_its_response(tmp_path: Path) -> N
             1,
             "general-purpose",
         )
+        models = (
+            "SELECT DISTINCT model, model_inferred FROM messages WHERE session_id LIKE '%/%' AND role = 'assistant'"
+        )
+        assert db.execute(models).fetchall() == [("mock-1", 1)], "only the parent's telemetry names it"
 
 
 @pytest.mark.parametrize("first", [0, 1])

@@ -14,6 +14,8 @@ from clankers.harnesses.vibe.harness import HARNESS
 from clankers.harnesses.vibe.history import sources
 from clankers.harnesses.vibe.install import EVENTS, VibeInstaller
 from clankers.ingest.source import SourceError
+from clankers.log import envelope
+from clankers.log.writer import Log
 from tests.contract.captures import feed_live, feed_stores, vibe
 from tests.feeding import CAPTURES, VIBE, Record, append, project
 
@@ -80,6 +82,33 @@ def test_a_journal_that_is_read_live_has_what_the_store_only_sums_up(home: Path,
         calls = "SELECT id, message_id, tool_name, tool_input, status, success, error_message FROM tools"
         assert live.execute(calls).fetchall() == past.execute(calls).fetchall()
         assert one(past, "SELECT status FROM tools") == "interrupted"
+
+
+@pytest.mark.parametrize("last_first", [False, True])
+def test_a_response_without_a_model_has_the_only_one_of_its_session(
+    last_first: bool, home: Path, tmp_path: Path
+) -> None:
+    """It is marked, and priced by the model's name, for the client names no provider."""
+    imported("plain", home, tmp_path / "first").close()
+    (log,) = (tmp_path / "first").glob("clankers-*.jsonl")
+    lines = log.read_text("utf-8").splitlines()
+    records = sorted(map(json.loads, lines), key=lambda one: one["type"] == "meta", reverse=last_first)
+    root = tmp_path / "data"
+
+    def write(record: dict[str, Any], id: str, model: str) -> None:
+        payload = json.dumps(record["payload"]).replace("mock-1", model).encode()
+        with Log(str(root), synced=False) as log:
+            log.write("2026-11-28", [envelope.line("vibe", record["type"], payload, id=id)])
+
+    found = "SELECT model, model_inferred, cost_source FROM messages WHERE role = 'assistant'"
+    for record in records:
+        write(record, record["id"], "gpt-5.5")
+        project(root).close()
+    with closing(project(root)) as db:
+        assert db.execute(found).fetchall() == [("gpt-5.5", 1, "prices")]
+    write(next(record for record in records if record["type"] == "meta"), "another", "gpt-4o")
+    with closing(project(root)) as db:
+        assert db.execute(found).fetchall() == [(None, 0, "unknown")]
 
 
 def _while_journals_grow(name: str, home: Path) -> Iterator[Record]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "stats": ("Look", "stats", "command"),
     "tail": ("Look", "tail", "command"),
     "blame": ("Look", "blame", "command"),
+    "mcp": ("Look", "mcp", "command"),
     "export": ("Take out", "export", "command"),
     "query": ("Take out", "query", "command"),
     "archive": ("Keep", "archive", "command"),

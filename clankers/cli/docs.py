@@ -17,6 +17,7 @@ TOPICS = {
     "search": "words, prefixes and phrases",
     "times": "how to write a time",
     "blame": "who made a commit or a line, and how sure that is",
+    "mcp": "agents search their own history",
     "tables": "tables, columns and SQL",
     "log-format": "a line of the log",
     "sync": "send sessions to a server, or receive them",

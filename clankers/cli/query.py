@@ -14,7 +14,7 @@ from clankers.cli.options import MOST
 from clankers.cli.output import print_json, print_table, say
 from clankers.errors import UsageError
 from clankers.formatting import clean
-from clankers.queries.statement import run_statement
+from clankers.queries.statement import QueryError, TookTooLongError, run_statement
 
 
 def command(
@@ -37,7 +37,10 @@ def command(
     if as_json and as_csv:
         raise UsageError("--json and --csv are two different things; take one")
     with contextlib.closing(open_current()) as db:
-        columns, rows, more = run_statement(db, sql, limit=limit, timeout=timeout)
+        try:
+            columns, rows, more = run_statement(db, sql, limit=limit, timeout=timeout)
+        except TookTooLongError as e:
+            raise QueryError(f"{e}; --timeout gives it longer") from None
     if as_json:
         print_json([dict(zip(_unique(columns), map(_plain, row), strict=True)) for row in rows])
     elif as_csv:

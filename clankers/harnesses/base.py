@@ -42,6 +42,9 @@ class Harness:
         starts_with: its arguments before the first prompt of a session for a person; None if it takes no such prompt.
         turn_ends: events after which a turn or a session has ended, so that there is nothing more to wait for.
         levels: of events that are not of level `info`, whatever is in them.
+        session_variable: the environment variable that names the session to the processes that the client starts.
+        mcp_session_key: the member of `_meta` that names the session in a call of a tool over MCP.
+        mcp_call_key: the same for the id of the call, as the client records it.
     """
 
     name = ""
@@ -52,6 +55,9 @@ class Harness:
     starts_with: tuple[str, ...] | None = None
     turn_ends = _TURN_ENDS
     levels = _LEVELS
+    session_variable = ""
+    mcp_session_key = ""
+    mcp_call_key = ""
 
     def kind(self, document: Any) -> str:
         """The harness's own name for the event in `document`."""

@@ -1,25 +1,24 @@
 """Tool calls that failed, the last first, and the later call that recovered each."""
 
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from clankers.queries.dialect import JOIN_IN_THIS_ORDER, Database, Values, greatest
+from clankers.queries.dialect import JOIN_IN_THIS_ORDER, Database, Values
 from clankers.queries.filters import Filters
 from clankers.queries.tool_calls import COMMAND_KEYS, subject
 
 _LONGEST = 2_000  # characters of an error and of a subject
 _LOOK = 200  # later calls of a tool among which the recovery is looked for
 
-# The end of an output says why a command failed. Ordered as the index of failed calls is.
+# Ordered as the index of failed calls is.
 _FAILED = f"""
 SELECT t.id, t.session_id, s.title, t.source, s.project_path, s.project_name, t.tool_name, t.file_path, t.status,
-  t.exit_code, t.created_at, coalesce(t.completed_at, t.created_at + 1), t.tool_input, CASE
-    WHEN t.error_message > '' THEN substr(t.error_message, 1, {_LONGEST})
-    ELSE substr(t.tool_output, {greatest("1", f"length(t.tool_output) - {_LONGEST - 1}")})
-  END
+  t.exit_code, t.created_at, coalesce(t.completed_at, t.created_at + 1), t.tool_input, t.error_message,
+  CASE WHEN t.error_message > '' THEN NULL ELSE t.tool_output END
 FROM tools AS t {JOIN_IN_THIS_ORDER} sessions AS s ON s.id = t.session_id
 WHERE t.success = 0 AND {{condition}} ORDER BY coalesce(t.created_at, 0) DESC, t.id DESC LIMIT :limit
 """
@@ -95,8 +94,10 @@ def failed_calls(
     limit: int,
     chosen: Filters | None = None,
     *,
+    session: str | None = None,
     tool: str | None = None,
     before: FailurePlace | None = None,
+    redact: Callable[[str], str] = str,
 ) -> list[FailedCall]:
     """The `limit` calls that failed last, the last first.
 
@@ -107,12 +108,17 @@ def failed_calls(
         db: the database.
         limit: how many, at most.
         chosen: of which calls.
+        session: only calls of the session with this id.
         tool: only calls of this tool.
         before: the place of the last call that was read: go on behind it.
+        redact: masks credentials in a text, before that is cut: a part of one would not be recognized.
     """
     chosen = chosen or Filters()
     conditions = [chosen.rows("t.created_at", "t.model")]
     values: dict[str, str | int | None] = {"limit": limit, **chosen.values}
+    if session is not None:
+        conditions.append("t.session_id = :session")
+        values["session"] = session
     if tool is not None:
         conditions.append("t.tool_name = :tool")
         values["tool"] = tool
@@ -120,12 +126,14 @@ def failed_calls(
         conditions.append(_BEFORE)
         values |= {"before": before.at, "before_id": before.id}
     rows = db.execute(_FAILED.format(condition=" AND ".join(conditions)), values).fetchall()
-    return [_failed_call(db, *row) for row in rows]
+    return [_failed_call(db, redact, *row) for row in rows]
 
 
-def _failed_call(db: Database, *row: Any) -> FailedCall:
-    id, session, title, source, path, name, tool, file_path, status, exit_code, at, ended, tool_input, error = row
-    about, attempt = _about(tool_input, file_path)
+def _failed_call(db: Database, redact: Callable[[str], str], *row: Any) -> FailedCall:
+    id, session, title, source, path, name, tool, file_path, status, exit_code, at, ended, given, message, output = row
+    about, attempt = _about(given, file_path)
+    # The end of an output says why a command failed.
+    error = redact(message)[:_LONGEST] if message else redact(output)[-_LONGEST:] if output else None
     return FailedCall(
         id=id,
         session_id=session,
@@ -138,34 +146,41 @@ def _failed_call(db: Database, *row: Any) -> FailedCall:
         status=status,
         exit_code=exit_code,
         created_at=at,
-        subject=about,
+        subject=about and redact(about)[:_LONGEST],
         error=error,
-        recovery=_recovery(db, session, tool, ended, attempt),
+        recovery=_recovery(db, session, tool, ended, attempt, redact),
     )
 
 
-def _recovery(db: Database, session: str, tool: str | None, since: int | None, attempt: str | None) -> Recovery | None:
+def _recovery(
+    db: Database, session: str, tool: str | None, since: int | None, attempt: str | None, redact: Callable[[str], str]
+) -> Recovery | None:
     """The first call since then (epoch milliseconds) that succeeded at `attempt`: one that ran beside is none."""
     if tool is None or since is None or attempt is None:
         return None
     values: Values = {"session": session, "tool": tool, "since": since, "look": _LOOK}
-    for id, created_at, file_path, tool_input in db.execute(_SUCCEEDED, values):
-        about, its_attempt = _about(tool_input, file_path)
+    for id, created_at, file_path, given in db.execute(_SUCCEEDED, values):
+        about, its_attempt = _about(given, file_path)
         if its_attempt == attempt:
-            return Recovery(id=id, created_at=created_at, subject=about)
+            return Recovery(id=id, created_at=created_at, subject=about and redact(about)[:_LONGEST])
     return None
 
 
-def _about(tool_input: str | None, file_path: str | None) -> tuple[str | None, str | None]:
-    """What a call is about, and a text that is equal for calls that attempt the same; None where it does not say."""
+def _about(given: str | None, file_path: str | None) -> tuple[str | None, str | None]:
+    """What a call is about, and a text that is equal for calls that attempt the same; None where it does not say.
+
+    Args:
+        given: its input, as it is stored.
+        file_path: the file that it works on.
+    """
     try:
-        found = subject(msgspec.json.decode(tool_input or "null"), file_path)
+        found = subject(msgspec.json.decode(given or "null"), file_path)
     except (msgspec.DecodeError, RecursionError):
         found = None
     if found is None:
         return file_path, file_path
-    name, text = found[0], found[1][:_LONGEST]
-    return text, file_path or (_program(text) if name in COMMAND_KEYS else text)
+    name, text = found
+    return text, file_path or (_program(text[:_LONGEST]) if name in COMMAND_KEYS else text)
 
 
 def _program(command: str) -> str:

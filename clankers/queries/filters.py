@@ -9,6 +9,7 @@ They mean the same in every command:
 - since, until: a message or call by its own time; a session when something of it lies in the span.
 """
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from datetime import datetime
 
 from clankers.errors import UsageError
 from clankers.queries.dates import span
-from clankers.queries.dialect import Database, contains
+from clankers.queries.dialect import Database, contains, listed
 
 _FIRST, _LAST = -(1 << 63), (1 << 63) - 1  # epoch milliseconds before and behind all others
 
@@ -32,6 +33,7 @@ class Filters:
         model: text that a model's name has in it, in small letters.
         since: epoch milliseconds, the first that is meant.
         until: epoch milliseconds, the first that is not.
+        without: sessions that are left out, by id.
         values: what the names in the conditions stand for; goes with every statement that has one.
     """
 
@@ -41,6 +43,7 @@ class Filters:
     model: str | None = None
     since: int | None = None
     until: int | None = None
+    without: tuple[str, ...] = ()
     values: dict[str, str | int | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,6 +55,7 @@ class Filters:
             "f_model": self.model,
             "f_since": _FIRST if self.since is None else self.since,
             "f_until": _LAST if self.until is None else self.until,
+            "f_without": json.dumps(self.without),
         }
         object.__setattr__(self, "values", values)
 
@@ -115,6 +119,8 @@ class Filters:
             found.append(f"({' OR '.join(there)})")
         if self.name is not None:
             found.append(f"{s}.project_name = :f_name")
+        if self.without:
+            found.append(f"{s}.id NOT IN {listed('f_without')}")
         return found
 
 

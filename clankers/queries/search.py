@@ -76,6 +76,7 @@ def search(
     *,
     progress: Callable[[int], object],
     note: Callable[[str], object],
+    redact: Callable[[str], str] = str,
 ) -> list[Hit]:
     """The messages and calls that have all `words`, the best first.
 
@@ -86,12 +87,15 @@ def search(
         limit: how many, at most.
         progress: called with how many more sessions were indexed.
         note: called when the index cannot be written, with what is searched instead.
+        redact: masks credentials in a text, before a snippet of it is cut: a part of one would not be recognized.
 
     Raises:
         UsageError: no word has a letter or digit.
     """
     query = match_expression(words)
-    return index.query_index(path, lambda db: best_matches(db, query, chosen, limit), progress=progress, note=note)
+    return index.query_index(
+        path, lambda db: best_matches(db, query, chosen, limit, redact), progress=progress, note=note
+    )
 
 
 def match_expression(words: list[str]) -> str:
@@ -114,7 +118,9 @@ def match_expression(words: list[str]) -> str:
     return " ".join(phrases)
 
 
-def best_matches(db: apsw.Connection, query: str, chosen: Filters, limit: int) -> list[Hit]:
+def best_matches(
+    db: apsw.Connection, query: str, chosen: Filters, limit: int, redact: Callable[[str], str] = str
+) -> list[Hit]:
     """What matches best.
 
     Args:
@@ -122,6 +128,7 @@ def best_matches(db: apsw.Connection, query: str, chosen: Filters, limit: int) -
         query: that `match_expression` made.
         chosen: where to look.
         limit: how many, at most.
+        redact: as of `search`; a text that has the words only in what is masked does not match.
     """
     statement = _FIND.format(
         sessions="JOIN live.sessions AS s ON s.rowid = docs.session" if chosen else "",
@@ -134,7 +141,8 @@ def best_matches(db: apsw.Connection, query: str, chosen: Filters, limit: int) -
         row: Any = db.execute(_CALL if doc % 2 else _MESSAGE, {"row": doc // 2}).fetchone()
         if row:  # else it was removed at this moment
             rows[doc] = (session, score, row)
-            texts = index.IndexedText(doc, None, None, *row[_TEXTS_FROM:]).columns()
+            said_or_done = (redact(text) if text else None for text in row[_TEXTS_FROM:])
+            texts = index.IndexedText(doc, None, None, *said_or_done).columns()
             said, given, output = map(_without_marks, texts)
             db.execute(
                 "INSERT INTO temp.shown (rowid, said, input, output) VALUES (:doc, :said, :input, :output)",

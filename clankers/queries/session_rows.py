@@ -69,6 +69,7 @@ class MessageRow(NamedTuple):
     session_total: int
     counted_at: int | None
     time_inferred: int
+    model_inferred: int
 
 
 class PartRow(NamedTuple):

@@ -19,6 +19,10 @@ class QueryError(ClankersError):
     """The statement cannot be run; the message says why and what was perhaps meant."""
 
 
+class TookTooLongError(QueryError):
+    """The statement took longer than it may."""
+
+
 class QueryResult(NamedTuple):
     """What a statement answered.
 
@@ -37,13 +41,14 @@ def run_statement(
     """The answer to the one statement in `sql`. Ctrl-C stops it, also while SQLite computes.
 
     Args:
-        db: opened by `connect`, so that nothing can change it.
+        db: opened by `connect` or `scoped_tables`, so that nothing can change it.
         sql: the statement.
         limit: rows that are read, at most.
         timeout: seconds that it may take.
 
     Raises:
-        QueryError: it cannot be run, would change something, or took too long.
+        QueryError: it cannot be run, or would change something.
+        TookTooLongError: it took too long.
         KeyboardInterrupt: the person stopped it.
     """
     columns: list[str] = []
@@ -71,7 +76,7 @@ def run_statement(
         found = cursor.execute(sql)
         rows = list(found if limit is None else islice(found, limit + 1))
     except apsw.InterruptError:
-        raise QueryError(f"stopped after {timeout:g} s; --timeout gives it longer") from None
+        raise TookTooLongError(f"stopped after {timeout:g} s") from None
     except apsw.AuthError:
         raise QueryError("this would do more than read; `clankers query` only reads") from None
     except apsw.ReadOnlyError as e:

@@ -56,7 +56,7 @@ def tables(db: apsw.Connection, sessions: Sequence[str] | None) -> Iterator[Tabl
     """
     values = {"sessions": json.dumps(sessions)}
     for table in _names(db):
-        columns = _columns(db, table)
+        columns = columns_of(db, table)
         names = [name for name, _ in columns]
         condition = "TRUE" if sessions is None else _OF_SESSIONS.get(table) or _OF_SESSION * ("session_id" in names)
         if condition:
@@ -67,7 +67,7 @@ def tables(db: apsw.Connection, sessions: Sequence[str] | None) -> Iterator[Tabl
 def names(db: apsw.Connection) -> tuple[list[str], list[str]]:
     """The names of all tables and views, and of all their columns."""
     found = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")]
-    return found, sorted({name for table in found for name, _ in _columns(db, table)})
+    return found, sorted({name for table in found for name, _ in columns_of(db, table)})
 
 
 def _names(db: apsw.Connection) -> list[str]:
@@ -75,5 +75,6 @@ def _names(db: apsw.Connection) -> list[str]:
     return [name for name in found if name not in INTERNAL and not name.startswith("sqlite_")]
 
 
-def _columns(db: apsw.Connection, table: str) -> list[tuple[str, str]]:
+def columns_of(db: apsw.Connection, table: str) -> list[tuple[str, str]]:
+    """The columns of a table or view, each with its type."""
     return list(db.execute("SELECT name, type FROM pragma_table_info(:table)", {"table": table}))

@@ -228,6 +228,7 @@ def _message(
         *(stored.cost_source, bool(stored.synthetic), stored.deleted_at),
         *(bool(stored.role_inferred), bool(stored.session_total)),
         *(stored.counted_at, bool(stored.time_inferred)),
+        bool(stored.model_inferred),
     )
     return message, more
 

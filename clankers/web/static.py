@@ -8,7 +8,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from clankers.render.html import style
+from clankers.render.style import style
 
 _FOREVER = "public, max-age=31536000, immutable"
 _STYLE = "style.css"

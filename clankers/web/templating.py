@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from clankers.formatting import clean, local_time, session_title, short_cost, short_duration, short_number
-from clankers.render.html import conversation_html
+from clankers.web.links import call_url, export_url, file_url, log_url, session_url
 from clankers.web.static import static_url
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60))  # of relative times, in seconds
@@ -41,13 +40,17 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "clean": clean,
-        "conversation": lambda found: Markup(conversation_html(found)),  # noqa: S704 - it escapes what was recorded
         "cost": cost,
+        "call_url": call_url,
         "duration": short_duration,
         "number": short_number,
         "pairs": lambda values: [(value, value) for value in values],
+        "log_url": log_url,
         "session_url": session_url,
+        "within": _within,
         "exact": _exact,
+        "export_url": export_url,
+        "file_url": file_url,
         "moment": moment,
         "title": session_title,
     }
@@ -78,11 +81,6 @@ def moment(ms: int | None) -> Markup:
     )
 
 
-def session_url(id: str) -> str:
-    """The address of a session's page."""
-    return "/sessions/" + quote(id, safe="")
-
-
 def _ago(at: float, otherwise: str) -> str:
     seconds = time.time() - at
     if 0 <= seconds < 60:
@@ -94,3 +92,8 @@ def _ago(at: float, otherwise: str) -> str:
 
 def _exact(n: int | None) -> str:
     return "" if n is None else f"{n:,}"
+
+
+def _within(path: str, directory: str | None) -> str:
+    """A path as it is within its project's directory."""
+    return path.removeprefix(f"{directory.rstrip('/')}/") if directory else path

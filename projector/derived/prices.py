@@ -153,9 +153,9 @@ def _spent(message: MessageSeen) -> bool:
 
 
 def _key(message: MessageSeen) -> _Key | None:
-    if message.model is None or message.provider is None:
+    if message.model is None:
         return None
-    return message.provider, message.model, message.price_context or ""
+    return message.provider or "", message.model, message.price_context or ""
 
 
 def _cost(message: MessageSeen, rates: list[Rates]) -> float | None:
@@ -191,7 +191,7 @@ def look_up(provider: str, model: str, context: str) -> list[Rates]:
     Prices that depend on something that is not recorded, such as the time of day, count as unknown.
 
     Args:
-        provider: as the client names it.
+        provider: as the client names it; empty if it names none: the model's name alone decides then.
         model: the same.
         context: JSON text, `price_context` of the messages; empty for none.
     """
@@ -204,7 +204,7 @@ def look_up(provider: str, model: str, context: str) -> list[Rates]:
 
     def at(when: datetime) -> tuple["ModelInfo", "ModelPrice"]:
         found = calc_price(
-            Usage(), model, provider_id=provider, genai_request_timestamp=when, price_context=asked or None
+            Usage(), model, provider_id=provider or None, genai_request_timestamp=when, price_context=asked or None
         )
         return found.model, found.model_price
 

@@ -10,6 +10,7 @@ from projector.derived.call_results import match_results
 from projector.derived.forks import assign_copied_rows
 from projector.derived.history import apply_history_marks
 from projector.derived.hook_reports import refresh_hook_reports
+from projector.derived.inferred_models import infer_models
 from projector.derived.inferred_times import infer_times
 from projector.derived.message_text import refresh_text
 from projector.derived.reported_totals import refresh_reported_totals, refresh_usage
@@ -47,6 +48,7 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     refresh_hook_reports(db, ordered, moved)
     _file_edits(db, ordered)
     infer_times(db, ordered)
+    infer_models(db, ordered)
     refresh_reported_totals(db, ordered)
     refresh_usage(db, ordered)
     ordered = sorted(sessions | refresh_side_requests(db, ordered))

@@ -34,6 +34,7 @@ class Rank:
     RECORD = 3  # the client's own record
 
 
+USES_MODEL = "uses_model:"  # begins such a fact's name; a model follows, and the value is its provider or empty
 USAGE_AT = "usage_at:"  # begins such a fact's name; a time follows
 
 
@@ -67,6 +68,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
         counted_at: when the snapshot that the counts and the cost are from was completed: those of a later snapshot
             replace them, also where they are smaller. None where counts only grow: then the largest is the last.
         time_inferred: no event reports `created_at`; `projector.derived.inferred_times` set it.
+        model_inferred: no event reports a model; `projector.derived.inferred_models` set `model` and `provider`.
         role_inferred: no event reports a role; `projector.derived.message_text` inferred `role`.
         cache_write_1h_tokens: the part of `cache_write_tokens` that is kept for an hour.
         price_context: JSON text: what else the price depends on.
@@ -111,6 +113,7 @@ class MessageSeen(Struct, gc=False, array_like=True):
     time_inferred: bool | int = False
     position: int | None = None
     reasoning_apart: bool | int = False
+    model_inferred: bool | int = False
 
 
 class PartSeen(Struct, gc=False, array_like=True):

@@ -50,7 +50,10 @@ def _message(row: MessageSeen, seen: MessageSeen) -> None:
         elif bool(row.role_inferred) == bool(seen.role_inferred):
             row.role = _last(row.role, seen.role)
     row.parent_id = _last(row.parent_id, seen.parent_id)
-    row.model = _last(row.model, seen.model)
+    if seen.model is not None and (row.model is None or row.model_inferred):
+        row.model, row.model_inferred = seen.model, seen.model_inferred
+    elif not seen.model_inferred:
+        row.model = _last(row.model, seen.model)
     row.provider = _last(row.provider, seen.provider)
     row.agent = _last(row.agent, seen.agent)
     before, now = _moment(row.completed_at), _moment(seen.completed_at)

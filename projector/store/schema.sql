@@ -64,6 +64,7 @@ CREATE TABLE messages (
   synthetic INTEGER NOT NULL DEFAULT 0,
   time_inferred INTEGER NOT NULL DEFAULT 0,  -- the client reports no created_at
   role_inferred INTEGER NOT NULL DEFAULT 0,  -- the client reports no role
+  model_inferred INTEGER NOT NULL DEFAULT 0,  -- the client reports no model, but one for the session
   made_at INTEGER,  -- when its id was made, if the id says so: a fork's copy has a new id and its old times
   counted_at INTEGER,  -- when the snapshot with the counts was completed; NULL where counts only grow
   session_total INTEGER NOT NULL DEFAULT 0,  -- what the client reports only for the whole session, in one row

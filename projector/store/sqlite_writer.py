@@ -25,6 +25,9 @@ _REPORTED: dict[tuple[type[Row], str], str] = {
     (MessageSeen, "cost"): f"iif(cost_source = '{CLIENT}', cost, NULL)",
     (MessageSeen, "created_at"): "iif(time_inferred, NULL, created_at)",
     (MessageSeen, "time_inferred"): "0",
+    (MessageSeen, "model"): "iif(model_inferred, NULL, model)",
+    (MessageSeen, "provider"): "iif(model_inferred, NULL, provider)",
+    (MessageSeen, "model_inferred"): "0",
 }
 
 

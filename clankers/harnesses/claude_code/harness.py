@@ -26,6 +26,8 @@ class ClaudeCode(Harness):
     title = "Claude Code"
     program = "claude"
     folders = ("~/.claude/local", "~/.local/bin")
+    session_variable = "CLAUDE_CODE_SESSION_ID"
+    mcp_call_key = "claudecode/toolUseId"
     resumes_with = ("--resume",)
     starts_with = ()
 

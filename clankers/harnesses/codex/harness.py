@@ -28,6 +28,7 @@ class Codex(Harness):
     name = "codex"
     title = "Codex"
     program = "codex"
+    mcp_session_key = "threadId"
     resumes_with = ("resume",)
     starts_with = ()
     turn_ends = frozenset({"Stop", "Interrupt", "SessionEnd"})

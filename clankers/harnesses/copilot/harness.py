@@ -40,6 +40,7 @@ class Copilot(Harness):
     name = "copilot"
     title = "GitHub Copilot CLI"
     program = "copilot"
+    session_variable = "COPILOT_AGENT_SESSION_ID"
     resumes_with = ("--resume",)
     starts_with = ("--interactive",)
     turn_ends = frozenset({"Stop", "SessionEnd", "agentStop", "sessionEnd"})

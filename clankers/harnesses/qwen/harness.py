@@ -28,6 +28,7 @@ class Qwen(Harness):
     name = "qwen"
     title = "Qwen Code"
     program = "qwen"
+    session_variable = "QWEN_CODE_SESSION_ID"
     resumes_with = ("--resume",)
     starts_with = ("--prompt-interactive",)
 

@@ -22,6 +22,7 @@ from projector.adapters.qwen.wire import (
 )
 from projector.adapters.wire import any_millis, as_object, json_text
 from projector.model.changes import (
+    USES_MODEL,
     Change,
     CompactionSeen,
     ErrorSeen,
@@ -183,8 +184,14 @@ def _system(session: str, id: str, at: int | None, line: SystemLine) -> list[Cha
 
 def _api_response(session: str, id: str, at: int | None, event: UiEvent) -> list[Change]:
     """A request; most have a line of their own, in this file or, of a subagent with a task, in its own file."""
-    if _TURN in (event.prompt_id or "") or event.subagent_task_name is not None:
+    if _TURN in (event.prompt_id or ""):
         return []
+    if event.subagent_task_name is not None:
+        if not event.subagent_id or not event.model:
+            return []
+        # The subagent's own file does not name the model.
+        agent = agent_session(event.subagent_id, session)
+        return [SessionSeen(agent, SOURCE, at or 0, Rank.RECORD, {f"{USES_MODEL}{event.model}": ""})]
     message = MessageSeen(
         id,
         session,

@@ -95,6 +95,7 @@ class UiEvent(Wire, rename={"event_name": "event.name"}):
     thoughts_token_count: Count | None = None
     response_text: str | None = None
     subagent_name: str | None = None
+    subagent_id: Id | None = None
     subagent_task_name: str | None = None
     error_message: str | None = None
     error_type: str | None = None

@@ -179,6 +179,7 @@ def _message(one: wire.SyncMessage, more: wire.SessionMore | None, session: str,
         session_total=extra.session_total,
         counted_at=extra.counted_at,
         time_inferred=extra.time_inferred,
+        model_inferred=extra.model_inferred,
         made_at=made_since(one.id, created) if source == _HARNESS else None,
         deleted_at=extra.deleted_at,
     )

@@ -77,6 +77,7 @@ class MessageMore(_Wire):
     session_total: bool = False
     counted_at: Millis | None = None
     time_inferred: bool = False
+    model_inferred: bool = False
 
     def __post_init__(self) -> None:
         if self.price_context is not None:

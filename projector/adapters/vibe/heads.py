@@ -9,7 +9,7 @@ from projector.adapters.base import Case, case
 from projector.adapters.vibe.common import SOURCE, is_cancelled
 from projector.adapters.vibe.wire import Config, MetaRecord, Model, StateRecord
 from projector.adapters.wire import any_millis
-from projector.model.changes import USAGE_AT, Change, Rank, SessionSeen
+from projector.model.changes import USAGE_AT, USES_MODEL, Change, Rank, SessionSeen
 from projector.model.evidence import HookReport
 from projector.model.naming import HOOK_PREFIX, scoped_id
 
@@ -27,6 +27,7 @@ def _meta(_: Event, record: MetaRecord) -> list[Change]:
         "project_path": meta.environment.working_directory if meta.environment else None,
         "model": model.name,
         "provider": model.provider,
+        f"{USES_MODEL}{model.name}": (model.provider or "") if model.name else None,
         "parent_id": parent,
         "agent": meta.agent_profile.name if meta.agent_profile and parent else None,
     }
