@@ -6,7 +6,7 @@ from html import escape
 from typing import TypeVar
 
 from clankers.formatting import clean, local_time, short_duration
-from clankers.queries.timeline import TimelineSpan, Timeline, TimelineTurn
+from clankers.queries.timeline import Timeline, TimelineSpan, TimelineTurn
 
 _Bar = TypeVar("_Bar", bound=TimelineTurn | TimelineSpan)
 

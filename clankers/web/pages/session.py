@@ -14,7 +14,7 @@ from clankers.queries.dialect import Database
 from clankers.queries.failures import FailedCall, failed_calls
 from clankers.queries.resume import resume_command
 from clankers.queries.session_rows import TodoRow, todo_rows
-from clankers.queries.timeline import EditedFile, TimelineSpan, Timeline, TimelineTurn, edited_files, timeline
+from clankers.queries.timeline import EditedFile, Timeline, TimelineSpan, TimelineTurn, edited_files, timeline
 from clankers.render import labels
 from clankers.render.timeline_svg import timeline_svg
 from clankers.web.conversation_page import LONGEST, ConversationPage
