@@ -11,7 +11,7 @@ import typer
 from clankers.cli.database import open_current
 from clankers.cli.options import Model, Project, Since, Sources, Until
 from clankers.cli.output import print_json, print_table, width
-from clankers.formatting import cells, clean, short_cost, short_duration, short_number, shortened
+from clankers.formatting import cells, clean, short_cost, short_duration, short_names, short_number, shortened
 from clankers.queries.filters import filters
 from clankers.queries.usage import TIMES, Group, count
 
@@ -115,9 +115,8 @@ def named(groups: list[Group], by: str) -> list[tuple[str, Group]]:
     """The groups with the names that a person knows them by; those by time in its order, others the largest first."""
     names = {one.key: one.key or _NONE for one in groups}
     if by == "project":  # the directory's name, where no other has the same
-        short = {key: name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or name for key, name in names.items()}
-        alone = {name for name in short.values() if list(short.values()).count(name) == 1}
-        names = {key: short[key] if short[key] in alone else name for key, name in names.items()}
+        short = short_names(list(names.values()))
+        names = {key: short[name] for key, name in names.items()}
     names = {key: clean(name) for key, name in names.items()}
     if by not in TIMES:
         groups = sorted(groups, key=lambda one: (-_size(one, by), -one.tokens, -one.messages, names[one.key]))

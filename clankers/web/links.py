@@ -19,8 +19,8 @@ def anchor(id: str) -> str:
 
 
 def file_url(path: str) -> str:
-    """The sessions that touched a file."""
-    return f"/files?{urlencode({'path': path})}"
+    """The calls that touched a file."""
+    return f"/files/calls?{urlencode({'file': path})}"
 
 
 def log_url(session: str, row: str | None = None) -> str:

@@ -26,7 +26,7 @@ def _file(name: str) -> _File | None:
     if name not in _FILES:
         return None
     if name == _STYLE:
-        body = style("conversation", "web").encode()
+        body = style("conversation", "web", "charts", "pages").encode()
     else:
         body = files("clankers").joinpath("assets", "web", name).read_bytes()
     return _File(body, _FILES[name], hashlib.sha256(body).hexdigest()[:12])

@@ -10,6 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from clankers.formatting import clean, local_time, session_title, short_cost, short_duration, short_number
+from clankers.render.labels import plain
+from clankers.web import charts
 from clankers.web.links import call_url, export_url, file_url, log_url, session_url
 from clankers.web.static import static_url
 
@@ -44,6 +46,8 @@ def _environment() -> Environment:
         "call_url": call_url,
         "duration": short_duration,
         "number": short_number,
+        "percent": _percent,
+        "plain": plain,
         "pairs": lambda values: [(value, value) for value in values],
         "log_url": log_url,
         "session_url": session_url,
@@ -54,7 +58,7 @@ def _environment() -> Environment:
         "moment": moment,
         "title": session_title,
     }
-    made.globals |= {"static": static_url}
+    made.globals |= {"static": static_url, "charts": charts}
     return made
 
 
@@ -88,6 +92,10 @@ def _ago(at: float, otherwise: str) -> str:
     if seconds < 0 or seconds >= _RELATIVE_DAYS * 86_400:
         return otherwise
     return next(f"{int(seconds // size)} {unit} ago" for unit, size in _UNITS if seconds >= size)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.{1 if 0 < share < 0.1 else 0}f} %"
 
 
 def _exact(n: int | None) -> str:

@@ -1,6 +1,17 @@
 """The pages, in the order of the navigation; a file each. May import what `web` may."""
 
 from clankers.web.page import Page
-from clankers.web.pages import log, session, sessions
+from clankers.web.pages import errors, files, health, log, models, overview, session, sessions, tools
 
-PAGES: tuple[Page, ...] = (sessions.PAGE, session.PAGE, log.PAGE)
+PAGES: tuple[Page, ...] = (
+    overview.PAGE,
+    sessions.PAGE,
+    session.PAGE,
+    tools.PAGE,
+    files.FILE,
+    files.PAGE,
+    errors.PAGE,
+    models.PAGE,
+    health.PAGE,
+    log.PAGE,
+)
