@@ -1,4 +1,4 @@
-"""The registry of harnesses, one folder each. May import `clankers.ingest`, `log` and `system`, but only when asked."""
+"""The registry of harnesses, one folder each. May import `ingest`, `restore` and below, but only when asked."""
 
 from __future__ import annotations
 
