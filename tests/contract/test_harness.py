@@ -220,7 +220,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 def documented() -> dict[str, dict[str, str]]:
     text = files("clankers").joinpath("docs", "harnesses.md").read_text("utf-8")
     (table,) = re.findall(r"^\| source .*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
-    heads = ("source", "live", "import", *CELLS)
+    heads = ("source", "live", "import", *CELLS, "restore")
     rows = [[cell.strip().strip("`") for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
     return {row[0]: dict(zip(heads, row, strict=True)) for row in rows}
 
@@ -246,6 +246,8 @@ def test_each_cell_of_the_documented_table_is_what_the_captures_show(name: str, 
         for head, cells in CELLS.items():
             found = (cell for cell, rows in cells.items() if db.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})").get)
             shown[head] = next(found, "—")
+    # That the files are those of the captures: tests/test_restore.py.
+    shown["restore"] = "yes" if harness.restorer() else "—"
     row = documented()[name]
     assert (row.pop("live") in ("hooks", "plugin", "extension")) is (harness.installer() is not None)
     assert row == shown

@@ -58,7 +58,7 @@ _SAVED, _OUTPUT = "Saved to: ", "-copilot-tool-output-"  # in a cut output, and 
 _ENDS = ("SessionEnd", "sessionEnd")
 _OF_SESSION = ("SessionStart", "sessionStart", *_ENDS)  # hooks that subagents do not have
 # By the type of a line: the member of its `data` that is elided.
-_ELIDED = {
+ELIDED = {
     "system.message": "content",
     "model.messages_snapshot": "messages",
     "model.model_call_success": "requestMessages",
@@ -118,7 +118,7 @@ class EventLog(LineFiles):
         content = nested(line, "data", "result", "content") if kind == "tool.execution_complete" else None
         if isinstance(content, str) and (saved := _saved_at(content)):
             self._saved.append(saved)
-        if (member := _ELIDED.get(kind)) and nested(line, "data", member) is not None:
+        if (member := ELIDED.get(kind)) and nested(line, "data", member) is not None:
             payload = _without(text, member)
         return Record(place_id(self.owner(part), at, text), EVENT + kind, line_level(line), payload)
 
