@@ -76,13 +76,13 @@ class Chats(LineFiles):
     def watched(self) -> list[str]:
         """As `Source.watched`: files that may be the session's, its subagents' and its outputs, and their folders."""
         beside, agents = os.path.dirname(self.path), self._subagents()
-        own = [os.path.join(self.path, name + suffix) for suffix in (_LINES, _DOCUMENT) for name in self._own(suffix)]
+        own = [os.path.join(self.path, name + suffix) for suffix in (LINES, DOCUMENT) for name in self._own(suffix)]
         folders = dict.fromkeys((self.session, *map(os.path.basename, agents)))
         return [
             *(self.path, *own, os.path.join(beside, ".project_root")),
             *(os.path.join(self.path, folder) for folder in folders),
-            *(os.path.join(self.path, agent + _LINES) for agent in agents),
-            *all_below(os.path.join(beside, "tool-outputs", _SESSION + self.session)),
+            *(os.path.join(self.path, agent + LINES) for agent in agents),
+            *all_below(os.path.join(beside, "tool-outputs", SESSION + self.session)),
         ]
 
     def owner(self, part: str) -> str:
