@@ -30,7 +30,7 @@ GROUP BY 1 ORDER BY 3 DESC, 1
 """
 
 
-class Turn(Struct, kw_only=True):
+class TimelineTurn(Struct, kw_only=True):
     """A prompt that a person typed, and all that followed until the next one.
 
     Attributes:
@@ -55,7 +55,7 @@ class Turn(Struct, kw_only=True):
     cost_source: str | None = None
 
 
-class Span(Struct, frozen=True, kw_only=True):
+class TimelineSpan(Struct, frozen=True, kw_only=True):
     """A tool call or a subagent.
 
     Attributes:
@@ -78,8 +78,8 @@ class Span(Struct, frozen=True, kw_only=True):
 class Timeline(Struct, frozen=True):
     """A session's turns, and its calls and subagents in the order in which they began."""
 
-    turns: list[Turn]
-    spans: list[Span]
+    turns: list[TimelineTurn]
+    spans: list[TimelineSpan]
 
 
 class EditedFile(NamedTuple):
@@ -93,13 +93,13 @@ class EditedFile(NamedTuple):
 def timeline(db: Database, session: str) -> Timeline:
     """What the session with the id `session` did when; what has no time is left out."""
     values: Values = {"id": session}
-    turns: list[Turn] = []
+    turns: list[TimelineTurn] = []
     for id, is_prompt, begun, ended, tokens, cost, cost_source, text in db.execute(_MESSAGES, values):
         if begun is None:
             continue
         if is_prompt or not turns:
             number = (turns[-1].number if turns else 0) + 1 if is_prompt else 0
-            turns.append(Turn(number=number, id=id, prompt=text, started_at=begun, ended_at=begun))
+            turns.append(TimelineTurn(number=number, id=id, prompt=text, started_at=begun, ended_at=begun))
         turn = turns[-1]
         turn.ended_at = max(turn.ended_at, ended)
         turn.tokens += tokens
@@ -108,7 +108,7 @@ def timeline(db: Database, session: str) -> Timeline:
     rows = [("tool", *row) for row in db.execute(_CALLS, values)]
     rows += [("subagent", *row) for row in db.execute(_SUBAGENTS, values)]
     spans = [
-        Span(kind=kind, id=id, name=name, started_at=begun, ended_at=ended, success=success)
+        TimelineSpan(kind=kind, id=id, name=name, started_at=begun, ended_at=ended, success=success)
         for kind, id, name, begun, ended, success in rows
         if begun is not None
     ]

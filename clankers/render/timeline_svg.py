@@ -6,9 +6,9 @@ from html import escape
 from typing import TypeVar
 
 from clankers.formatting import clean, local_time, short_duration
-from clankers.queries.timeline import Span, Timeline, Turn
+from clankers.queries.timeline import Timeline, TimelineSpan, TimelineTurn
 
-_Bar = TypeVar("_Bar", bound=Turn | Span)
+_Bar = TypeVar("_Bar", bound=TimelineTurn | TimelineSpan)
 
 _WIDTH = 1000.0  # units; the page stretches them to what it has
 _PAUSE = 120_000  # milliseconds without anything that are drawn as a gap
@@ -19,7 +19,7 @@ _LANES = {"turn": (0, 12), "tool": (18, 16), "subagent": (40, 12)}  # top and he
 _HEIGHT = 52
 
 
-def timeline_svg(found: Timeline, link: Callable[[Turn | Span], str]) -> str:
+def timeline_svg(found: Timeline, link: Callable[[TimelineTurn | TimelineSpan], str]) -> str:
     """The picture; empty where nothing has a time.
 
     Args:
@@ -74,7 +74,7 @@ class _Scale:
         return self._begins[block] + (ms - self._starts[block]) * self._per_ms
 
 
-def _ends(span: Span) -> tuple[int, int]:
+def _ends(span: TimelineSpan) -> tuple[int, int]:
     return span.started_at, max(span.ended_at or 0, span.started_at)
 
 
@@ -86,13 +86,13 @@ def _few(bars: list[_Bar], is_failed: Callable[[_Bar], bool]) -> list[_Bar]:
     return [*bars[:: -(-len(bars) * 2 // _BARS)], *failed]
 
 
-def _turn(turn: Turn, at: _Scale, href: str) -> str:
+def _turn(turn: TimelineTurn, at: _Scale, href: str) -> str:
     kind = "turn even" if turn.number % 2 == 0 else "turn"
     label = f"Turn {turn.number}, {local_time(turn.started_at)}, {short_duration(turn.ended_at - turn.started_at)}"
     return _bar(kind, "turn", at(turn.started_at), at(turn.ended_at), label, href)
 
 
-def _span(span: Span, at: _Scale, href: str) -> str:
+def _span(span: TimelineSpan, at: _Scale, href: str) -> str:
     start, end = _ends(span)
     outcome = "open" if span.success is None else "ok" if span.success else "failed"
     label = f"{clean(span.name or span.kind)}, {short_duration(end - start) or 'no time'}"

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from clankers.formatting import counted, short_cost, short_duration, short_number
 from clankers.queries.conversation import Conversation, Failure, Message, ToolCall
-from clankers.queries.timeline import Turn
+from clankers.queries.timeline import TimelineTurn
 from clankers.render import labels
 from clankers.render.conversation_html import ConversationHtml, facts_html
 from clankers.render.text_html import code
@@ -24,7 +24,7 @@ class ConversationPage(ConversationHtml):
         turns: by the ids of their prompts.
     """
 
-    def __init__(self, session: str, turns: Mapping[str, Turn]) -> None:
+    def __init__(self, session: str, turns: Mapping[str, TimelineTurn]) -> None:
         self._session = session
         self._turns = turns
 
@@ -65,7 +65,7 @@ class ConversationPage(ConversationHtml):
             yield f'<p class="more"><a href="{escape(there)}">{counted(more, "more subagent")}</a></p>\n'
 
 
-def _sums(turn: Turn) -> list[str]:
+def _sums(turn: TimelineTurn) -> list[str]:
     said = [
         short_duration(turn.ended_at - turn.started_at),
         counted(turn.calls, "call") if turn.calls else "",

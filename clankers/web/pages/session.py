@@ -14,7 +14,7 @@ from clankers.queries.dialect import Database
 from clankers.queries.failures import FailedCall, failed_calls
 from clankers.queries.resume import resume_command
 from clankers.queries.session_rows import TodoRow, todo_rows
-from clankers.queries.timeline import EditedFile, Span, Timeline, Turn, edited_files, timeline
+from clankers.queries.timeline import EditedFile, Timeline, TimelineSpan, TimelineTurn, edited_files, timeline
 from clankers.render import labels
 from clankers.render.timeline_svg import timeline_svg
 from clankers.web.conversation_page import LONGEST, ConversationPage
@@ -87,8 +87,8 @@ class SessionData(Struct, kw_only=True, dict=True):
         """Where the last window begins."""
         return max(self.count - _WINDOW, 0)
 
-    def _link(self, one: Turn | Span) -> str:
-        if isinstance(one, Span) and one.kind == "subagent":
+    def _link(self, one: TimelineTurn | TimelineSpan) -> str:
+        if isinstance(one, TimelineSpan) and one.kind == "subagent":
             return session_url(one.id)
         return call_url(self.session.id, one.id)
 
