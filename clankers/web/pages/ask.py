@@ -16,7 +16,7 @@ SECONDS = 5.0
 _SHOWN = 200  # rows, unless more are asked for
 _MOST = 10_000  # rows
 _ROOM = 8 << 20  # characters of all values
-_LONGEST = 64 << 20  # bytes of one value, also of one that SQLite only makes on its way
+_LONGEST = 16 << 20  # bytes of one value, also of one that SQLite only makes on its way
 
 
 @dataclass
