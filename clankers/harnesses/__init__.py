@@ -33,6 +33,9 @@ BUILT_IN = {
 # Those without events: what brings the database up to date looks at their stores.
 WATCHED = ("continue", "aider", "hermes")
 
+# Those with plans that count in blocks of 5 hours.
+COUNTED_IN_BLOCKS = ("claude-code",)
+
 
 def names(root: str) -> tuple[str, ...]:
     """The harnesses that are known: built in, or listed in the data root `root`."""

@@ -114,6 +114,10 @@ class Harness:
         """
         return self.sources()
 
+    def watched_files(self) -> list[str]:
+        """Files of which one changes with each change of what `watched` looks at; empty if there are none such."""
+        return []
+
     def count(self) -> int:
         """How many `sources` there are, about."""
         return 0

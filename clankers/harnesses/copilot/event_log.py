@@ -37,7 +37,7 @@ from clankers.harnesses.copilot.harness import EVENT, HARNESS, line_level
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.live import Announced
 from clankers.ingest.saved_text import text_member
-from clankers.ingest.source import Record, SourceError
+from clankers.ingest.source import Record, SourceError, database_files
 from clankers.ingest.whole_file import open_file, signature
 from clankers.log import envelope, strict_json
 
@@ -83,6 +83,10 @@ class EventLog(LineFiles):
     def files(self, _offsets: Mapping[str, int]) -> dict[str, str]:
         """As `LineFiles.files`."""
         return {_EVENTS: os.path.join(self.path, EVENTS_FILE)}
+
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the events, the description, and the database of all sessions."""
+        return [os.path.join(self.path, EVENTS_FILE), self._workspace(), *database_files(self._database())]
 
     def owner(self, _part: str) -> str:
         """As `LineFiles.owner`: the session."""

@@ -60,6 +60,10 @@ class DroidSession(LineFiles):
         """As `LineFiles.files`."""
         return {"": self.path}
 
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the conversation and the settings."""
+        return [self.path, self._settings()]
+
     def owner(self, _part: str) -> str:
         """As `LineFiles.owner`."""
         return self.session

@@ -29,7 +29,7 @@ from clankers.ingest.document import Document
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.live import Announced
 from clankers.ingest.saved_text import text_member
-from clankers.ingest.source import Record, SourceError, absolute_path
+from clankers.ingest.source import Record, SourceError, absolute_path, all_below
 from clankers.ingest.whole_file import beginning, content, open_file, signature
 from clankers.log import envelope, strict_json
 
@@ -72,6 +72,18 @@ class Chats(LineFiles):
         """As `LineFiles.files`: the session's, then its subagents'."""
         own = [name for name in self._own(LINES) if name in offsets or self._is_own(name + LINES)]
         return {name: os.path.join(self.path, name + LINES) for name in (*own, *self._subagents())}
+
+    def watched(self) -> list[str]:
+        """As `Source.watched`: files that may be the session's, its subagents' and its outputs, and their folders."""
+        beside, agents = os.path.dirname(self.path), self._subagents()
+        own = [os.path.join(self.path, name + suffix) for suffix in (LINES, DOCUMENT) for name in self._own(suffix)]
+        folders = dict.fromkeys((self.session, *map(os.path.basename, agents)))
+        return [
+            *(self.path, *own, os.path.join(beside, ".project_root")),
+            *(os.path.join(self.path, folder) for folder in folders),
+            *(os.path.join(self.path, agent + LINES) for agent in agents),
+            *all_below(os.path.join(beside, "tool-outputs", SESSION + self.session)),
+        ]
 
     def owner(self, part: str) -> str:
         """As `LineFiles.owner`: the session, and the file or subagents in it."""

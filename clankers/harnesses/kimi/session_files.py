@@ -29,7 +29,7 @@ from clankers.ingest.document import Document
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.live import Announced
 from clankers.ingest.saved_text import text_member
-from clankers.ingest.source import Record, SourceError, absolute_path
+from clankers.ingest.source import Record, SourceError, absolute_path, all_below
 from clankers.ingest.whole_file import open_file, signature
 from clankers.log import envelope, strict_json
 
@@ -63,6 +63,10 @@ class SessionFolder(LineFiles):
         """As `LineFiles.files`: the main agent's, then its subagents'."""
         agents = dict.fromkeys((MAIN, *_names(os.path.join(self.path, "agents"))))
         return {agent: os.path.join(self.path, "agents", agent, "wire.jsonl") for agent in agents}
+
+    def watched(self) -> list[str]:
+        """As `Source.watched`: all that is in the directory."""
+        return all_below(self.path)
 
     def owner(self, part: str) -> str:
         """As `LineFiles.owner`: the agent's session."""
