@@ -23,6 +23,15 @@ def session_title(title: str | None) -> str:
     return clean(title or "Untitled session")
 
 
+def short_names(paths: Iterable[str]) -> dict[str, str]:
+    """The last part of each path, where no other path ends with the same; else the path."""
+    last = {path: path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or path for path in paths}
+    times: dict[str, int] = {}
+    for name in last.values():
+        times[name] = times.get(name, 0) + 1
+    return {path: name if times[name] == 1 else path for path, name in last.items()}
+
+
 def cells(text: str) -> int:
     """The columns that `text` takes on a terminal."""
     if text.translate(_OURS).isascii():

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clankers.log import envelope, record_ids
+from clankers.log import envelope, record_ids, segments
 from clankers.log.reader import Event, Line, LogFile, log_files, place_of, read
 from clankers.log.writer import Log, file_name
 from tests.patience import DEADLINE
@@ -560,3 +560,36 @@ def test_killed_writers_take_no_line_of_others_along(root: Path) -> None:
 def test_the_id_of_a_damaged_record_is_not_among_those_that_the_log_holds(root: Path) -> None:
     put(root, line("a") + line("ab")[:-9] + b"\n" + line("ac")[:70] + line("ad"))
     assert list(record_ids.ids(str(root), "a")) == ["a", "ad"]
+
+
+@pytest.mark.parametrize("long", [0, 3 << 20], ids=["short lines", "a long line in the middle"])
+def test_of_what_was_appended_before_a_time_little_is_read(
+    long: int, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    per_minute, minutes = 5, 600
+    begin = 1_795_219_200 * 10**9  # 2026-11-21T00:00:00Z
+    texts = [b'"%s"' % (b"x" * (long if n == 1500 and long else 1000)) for n in range(per_minute * minutes)]
+    day = envelope.day_of(begin)
+    with Log(str(root)) as log:
+        for n, text in enumerate(texts):
+            now = begin + n * 60 * 10**9 // per_minute
+            log.write(day, [envelope.line("s", "t", text, id=f"s:{n}", now_ns=now)])
+    read: list[int] = []
+    chunks = segments.Segment.chunks
+
+    def counted(
+        segment: segments.Segment, offset: int = 0, end: int | None = None
+    ) -> Iterator[bytes | segments.Damage]:
+        for chunk in chunks(segment, offset, end):
+            read.append(len(chunk) if isinstance(chunk, bytes) else 0)
+            yield chunk
+
+    monkeypatch.setattr(segments.Segment, "chunks", counted)
+    for since, first in (("T00:00:00Z", 0), ("T01:40:59.999Z", 500), ("T09:59:00Z", 2995), ("T10:30:00Z", 3000)):
+        read.clear()
+        found = {*record_ids.ids(str(root), "s", day + since)}
+        assert {f"s:{n}" for n in range(first, len(texts))} <= found
+        assert sum(read) < sum(map(len, texts[first:])) * 1.5 + 2 * long + (2 << 20)
+    for since in ("", day, f"{day}T05:00:00+05:00"):
+        assert len({*record_ids.ids(str(root), "s", since)}) == len(texts)
+    assert not {*record_ids.ids(str(root), "s", "2026-11-22T00:00:00Z")}

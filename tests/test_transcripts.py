@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from zlib import crc32
 
 import pytest
@@ -26,6 +27,7 @@ from clankers.log import envelope
 from clankers.log.reader import Event, log_files, read
 from clankers.log.writer import Log, file_name
 from clankers.maintenance.verify import verify
+from clankers.paths import open_private
 from tests.feeding import import_transcripts
 from tests.patience import DEADLINE, NEVER, wait_for
 
@@ -1022,8 +1024,7 @@ def test_a_failing_disk_leaves_the_lines_to_be_read_again(
     assert ids(root) == uuids(1)
 
 
-def test_many_open_sessions_all_get_their_turn(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_SWEEP", 5)
+def test_many_open_sessions_all_get_their_turn(root: Path, home: Path) -> None:
     clients = [Client(home, f"{n:08}-2222-4333-8444-555555555555") for n in range(20)]
     for client in clients:
         fire(root, client.hook())
@@ -1034,3 +1035,13 @@ def test_many_open_sessions_all_get_their_turn(root: Path, home: Path, monkeypat
         return len(ids(root)) == len(clients)
 
     wait_for(all_had_it, "the turn of some sessions")
+
+
+def test_one_event_opens_no_more_cursors_the_more_sessions_are_open(root: Path, home: Path) -> None:
+    opened: list[int] = []
+    with mock.patch("clankers.ingest.cursor.open_private", wraps=open_private) as opens:
+        for n in range(10):
+            opens.reset_mock()
+            fire(root, Client(home, f"{n:08}-2222-4333-8444-555555555555").hook())
+            opened.append(sum(str(call.args[0]).endswith(".json") for call in opens.mock_calls))
+    assert opened == [1, *[2] * 9]

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from clankers.paths import DATA_ENV
 from clankers.web.app import Site, application
 from clankers.web.keys import Keys, bearer, read_key
-from tests.commands import POSIX_ONLY, call
-from tests.talks import talk
+from tests.commands import POSIX_ONLY, RAW, call
+from tests.talks import GITHUB, talk
 
 PORT = 8724
 OWN = f"http://127.0.0.1:{PORT}"
@@ -148,3 +148,42 @@ def test_a_wrong_filter_is_named(client: TestClient) -> None:
     assert answer.status_code == 400
     assert "nonsense" in answer.text
     assert client.get("/api/sessions?since=nonsense").json()["error"]
+
+
+def test_a_session_is_read_a_window_at_a_time(client: TestClient, root: Path) -> None:
+    whole = client.get("/api/sessions/ses_talk").json()
+    assert (whole["start"], whole["count"]) == (0, len(whole["items"]))
+    last = client.get(f"/api/sessions/ses_talk?at={whole['count'] - 1}").json()
+    assert last["items"] == whole["items"][-1:]
+    failed = whole["failures"][0]["id"]
+    around = client.get(f"/sessions/ses_talk?item={failed}").text
+    assert f'id="i-{failed}"' in around
+
+
+def test_what_was_recorded_is_text(client: TestClient) -> None:
+    page = client.get("/sessions/ses_talk").text
+    assert "<script>alert" not in page
+    assert "javascript:" not in page.replace("(javascript:alert(1))", "")
+    assert not RAW.search(page.replace("\t", ""))
+
+
+def test_a_call_leads_to_its_lines_of_the_log(client: TestClient, root: Path) -> None:
+    found = client.get("/api/log/ses_talk?row=prt_25").json()["found"]
+    assert found["next"] is None
+    for line in found["lines"]:
+        raw = (root / line["file"]).read_bytes()
+        assert raw[line["offset"] :][: line["size"]].decode().rstrip("\n") == line["text"]
+        assert raw[: line["offset"]].count(b"\n") == line["number"] - 1
+        assert ["tools", "prt_25"] in line["rows"]
+    assert found["lines"]
+    assert len(client.get("/api/log/ses_talk").json()["found"]["lines"]) > len(found["lines"])
+
+
+@pytest.mark.parametrize("form", ["md", "html"])
+def test_a_session_is_exported_with_its_credentials_masked(client: TestClient, form: str) -> None:
+    answer = client.get(f"/export/ses_talk?format={form}")
+    assert answer.headers["content-disposition"] == f'attachment; filename="ses_talk.{form}"'
+    assert "Fix the" in answer.text
+    assert GITHUB not in answer.text
+    assert client.get("/export/none").status_code == 404
+    assert client.get("/export/ses_talk?format=exe").status_code == 400

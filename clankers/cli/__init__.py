@@ -31,6 +31,7 @@ COMMANDS = {
     "mcp": ("Look", "mcp", "command"),
     "export": ("Take out", "export", "command"),
     "query": ("Take out", "query", "command"),
+    "restore": ("Go on", "restore", "command"),
     "archive": ("Keep", "archive", "command"),
     "forget": ("Keep", "forget", "command"),
     "scrub": ("Keep", "scrub", "command"),

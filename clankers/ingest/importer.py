@@ -52,7 +52,7 @@ class LogIndex:
 
         Args:
             source: of which the log may hold records.
-            since: a day (`YYYY-MM-DD`): earlier ones are not read; empty: all are.
+            since: as for `segments.lines_with`.
 
         Returns:
             The ids' hashes, of 80 bytes each, and the sessions' ids: no import brings their past back.
@@ -148,11 +148,12 @@ def _begin(source: Source, marks: Marks, index: LogIndex, rewritten: Collection[
     forgotten: Collection[str] = ()
     if unknown or marks.busy or rewritten:
         # Of a part that was rewritten, all lines may be in the log, since the session began.
-        since = ("" if rewritten else marks.since) or source.created()[:10]
+        since = ("" if rewritten else marks.since) or source.created()
         if marks.is_new and not rewritten and not index.may_hold(source):
             forgotten = index.forgotten()
         else:
             known, forgotten = index.ids_and_forgotten(source, since)
+        since = since[:10]
     for part in rewritten:
         marks.restart(part)
     if unknown or rewritten:

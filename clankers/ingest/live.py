@@ -32,7 +32,7 @@ EVENT_BYTES = 4 << 20  # of a source that one event reads; the rest follows at t
 _PATIENCE = 0.25  # seconds to wait for another process that reads the same source
 _SETTLED = 60.0  # seconds after its last change after which an ended session's source counts as complete
 ABANDONED = 86400.0  # the same for a session that never said it ended
-_SWEEP = 64  # other sessions that one event looks at
+_SWEEP = 1  # other sessions that one event looks at, each time another: the catch-up at the end of a turn looks at all
 
 
 class Announced:
@@ -120,13 +120,13 @@ def sweep(
     new = 0
     left = None if budget is None else Budget(budget)
     failure: Exception | None = None
-    sessions = open_sessions(log.root)
+    sessions = [session for session in open_sessions(log.root) if session not in but]
     if limit is not None and len(sessions) > limit:  # a different part of them each time
         start = time.time_ns() // 1000 % len(sessions)
         sessions = (sessions[start:] + sessions[:start])[:limit]
     for session in sessions:
-        if session in but or (left and left.left <= 0):
-            continue
+        if left and left.left <= 0:
+            break
         if fingerprints is not None and fingerprints.is_unchanged(session, time.time() - ABANDONED):
             continue
         try:

@@ -16,7 +16,7 @@ _START = len(HEAD) + 1  # of the id in a line
 
 
 def ids(root: str, prefix: str, since: str = "") -> Iterator[str]:
-    """The ids that begin with `prefix`, of the complete lines in the log from the day `since` (`YYYY-MM-DD`) on.
+    """The ids that begin with `prefix`, of the complete lines in the log; `since` as for `lines_with`.
 
     Raises:
         OSError: a file cannot be read.

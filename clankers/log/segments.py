@@ -32,6 +32,7 @@ COMPRESSED = ".gz"
 ARCHIVING = ".archiving"
 
 _TAIL = 1024  # bytes that identify what was read of a segment
+_LOOK = 64 << 10  # bytes to look for a line in
 _PREFIX, _PLAIN = "clankers-", ".jsonl"
 _TRIES = 100  # attempts to open a segment's files; an archiver, which renames a few times a run, disturbs some
 
@@ -93,7 +94,12 @@ def segment_sizes(root: str) -> dict[str, int]:
 
 
 def lines_with(root: str, marks: Iterable[bytes], since: str = "") -> Iterator[bytes]:
-    """The lines that `Segment.lines_with` finds in the log in `root`, from the day `since` (`YYYY-MM-DD`) on.
+    """The lines that `Segment.lines_with` finds in the log in `root`.
+
+    Args:
+        root: the data root.
+        marks: as for `Segment.lines_with`.
+        since: a day (`YYYY-MM-DD`) or a time (RFC 3339, UTC): what was appended before is not read, or little of it.
 
     Raises:
         OSError: a file cannot be read.
@@ -103,9 +109,10 @@ def lines_with(root: str, marks: Iterable[bytes], since: str = "") -> Iterator[b
     except FileNotFoundError:
         return
     for name in names:
-        if name >= _PREFIX + since:
+        if name >= _PREFIX + since[:10]:
             with Segment(root, name) as segment:
-                yield from segment.lines_with(marks)
+                is_first = bool(since) and name.startswith(_PREFIX + since[:10])
+                yield from segment.lines_with(marks, segment.offset_of(since) if is_first else 0)
 
 
 def exists(root: str, name: str) -> bool:
@@ -205,14 +212,36 @@ class Segment:
                     )
             start = behind
 
-    def lines_with(self, marks: Iterable[bytes]) -> Iterator[bytes]:
+    def lines_with(self, marks: Iterable[bytes], offset: int = 0) -> Iterator[bytes]:
         """The lines, without newline, that have a valid CRC and contain one of `marks` before their payload.
 
         Args:
             marks: bytes that no JSON string can contain, as its quotes would be escaped. No line contains two.
+            offset: where to begin.
         """
-        for block in self.blocks():
+        for block in self.blocks(offset):
             yield from lines_in(block, marks)
+
+    def offset_of(self, time: str) -> int:
+        """An offset before all lines that were appended at `time` (RFC 3339, UTC) or later; 0 where none is found.
+
+        Lines are in the order of their times, give or take a minute, as long as no clock is set back.
+        """
+        first = _minute(time.encode("ascii", "replace")) if time.endswith("Z") else None
+        if first is None or any(file.compressed for file in self._files):
+            return 0
+        low, high = 0, self.size
+        while high - low > _LOOK:
+            middle = (low + high) // 2
+            found = self._minute_at(middle)
+            low, high = (low, middle) if found is None or found >= first - 1 else (middle, high)
+        return low
+
+    def _minute_at(self, offset: int) -> int | None:
+        """The minute of the day in which the next line behind `offset` was appended; None if that line is far away."""
+        chunks = self.chunks(offset, min(offset + _LOOK, self.size))
+        text = b"".join(chunk for chunk in chunks if not isinstance(chunk, Damage))
+        return _minute(text.partition(b"\n" + HEAD)[2].partition(b'","ts":"')[2])
 
     def blocks(self, offset: int = 0) -> Iterator[bytes]:
         """The complete lines from `offset` on, many at a time, without what is damaged."""
@@ -236,6 +265,12 @@ def lines_in(block: bytes, marks: Iterable[bytes]) -> Iterator[bytes]:
             if crc_holds(line):
                 yield line
             at = block.find(mark, at + len(mark))
+
+
+def _minute(time: bytes) -> int | None:
+    """The minute of the day in what `time` begins with; None if that is no time."""
+    hour, minute = time[11:13], time[14:16]
+    return int(hour) * 60 + int(minute) if time[10:11] == b"T" and hour.isdigit() and minute.isdigit() else None
 
 
 def _open(path: str) -> list[SegmentFile]:

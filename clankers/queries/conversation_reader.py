@@ -30,6 +30,7 @@ _AT_ONCE = 50  # items
 _WORD = re.compile(r"\w+")
 
 _Row = TypeVar("_Row", bound=Struct)
+_TEXTS = {"text", "data", "tool_input", "tool_output", "error_message"}  # fields that may be very long
 _NOT_COLUMNS = {"parts", "errors", "subagents"}  # fields that are no columns
 
 _DESCENDANTS = """
@@ -86,6 +87,7 @@ class ConversationReader:
         db: the database.
         id: of the session.
         within: the sessions whose subagent this is.
+        longest: characters of a text that are read, at most; None for all.
         inner: whether subagents are read with what happened in them; else only their rows.
 
     Raises:
@@ -95,12 +97,21 @@ class ConversationReader:
         session: its row.
     """
 
-    def __init__(self, db: Database, id: str, within: tuple[str, ...] = (), *, inner: bool = True) -> None:
+    def __init__(
+        self,
+        db: Database,
+        id: str,
+        within: tuple[str, ...] = (),
+        *,
+        longest: int | None = None,
+        inner: bool = True,
+    ) -> None:
         found = next((row for row, _ in _rows(db, Session, "sessions", "id = :id", {"id": id})), None)
         if found is None:
             raise LookupError(id)
         self._db = db
         self._within = (*within, id)
+        self._longest = longest
         self._inner = inner
         self.session = found
 
@@ -227,10 +238,7 @@ class ConversationReader:
         found: dict[str, str] = {}
         if not children:
             return found
-        results = (
-            "SELECT id, tool_output FROM tools WHERE session_id = :id AND tool_output > '' ORDER BY created_at, id"
-        )
-        for call, output in self._db.execute(results, self._id):
+        for call, output in self._db.execute(_RESULTS, self._id):
             for word in by_word.keys() & set(_WORD.findall(output)):
                 for child in by_word[word]:
                     if child in output:
@@ -250,7 +258,17 @@ class ConversationReader:
         """The rows of `table` with one of `ids` in `column`."""
         if not ids:
             return iter(())
-        return _rows(self._db, kind, table, f"{column} IN {listed('ids')}", _listed(ids), also=also, order=order)
+        where = f"{column} IN {listed('ids')}"
+        return _rows(self._db, kind, table, where, _listed(ids), also=also, order=order, longest=self._longest)
+
+
+def message_of(db: Database, item: str) -> str | None:
+    """The message in which a tool call or error stands; None where it stands in none."""
+    for table in ("tools", "session_errors"):
+        row = db.execute(f"SELECT message_id FROM {table} WHERE id = :id", {"id": item}).fetchone()
+        if row:
+            return None if row[0] is None else str(row[0])
+    return None
 
 
 def conversation(db: Database, id: str) -> Conversation:
@@ -290,10 +308,13 @@ def _rows(
     *,
     also: str = "NULL",
     order: str = "created_at, id",
+    longest: int | None = None,
 ) -> Iterator[tuple[_Row, Any]]:
     """The rows of a table as structs whose fields are its columns, each with the column `also`."""
     columns = [name for name in kind.__struct_fields__ if name not in _NOT_COLUMNS]
-    names = ", ".join(f'"{name}"' for name in columns)
+    names = ", ".join(
+        f'substr("{name}", 1, {longest})' if longest is not None and name in _TEXTS else f'"{name}"' for name in columns
+    )
     for *values, more in db.execute(f"SELECT {names}, {also} FROM {table} WHERE {where} ORDER BY {order}", parameters):
         yield kind(**dict(zip(columns, values, strict=True))), more
 

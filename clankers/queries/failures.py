@@ -94,6 +94,7 @@ def failed_calls(
     limit: int,
     chosen: Filters | None = None,
     *,
+    session: str | None = None,
     tool: str | None = None,
     before: FailurePlace | None = None,
     redact: Callable[[str], str] = str,
@@ -107,6 +108,7 @@ def failed_calls(
         db: the database.
         limit: how many, at most.
         chosen: of which calls.
+        session: only calls of the session with this id.
         tool: only calls of this tool.
         before: the place of the last call that was read: go on behind it.
         redact: masks credentials in a text, before that is cut: a part of one would not be recognized.
@@ -114,6 +116,9 @@ def failed_calls(
     chosen = chosen or Filters()
     conditions = [chosen.rows("t.created_at", "t.model")]
     values: dict[str, str | int | None] = {"limit": limit, **chosen.values}
+    if session is not None:
+        conditions.append("t.session_id = :session")
+        values["session"] = session
     if tool is not None:
         conditions.append("t.tool_name = :tool")
         values["tool"] = tool

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from clankers.queries.dialect import Database
-from projector.derived.price_table import VERSION_KEY
+from clankers.queries.dialect import Database, last_active
+from clankers.queries.models import price_table
 
 
 class Totals(NamedTuple):
@@ -47,6 +47,32 @@ class OtherClient(NamedTuple):
     events: int
 
 
+class SourceActivity(NamedTuple):
+    """What is recorded of one source.
+
+    Attributes:
+        last_at: when one of its sessions was last active, in epoch milliseconds; None: not known.
+        events: in the log.
+        unknown_events: of types that no adapter knows.
+    """
+
+    source: str
+    sessions: int
+    subagents: int
+    last_at: int | None
+    events: int
+    unknown_events: int
+
+
+class UnusedValue(NamedTuple):
+    """A line of the log that could not be used, or with a `field` one value in it."""
+
+    file: str
+    line: int
+    field: str
+    reason: str
+
+
 class Unpriced(NamedTuple):
     """Models without a price.
 
@@ -78,6 +104,39 @@ def recorded_sources(db: Database) -> list[str]:
     return [source for (source,) in db.execute("SELECT DISTINCT source FROM event_types ORDER BY 1")]
 
 
+def source_activity(db: Database) -> list[SourceActivity]:
+    """All sources, the last active first."""
+    events: dict[str, tuple[int, int]] = {
+        source: (events, unknown)
+        for source, events, unknown in db.execute(
+            "SELECT source, sum(events), coalesce(sum(events) FILTER (WHERE known = 0), 0) FROM event_types GROUP BY 1"
+        )
+    }
+    rows = db.execute(
+        f"SELECT source, count(*) FILTER (WHERE parent_id IS NULL), count(parent_id), max({last_active('s')}) "
+        "FROM sessions AS s GROUP BY 1 ORDER BY 4 DESC, 1"
+    )
+    return [
+        SourceActivity(source, sessions, subagents, last, *events.get(source, (0, 0)))
+        for source, sessions, subagents, last in rows
+    ]
+
+
+def last_rejects(db: Database, limit: int) -> tuple[list[UnusedValue], list[UnusedValue]]:
+    """The lines that could not be used, and values that were left out of others: the last `limit` of each."""
+    lines, values = (
+        [
+            UnusedValue(*row)
+            for row in db.execute(
+                f"SELECT file, line, field, reason FROM {table} ORDER BY file DESC, line DESC, field LIMIT :limit",
+                {"limit": limit},
+            )
+        ]
+        for table in ("rejects", "ignored_values")
+    )
+    return lines, values
+
+
 def unknown_events(db: Database) -> list[UnknownEvents]:
     """The events of unknown types, the most frequent first."""
     rows = db.execute(
@@ -97,8 +156,8 @@ def other_clients(db: Database) -> list[OtherClient]:
 
 def unpriced(db: Database) -> Unpriced | None:
     """The models without a price; None: no cost was worked out from a price table yet."""
-    table = db.execute("SELECT value FROM meta WHERE key = :key", {"key": VERSION_KEY}).fetchone()
+    table = price_table(db)
     if table is None:
         return None
     models = db.execute("SELECT coalesce(model, '(no name)'), sum(messages) FROM v_unpriced GROUP BY 1 ORDER BY 2 DESC")
-    return Unpriced(table[0], {str(model): count for model, count in models})
+    return Unpriced(table, {str(model): count for model, count in models})

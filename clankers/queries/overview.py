@@ -28,7 +28,7 @@ Step = Literal["day", "week", "month"]
 
 TOP = 10  # sessions
 _KEYS = ("model", "project", "source")  # of the slices, by their expressions in `BY`
-_WEEKS = 53  # of the days that are shown, whatever the span
+WEEKS = 53  # of the days that are shown, whatever the span
 _DAILY, _WEEKLY = timedelta(days=93), timedelta(days=731)  # spans that are cut into days, and into weeks
 
 _TOKENS = "sum(r.prompt_tokens + r.completion_tokens + r.cache_read_tokens + r.cache_write_tokens)"
@@ -222,7 +222,7 @@ def weeks(chosen: Filters, now: int) -> Filters:
     """The whole weeks up to the end of the span, whenever that begins."""
     until = now if chosen.until is None else min(chosen.until, now)
     last = datetime.fromtimestamp((until - 1) / 1000)  # noqa: DTZ006 - days are local
-    first = (last - timedelta(days=last.weekday(), weeks=_WEEKS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = (last - timedelta(days=last.weekday(), weeks=WEEKS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return replace(chosen, since=round(first.timestamp() * 1000), until=until)
 
 

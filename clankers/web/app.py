@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -20,17 +21,21 @@ from starlette.routing import Route
 
 from clankers.errors import ClankersError, UsageError
 from clankers.queries.filter_values import FilterValues, filter_values
+from clankers.web import downloads
 from clankers.web.access import Access
 from clankers.web.database import Reader, Updater
 from clankers.web.keys import Keys
 from clankers.web.page import Asked, NotFoundError, Page
-from clankers.web.pages import PAGES
+from clankers.web.pages import PAGES, ask
 from clankers.web.static import serve_static
 from clankers.web.templating import render
 
 _API = "/api"
 _AT_ONCE = 4  # questions to the database
 _VALUES_SECONDS = 10.0  # for which the values of the filters stay
+
+
+_Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Link(NamedTuple):
@@ -74,7 +79,13 @@ class Site:
 
     def routes(self) -> list[Route]:
         """Two for each page, and the rest."""
-        found = [Route("/static/{name}", serve_static), Route("/", _to_first)]
+        found = [
+            Route("/static/{name}", serve_static),
+            Route("/", _to_first),
+            Route("/export/{id:path}", self._answered(self._export)),
+            Route("/output/{id:path}", self._answered(self._output)),
+            Route("/ask.csv", self._answered(self._csv)),
+        ]
         for page in PAGES:
             found += [
                 Route(_API + page.path, self._endpoint(page, self._json)),
@@ -82,20 +93,39 @@ class Site:
             ]
         return found
 
-    def _endpoint(
-        self, page: Page, answer: Callable[[Page, Asked], Response]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def _endpoint(self, page: Page, answer: Callable[[Page, Asked], Response]) -> _Endpoint:
+        return self._answered(lambda asked: answer(page, asked))
+
+    def _answered(self, answer: Callable[[Asked], Response]) -> _Endpoint:
+        """The endpoint that asks the database in a thread."""
+
         def work(request: Request) -> Response:
             self.updater.update()
-            path = request.url.path.removeprefix(_API) if answer == self._json else request.url.path
+            path = request.url.path
             with self.reader.connection() as db:
-                asked = Asked(path, request.query_params.multi_items(), request.path_params, db)
-                return answer(page, asked)
+                given = request.query_params.multi_items()
+                return answer(Asked(path.removeprefix(_API), given, request.path_params, db))
 
         async def endpoint(request: Request) -> Response:
             return await anyio.to_thread.run_sync(work, request, limiter=self._limit)
 
         return endpoint
+
+    def _export(self, asked: Asked) -> Response:
+        form = asked.one("format", "md")
+        if form not in downloads.TYPES:
+            raise UsageError(f"There is no format {form!r}; there are {', '.join(downloads.TYPES)}.")
+        name = re.sub(r"[^\w.-]+", "-", asked.place["id"], flags=re.ASCII)[:80]
+        headers = {"content-disposition": f'attachment; filename="{name}.{form}"'}
+        text = "".join(downloads.export(asked.db, asked.place["id"], form))
+        return Response(text, media_type=downloads.TYPES[form], headers=headers)
+
+    def _output(self, asked: Asked) -> Response:
+        return Response(downloads.output(asked.db, asked.place["id"]), media_type="text/plain")
+
+    def _csv(self, asked: Asked) -> Response:
+        headers = {"content-disposition": 'attachment; filename="answer.csv"'}
+        return Response(ask.as_csv(asked), media_type="text/csv", headers=headers)
 
     def _html(self, page: Page, asked: Asked) -> Response:
         values = self._filter_values(asked) if page.filtered else None
@@ -108,6 +138,7 @@ class Site:
                     "asked": asked,
                     "values": values,
                     "problem": self.updater.problem,
+                    "live": frozenset(),
                     "data": page.find(asked),
                 },
             )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from clankers.render.html import style
+from clankers.render.style import style
 
 _FOREVER = "public, max-age=31536000, immutable"
 _STYLE = "style.css"
@@ -26,7 +26,7 @@ def _file(name: str) -> _File | None:
     if name not in _FILES:
         return None
     if name == _STYLE:
-        body = style("conversation", "web").encode()
+        body = style("conversation", "web", "charts", "pages").encode()
     else:
         body = files("clankers").joinpath("assets", "web", name).read_bytes()
     return _File(body, _FILES[name], hashlib.sha256(body).hexdigest()[:12])

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from clankers.formatting import clean, local_time, session_title, short_cost, short_duration, short_number
-from clankers.render.html import conversation_html
+from clankers.render.labels import plain
+from clankers.web import charts
+from clankers.web.links import call_url, export_url, file_url, log_url, session_url
 from clankers.web.static import static_url
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60))  # of relative times, in seconds
@@ -41,17 +42,23 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "clean": clean,
-        "conversation": lambda found: Markup(conversation_html(found)),  # noqa: S704 - it escapes what was recorded
         "cost": cost,
+        "call_url": call_url,
         "duration": short_duration,
         "number": short_number,
+        "percent": _percent,
+        "plain": plain,
         "pairs": lambda values: [(value, value) for value in values],
+        "log_url": log_url,
         "session_url": session_url,
+        "within": _within,
         "exact": _exact,
+        "export_url": export_url,
+        "file_url": file_url,
         "moment": moment,
         "title": session_title,
     }
-    made.globals |= {"static": static_url}
+    made.globals |= {"static": static_url, "charts": charts}
     return made
 
 
@@ -78,11 +85,6 @@ def moment(ms: int | None) -> Markup:
     )
 
 
-def session_url(id: str) -> str:
-    """The address of a session's page."""
-    return "/sessions/" + quote(id, safe="")
-
-
 def _ago(at: float, otherwise: str) -> str:
     seconds = time.time() - at
     if 0 <= seconds < 60:
@@ -92,5 +94,14 @@ def _ago(at: float, otherwise: str) -> str:
     return next(f"{int(seconds // size)} {unit} ago" for unit, size in _UNITS if seconds >= size)
 
 
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.{1 if 0 < share < 0.1 else 0}f} %"
+
+
 def _exact(n: int | None) -> str:
     return "" if n is None else f"{n:,}"
+
+
+def _within(path: str, directory: str | None) -> str:
+    """A path as it is within its project's directory."""
+    return path.removeprefix(f"{directory.rstrip('/')}/") if directory else path

@@ -63,11 +63,11 @@ def source_lines(
             continue
         for line in read(root, file):
             progress(line.size)
-            if (rows := _rows(line, sessions)) is not None:
+            if (rows := rows_made(line, sessions)) is not None:
                 yield SourceLine(file, line, rows)
 
 
-def _rows(line: Line, sessions: SessionMatcher) -> list[tuple[str, str]] | None:
+def rows_made(line: Line, sessions: SessionMatcher) -> list[tuple[str, str]] | None:
     """The rows of `sessions` that `line` makes or changes; None if it is not about them."""
     if not sessions.may_name(line.raw):
         return None

@@ -1,11 +1,111 @@
 // What HTML cannot do alone. Without it every page reads and works all the same.
 
-// A filter applies when it is chosen.
-for (const form of document.querySelectorAll("form[data-filters]")) {
-  form.querySelector(".apply")?.setAttribute("hidden", "");
-  form.addEventListener("change", () => form.requestSubmit());
-  // An empty value is not worth a place in the address.
-  form.addEventListener("formdata", (event) => {
-    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
-  });
+const find = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+// A filter applies when it is chosen; an empty one is not worth a place in the address.
+function prepareFilters() {
+  for (const form of find("form[data-filters]")) {
+    form.querySelector(".apply")?.setAttribute("hidden", "");
+    form.addEventListener("change", (event) => event.target.matches("select") && form.requestSubmit());
+    form.addEventListener("formdata", (event) => {
+      for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+    });
+  }
 }
+
+// Copying: a text that the button has, that the element after its heading has, or that an address gives.
+async function copy(button) {
+  const { copy: text, copyFrom: address } = button.dataset;
+  const label = button.textContent;
+  try {
+    const copied = text ?? (address ? await (await fetch(address)).text() : button.closest("section").querySelector("pre").textContent);
+    await navigator.clipboard.writeText(copied);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Not copied";
+  }
+  setTimeout(() => { button.textContent = label; }, 1500);
+}
+
+// An item that is on the page is shown at once; any other is on the page that the link leads to.
+function jump(event, link) {
+  const target = document.getElementById(link.hash.slice(1));
+  if (!target || new URL(link.href).pathname !== location.pathname) return;
+  event.preventDefault();
+  show(target);
+  history.replaceState(null, "", link.href);
+}
+
+function show(target) {
+  for (let one = target; one; one = one.parentElement?.closest("details")) if (one.matches("details")) one.open = true;
+  target.scrollIntoView({ block: "start" });
+  target.classList.remove("found");
+  void target.offsetWidth; // so that the mark begins again
+  target.classList.add("found");
+}
+
+// A long conversation: the windows before and after this one come when they are scrolled to.
+function prepareWindows() {
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) extend(entry.target, watcher);
+  }, { rootMargin: "1200px" });
+  for (const one of find("[data-window=later]")) watcher.observe(one);
+}
+
+async function extend(marker, watcher) {
+  watcher.unobserve(marker);
+  const next = await load(marker.querySelector("a").href);
+  if (!next) return;
+  document.getElementById("items").append(...next.getElementById("items").childNodes);
+  const more = next.querySelector("[data-window=later]");
+  marker.replaceWith(...(more ? [more] : []));
+  if (more) watcher.observe(more);
+}
+
+async function load(address) {
+  const answer = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
+  return answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+}
+
+// Keys: / searches, j and k go from prompt to prompt, e unfolds and folds all, ? lists them.
+function press(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+  const action = { "/": search, j: () => step(1), k: () => step(-1), e: unfold }[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+function search() {
+  const field = document.querySelector("input[type=search]");
+  if (field) field.focus();
+  else location.assign("/search");
+}
+
+function step(by) {
+  const tops = find("#items > article.you, .data tbody th a").map((one) => [one, one.getBoundingClientRect().top]);
+  const next = by > 0 ? tops.find(([, top]) => top > 8) : tops.findLast(([, top]) => top < -8);
+  if (!next) return;
+  next[0].scrollIntoView({ block: "start" });
+  if (next[0].matches("a")) next[0].focus();
+}
+
+function unfold() {
+  const all = find("#items details");
+  const open = all.some((one) => !one.open);
+  for (const one of all) one.open = open;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy], [data-copy-from], [data-copy-next]");
+  if (button) copy(button);
+  const link = event.target.closest("a[data-jump], .timeline a");
+  if (link) jump(event, link.href.baseVal ? { hash: link.href.baseVal.replace(/^[^#]*/, ""), href: new URL(link.href.baseVal, location.href).href } : link);
+});
+document.addEventListener("keydown", press);
+for (const one of find("[data-copy], [data-copy-from], [data-copy-next]")) one.hidden = false;
+prepareFilters();
+prepareWindows();
+const target = location.hash && document.getElementById(location.hash.slice(1));
+if (target) show(target);

@@ -1,0 +1,76 @@
+"""A conversation on its page: items have anchors, long texts are cut, subagents have pages of their own."""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from urllib.parse import urlencode
+
+from clankers.formatting import counted, short_cost, short_duration, short_number
+from clankers.queries.conversation import Conversation, Failure, Message, ToolCall
+from clankers.queries.timeline import TimelineTurn
+from clankers.render import labels
+from clankers.render.conversation_html import ConversationHtml, facts_html
+from clankers.render.text_html import code
+from clankers.web.links import anchor, log_url, output_url, session_url
+
+LONGEST = 16_000  # characters of a text on the page
+_SUBAGENTS = 25  # of one call; the rest is on a page of its own
+
+
+class ConversationPage(ConversationHtml):
+    """The items of the session `session`.
+
+    Args:
+        session: its id.
+        turns: by the ids of their prompts.
+    """
+
+    def __init__(self, session: str, turns: Mapping[str, TimelineTurn]) -> None:
+        self._session = session
+        self._turns = turns
+
+    def attributes(self, item: Message | ToolCall | Failure) -> str:
+        """Its anchor."""
+        return f' id="{escape(anchor(item.id))}"'
+
+    def beside(self, item: Message | ToolCall) -> str:
+        """What a turn came to beside its prompt; the log's lines behind a call."""
+        raw = f'<a class="raw" href="{escape(log_url(self._session, item.id))}">Log</a>'
+        if isinstance(item, ToolCall):
+            return f'<p class="more">{raw}</p>'
+        turn = self._turns.get(item.id)
+        return f' <span class="turn">{escape(" · ".join(_sums(turn)))}</span>{raw}' if turn else raw
+
+    def text(self, text: str, language: str, owner: ToolCall) -> str:
+        """The beginning of a long text, with the way to all of it."""
+        if len(text) < LONGEST:
+            return code(text, language)
+        link = f'<a href="{escape(output_url(owner.id))}">Show all of it</a>'
+        return code(text[:LONGEST], language) + f'<p class="more">The text is longer. {link}</p>\n'
+
+    def subagent(self, inner: Conversation) -> Iterator[str]:
+        """Its name, what it came to, and the way to its page."""
+        session = inner.session
+        yield (
+            f'<div class="subagent"><a href="{escape(session_url(session.id))}" dir="auto">'
+            f"{escape(labels.of_subagent(inner))}</a> {facts_html(labels.sums(session, ()))}</div>\n"
+        )
+
+    def subagents(self, tool: ToolCall) -> Iterator[str]:
+        """The first of them; the way to the others."""
+        for inner in tool.subagents[:_SUBAGENTS]:
+            yield from self.subagent(inner)
+        more = len(tool.subagents) - _SUBAGENTS
+        if more > 0:
+            there = f"/sessions?{urlencode({'parent': self._session})}"
+            yield f'<p class="more"><a href="{escape(there)}">{counted(more, "more subagent")}</a></p>\n'
+
+
+def _sums(turn: TimelineTurn) -> list[str]:
+    said = [
+        short_duration(turn.ended_at - turn.started_at),
+        counted(turn.calls, "call") if turn.calls else "",
+        f"{turn.failed} failed" if turn.failed else "",
+        f"{short_number(turn.tokens)} tokens" if turn.tokens else "",
+        short_cost(turn.cost, turn.cost_source),
+    ]
+    return [one for one in said if one]
