@@ -13,14 +13,16 @@ from clankers.checks.log import log_findings, unfinished_work
 from clankers.errors import ClankersError
 from clankers.harnesses.launcher import launcher_needed
 from clankers.system.extensions import ExtensionError
+from clankers.system.install_manifest import installed
 
 
 def examine(root: str, database: str) -> Iterator[Finding]:
     """All checks of the data root `root` and the database `database`."""
-    last_events = LastEvents(root, database)
+    places, last_events = installed(root), LastEvents(root, database)
     for name in harnesses.names(root):
+        theirs = [path for path, source in places.items() if source == name]
         try:
-            yield from _readable(harness_findings(harnesses.load(name, root), root, last_events))
+            yield from _readable(harness_findings(harnesses.load(name, root), theirs, last_events))
         except ExtensionError as e:
             yield Finding(name, False, e.finding, e.remedy)
         except Exception as e:

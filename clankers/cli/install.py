@@ -27,8 +27,7 @@ from clankers.cli.config_changes import (
 from clankers.cli.output import say
 from clankers.errors import EX_FAIL, UsageError
 from clankers.formatting import clean
-from clankers.harnesses.base import Harness
-from clankers.harnesses.installer import Installer, InstallError, client_program, client_version
+from clankers.harnesses.installer import InstallError, client_program, client_version
 from clankers.harnesses.launcher import install_launcher
 from clankers.paths import make_private
 from clankers.queries.first_backfill import start_first_backfill
@@ -44,9 +43,6 @@ def command(
     service: Annotated[
         bool, typer.Option("--service", help="Also write a service that runs `project --watch`.")
     ] = False,
-    mcp: Annotated[
-        bool, typer.Option("--mcp", help="Also let the agent search its history: `clankers mcp`, and a skill.")
-    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Set up harnesses, so that their sessions are recorded.
@@ -58,7 +54,6 @@ def command(
         clankers install
         clankers install claude-code codex
         clankers install claude-code --project --dry-run
-        clankers install claude-code --mcp
     """
     root = paths.data_root()
     place = Path.cwd() if project else None
@@ -66,7 +61,6 @@ def command(
     if not sources and not service:
         sources = _found(root, extensions[HARNESSES])
     chosen = installers(sources or (), extensions[HARNESSES])
-    servers = [(harness, one) for harness, _ in chosen for one in _servers(harness)] if mcp else []
     _check_environment()
     failed: list[str] = []
     planned: list[Planned] = []
@@ -100,14 +94,6 @@ def command(
             if os.environ.get(paths.DATA_ENV):
                 typer.echo(f"  as long as {paths.DATA_ENV} is set for the harnesses as it is here")
             start_first_backfill(say, again=any(edit.before != edit.after for one in planned for edit in one.edits))
-    # After the hooks, which may be in the same file.
-    for harness, installer in servers:
-        with reported(harness, failed):
-            for one in plan(harness, installer, installer.files(place), installer.install, failed):
-                if dry_run:
-                    show(one.edits)
-                else:
-                    _install(root, one, in_project=project)
     if failed:
         raise typer.Exit(EX_FAIL)
 
@@ -128,20 +114,11 @@ def _found(root: str, extensions: Mapping[str, str]) -> list[str]:
     raise UsageError(f"found {titles}; to record, run `clankers install {' '.join(h.name for h in found)}`")
 
 
-def _servers(harness: Harness) -> list[Installer]:
-    if found := harness.mcp_installers():
-        return found
-    raise UsageError(
-        f"{harness.title} has no settings for MCP servers; `clankers docs mcp` says how to add one by hand"
-    )
-
-
 def _install(root: str, planned: Planned, *, in_project: bool) -> None:
     harness, installer, place, edits = planned
-    state = f"{harness.title} {installer.states[0]}"
-    make(edits, place, state, f"{state} already")
+    make(edits, place, f"{harness.title} is recorded", f"{harness.title} is recorded already")
     for edit in edits:
-        note(root, edit.path, harness.name, installer.manifest)
+        note(root, edit.path, harness.name)
         if edit.backup.exists():
             typer.echo(f"  what it was before is kept in {clean(str(edit.backup))}")
     if in_project:
