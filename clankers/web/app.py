@@ -25,8 +25,9 @@ from clankers.web import downloads
 from clankers.web.access import Access
 from clankers.web.database import Reader, Updater
 from clankers.web.keys import Keys
+from clankers.web.openapi import describe
 from clankers.web.page import Asked, NotFoundError, Page
-from clankers.web.pages import PAGES
+from clankers.web.pages import PAGES, ask
 from clankers.web.static import serve_static
 from clankers.web.templating import render
 
@@ -84,6 +85,8 @@ class Site:
             Route("/", _to_first),
             Route("/export/{id:path}", self._answered(self._export)),
             Route("/output/{id:path}", self._answered(self._output)),
+            Route("/ask.csv", self._answered(self._csv)),
+            Route(f"{_API}/openapi.json", _openapi),
         ]
         for page in PAGES:
             found += [
@@ -121,6 +124,10 @@ class Site:
 
     def _output(self, asked: Asked) -> Response:
         return Response(downloads.output(asked.db, asked.place["id"]), media_type="text/plain")
+
+    def _csv(self, asked: Asked) -> Response:
+        headers = {"content-disposition": 'attachment; filename="answer.csv"'}
+        return Response(ask.as_csv(asked), media_type="text/csv", headers=headers)
 
     def _html(self, page: Page, asked: Asked) -> Response:
         values = self._filter_values(asked) if page.filtered else None
@@ -167,6 +174,10 @@ def application(site: Site, keys: Keys, hosts: frozenset[str]) -> Starlette:
             Exception: _broken,
         },
     )
+
+
+async def _openapi(_: Request) -> Response:
+    return _as_json(describe(PAGES))
 
 
 async def _to_first(_: Request) -> Response:
