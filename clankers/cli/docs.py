@@ -17,6 +17,7 @@ TOPICS = {
     "search": "words, prefixes and phrases",
     "times": "how to write a time",
     "restore": "write a client's files again",
+    "budgets": "budgets, the status line and 5-hour blocks",
     "blame": "who made a commit or a line, and how sure that is",
     "mcp": "agents search their own history",
     "tables": "tables, columns and SQL",
