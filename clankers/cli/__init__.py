@@ -33,6 +33,8 @@ COMMANDS = {
     "mcp": ("Look", "mcp", "command"),
     "export": ("Take out", "export", "command"),
     "query": ("Take out", "query", "command"),
+    "resume": ("Go on", "resume", "command"),
+    "handoff": ("Go on", "handoff", "command"),
     "restore": ("Go on", "restore", "command"),
     "archive": ("Keep", "archive", "command"),
     "forget": ("Keep", "forget", "command"),

@@ -18,7 +18,8 @@ from clankers import paths
 from clankers.cli.database import open_current
 from clankers.cli.options import Model, Project, Since, Sources, Until, known_ids
 from clankers.cli.output import console, print_json, progress_bar
-from clankers.cli.pager import paged
+from clankers.cli.pager import paging
+from clankers.cli.rich_console import OutputConsole
 from clankers.errors import UsageError
 from clankers.formatting import clean, local_time, session_title
 from clankers.queries.connect import log_bytes
@@ -34,6 +35,7 @@ from clankers.queries.conversation import (
 )
 from clankers.queries.conversation_reader import ConversationReader
 from clankers.queries.filters import Filters, filters
+from clankers.queries.resume import ResumeCommand, resume_command
 from clankers.queries.session_select import LAST, all_sessions, named
 from clankers.render import labels
 from projector.trace.ownership import SessionMatcher
@@ -151,8 +153,10 @@ def command(
             print_json(msgspec.to_builtins(whole))
         else:
             # Where it is no terminal, $COLUMNS or 80 wide: it is read, not cut up.
-            with paged(Console(highlight=False)) as out:
-                for drawn in draw(found, Look(thinking, full)):
+            with paging():
+                out = OutputConsole(highlight=False)
+                resumed_by = resume_command(db, paths.data_root(), found.session.id)
+                for drawn in draw(found, Look(thinking, full), resumed_by):
                     out.print(drawn)
 
 
@@ -165,13 +169,15 @@ def find(db: apsw.Connection, name: str, chosen: Filters) -> ConversationReader:
     return ConversationReader(db, named(all_sessions(db, chosen), [name])[0].id)
 
 
-def draw(found: ConversationReader, look: Look) -> Iterator[RenderableType]:
+def draw(found: ConversationReader, look: Look, resumed_by: ResumeCommand | None = None) -> Iterator[RenderableType]:
     """The conversation for a terminal, read as it is drawn; text that is not ours is cleaned."""
     session = found.session
     yield Text(session_title(session.title), style="bold")
     yield Text(" · ".join(labels.facts(session, found.descendants)), style="dim")
     yield Text(clean(session.id), style="dim")
     yield from (Text(f"commit {made.hash}  {clean(made.subject)}", style="dim") for made in found.commits)
+    if resumed_by:
+        yield Text(f"resume: {clean(resumed_by.shell)}", style="dim")
     yield from _items(found.items(), look)
 
 
@@ -313,7 +319,8 @@ def _raw(sessions: Collection[str], *, as_json: bool) -> None:
     if as_json:
         print_json(msgspec.to_builtins([_line(one) for one in lines]))
         return
-    with paged(console()) as out:
+    with paging():
+        out = console()
         for one in lines:
             for drawn in _draw_line(one):
                 out.print(drawn, soft_wrap=True)
