@@ -8,12 +8,22 @@ from clankers.queries import dialect
 from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters
 
-_DEPTH = 20  # of subagents within subagents
-_IS_TOP = "NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.id = {s}.parent_id)"
+DEPTH = 20  # of subagents within subagents
+TURNS = """(
+    -- No person typed what starts a subagent.
+    SELECT count(*) FROM messages AS m WHERE m.session_id = s.id AND s.parent_id IS NULL
+    AND m.role = 'user' AND m.synthetic = 0 AND m.copied = 0 AND m.deleted_at IS NULL
+  )"""
+
+
+def is_top(s: str) -> str:
+    """Whether a person started the session `s`: it has no parent, or one that is not recorded."""
+    return f"NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.id = {s}.parent_id)"
+
 
 # The sessions that a person started; with filters, those that match or have a subagent below that matches.
 _TOP = f"""
-SELECT id FROM sessions AS s WHERE {_IS_TOP.format(s="s")} ORDER BY {dialect.last_active("s")} DESC, id LIMIT :n
+SELECT id FROM sessions AS s WHERE {is_top("s")} ORDER BY {dialect.last_active("s")} DESC, id LIMIT :n
 """
 _TOP_OF_FOUND = f"""
 SELECT id FROM (
@@ -22,7 +32,7 @@ SELECT id FROM (
     UNION
     SELECT c.parent_id FROM up JOIN sessions AS c USING (id) WHERE c.parent_id IS NOT NULL
   )
-  SELECT t.id FROM up JOIN sessions AS t USING (id) WHERE {_IS_TOP.format(s="t")}
+  SELECT t.id FROM up JOIN sessions AS t USING (id) WHERE {is_top("t")}
   ORDER BY {dialect.last_active("t")} DESC, t.id LIMIT :n
 ) AS found
 """
@@ -33,13 +43,9 @@ WITH RECURSIVE top (id) AS ({{top}}), tree (id, depth, path) AS (
   FROM top JOIN sessions AS s USING (id)
   UNION ALL
   SELECT s.id, depth + 1, path || '/' || {dialect.sortable("coalesce(s.created_at, 0)")} || s.id
-  FROM tree JOIN sessions AS s ON s.parent_id = tree.id WHERE depth < {_DEPTH}
+  FROM tree JOIN sessions AS s ON s.parent_id = tree.id WHERE depth < {DEPTH}
 )
-SELECT {{columns}}, depth, (
-    -- No person typed what starts a subagent.
-    SELECT count(*) FROM messages AS m WHERE m.session_id = s.id AND s.parent_id IS NULL
-    AND m.role = 'user' AND m.synthetic = 0 AND m.copied = 0 AND m.deleted_at IS NULL
-  ) AS turns, {dialect.last_active("s")} - s.created_at AS duration_ms
+SELECT {{columns}}, depth, {TURNS} AS turns, {dialect.last_active("s")} - s.created_at AS duration_ms
 FROM tree {dialect.JOIN_IN_THIS_ORDER} sessions AS s USING (id) ORDER BY path
 """
 
@@ -109,14 +115,14 @@ class ListedSession:
 
 _FIELDS = [field.name for field in fields(ListedSession)]
 _SELECTED = _FIELDS[: _FIELDS.index("subagents")]
-_COLUMNS = _FIELDS[: _FIELDS.index("depth")]
+COLUMNS = _FIELDS[: _FIELDS.index("depth")]
 
 
 def list_sessions(db: Database, limit: int, chosen: Filters | None = None) -> list[ListedSession]:
     """The `limit` sessions that were active last, each followed by its subagents, oldest first."""
     chosen = chosen or Filters()
     top = _TOP_OF_FOUND.format(condition=chosen.sessions()) if chosen else _TOP
-    statement = _LIST.format(top=top, columns=", ".join(f"s.{name}" for name in _COLUMNS))
+    statement = _LIST.format(top=top, columns=", ".join(f"s.{name}" for name in COLUMNS))
     above: list[ListedSession] = []
     sessions = []
     for values in db.execute(statement, {"n": limit, **chosen.values}):

@@ -133,7 +133,6 @@ class Site:
                     "asked": asked,
                     "values": values,
                     "problem": self.updater.problem,
-                    "live": frozenset(),
                     "data": page.find(asked),
                 },
             )

@@ -15,6 +15,8 @@ from clankers.queries.filters import Filters, filters
 
 FILTERS = ("source", "project", "model", "since", "until")  # as the options of the commands; `source` may come again
 
+PLACES = ("sort", "order", "after", "at", "item")  # where on a page, not what
+
 
 class NotFoundError(ClankersError):
     """There is no such thing, or no longer; the message says what."""
@@ -88,7 +90,7 @@ class Asked:
     @property
     def filtered(self) -> bool:
         """Whether anything is chosen that leaves something out."""
-        return any(value for _, value in self.given)
+        return any(value for name, value in self.given if name not in PLACES)
 
     def url(self, path: str | None = None, **changes: str | int | None) -> str:
         """This page's URL with some values changed; None takes one out.

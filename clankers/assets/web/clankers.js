@@ -13,6 +13,44 @@ function prepareFilters() {
   }
 }
 
+// What is typed is looked for at once: the part of the page that it changes is replaced.
+function prepareTyping() {
+  for (const field of find("input[data-type]")) {
+    let timer = 0;
+    let latest = null;
+    field.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(async () => {
+        const address = new URL(field.form.action);
+        for (const [name, value] of new FormData(field.form)) if (value !== "") address.searchParams.append(name, value);
+        latest = address;
+        const next = await load(address);
+        if (latest !== address || !next) return;
+        replace(next);
+        history.replaceState(null, "", address);
+      }, 80);
+    });
+  }
+}
+
+function replace(next) {
+  const [before, after] = [document.getElementById("results"), next.getElementById("results")];
+  if (!before || !after) return;
+  before.replaceWith(after);
+  prepareWindows();
+  lookAgain();
+}
+
+// What is still being made is looked at again.
+function lookAgain() {
+  if (!document.querySelector("[data-again]")) return;
+  setTimeout(async () => {
+    const next = await load(location.href);
+    if (next) replace(next);
+    else lookAgain();
+  }, 1000);
+}
+
 // Copying: a text that the button has, that the element after its heading has, or that an address gives.
 async function copy(button) {
   const { copy: text, copyFrom: address } = button.dataset;
@@ -56,7 +94,7 @@ async function extend(marker, watcher) {
   watcher.unobserve(marker);
   const next = await load(marker.querySelector("a").href);
   if (!next) return;
-  document.getElementById("items").append(...next.getElementById("items").childNodes);
+  document.querySelector("[data-items]").append(...next.querySelector("[data-items]").childNodes);
   const more = next.querySelector("[data-window=later]");
   marker.replaceWith(...(more ? [more] : []));
   if (more) watcher.observe(more);
@@ -106,6 +144,8 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", press);
 for (const one of find("[data-copy], [data-copy-from], [data-copy-next]")) one.hidden = false;
 prepareFilters();
+prepareTyping();
+lookAgain();
 prepareWindows();
 const target = location.hash && document.getElementById(location.hash.slice(1));
 if (target) show(target);
