@@ -105,6 +105,93 @@ async function load(address) {
   return answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
 }
 
+// Live: while the page is seen, it hears which sessions changed, and takes what is new from the server.
+let stream = null;
+let due = 0;
+
+function listen() {
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+  } else if (!stream && document.querySelector("[data-live], [data-session]")) {
+    let again = stream === null && due > 0; // what happened in between is not told twice
+    stream = new EventSource("/api/live");
+    stream.addEventListener("open", () => { if (again) refresh(); again = true; });
+    stream.addEventListener("change", (event) => {
+      const { sessions } = JSON.parse(event.data);
+      const own = document.querySelector("[data-session]")?.dataset.session;
+      if (!sessions || !own || sessions.includes(own)) refresh();
+    });
+  }
+}
+
+// At most one question at a time; what changes meanwhile asks again.
+let asking = false;
+let more = false;
+
+async function refresh() {
+  due += 1;
+  if (asking) { more = true; return; }
+  asking = true;
+  try {
+    await (document.querySelector("[data-session]") ? refreshSession() : refreshPage());
+  } finally {
+    await new Promise((done) => setTimeout(done, document.querySelector("[data-session], .sessions") ? 150 : 2000));
+    asking = false;
+    if (more) { more = false; refresh(); }
+  }
+}
+
+async function refreshPage() {
+  if (new URLSearchParams(location.search).has("after")) return; // an old part of a list
+  const next = await load(location.href);
+  const [before, after] = [document.getElementById("body"), next?.getElementById("body")];
+  if (!before || !after || before.contains(document.activeElement)) return;
+  const rows = [before, after].map((one) => one.querySelector("tbody[data-items]"));
+  if (rows[0] && rows[1]) mergeRows(...rows);
+  else before.replaceWith(after);
+}
+
+// The list of sessions: the first rows are new, those that were scrolled to stay.
+function mergeRows(before, after) {
+  const fresh = new Set([...after.children].map((row) => row.dataset.key));
+  const rest = [...before.children].slice(after.children.length).filter((row) => !fresh.has(row.dataset.key));
+  before.replaceChildren(...after.children, ...rest);
+}
+
+// A session: its last items may have grown, and new ones follow, where the page shows the end.
+async function refreshSession() {
+  const thread = document.getElementById("conversation");
+  const from = Math.max(Number(thread.dataset.end) - 5, 0);
+  const address = new URL(location.pathname, location.href);
+  address.searchParams.set("at", from);
+  const next = await load(address);
+  if (!next) return;
+  for (const id of ["about", "time", "rail"]) swap(document.getElementById(id), next.getElementById(id));
+  if (thread.querySelector("[data-window=later]")) return;
+  const follows = innerHeight + scrollY > document.documentElement.scrollHeight - 80;
+  const items = document.getElementById("items");
+  const found = [...next.getElementById("items").children].slice(from ? 1 : 0); // the first has a heading of its own
+  for (const item of found) {
+    const old = item.id && document.getElementById(item.id);
+    if (old) swap(old, item);
+    else items.append(item);
+  }
+  items.querySelector(".nothing")?.remove();
+  thread.dataset.end = next.getElementById("conversation").dataset.end;
+  const later = next.querySelector("[data-window=later]");
+  if (later) { thread.append(later); prepareWindows(); }
+  if (follows) scrollTo({ top: document.documentElement.scrollHeight });
+}
+
+// Put `after` in the place of `before`; what was unfolded or folded stays so.
+function swap(before, after) {
+  if (!before || !after || before.isEqualNode(after)) return;
+  const [was, is] = [before, after].map((one) => [...(one.matches("details") ? [one] : []), ...find("details", one)]);
+  is.forEach((one, at) => { if (was[at]) one.open = was[at].open; });
+  before.replaceWith(after);
+}
+
 // Keys: / searches, j and k go from prompt to prompt, e unfolds and folds all, ? lists them.
 function press(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -143,6 +230,8 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", press);
 for (const one of find("[data-copy], [data-copy-from], [data-copy-next]")) one.hidden = false;
+document.addEventListener("visibilitychange", listen);
+listen();
 prepareFilters();
 prepareTyping();
 lookAgain();
