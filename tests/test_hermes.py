@@ -1,9 +1,12 @@
 """Hermes Agent: its recordings against what the model served: its database, its hooks, and both."""
 
 import json
+import os
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import apsw
 import pytest
@@ -13,7 +16,10 @@ from clankers.harnesses.hermes.harness import HARNESS
 from clankers.harnesses.hermes.install import EVENTS
 from clankers.harnesses.hook_command import LAUNCHER, hook_command
 from clankers.harnesses.installer import InstallError
+from clankers.ingest.database import open_tables
 from clankers.ingest.source import SourceError
+from clankers.ingest.watched import read_changed
+from clankers.log.writer import Log
 from tests.contract.captures import feed_live, feed_stores, hermes, hermes_hooks
 from tests.feeding import HERMES, append, project
 
@@ -144,6 +150,31 @@ def test_what_the_client_made_up_or_took_back_is_marked(tmp_path: Path) -> None:
     with closing(project(root)) as db:
         found = "SELECT synthetic, deleted_at IS NOT NULL FROM messages ORDER BY created_at"
         assert db.execute(found).fetchall() == [(1, 0), (0, 1), (0, 0)]
+
+
+def test_the_database_is_opened_only_after_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, database = tmp_path / "data", tmp_path / ".hermes" / "state.db"
+    hermes("plain").store(tmp_path)
+    monkeypatch.setenv("HERMES_HOME", str(database.parent))
+    opened: list[str] = []
+
+    def look() -> int:
+        opened.clear()
+        with Log(str(root), synced=False) as log, mock.patch.object(state_db, "open_tables", side_effect=counted):
+            read_changed(log, HARNESS.watched(str(root)), HARNESS.name, HARNESS.watched_files())
+        return len(opened)
+
+    def counted(path: str, *rest: Any) -> apsw.Connection:
+        opened.append(path)
+        return open_tables(path, *rest)
+
+    then = time.time() - 60
+    for path in HARNESS.watched_files():
+        if os.path.exists(path):
+            os.utime(path, (then, then))
+    assert [look() > 1, look(), look()] == [True, 1, 0], "it is read, looked at, and left alone"
+    os.utime(database)
+    assert look() == 1
 
 
 def test_places_and_what_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

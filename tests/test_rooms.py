@@ -88,7 +88,7 @@ def test_render_asks_nothing(path: Path) -> None:
 # The rooms, each after all that it may import, also inside functions.
 BASE = {"clankers", "clankers.errors", "clankers.paths", "clankers.formatting"}
 LOG = {*BASE, "clankers.system", "clankers.log"}
-RECORDING = {*LOG, "clankers.secrets", "clankers.ingest", "clankers.harnesses"}
+RECORDING = {*LOG, "clankers.secrets", "clankers.ingest", "clankers.restore", "clankers.harnesses"}
 PROJECTOR = {
     f"projector.{room}" for room in ("model", "adapters", "derived", "store", "search", "replay", "trace", "feed")
 }
@@ -104,7 +104,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clankers.log": LOG,
     "clankers.secrets": set(),
     "clankers.ingest": {*LOG, "clankers.secrets"},
-    "clankers.harnesses": {*LOG, "clankers.secrets", "clankers.ingest"},
+    "clankers.restore": {*LOG, "clankers.ingest"},
+    "clankers.harnesses": {*LOG, "clankers.secrets", "clankers.ingest", "clankers.restore"},
     "clankers.append": RECORDING,
     "clankers.maintenance": {*LOG, "clankers.secrets"},
     "projector": set(),

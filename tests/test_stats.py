@@ -438,7 +438,7 @@ def test_ccusage_counts_the_same_tokens(names: list[str], root: Path, tmp_path: 
 
 
 def test_every_by_has_its_key() -> None:
-    assert list(stats.By) == list(BY)
+    assert list(stats.By) == [*BY, "block"]
     assert set(usage.TIMES) <= set(BY)
     assert sys.modules.get("matplotlib.pyplot") is None  # which would look for a screen
     assert filters() == Filters()

@@ -16,6 +16,7 @@ TOPICS = {
     "web": "the page in the browser",
     "search": "words, prefixes and phrases",
     "times": "how to write a time",
+    "restore": "resume a session, hand it over, restore its files",
     "blame": "who made a commit or a line, and how sure that is",
     "mcp": "agents search their own history",
     "tables": "tables, columns and SQL",

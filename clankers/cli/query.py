@@ -2,9 +2,7 @@
 
 import contextlib
 import csv
-import math
 import sys
-from collections import Counter
 from typing import Annotated
 
 import typer
@@ -14,7 +12,7 @@ from clankers.cli.options import MOST
 from clankers.cli.output import print_json, print_table, say
 from clankers.errors import UsageError
 from clankers.formatting import clean
-from clankers.queries.statement import QueryError, TookTooLongError, run_statement
+from clankers.queries.statement import QueryError, TookTooLongError, plain, run_statement
 
 
 def command(
@@ -38,11 +36,12 @@ def command(
         raise UsageError("--json and --csv are two different things; take one")
     with contextlib.closing(open_current()) as db:
         try:
-            columns, rows, more = run_statement(db, sql, limit=limit, timeout=timeout)
+            result = run_statement(db, sql, limit=limit, timeout=timeout)
         except TookTooLongError as e:
             raise QueryError(f"{e}; --timeout gives it longer") from None
+    columns, rows, more = result
     if as_json:
-        print_json([dict(zip(_unique(columns), map(_plain, row), strict=True)) for row in rows])
+        print_json([dict(zip(result.names, map(plain, row), strict=True)) for row in rows])
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
@@ -55,24 +54,7 @@ def command(
         say(f"there are more rows than --limit {limit:,}")
 
 
-def _plain(value: object) -> object:
-    """A value that JSON and CSV can hold."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None  # JSON has no such number
-    return value.hex() if isinstance(value, bytes) else value
-
-
 def _for_csv(value: object) -> object:
     """A value that a CSV file holds as it is, and a terminal without its control characters."""
-    plain = _plain(value)
-    return clean(plain) if isinstance(plain, str) and sys.stdout.isatty() else plain
-
-
-def _unique(columns: list[str]) -> list[str]:
-    """The column names, those of a repeated one numbered: `id`, `id_2`."""
-    seen: Counter[str] = Counter()
-    names = []
-    for name in columns:
-        seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return names
+    found = plain(value)
+    return clean(found) if isinstance(found, str) and sys.stdout.isatty() else found

@@ -34,6 +34,7 @@ from clankers.queries.conversation import (
 )
 from clankers.queries.conversation_reader import ConversationReader
 from clankers.queries.filters import Filters, filters
+from clankers.queries.resume import ResumeCommand, resume_command
 from clankers.queries.session_select import LAST, all_sessions, named
 from clankers.render import labels
 from projector.trace.ownership import SessionMatcher
@@ -152,7 +153,8 @@ def command(
         else:
             # Where it is no terminal, $COLUMNS or 80 wide: it is read, not cut up.
             with paged(Console(highlight=False)) as out:
-                for drawn in draw(found, Look(thinking, full)):
+                resumed_by = resume_command(db, paths.data_root(), found.session.id)
+                for drawn in draw(found, Look(thinking, full), resumed_by):
                     out.print(drawn)
 
 
@@ -165,13 +167,15 @@ def find(db: apsw.Connection, name: str, chosen: Filters) -> ConversationReader:
     return ConversationReader(db, named(all_sessions(db, chosen), [name])[0].id)
 
 
-def draw(found: ConversationReader, look: Look) -> Iterator[RenderableType]:
+def draw(found: ConversationReader, look: Look, resumed_by: ResumeCommand | None = None) -> Iterator[RenderableType]:
     """The conversation for a terminal, read as it is drawn; text that is not ours is cleaned."""
     session = found.session
     yield Text(session_title(session.title), style="bold")
     yield Text(" · ".join(labels.facts(session, found.descendants)), style="dim")
     yield Text(clean(session.id), style="dim")
     yield from (Text(f"commit {made.hash}  {clean(made.subject)}", style="dim") for made in found.commits)
+    if resumed_by:
+        yield Text(f"resume: {clean(resumed_by.shell)}", style="dim")
     yield from _items(found.items(), look)
 
 

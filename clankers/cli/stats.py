@@ -1,18 +1,32 @@
 """`clankers stats`: sessions, messages, tool calls, tokens and cost, by day, model, project, ..."""
 
+import re
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated, Any
 
+import apsw
 import typer
 
 from clankers.cli.database import open_current
 from clankers.cli.options import Model, Project, Since, Sources, Until
 from clankers.cli.output import print_json, print_table, width
-from clankers.formatting import cells, clean, short_cost, short_duration, short_names, short_number, shortened
-from clankers.queries.filters import filters
+from clankers.errors import UsageError
+from clankers.formatting import (
+    cells,
+    clean,
+    local_time,
+    short_cost,
+    short_duration,
+    short_names,
+    short_number,
+    shortened,
+)
+from clankers.queries.blocks import Limit, UsageBlock, count_blocks
+from clankers.queries.filters import Filters, filters
 from clankers.queries.usage import TIMES, Group, count
 
 
@@ -26,8 +40,11 @@ class By(StrEnum):
     PROJECT = "project"
     SOURCE = "source"
     TOOL = "tool"
+    BLOCK = "block"
 
 
+_LIMIT = re.compile(r"(?P<dollars>\$?)(?P<number>\d{1,12}(?:\.\d{1,6})?)(?P<unit>[kKmMgG]?)", re.ASCII)
+_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
 _RECENT = "30d"  # what is counted on a terminal
 _NONE = "(unknown)"
 
@@ -58,6 +75,9 @@ def command(
     chart: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw a chart as .svg or .png; needs matplotlib.")
     ] = None,
+    limit: Annotated[
+        str | None, typer.Option(metavar="LIMIT", help="Of a block: tokens, as 500k or 20M, or US dollars, as $10.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: an object with by, groups and total.")] = False,
 ) -> None:
     """Count sessions, turns, tool calls, tokens and cost.
@@ -71,11 +91,20 @@ def command(
     day or model it is split over the messages, which is an estimate. Days are
     local.
 
+    By block: the 5-hour blocks in which Claude's plans count. The open one is
+    shown with its burn rate, and with what is left of --limit.
+
     Examples:
         clankers stats --by project --since 2026-10 --until 2026-10
         clankers stats --by model --all
         clankers stats --by day --chart costs.svg
+        clankers stats --by block --limit 20M
     """
+    most = _limit(limit) if limit else None
+    if by != By.BLOCK and most:
+        raise UsageError("--limit is for --by block")
+    if by == By.BLOCK and chart:
+        raise UsageError("--chart draws no blocks; --by day draws days")
     if chart:
         from clankers.cli.chart import check
 
@@ -84,7 +113,7 @@ def command(
     chosen = filters(source, project, model, _RECENT if recent else since, until)
     db = open_current()
     try:
-        groups, total = count(db, by.value, chosen)
+        groups, total = _blocks(db, chosen, most) if by == By.BLOCK else count(db, by.value, chosen)
     finally:
         db.close()
     if chart:
@@ -96,9 +125,13 @@ def command(
         print_json({"by": by.value, "groups": [one.plain() for one in groups], "total": total.plain()})
     elif groups:
         print_stats(groups, total, by.value)
+        if by == By.BLOCK:
+            _note(_of_open_block(groups[-1], most))
         if recent:
             _note("These are the last 30 days; --all counts everything.")
-        if total.cost_split and (by.value in (*TIMES, "model") or chosen.since or chosen.until or chosen.model):
+        if total.cost_split and (
+            by.value in (*TIMES, "model", "block") or chosen.since or chosen.until or chosen.model
+        ):
             _note(
                 f"{short_cost(total.cost_split)} of the cost is reported for complete sessions only; "
                 "its split over messages is estimated."
@@ -111,6 +144,46 @@ def command(
         typer.echo("Nothing is recorded yet; `clankers install` sets up a harness.")
 
 
+def _blocks(db: apsw.Connection, chosen: Filters, limit: Limit | None) -> tuple[list[Group], Group]:
+    blocks, total = count_blocks(db, chosen, time.time_ns() // 1_000_000, limit)
+    return list(blocks), total
+
+
+def _limit(text: str) -> Limit:
+    """The limit that a person wrote: `$10`, `500k`, `20M`, `800000`.
+
+    Raises:
+        UsageError: it is none.
+    """
+    found = _LIMIT.fullmatch(text.strip())
+    if not found or not float(found["number"]) or (found["dollars"] and found["unit"]):
+        raise UsageError(f"--limit {text!r} is no limit; write tokens, as 800000, 500k or 20M, or US dollars, as $10")
+    return Limit(float(found["number"]) * _UNITS[found["unit"].lower()], bool(found["dollars"]))
+
+
+def _of_open_block(last: Group, limit: Limit | None) -> str:
+    """What a person wants to know of the block that is open, if the last one is."""
+    if not isinstance(last, UsageBlock) or not last.is_open:
+        return "No block is open."
+    said = [f"The last block is open until {local_time(last.end)}."]
+    if last.tokens_per_minute is not None:
+        hourly = [f"{short_number(round(last.tokens_per_minute * 60))} tokens", short_cost(last.cost_per_hour)]
+        at_end = [f"{short_number(last.projected_tokens)} tokens", short_cost(last.projected_cost)]
+        said.append(f"{_both(hourly)} an hour: at this rate {_both(at_end)} at its end.")
+    if limit and last.limit_left is not None:
+        left, whole = (_amount(n, limit) for n in (last.limit_left, limit.amount))
+        said.append(f"{left} of {whole} {'is' if limit.in_dollars else 'tokens are'} left.")
+    return " ".join(said)
+
+
+def _both(texts: list[str]) -> str:
+    return " and ".join(filter(None, texts))
+
+
+def _amount(n: float, limit: Limit) -> str:
+    return f"${n:,.2f}".replace("$-", "-$") if limit.in_dollars else "-" * (n < 0) + short_number(round(abs(n)))
+
+
 def named(groups: list[Group], by: str) -> list[tuple[str, Group]]:
     """The groups with the names that a person knows them by; those by time in its order, others the largest first."""
     names = {one.key: one.key or _NONE for one in groups}
@@ -118,6 +191,8 @@ def named(groups: list[Group], by: str) -> list[tuple[str, Group]]:
         short = short_names(list(names.values()))
         names = {key: short[name] for key, name in names.items()}
     names = {key: clean(name) for key, name in names.items()}
+    if by == By.BLOCK:
+        return [(local_time(one.begin), one) for one in groups if isinstance(one, UsageBlock)]
     if by not in TIMES:
         groups = sorted(groups, key=lambda one: (-_size(one, by), -one.tokens, -one.messages, names[one.key]))
     return [(names[one.key], one) for one in groups]

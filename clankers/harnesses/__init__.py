@@ -1,4 +1,4 @@
-"""The registry of harnesses, one folder each. May import `clankers.ingest`, `log` and `system`, but only when asked."""
+"""The registry of harnesses, one folder each. May import `ingest`, `restore` and below, but only when asked."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ BUILT_IN = {
 
 # Those without events: what brings the database up to date looks at their stores.
 WATCHED = ("continue", "aider", "hermes")
+
+# Those with plans that count in blocks of 5 hours.
+COUNTED_IN_BLOCKS = ("claude-code",)
 
 
 def names(root: str) -> tuple[str, ...]:

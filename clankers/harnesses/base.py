@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
     from clankers.log.writer import Log
+    from clankers.restore.files import Restorer
 
 UNKNOWN = "unknown"  # a document that does not say what it is
 MAX_KIND = 200  # characters of a type that are kept
@@ -113,6 +114,10 @@ class Harness:
         """
         return self.sources()
 
+    def watched_files(self) -> list[str]:
+        """Files of which one changes with each change of what `watched` looks at; empty if there are none such."""
+        return []
+
     def count(self) -> int:
         """How many `sources` there are, about."""
         return 0
@@ -133,6 +138,10 @@ class Harness:
     def start(self, prompt: str) -> list[str] | None:
         """The command that starts a session with its first prompt; None where there is none."""
         return None if self.starts_with is None else [self.program, *self.starts_with, prompt]
+
+    def restorer(self) -> Restorer | None:
+        """Makes a session's files from the log, for a client that has lost them; None where that cannot be done."""
+        return None
 
     def installer(self) -> Installer | None:
         """Puts our entry into the client's configuration; None where the client has nothing of the kind."""

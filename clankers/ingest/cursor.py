@@ -194,6 +194,16 @@ def last_read(root: str, session: str) -> float:
         return 0.0
 
 
+def last_place(root: str, session: str) -> tuple[str, list[str]]:
+    """Where the source of `session` was when it was last read, and the names of its parts; empty if unknown."""
+    try:
+        with open(os.path.join(root, "cursors", session + ".json"), "rb") as file:
+            state = strict_json.parse(strict_json.trim(file.read(_MAX_BYTES)))
+        return str(state["path"]), list(state["offsets"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return "", []
+
+
 def open_sessions(root: str) -> list[str]:
     """The open sessions: more may be written to their sources."""
     try:

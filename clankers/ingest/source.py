@@ -76,6 +76,11 @@ def all_below(folder: str) -> list[str]:
     return found
 
 
+def database_files(path: str) -> list[str]:
+    """The files of the SQLite database at `path`: one of them changes with each of its commits."""
+    return [path, path + "-wal"]
+
+
 class Source(ABC):
     """What a harness keeps of one session, its subagents included: files that grow, documents, rows of a database.
 

@@ -134,7 +134,8 @@ def _read_open(log: Log) -> None:
 def _read_watched(log: Log) -> None:
     for name in harnesses.WATCHED:
         with suppress(NoHomeError):  # then there is no store
-            watched.read_changed(log, harnesses.load(name, log.root).watched(log.root))
+            harness = harnesses.load(name, log.root)
+            watched.read_changed(log, harness.watched(log.root), name, harness.watched_files())
 
 
 def log_bytes(root: str) -> int:

@@ -101,6 +101,7 @@ def file_touches(
     limit: int,
     chosen: Filters | None = None,
     *,
+    session: str | None = None,
     path: str | None = None,
     edits_only: bool = False,
     before: TouchPlace | None = None,
@@ -111,6 +112,7 @@ def file_touches(
         db: the database.
         limit: how many, at most.
         chosen: of which calls.
+        session: only calls of the session with this id, without its subagents.
         path: only this file, files whose path ends with it, and what is below this directory.
         edits_only: leave out calls that only read.
         before: the place of the last row that was read: go on behind it.
@@ -133,7 +135,7 @@ def file_touches(
             prompt=prompt_before(db, session, at),
         )
         for file, edited, at, id, tool, tool_name, message, model, session, title, source, project in _rows(
-            db, statement, limit, chosen, path, edits_only, before
+            db, statement, limit, chosen, session, path, edits_only, before
         )
     ]
 
@@ -143,13 +145,14 @@ def touched_files(
     limit: int,
     chosen: Filters | None = None,
     *,
+    session: str | None = None,
     path: str | None = None,
     edits_only: bool = False,
     before: TouchPlace | None = None,
 ) -> list[TouchedFile]:
     """The `limit` files that were touched last, the last first; the arguments are those of `file_touches`."""
     behind = "AND (max(f.at), f.file_path) < (:before, :before_key)" if before else ""
-    found = _rows(db, _LIST_FILES.replace("{before}", behind), limit, chosen, path, edits_only, before)
+    found = _rows(db, _LIST_FILES.replace("{before}", behind), limit, chosen, session, path, edits_only, before)
     return [
         TouchedFile(path=file, edits=edits, reads=reads, sessions=sessions, last_at=last)
         for file, edits, reads, sessions, last in found
@@ -161,6 +164,7 @@ def _rows(
     statement: str,
     limit: int,
     chosen: Filters | None,
+    session: str | None,
     path: str | None,
     edits_only: bool,
     before: TouchPlace | None,
@@ -168,6 +172,9 @@ def _rows(
     chosen = chosen or Filters()
     conditions = [chosen.rows("f.at", "t.model")]
     values: dict[str, str | int | None] = {"limit": limit, **chosen.values}
+    if session is not None:
+        conditions.append("t.session_id = :session")
+        values["session"] = session
     if path is not None:
         conditions.append(_NAMED)
         values["path"] = path.rstrip("/")

@@ -1,10 +1,12 @@
 """One SQL statement that a person wrote, run on a database that it cannot change."""
 
 import difflib
+import math
 import re
 import time
-from itertools import islice
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -23,6 +25,10 @@ class TookTooLongError(QueryError):
     """The statement took longer than it may."""
 
 
+class NotReadingError(QueryError):
+    """The statement would do more than read."""
+
+
 class QueryResult(NamedTuple):
     """What a statement answered.
 
@@ -34,9 +40,31 @@ class QueryResult(NamedTuple):
     rows: list[tuple[object, ...]]
     more: bool = False
 
+    @property
+    def names(self) -> list[str]:
+        """The column names, those of a repeated one numbered: `id`, `id_2`."""
+        seen: Counter[str] = Counter()
+        found = []
+        for name in self.columns:
+            seen[name] += 1
+            found.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        return found
+
+
+def plain(value: object) -> object:
+    """A value that JSON and CSV can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no such number
+    return value.hex() if isinstance(value, bytes) else value
+
 
 def run_statement(
-    db: apsw.Connection, sql: str, *, limit: int | None = None, timeout: float | None = None
+    db: apsw.Connection,
+    sql: str,
+    *,
+    limit: int | None = None,
+    room: int | None = None,
+    timeout: float | None = None,
 ) -> QueryResult:
     """The answer to the one statement in `sql`. Ctrl-C stops it, also while SQLite computes.
 
@@ -44,10 +72,12 @@ def run_statement(
         db: opened by `connect` or `scoped_tables`, so that nothing can change it.
         sql: the statement.
         limit: rows that are read, at most.
+        room: characters and bytes after which no further row is read.
         timeout: seconds that it may take.
 
     Raises:
-        QueryError: it cannot be run, or would change something.
+        QueryError: it cannot be run.
+        NotReadingError: it would change something.
         TookTooLongError: it took too long.
         KeyboardInterrupt: the person stopped it.
     """
@@ -73,26 +103,38 @@ def run_statement(
     cursor.exec_trace = trace
     db.set_progress_handler(too_long, _STEPS)
     try:
-        found = cursor.execute(sql)
-        rows = list(found if limit is None else islice(found, limit + 1))
+        rows, more = _read(cursor.execute(sql), limit, room)
     except apsw.InterruptError:
         raise TookTooLongError(f"stopped after {timeout:g} s") from None
     except apsw.AuthError:
-        raise QueryError("this would do more than read; `clankers query` only reads") from None
+        raise NotReadingError("this would do more than read; `clankers query` only reads") from None
     except apsw.ReadOnlyError as e:
-        raise QueryError(f"this would change the database; `clankers query` only reads ({e})") from None
+        raise NotReadingError(f"this would change the database; `clankers query` only reads ({e})") from None
     except apsw.ExecutionCompleteError:
-        rows = []
+        rows, more = [], False
     except UnicodeDecodeError:
         raise QueryError("a value is text that is not UTF-8; CAST(... AS BLOB) shows it") from None
     except apsw.Error as e:
         raise QueryError(f"{e}{_nearest(db, str(e))}") from None
     finally:
         db.set_progress_handler(None)
+        cursor.close(True)  # else it would keep what it has read, if not all was
     if not statements:
         raise QueryError("there is no statement; write one like: select * from sessions limit 5")
-    more = limit is not None and len(rows) > limit
-    return QueryResult(columns, rows[:limit], more)
+    return QueryResult(columns, rows, more)
+
+
+def _read(found: Iterable[Any], limit: int | None, room: int | None) -> tuple[list[tuple[object, ...]], bool]:
+    """The rows for which there is room, and whether there are more."""
+    rows: list[tuple[object, ...]] = []
+    taken = 0
+    for row in found:
+        if (limit is not None and len(rows) >= limit) or (room is not None and taken > room):
+            return rows, True
+        rows.append(row)
+        if room is not None:
+            taken += sum(len(value) for value in row if isinstance(value, str | bytes))
+    return rows, False
 
 
 def _nearest(db: apsw.Connection, message: str) -> str:

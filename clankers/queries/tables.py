@@ -47,6 +47,20 @@ class Table(NamedTuple):
     rows: Iterator[tuple[Any, ...]]
 
 
+class TableColumn(NamedTuple):
+    """A column, with its type as it was declared."""
+
+    name: str
+    type: str
+
+
+class TableOutline(NamedTuple):
+    """A table or view, without its rows."""
+
+    name: str
+    columns: list[TableColumn]
+
+
 def tables(db: apsw.Connection, sessions: Sequence[str] | None) -> Iterator[Table]:
     """The tables that people query, one after the other.
 
@@ -62,6 +76,17 @@ def tables(db: apsw.Connection, sessions: Sequence[str] | None) -> Iterator[Tabl
         if condition:
             selected = ", ".join(f'"{name}"' for name in names)
             yield Table(table, columns, db.execute(f'SELECT {selected} FROM "{table}" WHERE {condition}', values))
+
+
+def outline(db: apsw.Connection) -> list[TableOutline]:
+    """The tables and views that people query, by name."""
+    query = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY name"
+    found: list[Any] = db.execute(query).fetchall()
+    return [
+        TableOutline(name, [TableColumn(*column) for column in columns_of(db, name)])
+        for (name,) in found
+        if name not in INTERNAL and not name.startswith("sqlite_")
+    ]
 
 
 def names(db: apsw.Connection) -> tuple[list[str], list[str]]:

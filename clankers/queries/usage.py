@@ -62,7 +62,7 @@ _CALLERS = {
 
 # The rows of `activity` in a span, and the messages in the span of the quarters of an hour that it cuts.
 _CUT = f"({bucket_start(':f_since')}, {bucket_start(':f_until')})"
-_PART = f"(coalesce(m.cost, 0) * a.cost_rate + {token_weight('m')} * a.token_rate)"  # a message's share of the cost
+PART = f"(coalesce(m.cost, 0) * a.cost_rate + {token_weight('m')} * a.token_rate)"  # a message's share of the cost
 _OF_SPAN = f"""(
   SELECT session_id, begin, model, subagent, {", ".join(_NUMBERS)} FROM activity
   WHERE begin > {bucket_start(":f_since")} AND begin < {bucket_start(":f_until")}
@@ -70,7 +70,7 @@ _OF_SPAN = f"""(
   SELECT m.session_id, m.created_at, coalesce(m.model, s.model), a.subagent,
     CASE WHEN a.subagent = 0 AND m.role = 'user' AND m.synthetic = 0 AND m.deleted_at IS NULL THEN 1 ELSE 0 END, 1,
     {", ".join(f"coalesce(m.{kind}, 0)" for kind in TOKENS)},
-    {_PART}, CASE WHEN a.cost_rate = 1 THEN 0 ELSE {_PART} END,
+    {PART}, CASE WHEN a.cost_rate = 1 THEN 0 ELSE {PART} END,
     CASE WHEN a.cost_rate IS NULL AND {token_weight("m")} > 0 THEN 1 ELSE 0 END
   FROM activity AS a JOIN sessions AS s ON s.id = a.session_id JOIN messages AS m ON m.session_id = a.session_id
   WHERE a.position = 0 AND a.session_id IN (SELECT session_id FROM activity WHERE begin IN {_CUT})

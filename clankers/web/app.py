@@ -27,7 +27,7 @@ from clankers.web.database import Reader, Updater
 from clankers.web.keys import Keys
 from clankers.web.live import Live
 from clankers.web.page import Asked, NotFoundError, Page
-from clankers.web.pages import PAGES
+from clankers.web.pages import PAGES, ask
 from clankers.web.static import serve_static
 from clankers.web.templating import render
 
@@ -89,6 +89,7 @@ class Site:
             Route(f"{_API}/live", self._stream),
             Route("/export/{id:path}", self._answered(self._export)),
             Route("/output/{id:path}", self._answered(self._output)),
+            Route("/ask.csv", self._answered(self._csv)),
         ]
         for page in PAGES:
             found += [
@@ -129,6 +130,10 @@ class Site:
 
     def _output(self, asked: Asked) -> Response:
         return Response(downloads.output(asked.db, asked.place["id"]), media_type="text/plain")
+
+    def _csv(self, asked: Asked) -> Response:
+        headers = {"content-disposition": 'attachment; filename="answer.csv"'}
+        return Response(ask.as_csv(asked), media_type="text/csv", headers=headers)
 
     def _html(self, page: Page, asked: Asked) -> Response:
         values = self._filter_values(asked) if page.filtered else None

@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import zip_longest
@@ -379,6 +379,13 @@ def sweep(root: Path) -> None:
 def feed_stores(root: Path, harness: str, home: Path) -> Imported:
     """What the harness's stores below `home` hold, as `clankers backfill` imports it."""
     root.mkdir(parents=True, exist_ok=True)
+    with only(home), Log(str(root)) as log:
+        return backfill(log, harnesses.load(harness, str(root)).sources(), None)
+
+
+@contextmanager
+def only(home: Path) -> Iterator[None]:
+    """No store but those below `home` can be found."""
     env = environment(home / "data")
     for variable in (
         "XDG_DATA_HOME",
@@ -398,5 +405,5 @@ def feed_stores(root: Path, harness: str, home: Path) -> Imported:
         *("OPENHANDS_PERSISTENCE_DIR", "OPENHANDS_CONVERSATIONS_DIR"),
     ):
         env.pop(variable, None)
-    with mock.patch.dict(os.environ, env, clear=True), Log(str(root)) as log:
-        return backfill(log, harnesses.load(harness, str(root)).sources(), None)
+    with mock.patch.dict(os.environ, env, clear=True):
+        yield

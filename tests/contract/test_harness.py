@@ -1,6 +1,7 @@
 """What every registered harness keeps to, with its captures: however a session is heard, its rows are the same."""
 
 import json
+import os
 import random
 import re
 import time
@@ -16,14 +17,19 @@ import pytest
 from clankers import harnesses
 from clankers.harnesses.base import Harness
 from clankers.ingest import batch, database
+from clankers.ingest.cursor import Cursor
+from clankers.ingest.fingerprints import Fingerprints
 from projector.adapters import built_in
-from tests.contract.captures import ALL, BY_IMPORT_ALONE, Captures, feed_live, feed_stores, interleaved
+from tests.contract.captures import ALL, BY_IMPORT_ALONE, Captures, feed_live, feed_stores, interleaved, only
 from tests.feeding import Record, append, project, rows
 
 CLOCK = 1_800_000_000 * 10**9  # what says no time of its own has that of its append: one for all
 Rows = dict[str, list[dict[str, Any]]]
 EACH = pytest.mark.parametrize("captures", ALL.values(), ids=ALL)
 WITH_EVENTS = {name: captures for name, captures in ALL.items() if captures.harness not in harnesses.WATCHED}
+# Of the others a source is rows of a database that all share, or a file that is not read for a session alone.
+WITHOUT_FILES = ("opencode", "kilo", "hermes", "aider")
+WITH_FILES = {one.harness: one for one in ALL.values() if one.harness not in WITHOUT_FILES}
 KEYED = ("sessions", "messages", "parts", "tools")
 # What a cell says, and of which rows there must be one; the first that has one is said, — if none has.
 CELLS = {
@@ -125,6 +131,32 @@ def test_what_is_stored_is_logged_once(captures: Captures, tmp_path: Path) -> No
     assert log_ids(root) == logged
 
 
+@pytest.mark.parametrize("captures", WITH_FILES.values(), ids=WITH_FILES)
+def test_what_changes_a_source_changes_its_fingerprint(captures: Captures, tmp_path: Path) -> None:
+    """A source that looks the same is not opened, so each file whose growth is read must show in the fingerprint."""
+    root, home = tmp_path / "data", tmp_path / "home"
+    captures.store(home)
+    feed_stores(root, captures.harness, home)
+    seen = 0
+    with only(home):
+        sources = list(harnesses.load(captures.harness, str(root)).sources())
+        kept = {source.session: Fingerprints(str(root)).of(source) for source in sources}
+        for path in [path for path in home.rglob("*") if path.is_file()]:
+            before, times = path.read_bytes(), path.stat()
+            path.write_bytes(before + b"{}\n")
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns + 1))
+            for source in sources:
+                with Cursor(str(root), source.session) as cursor:
+                    changed = source.compare(cursor.offsets, cursor.versions) is not None
+                now = Fingerprints(str(root)).of(source)
+                assert now != kept[source.session] or not changed, path
+                seen += changed
+            path.write_bytes(before)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert None not in kept.values()
+    assert seen >= len(sources) > 0
+
+
 @EACH
 def test_events_that_come_twice_make_the_rows_of_one(captures: Captures, tmp_path: Path) -> None:
     feed_live(tmp_path / "once", captures.live(tmp_path))
@@ -188,7 +220,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 def documented() -> dict[str, dict[str, str]]:
     text = files("clankers").joinpath("docs", "harnesses.md").read_text("utf-8")
     (table,) = re.findall(r"^\| source .*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
-    heads = ("source", "live", "import", *CELLS)
+    heads = ("source", "live", "import", *CELLS, "restore")
     rows = [[cell.strip().strip("`") for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
     return {row[0]: dict(zip(heads, row, strict=True)) for row in rows}
 
@@ -214,6 +246,8 @@ def test_each_cell_of_the_documented_table_is_what_the_captures_show(name: str, 
         for head, cells in CELLS.items():
             found = (cell for cell, rows in cells.items() if db.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})").get)
             shown[head] = next(found, "—")
+    # That the files are those of the captures: tests/test_restore.py.
+    shown["restore"] = "yes" if harness.restorer() else "—"
     row = documented()[name]
     assert (row.pop("live") in ("hooks", "plugin", "extension")) is (harness.installer() is not None)
     assert row == shown

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clankers.harnesses.installer import Installer
     from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
+    from clankers.restore.files import Restorer
 
 
 class ClaudeCode(Harness):
@@ -70,6 +71,12 @@ class ClaudeCode(Harness):
         from clankers.harnesses.claude_code import history
 
         return [str(home / "projects") for home in history.homes()]
+
+    def restorer(self) -> Restorer:
+        """Makes its files."""
+        from clankers.harnesses.claude_code import restore
+
+        return restore.files
 
     def installer(self) -> Installer:
         """Hooks in the settings."""

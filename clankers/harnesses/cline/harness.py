@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
     from clankers.log.writer import Log
+    from clankers.restore.files import Restorer
 
 _LEVELS = {"agent_error": ERROR}
 _AWAITED = frozenset({"tool_call", "tool_result"})
@@ -79,6 +80,12 @@ class Cline(Harness):
         from clankers.harnesses.cline.directories import sessions
 
         return [sessions()]
+
+    def restorer(self) -> Restorer:
+        """Makes its files."""
+        from clankers.harnesses.cline import restore
+
+        return restore.files
 
     def installer(self) -> Installer:
         """Executables in the directory of hooks."""

@@ -34,7 +34,7 @@ from clankers.harnesses.cline.directories import DATABASE, database, sessions
 from clankers.harnesses.cline.harness import HARNESS, message_level
 from clankers.ingest.document import Document
 from clankers.ingest.live import Announced
-from clankers.ingest.source import Record, Source, SourceError, absolute_path, is_plain
+from clankers.ingest.source import Record, Source, SourceError, absolute_path, database_files, is_plain
 from clankers.ingest.whole_file import beginning, signature
 from clankers.log import envelope
 
@@ -66,6 +66,10 @@ class SessionFiles(Source):
 
     def __init__(self, session: str, path: str) -> None:
         super().__init__(HARNESS.name, session, path, (session,))
+
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the documents, and the database of all sessions."""
+        return [self.path, *(one.path for one in self._documents().values()), *database_files(self._database())]
 
     def compare(self, _offsets: Mapping[str, int], versions: Mapping[str, str]) -> Collection[str] | None:
         """As `Source.compare`: a document's records say themselves how its list changed."""

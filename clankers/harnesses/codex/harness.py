@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clankers.harnesses.installer import Installer
     from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
+    from clankers.restore.files import Restorer
 
 ROLLOUT = "rollout."  # the prefix of the types of a rollout's lines
 
@@ -70,6 +71,12 @@ class Codex(Harness):
         from clankers.harnesses.codex import history
 
         return history.folders()
+
+    def restorer(self) -> Restorer:
+        """Makes its files."""
+        from clankers.harnesses.codex import restore
+
+        return restore.files
 
     def installer(self) -> Installer:
         """Hooks in hooks.json."""

@@ -194,7 +194,7 @@ def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
         if not (path := hook.get(field)):
             continue  # --ephemeral writes none
         try:
-            home, name, thread = _located(absolute_path(path, field), [*map(hook.get, _THREADS)])
+            home, name, thread = located(absolute_path(path, field), [*map(hook.get, _THREADS)])
         except SourceError as e:
             failure = failure or e
             continue
@@ -206,7 +206,7 @@ def announce(hook: dict[str, Any], announced: dict[str, Announced]) -> None:
         raise failure
 
 
-def _located(path: str, threads: list[Any]) -> tuple[str, str, str]:
+def located(path: str, threads: list[Any]) -> tuple[str, str, str]:
     """The home, the name and the thread of the rollout at `path`, which is of one of `threads`.
 
     Raises:

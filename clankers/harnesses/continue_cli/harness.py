@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from clankers.ingest.source import Source
+    from clankers.restore.files import Restorer
 
 
 class Continue(Harness):
@@ -47,6 +48,12 @@ class Continue(Harness):
         from clankers.harnesses.continue_cli import history
 
         return [str(history.folder())]
+
+    def restorer(self) -> Restorer:
+        """Makes its files."""
+        from clankers.harnesses.continue_cli import restore
+
+        return restore.files
 
 
 def entry_level(entry: dict[str, Any]) -> str:

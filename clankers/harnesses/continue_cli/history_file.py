@@ -48,6 +48,10 @@ class HistoryFile(Source):
         super().__init__(HARNESS.name, session, path, (session,))
         self._document = Document(path, session, session, messages="history", level=entry_level, named=self._names)
 
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the history and the index of all."""
+        return [self.path, os.path.join(os.path.dirname(self.path), INDEX)]
+
     def compare(self, _offsets: Mapping[str, int], versions: Mapping[str, str]) -> Collection[str] | None:
         """As `Source.compare`."""
         if self._document.changed(versions.get(_HISTORY, "")) or self._entry_digest() != versions.get(_INDEX, ""):

@@ -37,7 +37,7 @@ from clankers.harnesses.copilot.harness import EVENT, HARNESS, line_level
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.live import Announced
 from clankers.ingest.saved_text import text_member
-from clankers.ingest.source import Record, SourceError
+from clankers.ingest.source import Record, SourceError, database_files
 from clankers.ingest.whole_file import open_file, signature
 from clankers.log import envelope, strict_json
 
@@ -58,7 +58,7 @@ _SAVED, _OUTPUT = "Saved to: ", "-copilot-tool-output-"  # in a cut output, and 
 _ENDS = ("SessionEnd", "sessionEnd")
 _OF_SESSION = ("SessionStart", "sessionStart", *_ENDS)  # hooks that subagents do not have
 # By the type of a line: the member of its `data` that is elided.
-_ELIDED = {
+ELIDED = {
     "system.message": "content",
     "model.messages_snapshot": "messages",
     "model.model_call_success": "requestMessages",
@@ -83,6 +83,10 @@ class EventLog(LineFiles):
     def files(self, _offsets: Mapping[str, int]) -> dict[str, str]:
         """As `LineFiles.files`."""
         return {_EVENTS: os.path.join(self.path, EVENTS_FILE)}
+
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the events, the description, and the database of all sessions."""
+        return [os.path.join(self.path, EVENTS_FILE), self._workspace(), *database_files(self._database())]
 
     def owner(self, _part: str) -> str:
         """As `LineFiles.owner`: the session."""
@@ -114,7 +118,7 @@ class EventLog(LineFiles):
         content = nested(line, "data", "result", "content") if kind == "tool.execution_complete" else None
         if isinstance(content, str) and (saved := _saved_at(content)):
             self._saved.append(saved)
-        if (member := _ELIDED.get(kind)) and nested(line, "data", member) is not None:
+        if (member := ELIDED.get(kind)) and nested(line, "data", member) is not None:
             payload = _without(text, member)
         return Record(place_id(self.owner(part), at, text), EVENT + kind, line_level(line), payload)
 

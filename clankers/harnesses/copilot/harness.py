@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clankers.harnesses.installer import Installer
     from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
+    from clankers.restore.files import Restorer
 
 EVENT = "event."  # the prefix of the types of an event log's lines
 
@@ -96,6 +97,12 @@ class Copilot(Harness):
         from clankers.harnesses.copilot.event_log import sessions
 
         return [sessions()]
+
+    def restorer(self) -> Restorer:
+        """Makes its files."""
+        from clankers.harnesses.copilot import restore
+
+        return restore.files
 
     def installer(self) -> Installer:
         """A file of hooks."""

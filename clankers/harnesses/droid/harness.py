@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clankers.harnesses.installer import Installer
     from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
+    from clankers.restore.files import Restorer
 
 LINE = "line."  # the prefix of the types of a session file's lines
 
@@ -63,6 +64,12 @@ class Droid(Harness):
         from clankers.harnesses.droid import history
 
         return [str(history.sessions())]
+
+    def restorer(self) -> Restorer:
+        """Makes its files."""
+        from clankers.harnesses.droid import restore
+
+        return restore.files
 
     def installer(self) -> Installer:
         """Hooks in the settings."""

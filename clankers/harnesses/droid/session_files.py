@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ENDING = ".jsonl"
 SETTINGS = "settings"
 
-_SETTINGS_ENDING = ".settings.json"
+SETTINGS_ENDING = ".settings.json"
 _MAX_BYTES = 16 << 20  # of the settings
 _LAST = 1 << 16  # bytes at the end of the conversation in which the last time is
 _TIME = b'"timestamp":"'
@@ -60,6 +60,10 @@ class DroidSession(LineFiles):
         """As `LineFiles.files`."""
         return {"": self.path}
 
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the conversation and the settings."""
+        return [self.path, self._settings()]
+
     def owner(self, _part: str) -> str:
         """As `LineFiles.owner`."""
         return self.session
@@ -75,7 +79,7 @@ class DroidSession(LineFiles):
         return isinstance(line.get("type"), str) and ("id" in line or "turnId" in line)
 
     def _settings(self) -> str:
-        return self.path.removesuffix(ENDING) + _SETTINGS_ENDING
+        return self.path.removesuffix(ENDING) + SETTINGS_ENDING
 
     def _changed(self, versions: Mapping[str, str]) -> str:
         """The signature of the settings, if they are new or changed."""

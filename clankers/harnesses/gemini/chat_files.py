@@ -29,7 +29,7 @@ from clankers.ingest.document import Document
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.live import Announced
 from clankers.ingest.saved_text import text_member
-from clankers.ingest.source import Record, SourceError, absolute_path
+from clankers.ingest.source import Record, SourceError, absolute_path, all_below
 from clankers.ingest.whole_file import beginning, content, open_file, signature
 from clankers.log import envelope, strict_json
 
@@ -43,8 +43,8 @@ HEADER, SET, REWIND = KIND + "header", KIND + "set", KIND + "rewind"
 PROJECT = "project"  # {"sessionId":...,"projectRoot":<the directory whose slug is that of the session's files>}
 OUTPUT = "tool-output"  # {"sessionId":...,"name":<of the file>,"text":...}, "text_b64" if it is not UTF-8
 
-_LINES, _DOCUMENT, _TEXT = ".jsonl", ".json", ".txt"
-_SESSION = "session-"
+LINES, DOCUMENT, _TEXT = ".jsonl", ".json", ".txt"
+SESSION = "session-"
 _SHORT = 8  # characters of a session's id in the name of its files
 _LOOK = 16 << 10  # bytes of a file that hold its header
 _MAX_PROJECTS = 16 << 20  # bytes of the list of projects
@@ -70,8 +70,20 @@ class Chats(LineFiles):
 
     def files(self, offsets: Mapping[str, int]) -> dict[str, str]:
         """As `LineFiles.files`: the session's, then its subagents'."""
-        own = [name for name in self._own(_LINES) if name in offsets or self._is_own(name + _LINES)]
-        return {name: os.path.join(self.path, name + _LINES) for name in (*own, *self._subagents())}
+        own = [name for name in self._own(LINES) if name in offsets or self._is_own(name + LINES)]
+        return {name: os.path.join(self.path, name + LINES) for name in (*own, *self._subagents())}
+
+    def watched(self) -> list[str]:
+        """As `Source.watched`: files that may be the session's, its subagents' and its outputs, and their folders."""
+        beside, agents = os.path.dirname(self.path), self._subagents()
+        own = [os.path.join(self.path, name + suffix) for suffix in (LINES, DOCUMENT) for name in self._own(suffix)]
+        folders = dict.fromkeys((self.session, *map(os.path.basename, agents)))
+        return [
+            *(self.path, *own, os.path.join(beside, ".project_root")),
+            *(os.path.join(self.path, folder) for folder in folders),
+            *(os.path.join(self.path, agent + LINES) for agent in agents),
+            *all_below(os.path.join(beside, "tool-outputs", SESSION + self.session)),
+        ]
 
     def owner(self, part: str) -> str:
         """As `LineFiles.owner`: the session, and the file or subagents in it."""
@@ -122,22 +134,22 @@ class Chats(LineFiles):
         """The names, without `suffix`, of files that may be the session's: others can begin with the same 8 letters."""
         end = f"-{self.session[:_SHORT]}{suffix}"
         names = _names(self.path, suffix, linked=True)
-        return [name.removesuffix(suffix) for name in names if name.startswith(_SESSION) and name.endswith(end)]
+        return [name.removesuffix(suffix) for name in names if name.startswith(SESSION) and name.endswith(end)]
 
     def _is_own(self, name: str) -> bool:
         return session_in(os.path.join(self.path, name)) in (self.session, "")
 
     def _documents(self) -> list[str]:
-        return [name + _DOCUMENT for name in self._own(_DOCUMENT) if self._is_own(name + _DOCUMENT)]
+        return [name + DOCUMENT for name in self._own(DOCUMENT) if self._is_own(name + DOCUMENT)]
 
     def _subagents(self) -> list[str]:
         """The parts that are subagents', their own included."""
         found: list[str] = []
         folders = [self.session]
         for folder in folders:
-            for name in _names(os.path.join(self.path, folder), _LINES):
+            for name in _names(os.path.join(self.path, folder), LINES):
                 if len(folders) < _MAX_FOLDERS:
-                    agent = name.removesuffix(_LINES)
+                    agent = name.removesuffix(LINES)
                     found.append(os.path.join(folder, agent))
                     if agent not in folders:
                         folders.append(agent)
@@ -148,7 +160,7 @@ class Chats(LineFiles):
         for name in self._documents():
             document = Document(
                 os.path.join(self.path, name),
-                self.owner(name.removesuffix(_DOCUMENT)),
+                self.owner(name.removesuffix(DOCUMENT)),
                 self.session,
                 level=message_level,
             )
@@ -157,7 +169,7 @@ class Chats(LineFiles):
         root = project_root(os.path.dirname(self.path))
         if root and versions.get(PROJECT) != _crc(root.encode()):
             yield PROJECT, self._project(root)
-        folder = os.path.join(os.path.dirname(self.path), "tool-outputs", _SESSION + self.session)
+        folder = os.path.join(os.path.dirname(self.path), "tool-outputs", SESSION + self.session)
         for name in _names(folder, _TEXT):
             part = os.path.join("tool-outputs", name)
             if (version := signature(os.path.join(folder, name))) != versions.get(part, ""):
@@ -191,8 +203,8 @@ def chats_of(session: str, transcript: Any) -> str:
         SourceError: it has not the shape of one: `.../tmp/<slug>/chats/session-<minute>-<first 8 of the id>.jsonl`.
     """
     folder, name = os.path.split(absolute_path(transcript, "transcript_path"))
-    ends = tuple(f"-{session[:_SHORT]}{suffix}" for suffix in (_LINES, _DOCUMENT))
-    if not (name.startswith(_SESSION) and name.endswith(ends)):
+    ends = tuple(f"-{session[:_SHORT]}{suffix}" for suffix in (LINES, DOCUMENT))
+    if not (name.startswith(SESSION) and name.endswith(ends)):
         raise SourceError(f"{transcript[:200]!r} is not a chat file of session {session[:200]}")
     return checked(folder)
 

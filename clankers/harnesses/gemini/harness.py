@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clankers.harnesses.installer import Installer
     from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
+    from clankers.restore.files import Restorer
 
 _LEVELS = {"error": ERROR, "warning": WARN}
 _FAILED = ("error", "cancelled")  # the status of a tool call that did not succeed
@@ -66,6 +67,12 @@ class Gemini(Harness):
         from clankers.harnesses.gemini import history
 
         return history.folders()
+
+    def restorer(self) -> Restorer:
+        """Makes its files."""
+        from clankers.harnesses.gemini import restore
+
+        return restore.files
 
     def installer(self) -> Installer:
         """Hooks in the settings."""

@@ -44,6 +44,13 @@ class Hermes(Harness):
 
         return self.sources() if directories.database().is_file() else iter(())
 
+    def watched_files(self) -> list[str]:
+        """The database, whose sessions take longer to look at the more messages they have."""
+        from clankers.harnesses.hermes import directories
+        from clankers.ingest.source import database_files
+
+        return database_files(str(directories.database()))
+
     def count(self) -> int:
         """The sessions in the database."""
         from clankers.harnesses.hermes import state_db

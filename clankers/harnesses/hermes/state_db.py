@@ -15,7 +15,7 @@ import msgspec
 from clankers.harnesses.hermes.directories import database
 from clankers.harnesses.hermes.harness import HARNESS
 from clankers.ingest.database import open_tables, read_rows
-from clankers.ingest.source import Record, Source, SourceBusyError, SourceError
+from clankers.ingest.source import Record, Source, SourceBusyError, SourceError, database_files
 from clankers.ingest.stored_session import make_record
 from clankers.log import envelope
 
@@ -53,6 +53,10 @@ class HermesSession(Source):
         self._started = started
         self._last = last
         self._version = version
+
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the database of all sessions."""
+        return database_files(self.path)
 
     def compare(self, _offsets: Mapping[str, int], versions: Mapping[str, str]) -> Collection[str] | None:
         """As `Source.compare`."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clankers.harnesses.installer import Installer
     from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
+    from clankers.restore.files import Restorer
 
 WIRE = "wire."  # the prefix of the types of a wire log's lines
 
@@ -61,6 +62,12 @@ class Kimi(Harness):
         from clankers.harnesses.kimi.session_files import sessions
 
         return [sessions()]
+
+    def restorer(self) -> Restorer:
+        """Makes its files."""
+        from clankers.harnesses.kimi import restore
+
+        return restore.files
 
     def installer(self) -> Installer:
         """Hooks in config.toml."""

@@ -29,7 +29,7 @@ from clankers.ingest.document import Document
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.live import Announced
 from clankers.ingest.saved_text import text_member
-from clankers.ingest.source import Record, SourceError, absolute_path
+from clankers.ingest.source import Record, SourceError, absolute_path, all_below
 from clankers.ingest.whole_file import open_file, signature
 from clankers.log import envelope, strict_json
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 OUTPUT = "tool-output"  # {"sessionId":...,"name":<of the file>,"text":...}, "text_b64" if it is not UTF-8
 MAIN = "main"
 
-_STATE = "state"
-_ELIDED = {"profile.bind": "systemPrompt", "llm.tools_snapshot": "tools"}
+STATE = "state"
+ELIDED = {"profile.bind": "systemPrompt", "llm.tools_snapshot": "tools"}
 _MAX_NAME = 200  # characters of a name
 
 
@@ -64,6 +64,10 @@ class SessionFolder(LineFiles):
         agents = dict.fromkeys((MAIN, *_names(os.path.join(self.path, "agents"))))
         return {agent: os.path.join(self.path, "agents", agent, "wire.jsonl") for agent in agents}
 
+    def watched(self) -> list[str]:
+        """As `Source.watched`: all that is in the directory."""
+        return all_below(self.path)
+
     def owner(self, part: str) -> str:
         """As `LineFiles.owner`: the agent's session."""
         return self.session_of(part)
@@ -71,7 +75,7 @@ class SessionFolder(LineFiles):
     def session_of(self, part: str) -> str:
         """As `Source.session_of`: an agent's, or the session itself for its state."""
         agent = part.partition("/")[0]
-        return self.session if agent in (MAIN, _STATE) else f"{self.session}:{agent}"
+        return self.session if agent in (MAIN, STATE) else f"{self.session}:{agent}"
 
     def sessions(self) -> Collection[str]:
         """As `Source.sessions`."""
@@ -105,9 +109,9 @@ class SessionFolder(LineFiles):
 
     def others(self, versions: Mapping[str, str]) -> Iterator[tuple[str, Iterator[tuple[Record | None, str]]]]:
         """As `LineFiles.others`."""
-        state = Document(os.path.join(self.path, "state.json"), f"{self.session}/{_STATE}", self.session)
-        if state.changed(versions.get(_STATE, "")):
-            yield _STATE, state.read(versions.get(_STATE, ""))
+        state = Document(os.path.join(self.path, "state.json"), f"{self.session}/{STATE}", self.session)
+        if state.changed(versions.get(STATE, "")):
+            yield STATE, state.read(versions.get(STATE, ""))
         for agent in self.files({}):
             folder = os.path.join(self.path, "agents", agent, "tool-results")
             for name in _names(folder, ".txt"):
@@ -172,11 +176,11 @@ def checked(session: str, path: str) -> str:
 
 def _recorded(kind: str, text: bytes) -> bytes:
     """What is logged of a line of the type `kind`."""
-    if kind not in _ELIDED:
+    if kind not in ELIDED:
         return text
     from clankers.ingest.json_items import elided  # two lines of a session
 
-    return elided(text, _ELIDED[kind])
+    return elided(text, ELIDED[kind])
 
 
 def _names(folder: str, ending: str = "") -> list[str]:

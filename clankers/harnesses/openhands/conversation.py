@@ -72,6 +72,15 @@ class OpenHandsConversation(Source):
     def __init__(self, session: str, path: str) -> None:
         super().__init__(HARNESS.name, session, path, (session,))
 
+    def watched(self) -> list[str]:
+        """As `Source.watched`: events are files, of which only the last may still be written."""
+        found = [os.path.join(self.path, _SUBAGENTS)]
+        for part in self._owners():
+            folder, events = self._folder(part), self._events(part)
+            found += [os.path.join(folder, _EVENTS), os.path.join(folder, _STATE_FILE)]
+            found += [os.path.join(folder, _EVENTS, name) for _, name in events[-1:]]
+        return found
+
     def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> Collection[str] | None:
         """As `Source.compare`; events are written once."""
         for part in self._owners():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clankers.harnesses.installer import Installer
     from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
+    from clankers.restore.files import Restorer
 
 ENTRY = "entry."  # the prefix of the types of a session file's lines
 
@@ -63,6 +64,12 @@ class Pi(Harness):
         from clankers.harnesses.pi import history
 
         return [str(folder) for folder in history.folders()]
+
+    def restorer(self) -> Restorer:
+        """Makes its files."""
+        from clankers.harnesses.pi import restore
+
+        return restore.files
 
     def installer(self) -> Installer:
         """Our extension."""

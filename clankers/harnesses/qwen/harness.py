@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clankers.harnesses.installer import Installer
     from clankers.ingest.live import Announcer
     from clankers.ingest.source import Source
+    from clankers.restore.files import Restorer
 
 CHAT = "chat."  # the prefix of the types of a chat file's lines
 
@@ -65,6 +66,12 @@ class Qwen(Harness):
         from clankers.harnesses.qwen import history
 
         return [str(history.projects())]
+
+    def restorer(self) -> Restorer:
+        """Makes its files."""
+        from clankers.harnesses.qwen import restore
+
+        return restore.files
 
     def installer(self) -> Installer:
         """Hooks in the settings."""

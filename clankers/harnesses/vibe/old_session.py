@@ -45,6 +45,10 @@ class OldSession(LineFiles):
     def __init__(self, session: str, path: str) -> None:
         super().__init__(HARNESS.name, session, path)
 
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the head and the messages."""
+        return [os.path.join(self.path, name) for name in (META_FILE, MESSAGES_FILE)]
+
     def compare(self, offsets: Mapping[str, int], versions: Mapping[str, str]) -> list[str] | None:
         """As `Source.compare`; another head is a change, too."""
         rewritten = super().compare(offsets, versions)

@@ -28,7 +28,7 @@ from clankers.harnesses.base import MAX_KIND, UNKNOWN, nested
 from clankers.harnesses.vibe.harness import HARNESS, JOURNAL, line_level
 from clankers.ingest.line_files import LineFiles, place_id
 from clankers.ingest.live import Announced
-from clankers.ingest.source import Record, SourceError, absolute_path, is_plain
+from clankers.ingest.source import Record, SourceError, absolute_path, all_below, is_plain
 from clankers.ingest.whole_file import content, signature
 from clankers.log import envelope, strict_json
 
@@ -135,6 +135,11 @@ class SessionStore(LineFiles):
         except (SourceError, OSError, strict_json.NotJSONError, AttributeError):
             return ""
         return start if isinstance(start, str) else ""
+
+    def watched(self) -> list[str]:
+        """As `Source.watched`: the head, what names the generation that counts, and the journals."""
+        named = [os.path.join(self.path, name) for name in ("meta.json", "CURRENT")]
+        return [*named, *all_below(os.path.join(self.path, "journal"))]
 
     def changed_at(self) -> float:
         """As `Source.changed_at`."""

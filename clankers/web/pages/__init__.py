@@ -1,7 +1,7 @@
 """The pages, in the order of the navigation; a file each. May import what `web` may."""
 
 from clankers.web.page import Page
-from clankers.web.pages import errors, files, health, log, models, overview, search, session, sessions, tools
+from clankers.web.pages import ask, errors, files, health, log, models, overview, search, session, sessions, tools
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
@@ -13,6 +13,7 @@ PAGES: tuple[Page, ...] = (
     files.PAGE,
     errors.PAGE,
     models.PAGE,
+    ask.PAGE,
     health.PAGE,
     log.PAGE,
 )

@@ -1,0 +1,153 @@
+"""`clankers restore`: writes the files of sessions back where their clients look for them."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from clankers import harnesses, paths
+from clankers.cli.database import open_current
+from clankers.cli.options import known_ids
+from clankers.cli.output import say
+from clankers.errors import EX_FAIL
+from clankers.formatting import clean, counted, session_title, short_bytes
+from clankers.log import tombstones
+from clankers.queries.dialect import Database
+from clankers.queries.resume import SessionTree, resume_command, session_tree
+from clankers.queries.session_select import all_sessions, named
+from clankers.restore.files import RestoredFiles, RestoreError
+from clankers.restore.records import read_session
+from clankers.restore.write import Found, Target, targets, write
+
+_STATES = {Found.NOTHING: "write", Found.SAME: "there", Found.OTHER: "differs"}
+
+
+class Plan(NamedTuple):
+    """What is to be written of a session and its subagents.
+
+    Attributes:
+        files: of all of them.
+        folder: below which they are written.
+        targets: the files, and what is in their places.
+    """
+
+    files: RestoredFiles
+    folder: str
+    targets: list[Target]
+
+
+def command(
+    sessions: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SESSION...",
+            help="Ids, their beginnings, or `last`.",
+            show_default=False,
+            autocompletion=known_ids,
+        ),
+    ],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Write below DIR, in place of the client's directory.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files; write nothing.")] = False,
+) -> None:
+    """Write the files of sessions back for clients that have lost them.
+
+    The client can then list and resume the session. A file that is there and
+    differs is never overwritten. What the log does not have is listed first.
+
+    Examples:
+        clankers restore last --dry-run
+        clankers restore 3f2a
+        clankers restore 3f2a --to ~/restored
+    """
+    root = paths.data_root()
+    failed = False
+    with closing(open_current()) as db:
+        for one in named(all_sessions(db), sessions):
+            tree = session_tree(db, one.id)
+            assert tree is not None
+            try:
+                restore(root, tree, str(to) if to else None, dry_run=dry_run)
+            except RestoreError as e:
+                say(e)
+                failed = True
+                continue
+            if not dry_run and to is None:
+                _say_how_to_resume(db, root, tree)
+    if failed:
+        raise typer.Exit(EX_FAIL)
+
+
+def restore(root: str, tree: SessionTree, to: str | None, *, dry_run: bool = False) -> None:
+    """Print what the log lacks of the session, and which files are written; then write them.
+
+    Raises:
+        RestoreError: it cannot be restored, or a file is there and differs.
+    """
+    typer.echo(f"{clean(tree.source)} {clean(tree.id)}  {session_title(tree.title)}")
+    plan = planned(root, tree, to)
+    lacking = {what: n for what, n in plan.files.lacking.items() if n}
+    if set(tree.members) & tombstones.forgotten(tombstones.tombstones(root)):
+        lacking["what was forgotten before"] = 1
+    for what, times in lacking.items():
+        typer.echo(f"  not in the log: {clean(what)} ({times:,})")
+    for target in plan.targets:
+        size = short_bytes(len(target.content))
+        typer.echo(f"  {_STATES[target.found]:8}{clean(_short(target.shown))} ({size})")
+    if differing := [target for target in plan.targets if target.found is Found.OTHER]:
+        raise RestoreError(
+            f"{counted(len(differing), 'file')} of session {clean(tree.id)} are there and differ; nothing was written: "
+            "`--to DIR` writes elsewhere"
+        )
+    if not dry_run:
+        write(plan.files, plan.folder, plan.targets)
+
+
+def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
+    """What would be written of the session and its subagents.
+
+    Raises:
+        RestoreError: it cannot be restored.
+        ExtensionError: another package provides its harness, and it cannot be loaded.
+    """
+    harness = harnesses.load(tree.source, root)
+    if (restorer := harness.restorer()) is None:
+        raise RestoreError(
+            f"sessions of {harness.title} cannot be restored; `clankers docs restore` says why, `clankers show "
+            f"{clean(tree.id)}` prints this one"
+        )
+    merged: RestoredFiles | None = None
+    for id in tree.members:
+        session = read_session(root, tree.source, id)
+        if not session.records:  # a subagent's are among its parent's
+            continue
+        found = restorer(session)
+        if merged is None:
+            merged = found
+        else:
+            merged.files |= found.files
+            merged.list_lines |= found.list_lines
+            merged.lacking += found.lacking
+            merged.aside = merged.aside or found.aside
+    if merged is None:
+        raise RestoreError(f"session {clean(tree.id)} cannot be restored: the log has only events of it, no files")
+    if merged.aside and to is None:
+        raise RestoreError(
+            f"session {clean(tree.id)} was recorded in {clean(merged.aside)}, and not in {clean(merged.root)}: "
+            "another machine's or user's directory; `--to DIR` writes elsewhere"
+        )
+    folder = os.path.abspath(to) if to is not None else merged.root
+    return Plan(merged, folder, targets(merged, folder))
+
+
+def _say_how_to_resume(db: Database, root: str, tree: SessionTree) -> None:
+    if found := resume_command(db, root, tree.id):
+        typer.echo(f"Resume it: {clean(found.shell)}")
+
+
+def _short(path: str) -> str:
+    home = paths.home()
+    return f"~{path.removeprefix(home)}" if path.startswith(home + os.sep) else path

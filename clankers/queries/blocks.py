@@ -1,0 +1,158 @@
+"""Usage in the 5-hour blocks in which some plans count it, with the burn rate of the one that is open.
+
+A block begins with the full hour (UTC) of the first response after the block before, and ends 5 hours later.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from clankers import harnesses
+from clankers.queries.dialect import Database
+from clankers.queries.filters import Filters
+from clankers.queries.usage import PART, TOKENS, Group
+from projector.derived.buckets import token_weight
+
+BLOCK = 18_000_000  # milliseconds
+_HOUR = 3_600_000
+_MINUTE = 60_000
+
+_IS_USED = f"{token_weight('m')} > 0"
+_MESSAGES = f"""
+SELECT m.created_at, m.session_id, a.subagent, {_IS_USED}, {{counted}},
+  CASE WHEN a.subagent = 0 AND m.role = 'user' AND m.synthetic = 0 AND m.deleted_at IS NULL THEN 1 ELSE 0 END,
+  {", ".join(f"coalesce(m.{kind}, 0)" for kind in TOKENS)},
+  {PART}, CASE WHEN a.cost_rate = 1 THEN 0 ELSE coalesce({PART}, 0) END,
+  CASE WHEN a.cost_rate IS NULL AND {_IS_USED} THEN 1 ELSE 0 END
+FROM activity AS a JOIN sessions AS s ON s.id = a.session_id JOIN messages AS m ON m.session_id = a.session_id
+WHERE a.position = 0 AND m.copied = 0 AND m.created_at IS NOT NULL AND {{of_plan}} ORDER BY m.created_at, m.id
+"""
+
+
+@dataclass
+class UsageBlock(Group):
+    """What was used in a block. Tool calls are not counted.
+
+    Attributes:
+        key: when it begins, RFC 3339.
+        begin: the same in epoch milliseconds.
+        end: 5 hours later.
+        first_at: when the first response was made, epoch milliseconds.
+        last_at: when the last one was.
+        is_open: it has not ended.
+        tokens_per_minute: from the first to the last response; None for a block that has ended, or has one response.
+        cost_per_hour: the same of the cost; None also if that is not known.
+        projected_tokens: at its end, if it goes on at this rate from now on.
+        projected_cost: the same of the cost.
+        limit_left: of the limit, if there is one: tokens or US dollars; less than 0 where more was used.
+    """
+
+    begin: int = 0
+    end: int = 0
+    first_at: int = 0
+    last_at: int = 0
+    is_open: bool = False
+    tokens_per_minute: float | None = None
+    cost_per_hour: float | None = None
+    projected_tokens: int | None = None
+    projected_cost: float | None = None
+    limit_left: float | None = None
+
+
+class Limit(NamedTuple):
+    """What may be used in a block: tokens, or US dollars."""
+
+    amount: float
+    in_dollars: bool
+
+    def left(self, block: Group) -> float:
+        """What `block` leaves of it."""
+        return self.amount - ((block.cost or 0.0) if self.in_dollars else block.tokens)
+
+
+class _Counted(NamedTuple):
+    """A message."""
+
+    at: int
+    session: str
+    is_subagent: bool
+    is_used: bool
+    is_chosen: bool
+    usage: Group
+
+
+def count_blocks(db: Database, chosen: Filters, now: int, limit: Limit | None = None) -> tuple[list[UsageBlock], Group]:
+    """The blocks with a message that `chosen` selects, the first first, and the total of all.
+
+    All messages of a plan make its blocks, whichever of them are selected. Without a source in `chosen`, the harnesses
+    are those whose plans count in blocks.
+
+    Args:
+        db: the database.
+        chosen: which messages to count.
+        now: epoch milliseconds.
+        limit: of each block.
+    """
+    plan = Filters(chosen.sources or harnesses.COUNTED_IN_BLOCKS)
+    chosen = replace(chosen, sources=plan.sources)
+    conditions = {"counted": chosen.rows("m.created_at", "m.model"), "of_plan": plan.rows("m.created_at", "m.model")}
+    messages = [_counted(*row) for row in db.execute(_MESSAGES.format(**conditions), chosen.values)]
+    blocks = _blocks(one.at for one in messages if one.is_used)
+    begins = [block.begin for block in blocks]
+    seen: list[dict[str, bool]] = [{} for _ in blocks]
+    for one in messages:
+        number = bisect_right(begins, one.at) - 1
+        if number < 0 or one.at >= blocks[number].end:
+            number += 1  # a prompt belongs to the block that its response begins
+        if one.is_chosen and number < len(blocks):
+            blocks[number].add(one.usage)
+            seen[number][one.session] = one.is_subagent
+    total = Group(None)
+    for block, sessions in zip(blocks, seen, strict=True):
+        total.add(block)
+        block.sessions, block.subagents = _numbers(sessions)
+        block.limit_left = limit.left(block) if limit else None
+        if block.begin <= now < block.end:
+            _project(block, now)
+    total.sessions, total.subagents = _numbers({id: is_subagent for one in seen for id, is_subagent in one.items()})
+    return [block for block in blocks if block.messages], total
+
+
+def _numbers(sessions: dict[str, bool]) -> tuple[int, int]:
+    """How many sessions a person started, and how many are subagents."""
+    subagents = sum(sessions.values())
+    return len(sessions) - subagents, subagents
+
+
+def _counted(at: int, session: str, subagent: int, used: int, chosen: int, turns: int, *measures: Any) -> _Counted:
+    *tokens, cost, split, unpriced = measures
+    kinds = dict(zip(TOKENS, tokens, strict=True))
+    usage = Group(None, turns=turns, messages=1, **kinds, cost=cost, cost_split=split, unpriced_messages=unpriced)
+    return _Counted(at, session, bool(subagent), bool(used), bool(chosen), usage)
+
+
+def _blocks(times: Iterable[int]) -> list[UsageBlock]:
+    """The blocks of responses that were made at these times, in their order."""
+    found: list[UsageBlock] = []
+    for at in times:
+        if not found or at >= found[-1].end:
+            begin = at // _HOUR * _HOUR
+            key = datetime.fromtimestamp(begin / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            found.append(UsageBlock(key, begin=begin, end=begin + BLOCK, first_at=at))
+        found[-1].last_at = at
+    return found
+
+
+def _project(block: UsageBlock, now: int) -> None:
+    """Fill in the rates of an open block, and where they lead."""
+    block.is_open = True
+    took, left = block.last_at - block.first_at, block.end - now
+    if not took:
+        return
+    block.tokens_per_minute = block.tokens * _MINUTE / took
+    block.projected_tokens = round(block.tokens * (1 + left / took))
+    if block.cost is not None:
+        block.cost_per_hour = block.cost * _HOUR / took
+        block.projected_cost = block.cost * (1 + left / took)

@@ -1,0 +1,244 @@
+"""A session's files, made from the log: as the client wrote them, nowhere else, and with no second record of a line."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from unittest import mock
+from zlib import crc32
+
+import pytest
+
+from clankers import harnesses
+from clankers.cli.restore import planned, restore
+from clankers.errors import EX_FAIL, EX_OK
+from clankers.harnesses.claude_code.transcript_files import LEFT_OUT, LEFT_OUT_ATTACHMENTS
+from clankers.ingest.backfill import backfill
+from clankers.log import envelope
+from clankers.log.writer import Log
+from clankers.maintenance.scrub import mask_line
+from clankers.queries.resume import SessionTree
+from clankers.restore.documents import document
+from clankers.restore.files import RestoredFiles, RestoreError
+from clankers.restore.lines import lines_file
+from clankers.restore.records import LoggedRecord
+from clankers.restore.write import Found, targets, write
+from tests.commands import POSIX_ONLY, call, environment
+from tests.contract.captures import ALL, BY_IMPORT_ALONE, Captures, feed_stores
+from tests.feeding import Recording, append, project, rows
+
+pytestmark = POSIX_ONLY
+
+WITH_FILES = {
+    name: captures
+    for name, captures in {**ALL, **{f"{name} of old": one for name, one in BY_IMPORT_ALONE.items()}}.items()
+    if harnesses.load(captures.harness, "").restorer() and name != "claude-code, all"
+}
+# What clients keep beside, and clankers does not record.
+NOT_RECORDED = {
+    *("custom-title.json", "usage_record.jsonl", "sessions.db", "workspaces.json", "projects.json", "logs.json"),
+    *("session_index.jsonl", "sessions.json", "index.md"),
+}
+NOT_RECORDED_ENDINGS = (".meta.json", ".compaction.json", ".md")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def is_left_out(raw: bytes) -> bool:
+    """Whether a line is of those that the log never has."""
+    line = json.loads(raw)
+    attachment = line.get("attachment")
+    what = attachment.get("type") if isinstance(attachment, dict) else None
+    return line.get("type") in LEFT_OUT or (line.get("type") == "attachment" and what in LEFT_OUT_ATTACHMENTS)
+
+
+def differing_lines(restored: bytes, original: bytes) -> int:
+    """How many lines are not what the client wrote; there are as many of them, and blank ones."""
+    kept = [line for line in original.splitlines() if not is_left_out(line)]
+    found = [line for line in restored.splitlines() if line.strip()]
+    return sum(a != b for a, b in zip(found, kept, strict=True))
+
+
+@pytest.mark.parametrize("captures", WITH_FILES.values(), ids=WITH_FILES)
+def test_files_are_restored_as_the_client_wrote_them_and_make_no_second_record(
+    captures: Captures, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "data"
+    captures.store(home)
+    feed_stores(root, captures.harness, home)
+    harness = harnesses.load(captures.harness, str(root))
+    with closing(project(root)) as db:
+        before = rows(db)
+    with mock.patch.dict(os.environ, {**environment(home / "data"), "HOME": str(home)}, clear=True):
+        sessions = [source.session for source in harness.sources()]
+        originals = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+        shutil.rmtree(home)
+        changed = 0
+        for id in sessions:
+            tree = SessionTree(id, captures.harness, None, None, [id])
+            lacking = planned(str(root), tree, None).files.lacking
+            changed += sum(n for what, n in lacking.items() if what.startswith(("lines of type", "documents without")))
+            restore(str(root), tree, None)
+        assert capsys.readouterr().out.count("write") == sum(path.is_file() for path in home.rglob("*")) - ours(home)
+        different = 0
+        for original_path, original in originals.items():
+            archived = original_path.parent.name == "archived_sessions"  # which a restored one is no longer
+            path = next(home.rglob(original_path.name)) if archived else original_path
+            if not path.exists():
+                assert path.name in NOT_RECORDED or path.name.endswith(NOT_RECORDED_ENDINGS), path
+            elif path.suffix == ".jsonl" and path.name not in NOT_RECORDED:
+                different += differing_lines(path.read_bytes(), original)
+            elif path.suffix == ".json":
+                one, other = json.loads(path.read_bytes()), json.loads(original)
+                different += one != other
+                assert {**other, "system_prompt": ""} == {**one, "system_prompt": ""}
+        assert different == changed
+        with Log(str(root)) as log:
+            assert backfill(log, harness.sources(), None, again=True).records == changed
+    with closing(project(root)) as db:
+        assert rows(db) == before
+
+
+def ours(home: Path) -> int:
+    """Files that list sessions: a line was added to each, which is not announced."""
+    return sum(path.name == "session_index.jsonl" for path in home.rglob("*"))
+
+
+def record(at: int, text: bytes, kind: str = "line.x", *, of: bytes | None = None) -> LoggedRecord:
+    return LoggedRecord(f"s@{at}#{crc32(text if of is None else of):08x}", kind, text)
+
+
+def unplaced(text: bytes) -> LoggedRecord:
+    return LoggedRecord(f"s:u#{crc32(text):08x}", "line.x", text)
+
+
+@pytest.mark.parametrize(
+    ("records", "expected", "lacks"),
+    [
+        ([record(0, b"{}"), record(3, b"[]")], b"{}\n[]\n", ""),
+        ([record(3, b"[]"), record(0, b"{}")], b"{}\n[]\n", ""),
+        ([record(0, b"{}"), record(2, b"{}")], b"{}{}\n", ""),  # two records on one line: the client was killed
+        ([record(0, b"{}"), record(8, b"[]")], b"{}\n    \n[]\n", "places"),
+        ([record(5, b"{}")], b"    \n{}\n", "places"),
+        ([record(0, b'{"a":1}'), record(8, b"{}"), record(0, b'{"b":22222}')], b'{"b":22222}\n', ""),  # rewritten
+        ([record(0, b'{"k":"****"}', of=b'{"k":"sk-1"}')], b'{"k":"****"}\n', "masked"),
+        ([record(0, envelope.invalid(b"torn \xff", "x"), "invalid", of=b"torn \xff")], b"torn \xff\n", ""),
+        (
+            [LoggedRecord(f"s:u#{crc32(b'{}'):08x}", "y", b"{}"), record(20, b"[]")],
+            b"{}\n" + b" " * 16 + b"\n[]\n",
+            "places",
+        ),
+        (
+            [record(0, b'{"p":{"elided":9,"sha256":"x"}}', "line.p", of=b"?"), record(40, b"{}")],
+            b'{"p":""}\n' + b" " * 30 + b"\n{}\n",
+            "lines of type line.p without p",
+        ),
+        # What the log had lost was imported later.
+        (
+            [record(10, b"[2]"), unplaced(b"[3]"), record(0, b"[1]")],
+            b"[1]\n     \n[2]\n[3]\n",
+            "places",
+        ),
+    ],
+)
+def test_lines_are_where_they_were(records: list[LoggedRecord], expected: bytes, lacks: str) -> None:
+    lacking: Counter[str] = Counter()
+    assert lines_file(records, lacking, {"line.p": {("p",): b'""'}}) == expected
+    assert [what for what, n in lacking.items() if n and lacks and lacks not in what] == []
+    assert any(n for n in lacking.values()) is bool(lacks)
+
+
+def test_a_document_has_its_messages_in_their_last_order() -> None:
+    def message(n: int, own: str, raw: bytes) -> LoggedRecord:
+        payload = b'{"sessionId":"s","message":%s}' % raw
+        return LoggedRecord(f"s[{n}]{own}#{crc32(raw):08x}", "document.message", payload)
+
+    def head(more: bytes = b"") -> LoggedRecord:
+        text = b'{"sessionId":"s","head":{"v":1,"messages":{"elided":9,"sha256":"x"}}%s}' % more
+        return LoggedRecord(f"s#{crc32(text):08x}", "document.head", text)
+
+    records = [
+        head(),
+        message(0, "a", b'{"id":"a"}'),
+        message(1, "b", b'{"id":"b"}'),
+        message(1, "b", b'{"id":"b","x":1}'),
+    ]
+    assert document(records, Counter()) == b'{"v":1,"messages":[{"id":"a"},{"id":"b","x":1}]}'
+    records += [head(b',"ids":["b","c"]'), message(1, "c", b"{}")]
+    assert document(records, Counter()) == b'{"v":1,"messages":[{"id":"b","x":1},{}]}'
+    assert document(records[1:3], Counter()) is None
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "a\0", "x" * 300])
+def test_a_name_in_the_log_leads_nowhere_else(name: str) -> None:
+    with pytest.raises(RestoreError, match="no file's name"):
+        RestoredFiles("/").add(("projects", name), b"")
+
+
+def test_nothing_is_written_through_a_link_or_over_what_differs(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "client", tmp_path / "outside"
+    outside.mkdir()
+    files = RestoredFiles(str(folder))
+    files.add(("a", "b", "new.jsonl"), b"new\n")
+    found = targets(files, str(folder))
+    assert [one.found for one in found] == [Found.NOTHING]
+    write(files, str(folder), found)
+    assert [one.found for one in targets(files, str(folder))] == [Found.SAME]
+    assert sorted(path.name for path in folder.rglob("*")) == ["a", "b", "new.jsonl"]
+    (folder / "a" / "b" / "new.jsonl").write_bytes(b"newer\n")
+    assert [one.found for one in targets(files, str(folder))] == [Found.OTHER]
+    with pytest.raises(RestoreError, match="by another program"):  # it came to be there after the first look
+        write(files, str(folder), found)
+    assert (folder / "a" / "b" / "new.jsonl").read_bytes() == b"newer\n"
+    shutil.rmtree(folder / "a")
+    for link in ("a", "a/b"):
+        (folder / link).parent.mkdir(exist_ok=True)
+        (folder / link).symlink_to(outside)
+        for act in (lambda: targets(files, str(folder)), lambda: write(files, str(folder), found)):
+            with pytest.raises(RestoreError, match="is a link"):
+                act()
+        (folder / link).unlink()
+    (folder / "a" / "b").mkdir(parents=True)
+    (folder / "a" / "b" / "new.jsonl").symlink_to(outside / "made")
+    assert [one.found for one in targets(files, str(folder))] == [Found.OTHER]
+    assert list(outside.iterdir()) == []
+
+
+def test_a_session_of_another_machine_is_written_elsewhere_only(tmp_path: Path, home: Path) -> None:
+    recording = Recording("basic_text", home)
+    recording.grow_all()
+    hook = next(one["payload"] for one in recording.hooks if one["payload"].get("transcript_path"))
+    original, root, there = Path(hook["transcript_path"]), tmp_path / "data", tmp_path / "there"
+    append(root, [("claude-code", "Stop", json.dumps(hook).encode())], follow=True)
+    another = tmp_path / "another"
+    another.mkdir()
+    refused = call(root, "restore", "last", HOME=str(another))
+    assert (refused.code, f"was recorded in {home}/.claude" in refused.err) == (EX_FAIL, True)
+    assert call(root, "restore", "last", "--to", str(there), "--dry-run", HOME=str(another)).code == EX_OK
+    assert not there.exists()
+    assert call(root, "restore", "last", "--to", str(there), HOME=str(another)).code == EX_OK
+    written = there / original.relative_to(home / ".claude")
+    assert differing_lines(written.read_bytes(), original.read_bytes()) == 0
+    assert list(another.iterdir()) == []
+
+    different = call(root, "restore", "last", HOME=str(home))  # the client's own has lines that the log never has
+    assert (different.code, "are there and differ" in different.err) == (EX_FAIL, True)
+    original.unlink()
+    done = call(root, "restore", "last", HOME=str(home))
+    assert (done.code, f"claude --resume {hook['session_id']}" in done.out) == (EX_OK, True)
+    assert original.stat().st_mode & 0o777 == 0o600
+    assert call(root, "restore", "last", HOME=str(home)).out.count("  there ") == 1
+
+
+def test_masked_credentials_are_named(tmp_path: Path) -> None:
+    text = b'{"type":"user","text":"key AKIAQ7ZLM3XWVN2KPT4H and so on"}'
+    line = envelope.line("pi", "entry.message", text, id=f"s@0#{crc32(text):08x}")
+    masked = json.loads(mask_line(line[:-1])[0])["payload"]
+    lacking: Counter[str] = Counter()
+    lines_file([record(0, json.dumps(masked).encode(), of=text)], lacking)
+    assert lacking == {"lines with masked credentials": 1}
