@@ -13,6 +13,7 @@ from unittest import mock
 import apsw
 import pytest
 
+from clankers.checks.harness import NOT_FOUND
 from clankers.errors import EX_FAIL, EX_OK
 from clankers.formatting import short_bytes
 from clankers.log import tombstones
@@ -84,7 +85,10 @@ def findings(home: Path, *, code: int) -> list[dict[str, Any]]:
     assert (shown.code, shown.err) == (code, "")
     assert not RAW.search(shown.out)
     assert shown.out.count("\n  ! ") == sum(not f["ok"] for f in found)
-    assert shown.out.count("\n  ok ") == sum(f["ok"] and not f["remedy"] for f in found)
+    absent = [f["about"] for f in found if f["text"].endswith(NOT_FOUND) and len(about(found, f["about"])) == 1]
+    assert shown.out.count("\n  ok ") + len(absent) == sum(f["ok"] and not f["remedy"] for f in found)
+    assert (f"Not on this machine: {', '.join(absent)}\n" in shown.out) is bool(absent)
+    assert shown.out.count("\n  -> ") == len({f["remedy"] for f in found} - {None})
     return found
 
 
@@ -116,10 +120,7 @@ def add_to_log(root: Path, data: bytes) -> None:
 
 def test_a_fresh_machine_without_clients_has_nothing_to_repair(home: Path, root: Path) -> None:
     found = findings(home, code=EX_OK)
-    assert about(found, "OpenCode") == [
-        (True, "`opencode` is not on the PATH"),
-        (True, "is not recorded"),
-    ]
+    assert about(found, "OpenCode") == [(True, "`opencode` is not on the PATH")]
     assert about(found, "Log") == [(True, f"{root} is not there yet; the first event makes it")]
     assert about(found, "Database") == [
         (True, f"{root / 'clankers.db'} is not there yet; any command that reads makes it")
@@ -133,6 +134,28 @@ def test_a_client_that_is_not_recorded_is_to_be_installed(home: Path) -> None:
         ("Claude Code", "is not recorded", "clankers install claude-code"),
         ("OpenCode", "is not recorded", "clankers install opencode"),
     ]
+
+
+@POSIX_ONLY
+def test_a_client_that_is_not_recorded_beside_one_that_is_is_no_alarm(home: Path) -> None:
+    clients(home)
+    assert clankers(home, "install", "opencode").code == EX_OK
+    found = findings(home, code=EX_OK)
+    assert about(found, "Claude Code")[-1] == (True, "is not recorded")
+    assert [f["remedy"] for f in found if f["about"] == "Claude Code"][-1] == "clankers install claude-code"
+
+
+@POSIX_ONLY
+def test_remedies_are_named_once_and_what_is_waited_for_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clankers.checks.all_checks._PATIENCE", 0.01)
+    clients(home)
+    (home / "bin" / "claude").write_text("#!/bin/sh\nsleep 0.5\necho 2.1.329\n")
+    done = clankers(home, "doctor")
+    assert "clankers: waiting for claude-code ...\n" in done.err
+    assert done.out.endswith(
+        "What to do:\n  -> clankers install claude-code\n       Claude Code: is not recorded\n"
+        "  -> clankers install opencode\n       OpenCode: is not recorded\n"
+    )
 
 
 @POSIX_ONLY

@@ -11,7 +11,7 @@ import msgspec
 from clankers.queries import dialect
 from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters
-from clankers.queries.sessions import COLUMNS, DEPTH, TURNS, ListedSession, is_top
+from clankers.queries.sessions import COLUMNS, DEPTH, FAILED_CALLS, TURNS, ListedSession, is_top
 
 _TOKENS = "{s}.prompt_tokens + {s}.completion_tokens + {s}.cache_read_tokens + {s}.cache_write_tokens"
 _SURE = "CASE {s}.cost_source WHEN 'client' THEN 0 WHEN 'prices' THEN 1 WHEN 'unknown' THEN 2 END"
@@ -24,8 +24,9 @@ _SUMS = f"""
     UNION ALL
     SELECT root, s.id, depth + 1 FROM tree JOIN sessions AS s ON s.parent_id = tree.id WHERE depth < {DEPTH}
   ),
-  sums (root, agents, calls, errors, tokens, cost, source) AS (
-    SELECT root, count(*), sum(s.tool_call_count), sum(s.error_count), sum({_TOKENS.format(s="s")}), sum(s.cost),
+  sums (root, agents, calls, failed, errors, tokens, cost, source) AS (
+    SELECT root, count(*), sum(s.tool_call_count), sum({{failed}}), sum(s.error_count),
+      sum({_TOKENS.format(s="s")}), sum(s.cost),
       max({_SURE.format(s="s")})
     FROM tree {dialect.JOIN_IN_THIS_ORDER} sessions AS s USING (id) GROUP BY root
   )
@@ -45,6 +46,7 @@ ORDERS = {
     "title": "lower(s.title)",
     "duration": f"{_ACTIVE} - s.created_at",
     "calls": "s.tool_call_count + coalesce(sums.calls, 0)",
+    "failed": f"{FAILED_CALLS} + coalesce(sums.failed, 0)",
     "errors": "s.error_count + coalesce(sums.errors, 0)",
     "agents": "coalesce(sums.agents, 0)",
     "tokens": f"{_TOKENS.format(s='s')} + coalesce(sums.tokens, 0)",
@@ -69,9 +71,10 @@ ORDER BY position {forth}, s.id {back} LIMIT :limit
 _BEHIND = "{key} {less}= :after AND ({key} {less} :after OR s.id {more} :after_id)"
 _TIMELESS = f"SELECT 1 FROM sessions AS s WHERE {dialect.last_active('s')} IS NULL LIMIT 1"
 _ROWS = f"""
-WITH RECURSIVE page (id) AS {dialect.listed("ids")}, {_SUMS.format(tops="page")}
-SELECT {", ".join(f"s.{name}" for name in COLUMNS)}, 0, {TURNS}, {_ACTIVE} - s.created_at, coalesce(sums.agents, 0),
-  coalesce(sums.calls, 0), coalesce(sums.errors, 0), coalesce(sums.tokens, 0), sums.cost, sums.source
+WITH RECURSIVE page (id) AS {dialect.listed("ids")}, {_SUMS.format(tops="page", failed=FAILED_CALLS)}
+SELECT {", ".join(f"s.{name}" for name in COLUMNS)}, 0, {TURNS}, {_ACTIVE} - s.created_at, {FAILED_CALLS},
+  coalesce(sums.agents, 0), coalesce(sums.calls, 0), coalesce(sums.failed, 0),
+  coalesce(sums.errors, 0), coalesce(sums.tokens, 0), sums.cost, sums.source
 FROM page {dialect.JOIN_IN_THIS_ORDER} sessions AS s USING (id) LEFT JOIN sums ON sums.root = s.id
 """
 
@@ -139,7 +142,7 @@ def session_page(
         key = f"coalesce({key}, {_LOWEST.get(order.by, '-1')})"
     sums = ""
     if "sums." in key:
-        tables.append(_PARENTS.strip() + _SUMS.format(tops="parents"))
+        tables.append(_PARENTS.strip() + _SUMS.format(tops="parents", failed=FAILED_CALLS if "failed" in key else "0"))
         sums = "LEFT JOIN sums ON sums.root = s.id"
     if after is not None:
         values |= {"after": after.value, "after_id": after.id}

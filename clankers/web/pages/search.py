@@ -105,9 +105,9 @@ def find(asked: Asked) -> SearchData:
     if not any(character.isalnum() for word in words for character in word):
         return SearchData(asked=bool(words), groups=[], indexed=0, limited=False)
     text = " ".join(words)
-    if text.count('"') % 2 == 0 and words[-1][-1].isalnum():
+    if text.count('"') % 2 == 0 and text[-1].isalnum():
         text += "*"  # more of it may be typed
-    found, indexed = _INDEX.search([text], asked.filters)
+    found, indexed = _INDEX.search([text] if '"' in text else text.split(), asked.filters)
     groups: dict[str, HitGroup] = {}
     for hit in found or ():
         group = HitGroup(hit.session_id, hit.title, hit.source, hit.project_name, [])
