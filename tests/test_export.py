@@ -82,7 +82,20 @@ TAGS = {
     "small",
     "time",
 }
-ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "class", "dir", "href", "rel", "datetime", "start"}
+ATTRIBUTES = {
+    "lang",
+    "charset",
+    "http-equiv",
+    "content",
+    "name",
+    "class",
+    "dir",
+    "href",
+    "tabindex",
+    "rel",
+    "datetime",
+    "start",
+}
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +128,7 @@ class Page(HTMLParser):
         assert len(given) == len(attrs)
         assert set(given) <= ATTRIBUTES, given
         if tag == "a" and given:
-            href = given["href"] or ""
+            href = given["href", "tabindex"] or ""
             assert re.match(r"(https?://|mailto:)", href, re.IGNORECASE), href
             assert given["rel"] == "noopener noreferrer nofollow"
             self.links.append(href)
