@@ -91,10 +91,11 @@ ATTRIBUTES = {
     "class",
     "dir",
     "href",
-    "tabindex",
     "rel",
     "datetime",
     "start",
+} | {
+    "tabindex"  # what scrolls can be reached by the keyboard
 }
 
 
@@ -128,7 +129,7 @@ class Page(HTMLParser):
         assert len(given) == len(attrs)
         assert set(given) <= ATTRIBUTES, given
         if tag == "a" and given:
-            href = given["href", "tabindex"] or ""
+            href = given["href"] or ""
             assert re.match(r"(https?://|mailto:)", href, re.IGNORECASE), href
             assert given["rel"] == "noopener noreferrer nofollow"
             self.links.append(href)
