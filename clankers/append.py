@@ -86,6 +86,15 @@ def main(argv: list[str]) -> int:
         return code
 
 
+def exit_code_of_hook(source: str, code: int) -> int:
+    """What a hook of `source` exits with if `main` returned `code`: nothing that could stop the client."""
+    try:
+        harness = _harness(source, paths.data_root())
+    except ClankersError:
+        return 0
+    return code if harness.hooks_may_fail else 0
+
+
 def _options(argv: list[str]) -> Options:
     source, kind, stream = None, None, False
     rest = iter(argv)

@@ -68,11 +68,11 @@ def counted(n: int, what: str) -> str:
 
 
 def short_cost(dollars: float | None, source: str | None = None) -> str:
-    """`dollars` as a person says it, marked by its `cost_source`: $12.50, $0.0044, ~$0.12, $3.00+; ? or ↑ for none."""
+    """`dollars` as a person says it, marked by its `cost_source`: $12.50, <$0.01, ~$0.12, $3.00+; ? or ↑ for none."""
     if dollars is None:
         return {"unknown": "?", "parent": "↑"}.get(source or "", "")
     before, behind = _COST_MARKS.get(source, ("", ""))
-    return f"{before}${dollars:,.{2 if dollars >= 0.01 or not dollars else 4}f}{behind}"
+    return f"{before}<$0.01{behind}" if 0 < dollars < 0.01 else f"{before}${dollars:,.2f}{behind}"
 
 
 def sum_of_costs(costs: Iterable[tuple[float | None, str | None]]) -> tuple[float | None, str | None]:

@@ -73,7 +73,7 @@ def call(root: Path, *args: str, **env: str) -> Result:
 def on_a_terminal(root: Path, *args: str, **env: str) -> str:
     """What the command prints where somebody looks on."""
     ours, its = os.openpty()
-    its_env = environment(root, LINES="50", TERM="xterm-256color", TZ="UTC") | env
+    its_env = environment(root, LINES="50", TERM="xterm-256color", TZ="UTC", PAGER="cat") | env
     with subprocess.Popen(command(*args), stdin=its, stdout=its, stderr=subprocess.PIPE, env=its_env) as process:
         os.close(its)
         printed = b""

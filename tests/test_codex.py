@@ -20,11 +20,13 @@ from clankers.queries.conversation import Message, ToolCall
 from clankers.queries.conversation_reader import conversation
 from clankers.queries.tool_calls import patch, subject
 from clankers.render.labels import about, given
+from projector.adapters.session_sync import wire
 from projector.derived.prices import look_up
 from projector.replay.compare import FreshReplay
 from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
 from projector.store.sqlite_writer import SqliteStore
+from tests.commands import run
 from tests.contract.captures import codex, feed_live, feed_stores
 from tests.feeding import CAPTURES, CODEX, append, project, rows
 
@@ -284,7 +286,7 @@ def test_a_title_that_was_given_wins_and_branch_and_versions_are_known(tmp_path:
         ]
 
 
-def test_a_patch_edits_each_of_its_files(tmp_path: Path) -> None:
+def test_a_patch_edits_each_of_its_files_at_the_server_too(tmp_path: Path) -> None:
     patch = "*** Begin Patch\n*** Add File: a.txt\n+x\n*** Update File: b.txt\n@@\n-y\n+z\n*** End Patch\n"
     changes = {"/src/a.txt": {"type": "add"}, "/src/b.txt": {"type": "update", "move_path": "/src/c.txt"}}
     end = event("patch_apply_end", call_id="c1", success=True, stdout="Done.", changes=changes)
@@ -295,6 +297,14 @@ def test_a_patch_edits_each_of_its_files(tmp_path: Path) -> None:
         "/src/c.txt",
     ]
     assert db.execute("SELECT file_path, tool_output, success FROM tools").fetchall() == [("a.txt", "Done.", 1)]
+    bodies = [line.encode() for line in run(tmp_path, "sync", "--dry-run").out.splitlines()]
+    assert [edit["file_path"] for body in bodies for edit in json.loads(body).get("file_edits", [])] == [
+        "/src/a.txt",
+        "/src/c.txt",
+    ]
+    append(tmp_path / "served", [(wire.SOURCE, wire.TYPE, body) for body in bodies])
+    with closing(project(tmp_path / "served")) as served:
+        assert rows(served)["file_edits"] == rows(db)["file_edits"]
 
 
 def test_a_plan_becomes_todos(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from unittest import mock
 import apsw
 import pytest
 
+from clankers.checks.harness import NOT_FOUND
 from clankers.errors import EX_FAIL, EX_OK
 from clankers.formatting import short_bytes
 from clankers.log import tombstones
@@ -84,7 +85,10 @@ def findings(home: Path, *, code: int) -> list[dict[str, Any]]:
     assert (shown.code, shown.err) == (code, "")
     assert not RAW.search(shown.out)
     assert shown.out.count("\n  ! ") == sum(not f["ok"] for f in found)
-    assert shown.out.count("\n  ok ") == sum(f["ok"] and not f["remedy"] for f in found)
+    absent = [f["about"] for f in found if f["text"].endswith(NOT_FOUND) and len(about(found, f["about"])) == 1]
+    assert shown.out.count("\n  ok ") + len(absent) == sum(f["ok"] and not f["remedy"] for f in found)
+    assert (f"Not on this machine: {', '.join(absent)}\n" in shown.out) is bool(absent)
+    assert shown.out.count("\n  -> ") == len({f["remedy"] for f in found} - {None})
     return found
 
 
@@ -116,10 +120,7 @@ def add_to_log(root: Path, data: bytes) -> None:
 
 def test_a_fresh_machine_without_clients_has_nothing_to_repair(home: Path, root: Path) -> None:
     found = findings(home, code=EX_OK)
-    assert about(found, "OpenCode") == [
-        (True, "`opencode` is not on the PATH"),
-        (True, "is not recorded"),
-    ]
+    assert about(found, "OpenCode") == [(True, "`opencode` is not on the PATH")]
     assert about(found, "Log") == [(True, f"{root} is not there yet; the first event makes it")]
     assert about(found, "Database") == [
         (True, f"{root / 'clankers.db'} is not there yet; any command that reads makes it")
@@ -133,6 +134,28 @@ def test_a_client_that_is_not_recorded_is_to_be_installed(home: Path) -> None:
         ("Claude Code", "is not recorded", "clankers install claude-code"),
         ("OpenCode", "is not recorded", "clankers install opencode"),
     ]
+
+
+@POSIX_ONLY
+def test_a_client_that_is_not_recorded_beside_one_that_is_is_no_alarm(home: Path) -> None:
+    clients(home)
+    assert clankers(home, "install", "opencode").code == EX_OK
+    found = findings(home, code=EX_OK)
+    assert about(found, "Claude Code")[-1] == (True, "is not recorded")
+    assert [f["remedy"] for f in found if f["about"] == "Claude Code"][-1] == "clankers install claude-code"
+
+
+@POSIX_ONLY
+def test_remedies_are_named_once_and_what_is_waited_for_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clankers.checks.all_checks._PATIENCE", 0.01)
+    clients(home)
+    (home / "bin" / "claude").write_text("#!/bin/sh\n/bin/sleep 0.5\necho 2.1.329\n")
+    done = clankers(home, "doctor")
+    assert "clankers: waiting for claude-code ...\n" in done.err
+    assert done.out.endswith(
+        "What to do:\n  -> clankers install claude-code\n       Claude Code: is not recorded\n"
+        "  -> clankers install opencode\n       OpenCode: is not recorded\n"
+    )
 
 
 @POSIX_ONLY
@@ -181,7 +204,7 @@ def test_hooks_that_somebody_took_away_are_missed(home: Path, settings: Path) ->
     texts = {text: remedy for _, text, remedy in wrong(findings(home, code=EX_FAIL))}
     assert "clankers install claude-code" in texts[f"our entry in {settings} is gone"]
     clankers(home, "uninstall", "claude-code")
-    assert [text for _, text, _ in wrong(findings(home, code=EX_FAIL))] == ["is not recorded"]
+    assert about(findings(home, code=EX_OK), "Claude Code")[-1] == (True, "is not recorded")
 
 
 @POSIX_ONLY
@@ -215,7 +238,7 @@ def test_obstacles_have_remedies(home: Path, settings: Path) -> None:
     told = [text for _, text, _ in wrong(findings(home, code=EX_FAIL))]
     assert any("disableAllHooks is set" in text for text in told)
     assert any("not those that this version installs for Claude Code 2.1.50" in text for text in told)
-    assert any("OpenCode 2.x is not recorded yet" in text for text in told)
+    assert any("OpenCode 2.x does not load" in text for text in told)
 
 
 @POSIX_ONLY

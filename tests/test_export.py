@@ -153,7 +153,7 @@ def written(text: str, role: str = "assistant") -> Conversation:
     )
     message |= {"kind": "message", "id": "m", "role": role, "synthetic": 0, "copied": 0, "created_at": 0}
     numbers = [f"{kind}_tokens" for kind in ("prompt", "completion", "reasoning", "cache_read", "cache_write")]
-    numbers += ["message_count", "tool_call_count", "error_count"]
+    numbers += ["message_count", "tool_call_count", "error_count", "failed_calls"]
     session = dict.fromkeys(Conversation.__annotations__["session"].__struct_fields__) | dict.fromkeys(numbers, 0)
     session |= {"id": "s", "source": "opencode", "title": text}
     pieces = [part | {"text": text, "data": None}]

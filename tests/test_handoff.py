@@ -89,7 +89,7 @@ def test_what_cannot_be_started_says_why(work: Path, tmp_path: Path) -> None:
     for wrong in ((), ("--to", "nobody"), ("--to", "codex", "--tokens", "9")):
         assert call(root, "handoff", "last", *wrong).code == EX_USAGE
     work.rmdir()
-    assert "is not here" in call(root, "resume").err
+    assert "is not on this machine" in call(root, "resume").err
 
 
 def test_a_client_that_resumes_no_session_is_named(tmp_path: Path) -> None:

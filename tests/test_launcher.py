@@ -13,6 +13,7 @@ import pytest
 
 import clankers
 from clankers import paths
+from clankers.errors import EX_IO, EX_OK
 from clankers.harnesses import launcher
 from clankers.harnesses.hook_command import hook_command
 from clankers.system.config_files import apply
@@ -69,10 +70,10 @@ def install(home: Path, place: Path) -> None:
         apply(launcher.install_launcher())
 
 
-def hook(home: Path, root: Path) -> tuple[int, bytes, bytes]:
+def hook(home: Path, root: Path, source: str = "claude-code") -> tuple[int, bytes, bytes]:
     env = {paths.DATA_ENV: str(root), "HOME": str(home), "PATH": str(home / "bin")}
     done = subprocess.run(
-        ["/bin/sh", "-c", hook_command("claude-code")],
+        ["/bin/sh", "-c", hook_command(source)],
         input=b'{"hook_event_name":"PreToolUse"}\n',
         env=env,
         cwd=home,
@@ -96,6 +97,15 @@ def test_the_hook_records_whatever_the_home_and_the_environment_are_called(
     install(odd_home, place)
     assert hook(odd_home, root) == SILENT
     assert logged(root) == ["PreToolUse"]
+
+
+def test_a_hook_fails_only_if_the_client_goes_on_after_it(tmp_path: Path, root: Path, home: Path) -> None:
+    install(home, environment(tmp_path / "env"))
+    root.write_text("not a directory")
+    for source, expected in (("claude-code", EX_IO), ("gemini", EX_OK)):
+        code, out, err = hook(home, root, source)
+        assert (code, out) == (expected, b"")
+        assert b"cannot write the log" in err
 
 
 def gone(what: str, home: Path, place: Path) -> None:

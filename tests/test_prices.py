@@ -375,7 +375,14 @@ def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) ->
     }
     shown = call(root, "sessions").out
     cells = {cell for cell in shown.split() if re.search(r"\$|^\?$", cell)}
-    assert cells == {"~$0.0006", "~$0.0012", "$0.0006+", "?", "$1.50"}
+    assert cells == {"~<$0.01", "<$0.01+", "?", "$1.50"}
+    assert {id: (one["cost"], one["subagent_cost"]) for id, one in found.items()} == {
+        "alone": (0.0006, None),
+        "with": (0.0006, 0.0006),
+        "part": (0.0006, None),
+        "un": (None, None),
+        "billed": (1.5, None),
+    }
     assert "~ is estimated" in shown
     assert "? and + mark models without a known price" in shown
     tree = call(root, "sessions", "--tree").out
@@ -383,10 +390,10 @@ def test_what_a_list_shows_that_the_client_did_not_tell_is_marked(root: Path) ->
         line.split()[-1]: re.findall(r"[~$?↑]\S*", line) for line in tree.splitlines() if "Untitled session" in line
     }
     assert costs == {
-        "alone": ["~$0.0006"],
-        "with": ["~$0.0006"],
-        "a1": ["~$0.0006"],
-        "part": ["~$0.0006"],
+        "alone": ["~<$0.01"],
+        "with": ["~<$0.01"],
+        "a1": ["~<$0.01"],
+        "part": ["~<$0.01"],
         "a2": ["?"],
         "un": ["?"],
         "billed": ["$1.50"],
@@ -408,11 +415,11 @@ def test_a_conversation_begins_with_what_it_and_its_subagents_came_to(root: Path
         text = html.unescape(text)
         return text[: text.index(f" · {id}" if args[0] == "export" else f"\n{id}\n")]
 
-    assert facts("alone").endswith("1 message · 110 tokens · ~$0.0006 estimated")
-    whole = "2 messages · 220 tokens · ~$0.0012 estimated"
-    assert facts("with").endswith(f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~$0.0006 estimated")
+    assert facts("alone").endswith("1 message · 110 tokens · ~<$0.01 estimated")
+    whole = "2 messages · 220 tokens · ~<$0.01 estimated"
+    assert facts("with").endswith(f"{whole} · of which 1 subagent: 1 message, 110 tokens, ~<$0.01 estimated")
     assert facts("part").endswith(
-        "$0.0006+ and an unknown cost · of which 1 subagent: 1 message, 110 tokens, an unknown cost"
+        "<$0.01+ and an unknown cost · of which 1 subagent: 1 message, 110 tokens, an unknown cost"
     )
     assert facts("un").endswith("110 tokens · an unknown cost")
     assert facts("billed").endswith("2 messages · 220 tokens · $1.50 · of which 1 subagent: 1 message, 110 tokens")

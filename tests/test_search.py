@@ -131,6 +131,18 @@ def test_all_words_are_to_be_there_and_quoted_ones_together(root: Path) -> None:
     assert [hit["snippet"][a:b] for a, b in hit["found"]] == ["red", "ran"]
 
 
+def test_a_star_at_the_end_of_a_word_finds_words_that_begin_so(root: Path) -> None:
+    append(root, [session("ses_1"), *said("msg_1", "a flaky test"), *said("msg_2", "flakes, 日本語")])
+    append(root, said("msg_3", "flat"))
+    assert sorted(texts(root, "flak*")) == ["a flaky test", "flakes, 日本語"]
+    for words in (["flak*", "tes*"], ["a flaky te*"], ['"a flaky" te*']):
+        assert texts(root, *words) == ["a flaky test"]
+    assert texts(root, "flakes 日*") == ["flakes, 日本語"]
+    assert texts(root, '"flak*"') == texts(root, "flak") == []
+    (hit,) = found(root, "flaky", "te*")
+    assert [hit["snippet"][a:b] for a, b in hit["found"]] == ["flaky", "test"]
+
+
 @pytest.mark.parametrize(
     "word", ["AND", "NOT", "NEAR(a b)", "a*", "^a", "said:a", "-a", "a + b", "(", '"', "'", "\\", "{a b}:c", "--", "→"]
 )
@@ -438,10 +450,12 @@ def test_several_searches_at_once_make_one_index(root: Path) -> None:
 
 
 def test_nothing_yet_and_nothing_found(root: Path) -> None:
-    for told in ("Nothing is recorded yet;", "Nothing has all of these words.\n"):
+    hint = " Words are whole; 'needle*' also finds longer ones."
+    for printed in ("Nothing is recorded yet;", f"Nothing has all of these words.{hint}\n"):
         done = run(root, "search", "needle")
-        assert (done.code, done.out[: len(told)], done.out.count("\n"), done.err) == (0, told, 1, "")
+        assert (done.code, done.out[: len(printed)], done.out.count("\n"), done.err) == (0, printed, 1, "")
         append(root, work(0, 1))
+    assert call(root, "search", "needle*").out == "Nothing has all of these words.\n"
     assert found(root, "needle") == []
 
 

@@ -20,7 +20,20 @@ from clankers.cli import output, sessions
 from clankers.errors import EX_USAGE
 from clankers.harnesses import BUILT_IN
 from clankers.queries.sessions import ListedSession, list_sessions
-from tests.commands import HOSTILE, NOW, RAW, call, copy_id, environment, event, run, session, work
+from tests.commands import (
+    HOSTILE,
+    NOW,
+    POSIX_ONLY,
+    RAW,
+    call,
+    copy_id,
+    environment,
+    event,
+    on_a_terminal,
+    run,
+    session,
+    work,
+)
 from tests.feeding import Record, append, feed_transcripts, opencode_records, project
 from tests.patience import DEADLINE
 
@@ -60,7 +73,7 @@ def test_sessions_lists_the_newest_first(root: Path) -> None:
     assert done.err == ""
     assert done.out.splitlines()[0].split() == [
         *("active", "source", "project", "title", "model"),
-        *("turns", "tools", "errors", "tokens", "cost", "duration", "id"),
+        *("turns", "tools", "failed", "errors", "tokens", "cost", "duration", "id"),
     ]
     assert ids(done.out) == ["ses_000002", "ses_000001", "ses_000000"]
     assert body(done.out)[0][1:5] == ["opencode", "shop", "a title", "1"]
@@ -89,8 +102,8 @@ def test_sessions_as_json_are_the_tables_rows(root: Path) -> None:
     assert child["parent_id"] == "ses_1"
     columns = json.loads(call(root, "query", "--json", "SELECT name FROM pragma_table_info('sessions')").out)
     assert list(top) == [c["name"] for c in columns] + [
-        *("depth", "turns", "duration_ms", "subagents", "subagent_tools", "subagent_errors"),
-        *("subagent_tokens", "subagent_cost", "subagent_cost_source"),
+        *("depth", "turns", "duration_ms", "failed_calls", "subagents", "subagent_tools", "subagent_failed_calls"),
+        *("subagent_errors", "subagent_tokens", "subagent_cost", "subagent_cost_source"),
     ]
 
 
@@ -115,6 +128,44 @@ def test_limit_counts_sessions_and_their_subagents_come_with_them(root: Path) ->
         done = call(root, "sessions", "--limit", bad)
         assert done.code != 0
         assert done.out == ""
+
+
+def test_a_list_that_is_cut_says_how_many_sessions_there_are(root: Path) -> None:
+    append(root, work(0, 30))
+    append(root, [session("ses_child", created=NOW + 10**6, parentID="ses_000029")])
+    assert call(root, "sessions").out.endswith("\n25 of 30 sessions; --limit N lists more.\n")
+    assert call(root, "sessions", "--project", "shop", "--limit", "29").out.endswith(
+        "29 of 30 sessions; --limit N lists more.\n"
+    )
+    for options in (("--limit", "30"), ("--limit", "5", "--source", "codex"), ("--json",)):
+        assert "--limit" not in call(root, "sessions", *options).out
+
+
+def test_failed_calls_are_shown_with_those_of_subagents(root: Path) -> None:
+    append(root, [session("ses_1"), session("ses_2", parentID="ses_1"), failed_call("ses_1"), failed_call("ses_2")])
+    (one,) = listed(root)
+    assert (one["tool_call_count"], one["failed_calls"], one["subagent_failed_calls"]) == (1, 1, 1)
+    assert re.split(r"\s{2,}", call(root, "sessions").out.splitlines()[2])[4:6] == ["2", "2"]  # tools, failed
+    assert " · 2 tool calls (2 failed) · " in call(root, "show", "ses_1").out
+
+
+def failed_call(of: str) -> Record:
+    part = {"id": f"prt_{of}", "messageID": f"msg_{of}", "sessionID": of, "type": "tool", "callID": of, "tool": "bash"}
+    time = {"start": NOW, "end": NOW + 1}
+    return event(
+        "message.part.updated", part=part | {"state": {"status": "error", "input": {}, "error": "no", "time": time}}
+    )
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize(
+    "args", [("sessions",), ("stats", "--all"), ("search", "prompt"), ("query", "select * from messages")], ids=" ".join
+)
+def test_a_list_on_a_terminal_goes_through_the_pager(root: Path, args: tuple[str, ...]) -> None:
+    append(root, work(0, 20))
+    whole = on_a_terminal(root, *args)
+    assert on_a_terminal(root, *args, PAGER="head -n 2") == "\n".join(whole.split("\n")[:2]) + "\n"
+    assert call(root, *args, PAGER="head -n 2").out.count("\n") > 2
 
 
 def test_subagents_stand_below_their_parent_oldest_first(root: Path) -> None:
@@ -437,6 +488,7 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
     monkeypatch.setattr(output, "width", lambda: width)
     unset: dict[str, Any] = dict.fromkeys(field.name for field in fields(ListedSession))
     counts = dict.fromkeys(("message_count", "tool_call_count", "error_count", "subagent_tools"), 12345)
+    failed = {"failed_calls": 3, "subagent_failed_calls": 1}
     tokens = dict.fromkeys(("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens"), 10**6)
     values: dict[str, Any] = {
         "id": "0aee4390-a408-41f0-9070-440cf9a316bf",
@@ -455,7 +507,7 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
         "subagent_errors": 0,
         "subagent_cost": 0.25,
     }
-    one = ListedSession(**unset | values | counts | tokens)
+    one = ListedSession(**unset | values | counts | failed | tokens)
     sessions.print_sessions([one], tree=False)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
@@ -465,7 +517,8 @@ def test_the_list_fits_the_terminal_and_cuts_only_titles(
     assert "…" in row
     assert "$12.75" in row
     assert ("0aee4390-a408-41f0-9070-440cf9a316bf" in row) == (width == 200)
-    assert ("3: 1.0M" in row) == (width >= 120)
+    assert ("3: 1.0M" in row) == (width >= 160)
+    assert ("claude-code  " in row, " 4 " in row) == (width >= 80, True)
 
 
 def test_a_shell_is_told_how_a_line_goes_on(root: Path) -> None:

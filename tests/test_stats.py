@@ -332,7 +332,10 @@ def sessions_schema(root: Path) -> str:
     for name, kind, filled in info:
         json_type = {"TEXT": "string", "INTEGER": "integer", "REAL": "number"}[kind]
         kinds[name] = {"type": json_type if filled or name == "id" else [json_type, "null"]}
-    more = ("depth", "turns", "subagents", "subagent_tools", "subagent_errors", "subagent_tokens")
+    more = (
+        *("depth", "turns", "failed_calls", "subagents", "subagent_tools", "subagent_failed_calls"),
+        *("subagent_errors", "subagent_tokens"),
+    )
     kinds |= {name: {"type": "integer", "minimum": 0} for name in more}
     kinds |= {"duration_ms": {"type": ["integer", "null"]}, "subagent_cost": {"type": ["number", "null"]}}
     kinds |= {"subagent_cost_source": {"type": ["string", "null"]}}
@@ -342,8 +345,8 @@ def sessions_schema(root: Path) -> str:
         "title": "What `clankers sessions --json` prints",
         "description": "Times are epoch milliseconds, costs US dollars. A row of the table `sessions`, and: depth (0, "
         "or how far below the session that called it), turns (prompts that a person typed), duration_ms (from the "
-        "first to the last that happened), and the sums over all its subagents, which are not in its own numbers; "
-        "subagent_cost_source is the least sure cost_source among them.",
+        "first to the last that happened), failed_calls (tool calls that failed), and the sums over all its "
+        "subagents, which are not in its own numbers; subagent_cost_source is the least sure cost_source among them.",
     }
     return json.dumps(head | {"type": "array", "items": one}, indent=2) + "\n"
 

@@ -1,6 +1,7 @@
 """All checks, in the order in which a person reads their findings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from clankers import harnesses
 from clankers.checks.data_root import data_root_findings
@@ -15,14 +16,22 @@ from clankers.harnesses.launcher import launcher_needed
 from clankers.system.extensions import ExtensionError
 from clankers.system.install_manifest import installed
 
+_PATIENCE = 0.7  # seconds before `waiting` is called
 
-def examine(root: str, database: str) -> Iterator[Finding]:
-    """All checks of the data root `root` and the database `database`."""
+
+def examine(root: str, database: str, waiting: Callable[[str], object] = lambda _: None) -> Iterator[Finding]:
+    """All checks of the data root `root` and the database `database`.
+
+    They run at the same time: most wait for a client to report its version. `waiting` is called with what a check is
+    about that takes long.
+    """
     places, last_events = installed(root), LastEvents(root, database)
-    for name in harnesses.names(root):
+
+    def harness(name: str) -> Iterator[Finding]:
         theirs = [path for path, source in places.items() if source == name]
         try:
-            yield from _readable(harness_findings(harnesses.load(name, root), theirs, last_events))
+            found = harnesses.load(name, root)
+            yield from _readable(harness_findings(found, theirs, last_events, others_recorded=bool(places)))
         except ExtensionError as e:
             yield Finding(name, False, e.finding, e.remedy)
         except Exception as e:
@@ -30,12 +39,25 @@ def examine(root: str, database: str) -> Iterator[Finding]:
                 raise
             finding = f"the extension {name} fails: {type(e).__name__}: {e}"
             yield Finding(name, False, finding, "update its package, or uninstall it")
+
+    checks = [(name, harness(name)) for name in harnesses.names(root)]
     if launcher_needed(root):
-        yield from hook_findings()
-    yield from _readable(log_findings(root))
-    yield from _readable(data_root_findings(root, database))
-    yield from _readable(unfinished_work(root, database))
-    yield from _readable(database_findings(root, database))
+        checks.append(("the hooks", hook_findings()))
+    checks += [
+        ("the log", _readable(log_findings(root))),
+        ("the data root", _readable(data_root_findings(root, database))),
+        ("unfinished work", _readable(unfinished_work(root, database))),
+        ("the database", _readable(database_findings(root, database))),
+    ]
+    with ThreadPoolExecutor(len(checks)) as pool:
+        results = [(about, pool.submit(list, check)) for about, check in checks]
+        for about, result in results:
+            try:
+                found = result.result(_PATIENCE)
+            except TimeoutError:
+                waiting(about)
+                found = result.result()
+            yield from found
 
 
 def _readable(findings: Iterator[Finding]) -> Iterator[Finding]:

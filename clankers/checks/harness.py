@@ -11,21 +11,26 @@ from clankers.formatting import counted, local_time
 from clankers.harnesses.base import Harness, unreadable
 from clankers.harnesses.installer import Installer, Version, client_version
 
+NOT_FOUND = " is not on the PATH"  # the end of what is found of a client that is not here
 
-def harness_findings(harness: Harness, places: list[Path], last_events: LastEvents) -> Iterator[Finding]:
+
+def harness_findings(
+    harness: Harness, places: list[Path], last_events: LastEvents, *, others_recorded: bool
+) -> Iterator[Finding]:
     """All of one harness.
 
     Args:
         harness: the harness.
         places: files in which `clankers install` noted an entry for it.
         last_events: when events came.
+        others_recorded: whether any harness is recorded: then one that is not is no alarm.
     """
     version = client_version(harness)
     installer = harness.installer()
     if version:
         yield Finding(harness.title, True, f"version {'.'.join(map(str, version))} is on the PATH")
     else:
-        yield Finding(harness.title, True, f"`{harness.program}` is not on the PATH")
+        yield Finding(harness.title, True, f"`{harness.program}`{NOT_FOUND}")
     there = (yield from _entries(harness, installer, version, places)) if installer else False
     last = last_events.of(harness.name)
     if last:
@@ -34,10 +39,12 @@ def harness_findings(harness: Harness, places: list[Path], last_events: LastEven
         remedy = "start a session; if nothing comes, look at what the client says about hooks or plugins"
         nothing = f"nothing in the log's last {LOOK} days" if last_events.cut else "nothing was recorded yet"
         yield Finding(harness.title, True, nothing, remedy)
-    yield from _stores(harness, stored=0 if last else harness.count())
-    if installer and not there:
+    stored = 0 if last else harness.count()
+    yield from _stores(harness, stored=stored)
+    if installer and not there and (version or stored):
         text = "has no entry that `clankers install` made" if last else "is not recorded"
-        yield Finding(harness.title, not version or bool(last), text, f"clankers install {harness.name}")
+        ok = not version or bool(last) or others_recorded
+        yield Finding(harness.title, ok, text, f"clankers install {harness.name}")
 
 
 def _stores(harness: Harness, *, stored: int) -> Iterator[Finding]:

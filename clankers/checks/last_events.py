@@ -1,6 +1,7 @@
 """When the last event of each source was logged."""
 
 import os
+import threading
 from contextlib import closing
 from functools import cached_property
 
@@ -33,6 +34,7 @@ class LastEvents:
     def __init__(self, root: str, database: str) -> None:
         self._root = root
         self._database = database
+        self._lock = threading.Lock()  # checks run in threads; one at a time reads the log
 
     @cached_property
     def _days(self) -> list[LogFile]:
@@ -58,6 +60,10 @@ class LastEvents:
 
     def of(self, source: str) -> int | None:
         """When (epoch milliseconds) the last event of `source` was logged; None where there is none."""
+        with self._lock:
+            return self._of(source)
+
+    def _of(self, source: str) -> int | None:
         sources, unread = self._known
         for file in reversed(self._days[-LOOK:]):
             if source not in sources and file.name not in unread:

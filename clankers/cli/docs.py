@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from clankers import harnesses
+from clankers.cli.pager import paging
 from clankers.errors import UsageError
 
 TOPICS = {
@@ -63,13 +64,12 @@ def command(
     if not sys.stdout.isatty():
         typer.echo(text, nl=False)
         return
-    from rich.console import Console
     from rich.markdown import Markdown
 
-    from clankers.cli.pager import paged
+    from clankers.cli.rich_console import OutputConsole
 
-    with paged(Console(highlight=False)) as out:
-        out.print(Markdown(text, hyperlinks=False, code_theme="ansi_dark"))
+    with paging():
+        OutputConsole(highlight=False).print(Markdown(text, hyperlinks=False, code_theme="ansi_dark"))
 
 
 def page(topic: str) -> str:

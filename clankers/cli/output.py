@@ -38,9 +38,9 @@ def print_json(value: object) -> None:
 
 def console() -> Console:
     """Standard output, for what rich prints."""
-    from rich.console import Console
+    from clankers.cli.rich_console import OutputConsole
 
-    return Console(highlight=False, width=width())
+    return OutputConsole(highlight=False, width=width())
 
 
 def width() -> int:

@@ -1,38 +1,40 @@
-"""Long things on a terminal go through a pager. Imports rich: for commands that print with it anyway."""
+"""Long output on a terminal goes through a pager."""
 
+import io
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-
-from rich.console import Console
+from contextlib import contextmanager, redirect_stdout, suppress
 
 
-class _Paging(Console):
-    """Prints to a pager, which may be left at any time."""
+class _Terminal(io.TextIOWrapper):
+    """A pager's input, which stands for the terminal behind it: with colours, and as wide."""
 
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+    def isatty(self) -> bool:
+        return True
 
 
 @contextmanager
-def paged(out: Console) -> Iterator[Console]:
-    """What is printed on it goes through `$PAGER`, on a terminal; else it goes out as it comes."""
+def paging() -> Iterator[None]:
+    """What is printed goes through `$PAGER` on a terminal; else it is printed as it comes."""
     command = shlex.split(os.environ.get("PAGER", "less"))
     if not (sys.stdout.isatty() and sys.stdin.isatty() and command and shutil.which(command[0])):
-        yield out
+        yield
         return
     # As git does: colours as they are, and nothing to leave where all fits on the screen.
     environment = {"LESS": "FRX", "LESSCHARSET": "utf-8"} | os.environ
-    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, encoding="utf-8") as pager:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as pager:
         assert pager.stdin
+        to_pager = _Terminal(pager.stdin, "utf-8", errors="replace")
         with suppress(BrokenPipeError, KeyboardInterrupt):  # seen enough
-            yield _Paging(file=pager.stdin, highlight=False, width=out.width, force_terminal=True)
+            with redirect_stdout(to_pager):
+                yield
+            to_pager.flush()
         with suppress(BrokenPipeError):
-            pager.stdin.close()
+            to_pager.close()
         while True:
             try:
                 pager.wait()

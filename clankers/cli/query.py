@@ -10,6 +10,7 @@ import typer
 from clankers.cli.database import open_current
 from clankers.cli.options import MOST
 from clankers.cli.output import print_json, print_table, say
+from clankers.cli.pager import paging
 from clankers.errors import UsageError
 from clankers.formatting import clean
 from clankers.queries.statement import QueryError, TookTooLongError, plain, run_statement
@@ -49,7 +50,8 @@ def command(
     elif columns:
         numbers = [c for i, c in enumerate(columns) if any(isinstance(r[i], int | float) for r in rows)]
         shown = [[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]
-        print_table(columns, shown, right=numbers)
+        with paging():
+            print_table(columns, shown, right=numbers)
     if more:
         say(f"there are more rows than --limit {limit:,}")
 

@@ -13,6 +13,7 @@ from clankers import paths
 from clankers.cli.database import open_current
 from clankers.cli.options import MOST, Model, Project, Since, Sources, Until, no_such_source
 from clankers.cli.output import console, counting_bar, print_json, say
+from clankers.cli.pager import paging
 from clankers.formatting import clean, local_time, session_title
 from clankers.queries.changes import changed_sessions
 from clankers.queries.connect import ELSEWHERE
@@ -29,7 +30,7 @@ _INDENT = 2  # columns
 def command(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="WORDS...", help='The words; "quoted words" are a phrase.'),
+        typer.Argument(metavar="WORDS...", help='The words; "quoted words" are a phrase, time* is a prefix.'),
     ],
     limit: Annotated[int, typer.Option(help="Most hits to show.", min=1, max=MOST)] = 20,
     source: Sources = None,
@@ -41,12 +42,14 @@ def command(
 ) -> None:
     """Find prompts, answers and tool calls by their words.
 
-    All words must be there. Whole words only. Quoted words are a phrase. Case and accents do not matter. After
+    All words must be there. Words are whole: `time*` finds words that begin
+    with time. Quoted words are a phrase. Case and accents do not matter. After
     `--`, a word may begin with a dash. The first search builds an index.
 
     Examples:
         clankers search flaky test --since 7d
         clankers search '"connection reset" nginx'
+        clankers search 'flak*' --project .
         clankers search -- --no-verify
     """
     chosen = filters(source, project, model, since, until)
@@ -61,13 +64,20 @@ def command(
     if as_json:
         print_json(to_builtins(hits))
     elif hits:
-        print_hits(hits)
-        if len(hits) == limit:
-            typer.echo(f"These are the best {limit:,}; --limit shows more.")
+        with paging():
+            print_hits(hits)
+            if len(hits) == limit:
+                typer.echo(f"These are the best {limit:,}; --limit N shows more.")
     elif sessions:
-        typer.echo(sources or "Nothing has all of these words.")
+        typer.echo(sources or _nothing(words[-1]))
     else:
         typer.echo("Nothing is recorded yet; `clankers install` sets up a harness.")
+
+
+def _nothing(word: str) -> str:
+    """That nothing was found, and how to find more by a `word` that may be the beginning of another."""
+    hint = f" Words are whole; '{word}*' also finds longer ones." if word.isalnum() else ""
+    return f"Nothing has all of these words.{hint}"
 
 
 def print_hits(hits: list[Hit]) -> None:
@@ -80,23 +90,37 @@ def print_hits(hits: list[Hit]) -> None:
 
 
 def draw_hits(hits: list[Hit], out: Console) -> None:
-    """The same on a terminal: the end of the first line is cut, the snippet wrapped, and what was found stands out."""
+    """The same on a terminal: those of a session together, the best session first, and what was found stands out."""
     from rich.text import Text
 
+    sessions: dict[str, list[Hit]] = {}
     for hit in hits:
-        out.print(Text(_head(hit), style="dim"), no_wrap=True, overflow="ellipsis")
-        for line in _snippet(hit).wrap(out, max(out.width - _INDENT, 1)):
-            line.rstrip()
-            out.print(Text(" " * _INDENT).append_text(line), no_wrap=True, overflow="ignore", crop=False)
+        sessions.setdefault(hit.session_id, []).append(hit)
+    for of_session in sessions.values():
+        out.print(Text("  ".join(_session(of_session[0])), style="bold"), no_wrap=True, overflow="ellipsis")
+        for hit in of_session:
+            what = Text(" " * _INDENT).append(f"{local_time(hit.created_at)}  ", style="dim")
+            out.print(what.append(_what(hit), style="red" if hit.success == 0 else "cyan"))
+            for line in _snippet(hit).wrap(out, max(out.width - 2 * _INDENT, 1)):
+                line.rstrip()
+                out.print(Text(" " * 2 * _INDENT).append_text(line), no_wrap=True, overflow="ignore", crop=False)
         out.print()
 
 
 def _head(hit: Hit) -> str:
+    id, *rest = _session(hit)
+    return "  ".join([local_time(hit.created_at), id, _what(hit), *rest])
+
+
+def _session(hit: Hit) -> list[str]:
+    """The session of a hit: its short id, harness, project and title."""
+    shown = [hit.session_id[:12], hit.source, hit.project_name]
+    return [*(clean(one) for one in shown if one), session_title(hit.title)]
+
+
+def _what(hit: Hit) -> str:
     what = hit.tool_name or "tool" if hit.kind == "tool" else hit.kind
-    if hit.success == 0:
-        what += " (failed)"
-    shown = [local_time(hit.created_at), hit.session_id[:12], what, hit.source, hit.project_name]
-    return "  ".join([*(clean(one) for one in shown if one), session_title(hit.title)])
+    return clean(what) + " (failed)" * (hit.success == 0)
 
 
 def _snippet(hit: Hit) -> Text:

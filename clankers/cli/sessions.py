@@ -9,6 +9,7 @@ import typer
 from clankers.cli.database import open_current
 from clankers.cli.options import MOST, Model, Project, Since, Sources, Until, no_such_source
 from clankers.cli.output import print_json, print_table, width
+from clankers.cli.pager import paging
 from clankers.formatting import (
     cells,
     clean,
@@ -21,15 +22,15 @@ from clankers.formatting import (
     sum_of_costs,
 )
 from clankers.queries.filters import filters
-from clankers.queries.sessions import ListedSession, list_sessions
+from clankers.queries.sessions import ListedSession, count_sessions, list_sessions
 
 # What is shown, and in which order it gives way on a terminal where not all of it fits.
 _COLUMNS = (
-    *("active", "source", "project", "title", "model", "turns", "tools", "errors", "agents"),
+    *("active", "source", "project", "title", "model", "turns", "tools", "failed", "errors", "agents"),
     *("tokens", "cost", "duration", "id"),
 )
-_GIVE_WAY = ("source", "errors", "tools", "model", "agents", "turns", "duration", "tokens", "project")
-_NUMBERS = ("turns", "tools", "errors", "agents", "tokens", "cost", "duration")
+_GIVE_WAY = ("model", "agents", "duration", "tools", "turns", "tokens", "errors", "project", "source")
+_NUMBERS = ("turns", "tools", "failed", "errors", "agents", "tokens", "cost", "duration")
 _TITLE = 24  # columns for a title before others give way
 _SHORT_ID = 12  # characters
 _GAP = 2  # columns between two cells
@@ -54,8 +55,8 @@ def command(
 
     Subagents are counted in the session that called them: its tools, failed
     calls, errors, tokens and cost include theirs. AGENTS shows how many there
-    are, and their tokens. TURNS are prompts that a person typed. DURATION is
-    the time from the first to the last event, pauses included.
+    are, and their tokens. TURNS are prompts that a person typed, FAILED are
+    tool calls. DURATION is from the first to the last event, with pauses.
 
     Examples:
         clankers sessions --since yesterday
@@ -66,13 +67,19 @@ def command(
     db = open_current()
     try:
         found = list_sessions(db, limit, chosen)
+        number = sum(not s.depth for s in found)
+        if number == limit and not as_json:
+            number = count_sessions(db, chosen)
         no_such = no_such_source(db, chosen)
     finally:
         db.close()
     if as_json:
         print_json([asdict(s) for s in found if tree or not s.depth])
     elif found:
-        print_sessions(found, tree=tree)
+        with paging():
+            print_sessions(found, tree=tree)
+            if number > limit:
+                typer.echo(f"\n{limit:,} of {number:,} sessions; --limit N lists more.")
     elif chosen:
         typer.echo(no_such or "No sessions match these filters; `clankers sessions` without options lists all.")
     else:
@@ -114,12 +121,13 @@ def _cost(s: ListedSession, *, tree: bool) -> tuple[float | None, str | None]:
 
 def _cells(s: ListedSession, *, tree: bool) -> dict[str, str]:
     """A session's cells by column, as a person reads them; text that is not ours is cleaned."""
-    tokens, tools, errors = s.tokens, s.tool_call_count, s.error_count
+    tokens, tools, failed, errors = s.tokens, s.tool_call_count, s.failed_calls, s.error_count
     agents = ""
     if s.subagents and not tree:
         agents = f"{s.subagents}: {short_number(s.subagent_tokens)}"
         tokens += s.subagent_tokens
         tools += s.subagent_tools
+        failed += s.subagent_failed_calls
         errors += s.subagent_errors
     title = session_title(s.title)
     return {
@@ -130,6 +138,7 @@ def _cells(s: ListedSession, *, tree: bool) -> dict[str, str]:
         "model": clean(s.model or ""),
         "turns": str(s.turns or ""),
         "tools": str(tools or ""),
+        "failed": str(failed or ""),
         "errors": str(errors or ""),
         "agents": agents,
         "tokens": short_number(tokens),

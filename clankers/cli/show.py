@@ -18,7 +18,8 @@ from clankers import paths
 from clankers.cli.database import open_current
 from clankers.cli.options import Model, Project, Since, Sources, Until, known_ids
 from clankers.cli.output import console, print_json, progress_bar
-from clankers.cli.pager import paged
+from clankers.cli.pager import paging
+from clankers.cli.rich_console import OutputConsole
 from clankers.errors import UsageError
 from clankers.formatting import clean, local_time, session_title
 from clankers.queries.connect import log_bytes
@@ -152,7 +153,8 @@ def command(
             print_json(msgspec.to_builtins(whole))
         else:
             # Where it is no terminal, $COLUMNS or 80 wide: it is read, not cut up.
-            with paged(Console(highlight=False)) as out:
+            with paging():
+                out = OutputConsole(highlight=False)
                 resumed_by = resume_command(db, paths.data_root(), found.session.id)
                 for drawn in draw(found, Look(thinking, full), resumed_by):
                     out.print(drawn)
@@ -317,7 +319,8 @@ def _raw(sessions: Collection[str], *, as_json: bool) -> None:
     if as_json:
         print_json(msgspec.to_builtins([_line(one) for one in lines]))
         return
-    with paged(console()) as out:
+    with paging():
+        out = console()
         for one in lines:
             for drawn in _draw_line(one):
                 out.print(drawn, soft_wrap=True)

@@ -14,6 +14,7 @@ import typer
 from clankers.cli.database import open_current
 from clankers.cli.options import Model, Project, Since, Sources, Until
 from clankers.cli.output import print_json, print_table, width
+from clankers.cli.pager import paging
 from clankers.errors import UsageError
 from clankers.formatting import (
     cells,
@@ -124,18 +125,19 @@ def command(
     if as_json:
         print_json({"by": by.value, "groups": [one.plain() for one in groups], "total": total.plain()})
     elif groups:
-        print_stats(groups, total, by.value)
-        if by == By.BLOCK:
-            _note(_of_open_block(groups[-1], most))
-        if recent:
-            _note("These are the last 30 days; --all counts everything.")
-        if total.cost_split and (
-            by.value in (*TIMES, "model", "block") or chosen.since or chosen.until or chosen.model
-        ):
-            _note(
-                f"{short_cost(total.cost_split)} of the cost is reported for complete sessions only; "
-                "its split over messages is estimated."
-            )
+        with paging():
+            print_stats(groups, total, by.value)
+            if by == By.BLOCK:
+                _note(_of_open_block(groups[-1], most))
+            if recent:
+                _note("These are the last 30 days; --all counts everything.")
+            if total.cost_split and (
+                by.value in (*TIMES, "model", "block") or chosen.since or chosen.until or chosen.model
+            ):
+                _note(
+                    f"{short_cost(total.cost_split)} of the cost is reported for complete sessions only; "
+                    "its split over messages is estimated."
+                )
     elif recent:
         typer.echo("No sessions of the last 30 days; --all counts everything, `clankers install` sets up a harness.")
     elif chosen:

@@ -43,6 +43,7 @@ class Harness:
         starts_with: its arguments before the first prompt of a session for a person; None if it takes no such prompt.
         turn_ends: events after which a turn or a session has ended, so that there is nothing more to wait for.
         levels: of events that are not of level `info`, whatever is in them.
+        hooks_may_fail: the client goes on after a hook that fails. If it does not, a hook exits 0 whatever happened.
         session_variable: the environment variable that names the session to the processes that the client starts.
         mcp_session_key: the member of `_meta` that names the session in a call of a tool over MCP.
         mcp_call_key: the same for the id of the call, as the client records it.
@@ -56,6 +57,7 @@ class Harness:
     starts_with: tuple[str, ...] | None = None
     turn_ends = _TURN_ENDS
     levels = _LEVELS
+    hooks_may_fail = True
     session_variable = ""
     mcp_session_key = ""
     mcp_call_key = ""

@@ -13,7 +13,11 @@ from clankers.queries.commits import RecordedCommit
 
 
 class Session(Struct, kw_only=True):
-    """The session's row: whose conversation it is, and its totals."""
+    """The session's row: whose conversation it is, and its totals.
+
+    Attributes:
+        failed_calls: tool calls that failed; the table has no such column.
+    """
 
     id: str
     title: str | None
@@ -42,6 +46,7 @@ class Session(Struct, kw_only=True):
     message_count: int
     tool_call_count: int
     error_count: int
+    failed_calls: int = 0
 
 
 class Part(Struct, tag_field="kind", tag="part", kw_only=True):

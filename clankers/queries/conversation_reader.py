@@ -31,7 +31,8 @@ _WORD = re.compile(r"\w+")
 
 _Row = TypeVar("_Row", bound=Struct)
 _TEXTS = {"text", "data", "tool_input", "tool_output", "error_message"}  # fields that may be very long
-_NOT_COLUMNS = {"parts", "errors", "subagents"}  # fields that are no columns
+_NOT_COLUMNS = {"parts", "errors", "subagents", "failed_calls"}  # fields that are no columns
+_FAILED_CALLS = "(SELECT count(*) FROM tools AS t WHERE t.session_id = sessions.id AND t.success = 0)"
 
 _DESCENDANTS = """
 id <> :id AND id IN (
@@ -106,7 +107,7 @@ class ConversationReader:
         longest: int | None = None,
         inner: bool = True,
     ) -> None:
-        found = next((row for row, _ in _rows(db, Session, "sessions", "id = :id", {"id": id})), None)
+        found = next(_sessions(db, "id = :id", {"id": id}), None)
         if found is None:
             raise LookupError(id)
         self._db = db
@@ -118,7 +119,7 @@ class ConversationReader:
     @cached_property
     def descendants(self) -> list[Session]:
         """Its subagents, and theirs."""
-        return [row for row, _ in _rows(self._db, Session, "sessions", _DESCENDANTS, self._id)]
+        return [*_sessions(self._db, _DESCENDANTS, self._id)]
 
     @cached_property
     def commits(self) -> list[RecordedCommit]:
@@ -317,6 +318,13 @@ def _rows(
     )
     for *values, more in db.execute(f"SELECT {names}, {also} FROM {table} WHERE {where} ORDER BY {order}", parameters):
         yield kind(**dict(zip(columns, values, strict=True))), more
+
+
+def _sessions(db: Database, where: str, parameters: dict[str, str]) -> Iterator[Session]:
+    """The rows of `sessions`, with how many of their calls failed."""
+    for row, failed in _rows(db, Session, "sessions", where, parameters, also=_FAILED_CALLS):
+        row.failed_calls = failed
+        yield row
 
 
 def _decoded(text: str | None) -> Any:

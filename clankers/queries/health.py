@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from clankers.queries.dialect import Database, last_active
 from clankers.queries.models import price_table
 
@@ -29,7 +31,7 @@ class Rejects(NamedTuple):
     values: int
 
 
-class UnknownEvents(NamedTuple):
+class UnknownEvents(Struct, frozen=True):
     """Events whose type no adapter knows; the version is the client's, empty where it is not known."""
 
     source: str
@@ -47,7 +49,7 @@ class OtherClient(NamedTuple):
     events: int
 
 
-class SourceActivity(NamedTuple):
+class SourceActivity(Struct, frozen=True):
     """What is recorded of one source.
 
     Attributes:
@@ -64,7 +66,7 @@ class SourceActivity(NamedTuple):
     unknown_events: int
 
 
-class UnusedValue(NamedTuple):
+class UnusedValue(Struct, frozen=True):
     """A line of the log that could not be used, or with a `field` one value in it."""
 
     file: str

@@ -101,6 +101,8 @@ def search(
 def match_expression(words: list[str]) -> str:
     """What people write, as FTS5 reads it: every word quoted, so that nothing in it is an operator.
 
+    Only a `*` at the end of a word is one: `flak*` finds words that begin with flak.
+
     Raises:
         UsageError: no word has a letter or digit.
     """
@@ -108,11 +110,11 @@ def match_expression(words: list[str]) -> str:
     tokens = apsw.Connection(":memory:").fts5_tokenizer(name, arguments)
     phrases = []
     for word in words:
-        found = [m[1] or m[2] or "" for m in _QUOTED.finditer(word)] if '"' in word else [word]
-        for one in found:
+        found = [(m[1] or m[2] or "", m[1] is None) for m in _QUOTED.finditer(word)] if '"' in word else [(word, True)]
+        for one, bare in found:
             phrase = spaced(one.encode("utf-8", "replace").decode()).replace('"', " ").replace("\0", " ")
             if tokens(phrase.encode(), apsw.FTS5_TOKENIZE_QUERY, None):  # else it would match nothing
-                phrases.append(f'"{phrase}"')
+                phrases.append(f'"{phrase}" *' if bare and one.endswith("*") else f'"{phrase}"')
     if not phrases:
         raise UsageError("there is nothing to search for: write a word with letters or digits in it")
     return " ".join(phrases)

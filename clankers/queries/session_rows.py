@@ -90,7 +90,11 @@ class PartRow(NamedTuple):
 
 
 class ToolCallRow(NamedTuple):
-    """A row of `tools`, and the file that the call edited, and when."""
+    """A row of `tools`, and the files that the call edited, each with the time.
+
+    Attributes:
+        edited_files: as the column, a JSON array; None where `file_path` is the file.
+    """
 
     id: str
     session_id: str
@@ -110,8 +114,8 @@ class ToolCallRow(NamedTuple):
     completed_at: int | None
     open_rank: int
     close_rank: int
-    edited_path: str | None
-    edited_at: int | None
+    edited_files: str | None
+    edits: tuple[tuple[str, int | None], ...]
 
 
 class ErrorRow(NamedTuple):
@@ -167,9 +171,10 @@ WHERE session_id = :id AND message_id IS NOT NULL AND will_retry = 0 ORDER BY cr
 _CALL = """
 SELECT t.id, t.session_id, t.message_id, t.tool_name, t.call_id, t.title, t.tool_input, t.file_path, t.status,
   t.success, t.tool_output, t.exit_code, t.error_message, t.duration_ms, t.created_at, t.completed_at, t.open_rank,
-  t.close_rank, e.file_path, e.edited_at
-FROM tools AS t LEFT JOIN file_edits AS e ON e.id = t.id WHERE {condition} ORDER BY t.created_at, t.id
+  t.close_rank, t.edited_files, t.edits_file
+FROM tools AS t WHERE {condition} ORDER BY t.created_at, t.id
 """
+_EDITS = "SELECT file_path, edited_at FROM file_edits WHERE tool_id = :id ORDER BY id"
 _CALLS_WITHOUT_MESSAGE = """
 SELECT t.id FROM tools AS t LEFT JOIN messages AS m ON m.id = t.message_id
 WHERE t.session_id = :id AND (m.session_id IS NULL OR m.session_id <> t.session_id) ORDER BY t.created_at, t.id
@@ -205,13 +210,20 @@ def part_rows(db: Database, message: str) -> list[PartRow]:
 
 def calls_of_message(db: Database, message: str) -> list[ToolCallRow]:
     """The tool calls of a message, also those that belong to another session."""
-    return [ToolCallRow(*row) for row in db.execute(_CALL.format(condition="t.message_id = :id"), {"id": message})]
+    rows = db.execute(_CALL.format(condition="t.message_id = :id"), {"id": message}).fetchall()
+    return [_call(db, row) for row in rows]
 
 
 def call_row(db: Database, id: str) -> ToolCallRow | None:
     """The tool call `id`; None: there is none."""
     row = db.execute(_CALL.format(condition="t.id = :id"), {"id": id}).fetchone()
-    return ToolCallRow(*row) if row else None
+    return _call(db, row) if row else None
+
+
+def _call(db: Database, row: Any) -> ToolCallRow:
+    *columns, edits_file = row
+    edits = db.execute(_EDITS, {"id": row[0]}).fetchall() if edits_file else ()
+    return ToolCallRow._make((*columns, tuple(edits)))
 
 
 def calls_without_message(db: Database, session: str) -> list[str]:

@@ -12,17 +12,18 @@ _DEPTH = 20  # of subagents within subagents
 _IS_TOP = "NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.id = {s}.parent_id)"
 
 # The sessions that a person started; with filters, those that match or have a subagent below that matches.
-_TOP = f"""
-SELECT id FROM sessions AS s WHERE {_IS_TOP.format(s="s")} ORDER BY {dialect.last_active("s")} DESC, id LIMIT :n
-"""
-_TOP_OF_FOUND = f"""
-SELECT id FROM (
+_ALL = f"SELECT id FROM sessions AS s WHERE {_IS_TOP.format(s='s')}"
+_TOP = f"{_ALL} ORDER BY {dialect.last_active('s')} DESC, id LIMIT :n"
+_FOUND = f"""
   WITH RECURSIVE up (id) AS (
     SELECT id FROM sessions AS s WHERE {{condition}}
     UNION
     SELECT c.parent_id FROM up JOIN sessions AS c USING (id) WHERE c.parent_id IS NOT NULL
   )
   SELECT t.id FROM up JOIN sessions AS t USING (id) WHERE {_IS_TOP.format(s="t")}
+"""
+_TOP_OF_FOUND = f"""
+SELECT id FROM ({_FOUND}
   ORDER BY {dialect.last_active("t")} DESC, t.id LIMIT :n
 ) AS found
 """
@@ -39,7 +40,8 @@ SELECT {{columns}}, depth, (
     -- No person typed what starts a subagent.
     SELECT count(*) FROM messages AS m WHERE m.session_id = s.id AND s.parent_id IS NULL
     AND m.role = 'user' AND m.synthetic = 0 AND m.copied = 0 AND m.deleted_at IS NULL
-  ) AS turns, {dialect.last_active("s")} - s.created_at AS duration_ms
+  ) AS turns, {dialect.last_active("s")} - s.created_at AS duration_ms,
+  (SELECT count(*) FROM tools AS t WHERE t.session_id = s.id AND t.success = 0) AS failed_calls
 FROM tree {dialect.JOIN_IN_THIS_ORDER} sessions AS s USING (id) ORDER BY path
 """
 
@@ -52,8 +54,9 @@ class ListedSession:
         depth: 0, or how far below a session that a person started.
         turns: prompts that a person typed and did not take back.
         duration_ms: from the first to the last that happened, pauses included.
-        subagents: how many sessions are below it; with them `subagent_tools`, `subagent_errors`, `subagent_tokens` and
-            `subagent_cost` are sums over those alone.
+        failed_calls: its tool calls that failed.
+        subagents: how many sessions are below it; `subagent_tools`, `subagent_failed_calls`, `subagent_errors`,
+            `subagent_tokens` and `subagent_cost` are sums over those alone.
         subagent_cost_source: the least sure `cost_source` among theirs.
     """
 
@@ -89,8 +92,10 @@ class ListedSession:
     depth: int
     turns: int
     duration_ms: int | None
+    failed_calls: int
     subagents: int = 0
     subagent_tools: int = 0
+    subagent_failed_calls: int = 0
     subagent_errors: int = 0
     subagent_tokens: int = 0
     subagent_cost: float | None = None
@@ -112,6 +117,13 @@ _SELECTED = _FIELDS[: _FIELDS.index("subagents")]
 _COLUMNS = _FIELDS[: _FIELDS.index("depth")]
 
 
+def count_sessions(db: Database, chosen: Filters) -> int:
+    """How many sessions `list_sessions` lists without a limit, subagents not counted."""
+    found = _FOUND.format(condition=chosen.sessions()) if chosen else _ALL
+    ((number,),) = db.execute(f"SELECT count(*) FROM ({found}) AS found", chosen.values)
+    return int(number)
+
+
 def list_sessions(db: Database, limit: int, chosen: Filters | None = None) -> list[ListedSession]:
     """The `limit` sessions that were active last, each followed by its subagents, oldest first."""
     chosen = chosen or Filters()
@@ -127,6 +139,7 @@ def list_sessions(db: Database, limit: int, chosen: Filters | None = None) -> li
         for one in above:
             one.subagents += 1
             one.subagent_tools += session.tool_call_count
+            one.subagent_failed_calls += session.failed_calls
             one.subagent_errors += session.error_count
             one.subagent_tokens += session.tokens
             one.subagent_cost, one.subagent_cost_source = sum_of_costs(

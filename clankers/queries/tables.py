@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import apsw
+from msgspec import Struct
 
 from clankers.queries import dialect
 
@@ -47,14 +48,14 @@ class Table(NamedTuple):
     rows: Iterator[tuple[Any, ...]]
 
 
-class TableColumn(NamedTuple):
+class TableColumn(Struct, frozen=True):
     """A column, with its type as it was declared."""
 
     name: str
     type: str
 
 
-class TableOutline(NamedTuple):
+class TableOutline(Struct, frozen=True):
     """A table or view, without its rows."""
 
     name: str

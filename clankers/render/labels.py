@@ -88,10 +88,11 @@ def sums(session: Session, inner: Sequence[Session]) -> list[str]:
 
 def _amounts(sessions: Sequence[Session]) -> list[str]:
     """The sums over sessions."""
+    failed = sum(s.failed_calls for s in sessions)
     tokens = sum(s.prompt_tokens + s.completion_tokens + s.cache_read_tokens + s.cache_write_tokens for s in sessions)
     said = [
         count(sum(s.message_count for s in sessions), "message"),
-        count(sum(s.tool_call_count for s in sessions), "tool call"),
+        count(sum(s.tool_call_count for s in sessions), "tool call") + (f" ({failed:,} failed)" if failed else ""),
         count(sum(s.error_count for s in sessions), "error"),
         f"{short_number(tokens)} tokens" if tokens else "",
         _cost(*sum_of_costs((s.cost, s.cost_source) for s in sessions)),

@@ -67,7 +67,7 @@ class EncodedRow(NamedTuple):
         kind: one of `KINDS`, or `todos`: all of them as one.
         id: of the row; of to-dos their session's.
         json: for the body's array; of to-dos the array.
-        more: JSON, what goes elsewhere in the body: of a message its other columns, of a tool call its edited file.
+        more: JSON, what goes elsewhere in the body: of a message its other columns, of a tool call its edited files.
     """
 
     kind: str
@@ -301,14 +301,14 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
 
 
-def _tool(stored: ToolCallRow) -> tuple[str, ToolExecution, FileEdit | None]:
+def _tool(stored: ToolCallRow) -> tuple[str, ToolExecution, list[FileEdit] | None]:
     """A call, by its id. One to which its client gave no title is titled by its own description, or by its file."""
     name, has_name = _text(stored.tool_name)
     given, has_input = _text(stored.tool_input)
     success = None if stored.success is None else bool(stored.success)
     more = ToolMore(
         *(stored.message_id, has_name, has_input, stored.call_id, stored.title, stored.file_path, stored.status),
-        *(success, stored.exit_code, stored.duration_ms, stored.open_rank, stored.close_rank),
+        *(success, stored.exit_code, stored.duration_ms, stored.open_rank, stored.close_rank, stored.edited_files),
     )
     status = _STATUS.get(stored.status or "", "error" if stored.status else "pending")
     title = stored.title or _string(_object(stored.tool_input).get("description")) or stored.file_path
@@ -316,11 +316,9 @@ def _tool(stored: ToolCallRow) -> tuple[str, ToolExecution, FileEdit | None]:
         *(stored.id, stored.session_id, stored.call_id or stored.id, name, given, status, stored.tool_output, title),
         *(stored.error_message, stored.created_at, stored.completed_at, ToolMetadata(more)),
     )
-    edit = None
-    if stored.edited_path is not None:
-        at = stored.edited_at or stored.completed_at or stored.created_at or 0
-        edit = FileEdit(stored.session_id, stored.edited_path, at)
-    return stored.id, tool, edit
+    at = stored.completed_at or stored.created_at or 0
+    edits = [FileEdit(stored.session_id, path, edited_at or at) for path, edited_at in stored.edits]
+    return stored.id, tool, edits or None
 
 
 def _error(stored: ErrorRow) -> SyncError:

@@ -84,12 +84,13 @@ class _Body:
     def encode(self) -> bytes:
         """As `wire.Body`."""
         arrays: dict[str, list[Raw]] = {}
-        edits, messages = [], {}
+        edits: list[Raw] = []
+        messages = {}
         for row in self.rows:
             if row.kind != TODOS:
                 arrays.setdefault(row.kind, []).append(Raw(row.json))
             if row.kind == "tools" and row.more:
-                edits.append(Raw(row.more))
+                edits += msgspec.json.decode(row.more, type=list[Raw])
             elif row.kind == "messages":
                 messages[row.id] = Raw(row.more)
         session = dict(self.head.session)

@@ -25,6 +25,7 @@ from clankers.web import downloads
 from clankers.web.access import Access
 from clankers.web.database import Reader, Updater
 from clankers.web.keys import Keys
+from clankers.web.openapi import describe
 from clankers.web.page import Asked, NotFoundError, Page
 from clankers.web.pages import PAGES, ask
 from clankers.web.static import serve_static
@@ -85,6 +86,7 @@ class Site:
             Route("/export/{id:path}", self._answered(self._export)),
             Route("/output/{id:path}", self._answered(self._output)),
             Route("/ask.csv", self._answered(self._csv)),
+            Route(f"{_API}/openapi.json", _openapi),
         ]
         for page in PAGES:
             found += [
@@ -172,6 +174,10 @@ def application(site: Site, keys: Keys, hosts: frozenset[str]) -> Starlette:
             Exception: _broken,
         },
     )
+
+
+async def _openapi(_: Request) -> Response:
+    return _as_json(describe(PAGES))
 
 
 async def _to_first(_: Request) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,13 @@ import apsw
 from clankers.errors import ClankersError
 from clankers.queries.filters import Filters, filters
 
-FILTERS = ("source", "project", "model", "since", "until")  # as the options of the commands; `source` may come again
+FILTERS = {  # as the options of the commands; `source` may come again
+    "source": "Only this agent; may be given more than once.",
+    "project": "Only this project: its name, or a directory and what is below it.",
+    "model": "Only models whose name contains this.",
+    "since": "From this time on: 7d, yesterday, 2026-11, 2026-11-01, an RFC 3339 time.",
+    "until": "Up to this time: a day, month or year is meant as a whole.",
+}
 
 
 class NotFoundError(ClankersError):
@@ -30,6 +36,7 @@ class Page:
         find: the data, a struct of `queries`; `/api` and `path` gives the same as JSON.
         label: in the navigation; empty for a page that is not there.
         filtered: whether the filters of `FILTERS` make a difference, and are offered.
+        parameters: what else `find` reads of the URL, each with what it means.
     """
 
     path: str
@@ -37,6 +44,7 @@ class Page:
     find: Callable[[Asked], Any]
     label: str = ""
     filtered: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -82,7 +90,7 @@ class Asked:
         Raises:
             UsageError: a time that is none, or a span that ends before it begins.
         """
-        single = (self.one(name).strip() or None for name in FILTERS[1:])
+        single = (self.one(name).strip() or None for name in list(FILTERS)[1:])
         return filters(self.all("source"), *single)
 
     @property

@@ -16,7 +16,9 @@ from tests.patience import wait_for
 
 pytestmark = pytest.mark.e2e
 
-CLIENTS = ["claude-code", "opencode-1.18.33", "opencode-1.1.65", "codex-0.171.0"]
+# Gemini CLI takes five seconds to start, and tests/e2e/test_gemini.py has tests of its own.
+GEMINI = pytest.param("gemini-0.61.0", marks=pytest.mark.long)
+CLIENTS = ["claude-code", "opencode-1.18.33", "opencode-1.1.65", "codex-0.171.0", GEMINI]
 # A version that stores otherwise, but runs, hears and is in the way as the other of its kind.
 TRIED_LONG = [pytest.param(one, marks=pytest.mark.long) if one == CLIENTS[2] else one for one in CLIENTS]
 TOOLS = {
@@ -24,6 +26,7 @@ TOOLS = {
     "opencode-1.18.33": 6,
     "opencode-1.1.65": 6,
     "codex-0.171.0": 5,
+    "gemini-0.61.0": 5,
 }  # that the prompt "go [[tools]]" leads to
 
 DISK = 16 << 10  # bytes
@@ -39,6 +42,7 @@ ONLY_LIVE = {
     "opencode-1.18.33": {"sessions.status"},
     "opencode-1.1.65": {"sessions.status"},
     "codex-0.171.0": {"sessions.status", "sessions.ended_at"},
+    "gemini-0.61.0": {"sessions.status", "sessions.ended_at", "tools.duration_ms"},
 }
 A_TOUCH_LATER = "todos.updated_at"  # when OpenCode told of the list, or when it stored it: often the same millisecond
 

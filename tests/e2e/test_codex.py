@@ -16,7 +16,12 @@ pytestmark = pytest.mark.e2e
 CLIENT = "codex-0.171.0"
 
 
-@pytest.fixture(params=[CLIENT])
+# The second one writes rollouts of another form, which have no errors and no usage of requests.
+EACH = pytest.mark.parametrize("day", [CLIENT, pytest.param("codex-0.144.6", marks=pytest.mark.long)], indirect=True)
+NEWEST = pytest.mark.parametrize("day", [CLIENT], indirect=True)
+
+
+@pytest.fixture
 def day(request: pytest.FixtureRequest, a_day_of: Callable[[str], Day]) -> Day:
     return a_day_of(request.param)
 
@@ -38,6 +43,7 @@ def assert_recorded(machine: Machine) -> None:
         assert content(machine.root, owner(path)) == path.read_bytes()
 
 
+@EACH
 def test_hooks_alone_record_all_that_the_client_wrote_down(day: Day) -> None:
     assert [done.out for done in day.said] == ["All done.\n", "Second turn.\n", "Delegated.\n", ""]
     assert len(rollouts(day.machine)) == 4, "the subagent has its own"
@@ -56,6 +62,7 @@ def own_usage(machine: Machine) -> dict[str, tuple[int, ...]]:
     return found
 
 
+@NEWEST
 def test_tokens_are_the_client_s_own(day: Day) -> None:
     ours = {}
     for s in day.rows["sessions"]:
@@ -66,6 +73,7 @@ def test_tokens_are_the_client_s_own(day: Day) -> None:
     assert len(ours) == 4
 
 
+@EACH
 def test_every_tool_call_is_a_row_and_failures_are_failures(day: Day) -> None:
     assert sorted(t["tool_name"] for t in day.rows["tools"]) == sorted(name.rpartition(".")[2] for name in day.asked)
     failed = sorted((t["tool_name"], t["exit_code"]) for t in day.rows["tools"] if not t["success"])
@@ -73,6 +81,7 @@ def test_every_tool_call_is_a_row_and_failures_are_failures(day: Day) -> None:
     assert [e["file_path"] for e in day.rows["file_edits"]] == [str(day.machine.work / "new.txt")]
 
 
+@EACH
 def test_a_resumed_thread_is_one_session_and_a_subagent_one_of_its_own(day: Day) -> None:
     (child,) = [s for s in day.rows["sessions"] if s["parent_id"]]
     (parent,) = [s for s in day.rows["sessions"] if s["id"] == child["parent_id"]]
@@ -81,6 +90,7 @@ def test_a_resumed_thread_is_one_session_and_a_subagent_one_of_its_own(day: Day)
     assert prompts["go [[tools]]"] == prompts["more [[again]]"]
 
 
+@NEWEST
 def test_a_refused_request_is_one_error(day: Day) -> None:
     assert day.said[3].code == 1
     assert [(e["status_code"], e["will_retry"]) for e in day.rows["session_errors"]] == [(401, 0)]

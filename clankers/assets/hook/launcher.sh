@@ -18,6 +18,9 @@ sys.path.append(sys.argv.pop(1))
 try:
     from clankers.__main__ import main
     code = main()
+    if code:
+        from clankers.append import exit_code_of_hook
+        code = exit_code_of_hook(sys.argv[-1], code)
 except (ImportError, SyntaxError):  # the package is being replaced
     code = 0
 os._exit(code)' "$2" append ${source:+"$source"}

@@ -31,6 +31,7 @@ class Gemini(Harness):
     resumes_with = ("--resume",)
     starts_with = ("--prompt-interactive",)
     turn_ends = frozenset({"AfterAgent", "SessionEnd"})
+    hooks_may_fail = False  # found in 0.61.0: a prompt is not answered if a hook fails
 
     def level(self, kind: str, document: Any) -> str:
         """As `Harness.level`; of a tool's end by its error."""

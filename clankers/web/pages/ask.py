@@ -81,4 +81,13 @@ def _run(db: apsw.Connection, sql: str, limit: int) -> QueryResult:
         db.limit(apsw.SQLITE_LIMIT_LENGTH, longest)
 
 
-PAGE = Page("/ask", "ask.html", find, "Ask")
+PAGE = Page(
+    "/ask",
+    "ask.html",
+    find,
+    "Ask",
+    parameters={
+        "sql": "One statement that only reads.",
+        "limit": "Rows, at most; 200 unless given, never more than 10,000.",
+    },
+)

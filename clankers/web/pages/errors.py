@@ -38,4 +38,14 @@ def _place(asked: Asked) -> FailurePlace | None:
     return FailurePlace(int(at), id) if id and at.isdecimal() and len(at) < 19 else None
 
 
-PAGE = Page("/errors", "errors.html", find, "Errors", filtered=True)
+PAGE = Page(
+    "/errors",
+    "errors.html",
+    find,
+    "Errors",
+    filtered=True,
+    parameters={
+        "tool": "Only calls of this tool.",
+        "before": "Go on behind this row: its time in epoch milliseconds, a dot, and its id.",
+    },
+)

@@ -54,5 +54,26 @@ def _place(asked: Asked) -> TouchPlace | None:
     return TouchPlace(int(at), key) if key and at.isdecimal() and len(at) < 19 else None
 
 
-PAGE = Page("/files", "files.html", find, "Files", filtered=True)
-FILE = Page("/files/calls", "file.html", find_file, filtered=True)
+PAGE = Page(
+    "/files",
+    "files.html",
+    find,
+    "Files",
+    filtered=True,
+    parameters={
+        "file": "Only this file, files whose path ends with it, and what is below this directory.",
+        "edits": "`only`: leave out files that were only read.",
+        "before": "Go on behind this row: its time in epoch milliseconds, a dot, and its path.",
+    },
+)
+FILE = Page(
+    "/files/calls",
+    "file.html",
+    find_file,
+    filtered=True,
+    parameters={
+        "file": "The file, or the end of its path, or a directory.",
+        "edits": "`only`: leave out calls that only read.",
+        "before": "Go on behind this row: its time in epoch milliseconds, a dot, and its id.",
+    },
+)

@@ -8,15 +8,12 @@ from clankers import paths
 from clankers.checks.all_checks import examine
 from clankers.checks.finding import Finding
 from clankers.queries.health import (
-    Rejects,
     SourceActivity,
-    Totals,
     UnknownEvents,
     UnusedValue,
     last_rejects,
     rejects,
     source_activity,
-    totals,
     unknown_events,
 )
 from clankers.web.page import Asked, Page
@@ -31,15 +28,17 @@ class HealthData:
 
     Attributes:
         checked_at: when the findings were made, in epoch milliseconds.
-        lines: that could not be used, the last first, at most 100.
-        values: that were left out of lines, the same.
+        unusable_lines: how many lines of the log could not be used.
+        left_out_values: how many values were left out of lines that were used.
+        lines: the last of those lines, at most 100.
+        values: the last of those values, at most 100.
     """
 
     checked_at: int
     findings: list[Finding]
-    totals: Totals
     sources: list[SourceActivity]
-    rejects: Rejects
+    unusable_lines: int
+    left_out_values: int
     lines: list[UnusedValue]
     values: list[UnusedValue]
     unknown: list[UnknownEvents]
@@ -69,13 +68,14 @@ _findings = _Findings()
 def find(asked: Asked) -> HealthData:
     """The state now; the findings may be half a minute old."""
     checked_at, findings = _findings.get()
+    counts = rejects(asked.db)
     lines, values = last_rejects(asked.db, _LISTED)
     return HealthData(
         checked_at=checked_at,
         findings=findings,
-        totals=totals(asked.db),
         sources=source_activity(asked.db),
-        rejects=rejects(asked.db),
+        unusable_lines=counts.lines,
+        left_out_values=counts.values,
         lines=lines,
         values=values,
         unknown=unknown_events(asked.db),

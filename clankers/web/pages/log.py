@@ -38,4 +38,14 @@ def find(asked: Asked) -> LogData:
     return LogData(session=id, title=session.title, row=row, found=found)
 
 
-PAGE = Page("/log/{id:path}", "log.html", find)
+PAGE = Page(
+    "/log/{id:path}",
+    "log.html",
+    find,
+    parameters={
+        "row": "Only lines about the message, call or error with this id.",
+        "file": "Go on behind a line of this file,",
+        "offset": "at this offset in bytes,",
+        "lines": "after so many lines of it.",
+    },
+)

@@ -132,4 +132,12 @@ def _position(db: Database, outline: list[OutlineEntry], item: str) -> int:
     return next((position for position, entry in enumerate(outline) if entry.id in ids), 0)
 
 
-PAGE = Page("/sessions/{id:path}", "session.html", find)
+PAGE = Page(
+    "/sessions/{id:path}",
+    "session.html",
+    find,
+    parameters={
+        "at": "The position in the conversation where to begin, from 0; `last` for its end.",
+        "item": "Begin near the message, call or error with this id.",
+    },
+)

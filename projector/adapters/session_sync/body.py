@@ -227,6 +227,7 @@ def _tool(one: wire.ToolExecution, session: str, source: str) -> ToolSeen:
         one.error,
         extra.duration_ms,
         one.time_end,
+        edited_files=extra.edited_files,
     )
 
 

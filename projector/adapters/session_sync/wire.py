@@ -232,7 +232,11 @@ class SyncTodo(_Wire):
 
 
 class ToolMore(_Wire):
-    """Columns of `tools` that the format does not have; `status` has more values than the format's three."""
+    """Columns of `tools` that the format does not have; `status` has more values than the format's three.
+
+    Raises:
+        ValueError: the edited files are not a list.
+    """
 
     message_id: RowId | None = None
     tool_name: OptionalText = UNSET
@@ -246,6 +250,14 @@ class ToolMore(_Wire):
     duration_ms: Int | None = None
     open_rank: Rank = -1
     close_rank: Rank = -1
+    edited_files: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.edited_files is not None:
+            try:
+                decode(self.edited_files, type=list[str])
+            except (MsgspecError, RecursionError) as e:
+                raise ValueError(f"`edited_files` is not a JSON array of strings: {e}") from None
 
 
 class ToolMetadata(_Wire):

@@ -1,0 +1,212 @@
+"""What the pages of `clankers web` show and `/api` gives: the same numbers as the commands, in the published form."""
+
+import ast
+import csv
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from starlette.testclient import TestClient
+
+import clankers
+from clankers.log.writer import file_name
+from clankers.paths import DATA_ENV
+from clankers.web.app import Site, application
+from clankers.web.keys import Keys, read_key
+from clankers.web.openapi import describe
+from clankers.web.page import FILTERS
+from clankers.web.pages import PAGES, ask
+from tests.commands import HOSTILE, call
+from tests.feeding import project
+from tests.golden import SCHEMAS, assert_file
+from tests.talks import demo, talk
+
+LOG = Path(clankers.__file__).parent / "assets" / "demo" / "log.jsonl"
+PORT = 8724
+LISTS = [page.path for page in PAGES if "{" not in page.path]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sessions of several harnesses: recorded ones, and one full of what would do harm."""
+    root = demo(tmp_path_factory.mktemp("web") / "data")
+    shutil.copy(LOG, root / file_name("2026-11-27"))
+    return talk(root)
+
+
+@pytest.fixture
+def client(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    yield from signed_in(root, monkeypatch)
+
+
+def signed_in(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    monkeypatch.setenv(DATA_ENV, str(root))
+    monkeypatch.setenv("HOME", str(root.parent))
+    keys, site = Keys(read_key(str(root)), PORT), Site()
+    found = TestClient(application(site, keys, frozenset(("127.0.0.1",))), base_url=f"http://127.0.0.1:{PORT}")
+    found.cookies.set(keys.cookie_name, keys.cookie())
+    yield found
+    site.close()
+
+
+def data(client: TestClient, path: str, **asked: str) -> Any:
+    answer = client.get(f"/api{path}", params=asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def printed(root: Path, *arguments: str) -> Any:
+    done = call(root, *arguments, "--json")
+    assert done.code == 0, done.err
+    return json.loads(done.out)
+
+
+def test_the_form_of_the_data_is_published() -> None:
+    assert_file(SCHEMAS / "web.json", json.dumps(describe(PAGES), indent=2) + "\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_data_has_the_published_form(client: TestClient, page: Any) -> None:
+    described = client.get("/api/openapi.json").json()
+    path = re.sub(r":\w+}", "}", page.path)
+    schema = described["paths"][f"/api{path}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    validator = Draft202012Validator({**schema, "components": described["components"]})
+    asked = {"sql": "select * from messages"} if page.path == "/ask" else {"file": "ledger.py"}
+    for id in ("ses_talk", data(client, "/sessions")["sessions"][0]["id"]):
+        validator.validate(data(client, path.replace("{id}", id), **asked))
+
+
+def test_each_parameter_is_described() -> None:
+    modules = (Path(clankers.__file__).parent / "web" / "pages").glob("*.py")
+    source = "".join(path.read_text("utf-8") for path in modules)
+    read = {
+        node.args[0].value
+        for node in ast.walk(ast.parse(source.replace("from __future__ import annotations", "")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"one", "number", "all"}
+        and isinstance(node.args[0], ast.Constant)
+    }
+    described = {name for page in PAGES for name in page.parameters}
+    assert read - {*FILTERS} == described - {*FILTERS}
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_every_page_shows_recorded_text_as_text(client: TestClient, path: str) -> None:
+    for asked in ({}, {"since": "2026"}, {"model": "opus", "source": "opencode"}, {"file": "/"}, {"sql": "select 1"}):
+        answer = client.get(path, params=asked)
+        assert answer.status_code == 200
+        assert not re.search(r"<script(?! type=\"module\" src=\"/static)| style=| on\w+=", answer.text)
+        assert HOSTILE not in answer.text
+
+
+def test_an_empty_root_says_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    project(tmp_path / "data").close()
+    for client in signed_in(tmp_path / "data", monkeypatch):
+        for path in ("/overview", "/tools", "/files", "/models", "/health"):
+            assert "clankers install" in client.get(path).text, path
+            assert "Nothing is recorded" not in client.get("/models?since=7d").text
+        assert "Nothing has failed" in client.get("/errors").text
+
+
+@pytest.mark.parametrize("asked", [{}, {"source": "claude-code"}, {"since": "2026-11-20", "until": "2026-11-20"}])
+def test_the_numbers_are_those_of_stats(client: TestClient, root: Path, asked: dict[str, str]) -> None:
+    options = [text for name, value in asked.items() for text in (f"--{name}", value)] or ["--all"]
+    by_model = printed(root, "stats", "--by", "model", *options)
+    by_tool = printed(root, "stats", "--by", "tool", *options)
+    found = data(client, "/overview", **asked)
+    assert rounded(found["total"]) == by_model["total"]
+    tools = data(client, "/tools", **asked)
+    assert sorted(map(json.dumps, map(rounded, tools["tools"]))) == sorted(map(json.dumps, by_tool["groups"]))
+    models = data(client, "/models", **asked)
+    assert sorted(map(json.dumps, map(rounded, models["models"]))) == sorted(map(json.dumps, by_model["groups"]))
+
+
+def rounded(group: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(n, 8) if isinstance(n, float) else n for name, n in group.items()}
+
+
+def test_the_failed_calls_are_reached_page_by_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = data(client, "/errors")["calls"]
+    monkeypatch.setattr("clankers.web.pages.errors._CALLS", 3)
+    found, url = [], "/errors"
+    while url:
+        page = client.get(url).text
+        found += re.findall(r'<span class="tag failed">', page)
+        more = re.search(r'class="button" href="([^"]*)">Older calls', page)
+        url = more[1].replace("&amp;", "&") if more else ""
+    assert len(found) == len(whole) > 6
+
+
+def test_the_files_are_reached_page_by_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [one["path"] for one in data(client, "/files")["files"]]
+    monkeypatch.setattr("clankers.web.pages.files._AT_ONCE", 3)
+    found: list[str] = []
+    before = ""
+    while True:
+        page = data(client, "/files", **({"before": before} if before else {}))
+        found += [one["path"] for one in page["files"]]
+        if not page["more"]:
+            break
+        before = f"{page['files'][-1]['last_at']}.{page['files'][-1]['path']}"
+    assert found == whole
+    assert len(set(found)) == len(found) > 6
+
+
+@pytest.mark.parametrize("before", ["x", "1", ".", "1.", "-1.a", "9" * 40 + ".a", "²." + "a"])
+def test_a_place_that_is_none_is_the_beginning(client: TestClient, before: str) -> None:
+    for path in ("/errors", "/files", "/files/calls"):
+        assert data(client, path, before=before) == data(client, path)
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("delete from sessions", "only questions"),
+        ("attach 'x.db' as x", "only questions"),
+        ("pragma journal_mode = delete", "only questions"),
+        ("select 1; select 2", "one statement"),
+        ("select * from session", "sessions"),
+        ("nonsense", "syntax error"),
+        ("select hex(zeroblob(900000000))", "too big"),
+    ],
+)
+def test_a_statement_that_is_not_answered_says_why(client: TestClient, sql: str, problem: str) -> None:
+    assert problem in data(client, "/ask", sql=sql)["problem"].lower()
+    assert client.get("/ask.csv", params={"sql": sql}).status_code == 400
+    assert 'role="alert"' in client.get("/ask", params={"sql": sql}).text
+
+
+def test_a_statement_has_a_deadline_and_the_next_one_is_answered(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask, "SECONDS", 0.2)
+    endless = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n"
+    assert "takes longer" in data(client, "/ask", sql=endless)["problem"]
+    assert data(client, "/ask", sql="select 1 as one")["rows"] == [[1]]
+
+
+def test_an_answer_has_limits(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 500) select i, i from n"
+    first = data(client, "/ask", sql=numbers)
+    assert (first["columns"], len(first["rows"]), first["more"]) == (["i", "i_2"], 200, True)
+    assert len(data(client, "/ask", sql=numbers, limit="10000")["rows"]) == 500
+    monkeypatch.setattr(ask, "_ROOM", 1000)
+    long = data(client, "/ask", sql=numbers.replace("select i, i", "select hex(zeroblob(200))"))
+    assert (len(long["rows"]), long["more"]) == (3, True)
+
+
+def test_an_answer_comes_as_csv(client: TestClient) -> None:
+    sql = "select id, title, x'00ff' as bytes, 1e999 as endless from sessions order by id"
+    answer = client.get("/ask.csv", params={"sql": sql})
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.reader(io.StringIO(answer.text)))
+    assert rows[0] == ["id", "title", "bytes", "endless"]
+    assert [row[2:] for row in rows[1:]] == [["00ff", ""]] * len(data(client, "/ask", sql=sql)["rows"])
