@@ -123,7 +123,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clankers.sync": {*ASKED, "clankers.render"},
     "clankers.serve": {*ASKED, "clankers.http", "clankers.render", "clankers.sync"},
     "clankers.checks": {*ASKED, "clankers.maintenance", "clankers.render", "clankers.sync"},
-    "clankers.web": {*ASKED, "clankers.http", "clankers.render", "clankers.checks"},
+    "clankers.web": {*ASKED, "clankers.http", "clankers.mcp", "clankers.render", "clankers.checks"},
     "clankers.cli": {
         *ASKED,
         "clankers.checks",

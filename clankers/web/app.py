@@ -20,6 +20,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from clankers.errors import ClankersError, UsageError
+from clankers.mcp.http import MCPEndpoint
+from clankers.mcp.scope import Scope
 from clankers.queries.filter_values import FilterValues, filter_values
 from clankers.web import downloads
 from clankers.web.access import Access
@@ -33,6 +35,7 @@ from clankers.web.static import serve_static
 from clankers.web.templating import render
 
 _API = "/api"
+_MCP = "/mcp"
 _AT_ONCE = 4  # questions to the database
 _VALUES_SECONDS = 10.0  # for which the values of the filters stay
 
@@ -172,7 +175,7 @@ def application(site: Site, keys: Keys, hosts: frozenset[str]) -> Starlette:
         hosts: the names by which it may be called, in small letters.
     """
     return Starlette(
-        routes=site.routes(),
+        routes=[*site.routes(), Route(_MCP, MCPEndpoint(Scope(None)))],
         middleware=[Middleware(Access, keys=keys, hosts=hosts)],
         exception_handlers={
             ClankersError: _failed,
