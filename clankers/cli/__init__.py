@@ -26,6 +26,8 @@ COMMANDS = {
     "show": ("Look", "show", "command"),
     "search": ("Look", "search", "command"),
     "stats": ("Look", "stats", "command"),
+    "budget": ("Look", "budget", "commands"),
+    "statusline": ("Look", "statusline", "command"),
     "tail": ("Look", "tail", "command"),
     "blame": ("Look", "blame", "command"),
     "mcp": ("Look", "mcp", "command"),

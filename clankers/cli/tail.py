@@ -58,27 +58,8 @@ def command(
 
 
 def _json(happened: TailItem) -> None:
-    """For programs; `clankers/assets/schemas/tail.json` describes it."""
-    item, session, place = happened
-    print_json(
-        {
-            "at": item.at,
-            "source": item.source,
-            "session_id": item.session_id,
-            "parent_id": session.parent_id,
-            "project_path": session.project_path,
-            "project_name": session.project_name,
-            "model": item.model or session.model,
-            "kind": item.kind,
-            "id": item.id,
-            "tool_name": item.tool_name,
-            "text": item.text,
-            "exit_code": item.exit_code,
-            "duration_ms": item.duration_ms,
-            "file": place.file,
-            "offset": place.offset,
-        }
-    )
+    """For programs."""
+    print_json(happened.plain())
     sys.stdout.flush()
 
 

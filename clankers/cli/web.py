@@ -72,6 +72,7 @@ def command(
                     _GRACE,
                     on_start=lambda url: _show(url, keys, no_open),
                     say=say,
+                    on_stop=site.live.close,
                 )
             finally:
                 site.close()
