@@ -3,7 +3,6 @@
 import os
 from contextlib import closing
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -14,19 +13,19 @@ from clankers.cli.database import open_current
 from clankers.cli.output import print_json, print_table
 from clankers.errors import UsageError
 from clankers.formatting import clean, short_cost
-from clankers.queries.budgets import MOST, BudgetState, SpendingBudget, budget_states, load_budgets, save_budgets
+from clankers.queries.budgets import (
+    MOST,
+    PERIODS,
+    BudgetState,
+    SpendingBudget,
+    budget_states,
+    load_budgets,
+    save_budgets,
+)
 
-
-class Period(StrEnum):
-    """The periods of budgets."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    SESSION = "session"
-
-
-Which = Annotated[Period, typer.Argument(metavar="PERIOD", help="day, week, month or session.", case_sensitive=False)]
+Which = Annotated[
+    str, typer.Argument(metavar="PERIOD", help="day, week, month or session.", autocompletion=lambda: list(PERIODS))
+]
 Project = Annotated[
     str | None, typer.Option(metavar="DIR", help="Only sessions in this directory and below; '.' for here.")
 ]
@@ -60,7 +59,7 @@ def list_all(as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a
 @commands.command("set")
 def set_one(
     period: Which,
-    dollars: Annotated[float, typer.Argument(metavar="DOLLARS", help="US dollars.")],
+    dollars: Annotated[str, typer.Argument(metavar="DOLLARS", help="US dollars.")],
     project: Project = None,
 ) -> None:
     """Set a budget.
@@ -69,18 +68,17 @@ def set_one(
         clankers budget set day 20
         clankers budget set session 5 --project .
     """
-    if not 0 < dollars <= MOST:
-        raise UsageError(f"{dollars} is no amount to spend; write US dollars, more than 0")
-    place = _directory(project)
-    kept = _others(period, place)
-    _save([*kept, SpendingBudget(period.value, dollars, place)])
-    typer.echo(f"A {period} budget of {short_cost(dollars)} is set{_within(place)}")
+    amount, place = _amount(dollars), _directory(project)
+    period = _period(period)
+    _save([*_others(period, place), SpendingBudget(period, amount, place)])
+    typer.echo(f"A {period} budget of {short_cost(amount)} is set{_within(place)}")
 
 
 @commands.command()
 def remove(period: Which, project: Project = None) -> None:
     """Remove a budget."""
     place = _directory(project)
+    period = _period(period)
     kept = _others(period, place)
     if len(kept) == len(load_budgets(paths.data_root()).budget):
         raise UsageError(f"there is no {period} budget{_within(place)}; `clankers budget list` shows those there are")
@@ -88,10 +86,26 @@ def remove(period: Which, project: Project = None) -> None:
     typer.echo(f"The {period} budget is removed{_within(place)}")
 
 
-def _others(period: Period, project: str | None) -> list[SpendingBudget]:
+def _period(text: str) -> str:
+    if text.lower() not in PERIODS:
+        raise UsageError(f"{text!r} is no period; write one of {', '.join(PERIODS)}")
+    return text.lower()
+
+
+def _amount(text: str) -> float:
+    try:
+        dollars = float(text.removeprefix("$"))
+    except ValueError:
+        dollars = 0.0
+    if not 0 < dollars <= MOST:
+        raise UsageError(f"{text!r} is no amount to spend; write US dollars, more than 0")
+    return dollars
+
+
+def _others(period: str, project: str | None) -> list[SpendingBudget]:
     """All budgets but the one of this period and project."""
     budgets = load_budgets(paths.data_root()).budget
-    return [one for one in budgets if (one.period, one.project) != (period.value, project)]
+    return [one for one in budgets if (one.period, one.project) != (period, project)]
 
 
 def _save(budgets: list[SpendingBudget]) -> None:
