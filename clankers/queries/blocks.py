@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from clankers import harnesses
-from clankers.queries.dialect import Database
+from clankers.queries.dialect import JOIN_IN_THIS_ORDER, Database
 from clankers.queries.filters import Filters
 from clankers.queries.usage import PART, TOKENS, Group
 from projector.derived.buckets import token_weight
@@ -29,6 +29,12 @@ SELECT m.created_at, m.session_id, a.subagent, {_IS_USED}, {{counted}},
 FROM activity AS a JOIN sessions AS s ON s.id = a.session_id JOIN messages AS m ON m.session_id = a.session_id
 WHERE a.position = 0 AND m.copied = 0 AND m.created_at IS NOT NULL AND {{of_plan}} ORDER BY m.created_at, m.id
 """
+
+_TIMES = f"""
+SELECT m.created_at FROM sessions AS s {JOIN_IN_THIS_ORDER} messages AS m ON m.session_id = s.id
+WHERE s.updated_at >= :f_since AND {{of_plan}} AND m.copied = 0 AND {_IS_USED} ORDER BY m.created_at
+"""
+_RECENT = 2 * 86_400_000  # milliseconds in which a pause of 5 hours is looked for
 
 
 @dataclass
@@ -118,6 +124,18 @@ def count_blocks(db: Database, chosen: Filters, now: int, limit: Limit | None = 
             _project(block, now)
     total.sessions, total.subagents = _numbers({id: is_subagent for one in seen for id, is_subagent in one.items()})
     return [block for block in blocks if block.messages], total
+
+
+def open_block_end(db: Database, now: int) -> int | None:
+    """When the block ends that is open now, both in epoch milliseconds; None: none is open."""
+    for since in (now - _RECENT, 0):  # only what comes after a pause of 5 hours can be read alone
+        plan = Filters(harnesses.COUNTED_IN_BLOCKS, since=since)
+        times = [at for (at,) in db.execute(_TIMES.format(of_plan=plan.rows("m.created_at", "m.model")), plan.values)]
+        pauses = [i for i in range(1, len(times)) if times[i] - times[i - 1] >= BLOCK]
+        if not times or pauses or not since:
+            blocks = _blocks(times[pauses[-1] if pauses else 0 :])
+            return blocks[-1].end if blocks and blocks[-1].end > now else None
+    return None
 
 
 def _numbers(sessions: dict[str, bool]) -> tuple[int, int]:

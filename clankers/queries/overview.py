@@ -167,15 +167,19 @@ class Overview(Struct, frozen=True):
 def overview(db: Database, chosen: Filters, now: int) -> Overview:
     """The overview of what `chosen` selects; `now` (epoch milliseconds) ends a span without an end."""
     times = local_times(db, "begin", "activity")
-    second = SecondQuery(db, lambda other: (_top(other, chosen), _hours(other, times, chosen), _tools(other, chosen)))
     before = _span_before(chosen, now)
-    in_all = count_all(db, chosen)
+
+    def others(db: Database) -> tuple[Any, ...]:
+        in_before = count_all(db, before) if before else None
+        return in_before, _days(db, times, weeks(chosen, now)), _top(db, chosen), _tools(db, chosen)
+
+    second = SecondQuery(db, others)
     step = _step(db, chosen, now)
+    in_all = count_all(db, chosen)
     slices, reported = _slices(db, times, step, chosen)
-    estimated = sum(one.cost or 0.0 for one in slices["source"]) - reported
-    days = _days(db, times, weeks(chosen, now))
-    in_before = count_all(db, before) if before else None
-    top, hours, tools = second.answer()
+    estimated = fsum(one.cost or 0.0 for one in slices["source"]) - reported
+    hours = _hours(db, times, chosen)
+    in_before, days, top, tools = second.answer()
     return Overview(
         since=chosen.since,
         until=chosen.until,

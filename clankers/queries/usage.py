@@ -18,7 +18,7 @@ from clankers.queries.connect import second_connection
 from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters
 from clankers.queries.local_time_sql import local, ordinal
-from projector.derived.buckets import bucket_start, token_weight
+from projector.derived.buckets import BUCKET_MS, bucket_start, token_weight
 
 TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens")
 
@@ -207,7 +207,8 @@ def _fill(groups: dict[str | None, Group], found: Measured) -> dict[str | None, 
 
 def activity_rows(chosen: Filters) -> str:
     """The table or subquery of the rows `r`: of `activity`, and of what is left of those that the span cuts."""
-    return "activity AS r" if chosen.since is None and chosen.until is None else f"{_OF_SPAN} AS r"
+    cuts = any(at is not None and at % BUCKET_MS for at in (chosen.since, chosen.until))
+    return f"{_OF_SPAN} AS r" if cuts else "activity AS r"
 
 
 def _messages(db: Database, by: str | None, chosen: Filters) -> Measured:

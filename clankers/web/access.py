@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clankers.web.keys import COOKIE_SECONDS, Keys
 
 _TOKEN = "token"  # noqa: S105 - its name in the URL
-_BEARER_PATHS = ("/api/",)
+_BEARER_PATHS = ("/api/", "/mcp")
 _PUBLIC_PATHS = ("/static/",)  # ours alone, nothing recorded
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

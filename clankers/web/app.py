@@ -16,15 +16,18 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from clankers.errors import ClankersError, UsageError
+from clankers.mcp.http import MCPEndpoint
+from clankers.mcp.scope import Scope
 from clankers.queries.filter_values import FilterValues, filter_values
 from clankers.web import downloads
 from clankers.web.access import Access
 from clankers.web.database import Reader, Updater
 from clankers.web.keys import Keys
+from clankers.web.live import Live
 from clankers.web.openapi import describe
 from clankers.web.page import Asked, NotFoundError, Page
 from clankers.web.pages import PAGES, ask
@@ -32,6 +35,7 @@ from clankers.web.static import serve_static
 from clankers.web.templating import render
 
 _API = "/api"
+_MCP = "/mcp"
 _AT_ONCE = 4  # questions to the database
 _VALUES_SECONDS = 10.0  # for which the values of the filters stay
 
@@ -66,16 +70,19 @@ class Site:
     Attributes:
         reader: its connections.
         updater: keeps it current.
+        live: tells open pages what happens.
     """
 
     def __init__(self) -> None:
         self.reader = Reader()
         self.updater = Updater()
+        self.live = Live(self.reader, self.updater)
         self._limit = anyio.CapacityLimiter(_AT_ONCE)
         self._values: tuple[float, FilterValues] | None = None
 
     def close(self) -> None:
         """Close what is open."""
+        self.live.close()
         self.reader.close()
 
     def routes(self) -> list[Route]:
@@ -83,6 +90,7 @@ class Site:
         found = [
             Route("/static/{name}", serve_static),
             Route("/", _to_first),
+            Route(f"{_API}/live", self._stream),
             Route("/export/{id:path}", self._answered(self._export)),
             Route("/output/{id:path}", self._answered(self._output)),
             Route("/ask.csv", self._answered(self._csv)),
@@ -113,6 +121,9 @@ class Site:
 
         return endpoint
 
+    async def _stream(self, _: Request) -> Response:
+        return StreamingResponse(self.live.events(), media_type="text/event-stream")
+
     def _export(self, asked: Asked) -> Response:
         form = asked.one("format", "md")
         if form not in downloads.TYPES:
@@ -140,7 +151,6 @@ class Site:
                     "asked": asked,
                     "values": values,
                     "problem": self.updater.problem,
-                    "live": frozenset(),
                     "data": page.find(asked),
                 },
             )
@@ -165,7 +175,7 @@ def application(site: Site, keys: Keys, hosts: frozenset[str]) -> Starlette:
         hosts: the names by which it may be called, in small letters.
     """
     return Starlette(
-        routes=site.routes(),
+        routes=[*site.routes(), Route(_MCP, MCPEndpoint(Scope(None)))],
         middleware=[Middleware(Access, keys=keys, hosts=hosts)],
         exception_handlers={
             ClankersError: _failed,
