@@ -132,10 +132,15 @@ def _status_line(place: Place, root: Path) -> Run:
 def _hook(place: Place, root: Path, payload: Mapping[str, object]) -> Run:
     stdin = place.folder / f"{payload['hook_event_name']}.json"
     stdin.write_text(json.dumps(payload), "utf-8")
+    return process("sh", "-c", hook_command("claude-code"), stdin=stdin, env=hook_environment(place, root))
+
+
+def hook_environment(place: Place, root: Path) -> dict[str, str]:
+    """What a hook sees that records into `root`: a home with the launcher that `install` writes."""
     launcher = place.folder / "home" / LAUNCHER.removeprefix("~/")
     launcher.parent.mkdir(parents=True, exist_ok=True)
     launcher.write_bytes(launcher_text())
-    return process("sh", "-c", hook_command("claude-code"), stdin=stdin, env=place.environment(root))
+    return place.environment(root)
 
 
 def _plugin(place: Place, events: Path, rounds: int) -> Callable[[], Measured]:
