@@ -50,7 +50,7 @@ class _Session:
     """A session of Claude Code with a hook in the data root `root`."""
 
     def __init__(self, place: Place, root: Path) -> None:
-        self._projects = place.folder / "transcripts"
+        self._projects = place.folder / "hooks" / "projects" / "p"
         self._stdin = place.folder / f"{uuid4()}.json"
         self.hook: Run = process(
             "sh", "-c", hook_command("claude-code"), stdin=self._stdin, env=hook_environment(place, root)
