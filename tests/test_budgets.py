@@ -257,6 +257,7 @@ def test_the_page_shows_budgets_and_doctor_a_wrong_file(tmp_path: Path, monkeypa
     directory = f"/src/{HOSTILE}"
     save_budgets(str(tmp_path), Budgets([SpendingBudget("day", 10.0, directory), SpendingBudget("session", 100.0)]))
     worked(tmp_path, datetime.now(), 8.5, place=directory)  # noqa: DTZ005
+    project(tmp_path).close()
     for client in signed_in(tmp_path, monkeypatch):
         page = client.get("/overview").text
         assert "Budget, this day" in page
