@@ -16,16 +16,15 @@ def home() -> str:
 
 def sessions() -> str:
     """The directory of the sessions: `CLINE_SESSION_DATA_DIR`, else in the data directory."""
-    return _named("CLINE_SESSION_DATA_DIR") or os.path.join(data(), "sessions")
+    return _named("CLINE_SESSION_DATA_DIR") or os.path.join(_data(), "sessions")
 
 
 def database() -> str:
     """The database that lists the sessions: in `CLINE_DB_DATA_DIR`, else in the data directory."""
-    return os.path.join(_named("CLINE_DB_DATA_DIR") or os.path.join(data(), "db"), DATABASE)
+    return os.path.join(_named("CLINE_DB_DATA_DIR") or os.path.join(_data(), "db"), DATABASE)
 
 
-def data() -> str:
-    """The data directory: `CLINE_DATA_DIR`, else in the client's."""
+def _data() -> str:
     return _named("CLINE_DATA_DIR") or os.path.join(home(), "data")
 
 
