@@ -82,7 +82,21 @@ TAGS = {
     "small",
     "time",
 }
-ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "class", "dir", "href", "rel", "datetime", "start"}
+ATTRIBUTES = {
+    "lang",
+    "charset",
+    "http-equiv",
+    "content",
+    "name",
+    "class",
+    "dir",
+    "href",
+    "rel",
+    "datetime",
+    "start",
+} | {
+    "tabindex"  # what scrolls can be reached by the keyboard
+}
 
 
 @pytest.fixture(scope="module")

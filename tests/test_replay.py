@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import apsw
 import msgspec
@@ -20,6 +21,7 @@ from clankers.log import envelope
 from clankers.log.reader import Event, log_files, read
 from clankers.log.writer import Log
 from projector.adapters import BUILT_IN, Adapters, UnusableError, built_in
+from projector.derived.session_totals import _FIRST_PROMPT
 from projector.replay.rebuild import build, open_live, rebuild
 from projector.replay.replay import replay
 from projector.store.sqlite_file import open_database
@@ -457,7 +459,8 @@ def test_the_recording_side_does_not_know_the_replay_side() -> None:
 
 def test_even_what_rows_are_worked_out_from_does_not_depend_on_the_batches(tmp_path: Path) -> None:
     """Else `verify`, which compares every table with a fresh replay, would complain about a database that is right."""
-    make_log(tmp_path, 5)
+    make_log(tmp_path, 4)
+    feed_hooks("resume", tmp_path, tmp_path / "home")  # whose second session holds copies
     found = []
     for lines in (None, 101, 7):
         db = open_database(str(tmp_path / f"{lines}.db"))
@@ -468,3 +471,28 @@ def test_even_what_rows_are_worked_out_from_does_not_depend_on_the_batches(tmp_p
         db.close()
     assert found[0]["copies"]
     assert found[0] == found[1] == found[2]
+
+
+def test_the_first_prompt_is_found_without_a_look_at_the_others(tmp_path: Path) -> None:
+    steps = {}
+    for prompts in (10, 1000):
+        db = open_database(str(tmp_path / f"{prompts}.db"))
+        numbers = [(n,) for n in range(prompts)]
+        with db:
+            db.execute("INSERT INTO sessions (id, source) VALUES ('s', 'x')")
+            db.executemany(
+                "INSERT INTO messages (id, session_id, source, role, created_at) "
+                "VALUES (printf('m%04d', ?1), 's', 'x', 'user', ?1)",
+                numbers,
+            )
+            db.executemany(
+                "INSERT INTO parts (id, message_id, session_id, source, seq, type, text) "
+                "VALUES (printf('p%04d', ?1), printf('m%04d', ?1), 's', 'x', 0, 'text', 'prompt ' || ?1)",
+                numbers,
+            )
+        counted = mock.Mock(return_value=False)
+        db.set_progress_handler(counted, 10)
+        assert db.execute(_FIRST_PROMPT, ("s",)).fetchall() == [("s", "prompt 0")]
+        steps[prompts] = counted.call_count
+        db.close()
+    assert steps[1000] == steps[10]

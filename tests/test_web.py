@@ -1,17 +1,22 @@
 """`clankers web`: who may see the pages, and what they show."""
 
+import json
+import shutil
 import stat
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from clankers.paths import DATA_ENV
+from clankers.queries.session_pages import ORDERS
 from clankers.web.app import Site, application
 from clankers.web.keys import Keys, bearer, read_key
 from tests.commands import POSIX_ONLY, RAW, call
-from tests.talks import GITHUB, talk
+from tests.feeding import project
+from tests.talks import GITHUB, demo, talk
 
 PORT = 8724
 OWN = f"http://127.0.0.1:{PORT}"
@@ -20,7 +25,12 @@ HOSTS = frozenset(("127.0.0.1", "localhost"))
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return talk(tmp_path_factory.mktemp("web") / "data")
+    """Several sessions, one with all that a page must bear."""
+    found = talk(tmp_path_factory.mktemp("web") / "data")
+    for log in demo(tmp_path_factory.mktemp("demo") / "data").glob("*.jsonl"):
+        shutil.copy(log, found)
+    project(found).close()
+    return found
 
 
 @pytest.fixture
@@ -108,7 +118,7 @@ def test_the_bearer_key_is_for_the_data_alone(stranger: TestClient, root: Path) 
     key = bearer(read_key(str(root)))
     assert call(root, "web", "key").out.strip() == key
     headers = {"authorization": f"Bearer {key}"}
-    assert stranger.get("/api/sessions", headers=headers).json()["sessions"][0]["id"] == "ses_talk"
+    assert stranger.get("/api/sessions", headers=headers).json()["sessions"]
     assert stranger.get("/sessions", headers=headers).status_code == 403
     assert stranger.get("/api/sessions", headers={"authorization": f"Bearer {key}x"}).status_code == 403
 
@@ -187,3 +197,45 @@ def test_a_session_is_exported_with_its_credentials_masked(client: TestClient, f
     assert GITHUB not in answer.text
     assert client.get("/export/none").status_code == 404
     assert client.get("/export/ses_talk?format=exe").status_code == 400
+
+
+def test_the_list_goes_on_behind_its_last_session(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for by, order in product(ORDERS, ("asc", "desc")):
+        whole = [one["id"] for one in client.get(f"/api/sessions?sort={by}&order={order}").json()["sessions"]]
+        assert len(whole) == len(set(whole)) > 3
+        found: list[str] = []
+        after: str | None = ""
+        with monkeypatch.context() as small:
+            small.setattr("clankers.web.pages.sessions._AT_ONCE", 2)
+            while after is not None:
+                page = client.get("/api/sessions", params={"sort": by, "order": order, "after": after}).json()
+                found += [one["id"] for one in page["sessions"]]
+                after = json.dumps(page["next"]) if page["next"] else None
+        assert found == whole, (by, order)
+    backward = [one["id"] for one in client.get("/api/sessions?order=asc").json()["sessions"]]
+    assert backward == [one["id"] for one in client.get("/api/sessions").json()["sessions"]][::-1]
+
+
+def test_the_list_counts_a_session_with_its_subagents_as_the_command_does(client: TestClient, root: Path) -> None:
+    listed = [one for one in json.loads(call(root, "sessions", "--json").out) if not one["depth"]]
+    assert client.get("/api/sessions").json()["sessions"] == listed
+    assert any(one["subagents"] for one in listed)
+    (parent,) = [one["id"] for one in listed if one["subagents"] == 2]
+    assert len(client.get(f"/api/sessions?parent={parent}").json()["sessions"]) == 2
+
+
+def test_the_list_finds_words_anywhere_in_a_name(client: TestClient) -> None:
+    found = client.get("/api/sessions?q=login+SHOP").json()["sessions"]
+    assert [one["id"] for one in found] == ["ses_talk"]
+    assert client.get("/api/sessions?q=login+nowhere").json()["sessions"] == []
+    assert client.get("/sessions?sort=nothing").status_code == 400
+    assert client.get("/sessions?after=nothing").status_code == 400
+
+
+def test_search_finds_the_beginning_of_the_last_word(client: TestClient) -> None:
+    (group,) = client.get("/api/search?q=fix+the+log").json()["groups"]
+    assert group["session_id"] == "ses_talk"
+    page = client.get("/search?q=fix+the+log").text
+    assert "<mark>login</mark>" in page
+    assert "<script>alert" not in page
+    assert client.get("/api/search?q=%22").json() == {"asked": True, "groups": [], "indexed": 0, "limited": False}

@@ -8,11 +8,23 @@ from clankers.queries import dialect
 from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters
 
-_DEPTH = 20  # of subagents within subagents
-_IS_TOP = "NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.id = {s}.parent_id)"
+DEPTH = 20  # of subagents within subagents
+TURNS = """(
+    -- No person typed what starts a subagent.
+    SELECT count(*) FROM messages AS m WHERE m.session_id = s.id AND s.parent_id IS NULL
+    AND m.role = 'user' AND m.synthetic = 0 AND m.copied = 0 AND m.deleted_at IS NULL
+  )"""
+
+FAILED_CALLS = "(SELECT count(*) FROM tools AS t WHERE t.session_id = s.id AND t.success = 0)"
+
+
+def is_top(s: str) -> str:
+    """Whether a person started the session `s`: it has no parent, or one that is not recorded."""
+    return f"NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.id = {s}.parent_id)"
+
 
 # The sessions that a person started; with filters, those that match or have a subagent below that matches.
-_ALL = f"SELECT id FROM sessions AS s WHERE {_IS_TOP.format(s='s')}"
+_ALL = f"SELECT id FROM sessions AS s WHERE {is_top('s')}"
 _TOP = f"{_ALL} ORDER BY {dialect.last_active('s')} DESC, id LIMIT :n"
 _FOUND = f"""
   WITH RECURSIVE up (id) AS (
@@ -20,7 +32,7 @@ _FOUND = f"""
     UNION
     SELECT c.parent_id FROM up JOIN sessions AS c USING (id) WHERE c.parent_id IS NOT NULL
   )
-  SELECT t.id FROM up JOIN sessions AS t USING (id) WHERE {_IS_TOP.format(s="t")}
+  SELECT t.id FROM up JOIN sessions AS t USING (id) WHERE {is_top("t")}
 """
 _TOP_OF_FOUND = f"""
 SELECT id FROM ({_FOUND}
@@ -34,14 +46,10 @@ WITH RECURSIVE top (id) AS ({{top}}), tree (id, depth, path) AS (
   FROM top JOIN sessions AS s USING (id)
   UNION ALL
   SELECT s.id, depth + 1, path || '/' || {dialect.sortable("coalesce(s.created_at, 0)")} || s.id
-  FROM tree JOIN sessions AS s ON s.parent_id = tree.id WHERE depth < {_DEPTH}
+  FROM tree JOIN sessions AS s ON s.parent_id = tree.id WHERE depth < {DEPTH}
 )
-SELECT {{columns}}, depth, (
-    -- No person typed what starts a subagent.
-    SELECT count(*) FROM messages AS m WHERE m.session_id = s.id AND s.parent_id IS NULL
-    AND m.role = 'user' AND m.synthetic = 0 AND m.copied = 0 AND m.deleted_at IS NULL
-  ) AS turns, {dialect.last_active("s")} - s.created_at AS duration_ms,
-  (SELECT count(*) FROM tools AS t WHERE t.session_id = s.id AND t.success = 0) AS failed_calls
+SELECT {{columns}}, depth, {TURNS} AS turns, {dialect.last_active("s")} - s.created_at AS duration_ms,
+  {FAILED_CALLS} AS failed_calls
 FROM tree {dialect.JOIN_IN_THIS_ORDER} sessions AS s USING (id) ORDER BY path
 """
 
@@ -114,7 +122,7 @@ class ListedSession:
 
 _FIELDS = [field.name for field in fields(ListedSession)]
 _SELECTED = _FIELDS[: _FIELDS.index("subagents")]
-_COLUMNS = _FIELDS[: _FIELDS.index("depth")]
+COLUMNS = _FIELDS[: _FIELDS.index("depth")]
 
 
 def count_sessions(db: Database, chosen: Filters) -> int:
@@ -128,7 +136,7 @@ def list_sessions(db: Database, limit: int, chosen: Filters | None = None) -> li
     """The `limit` sessions that were active last, each followed by its subagents, oldest first."""
     chosen = chosen or Filters()
     top = _TOP_OF_FOUND.format(condition=chosen.sessions()) if chosen else _TOP
-    statement = _LIST.format(top=top, columns=", ".join(f"s.{name}" for name in _COLUMNS))
+    statement = _LIST.format(top=top, columns=", ".join(f"s.{name}" for name in COLUMNS))
     above: list[ListedSession] = []
     sessions = []
     for values in db.execute(statement, {"n": limit, **chosen.values}):

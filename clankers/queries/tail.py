@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -27,6 +27,27 @@ class TailItem(NamedTuple):
     item: FeedItem
     session: FeedSession
     place: LoggedEvent
+
+    def plain(self, longest: int | None = None) -> dict[str, Any]:
+        """For JSON, as `clankers/assets/schemas/tail.json` describes it; at most `longest` characters of the text."""
+        item, session, place = self
+        return {
+            "at": item.at,
+            "source": item.source,
+            "session_id": item.session_id,
+            "parent_id": session.parent_id,
+            "project_path": session.project_path,
+            "project_name": session.project_name,
+            "model": item.model or session.model,
+            "kind": item.kind,
+            "id": item.id,
+            "tool_name": item.tool_name,
+            "text": item.text if longest is None else item.text[:longest],
+            "exit_code": item.exit_code,
+            "duration_ms": item.duration_ms,
+            "file": place.file,
+            "offset": place.offset,
+        }
 
 
 def follow(root: str, database: str, chosen: Filters, count: int, *, forever: bool = True) -> Iterator[TailItem | None]:

@@ -46,7 +46,7 @@ class ConversationHtml:
         if is_empty:
             yield '<p class="nothing">No messages.</p>\n'
 
-    def attributes(self, item: Message | ToolCall | Failure) -> str:
+    def attributes(self, item: Message | ToolCall | Failure | Compaction) -> str:
         """Attributes of the item's element, each behind a space."""
         del item
         return ""
@@ -89,7 +89,7 @@ class ConversationHtml:
             case Failure():
                 yield self._failure(item)
             case Compaction():
-                yield f'<div class="compacted">{escape(labels.compacted(item))}</div>\n'
+                yield f'<div class="compacted"{self.attributes(item)}>{escape(labels.compacted(item))}</div>\n'
             case Conversation():
                 yield from self.subagent(item)
 

@@ -21,7 +21,7 @@ _HIGHLIGHTED = 50_000  # characters; longer code stays in one colour
 def code(text: str, language: str = "") -> str:
     """A block of code; `language` is a Pygments alias or a file's name, empty where it is not known."""
     kind = ' class="hl"' if language else ""
-    return f"<pre><code{kind}>{_coloured(text, language)}</code></pre>\n"
+    return f'<pre tabindex="0"><code{kind}>{_coloured(text, language)}</code></pre>\n'
 
 
 def _coloured(text: str, language: str) -> str:

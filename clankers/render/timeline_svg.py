@@ -39,7 +39,7 @@ def timeline_svg(found: Timeline, link: Callable[[TimelineTurn | TimelineSpan], 
         for x, ms in at.pauses
     )
     return (
-        f'<svg class="timeline" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'<svg class="timeline" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT}" preserveAspectRatio="none" role="group" '
         f'aria-label="When turns, tool calls and subagents ran">{pauses}{"".join(bars)}</svg>'
     )
 

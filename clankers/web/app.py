@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from clankers.errors import ClankersError, UsageError
@@ -27,6 +27,7 @@ from clankers.web import downloads
 from clankers.web.access import Access
 from clankers.web.database import Reader, Updater
 from clankers.web.keys import Keys
+from clankers.web.live import Live
 from clankers.web.openapi import describe
 from clankers.web.page import Asked, NotFoundError, Page
 from clankers.web.pages import PAGES, ask
@@ -69,16 +70,19 @@ class Site:
     Attributes:
         reader: its connections.
         updater: keeps it current.
+        live: tells open pages what happens.
     """
 
     def __init__(self) -> None:
         self.reader = Reader()
         self.updater = Updater()
+        self.live = Live(self.reader, self.updater)
         self._limit = anyio.CapacityLimiter(_AT_ONCE)
         self._values: tuple[float, FilterValues] | None = None
 
     def close(self) -> None:
         """Close what is open."""
+        self.live.close()
         self.reader.close()
 
     def routes(self) -> list[Route]:
@@ -86,6 +90,7 @@ class Site:
         found = [
             Route("/static/{name}", serve_static),
             Route("/", _to_first),
+            Route(f"{_API}/live", self._stream),
             Route("/export/{id:path}", self._answered(self._export)),
             Route("/output/{id:path}", self._answered(self._output)),
             Route("/ask.csv", self._answered(self._csv)),
@@ -116,6 +121,9 @@ class Site:
 
         return endpoint
 
+    async def _stream(self, _: Request) -> Response:
+        return StreamingResponse(self.live.events(), media_type="text/event-stream")
+
     def _export(self, asked: Asked) -> Response:
         form = asked.one("format", "md")
         if form not in downloads.TYPES:
@@ -143,7 +151,6 @@ class Site:
                     "asked": asked,
                     "values": values,
                     "problem": self.updater.problem,
-                    "live": frozenset(),
                     "data": page.find(asked),
                 },
             )

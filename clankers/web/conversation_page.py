@@ -5,7 +5,7 @@ from html import escape
 from urllib.parse import urlencode
 
 from clankers.formatting import counted, short_cost, short_duration, short_number
-from clankers.queries.conversation import Conversation, Failure, Message, ToolCall
+from clankers.queries.conversation import Compaction, Conversation, Failure, Message, ToolCall
 from clankers.queries.timeline import TimelineTurn
 from clankers.render import labels
 from clankers.render.conversation_html import ConversationHtml, facts_html
@@ -28,7 +28,7 @@ class ConversationPage(ConversationHtml):
         self._session = session
         self._turns = turns
 
-    def attributes(self, item: Message | ToolCall | Failure) -> str:
+    def attributes(self, item: Message | ToolCall | Failure | Compaction) -> str:
         """Its anchor."""
         return f' id="{escape(anchor(item.id))}"'
 
@@ -51,7 +51,8 @@ class ConversationPage(ConversationHtml):
         """Its name, what it came to, and the way to its page."""
         session = inner.session
         yield (
-            f'<div class="subagent"><a href="{escape(session_url(session.id))}" dir="auto">'
+            f'<div class="subagent" id="{escape(anchor(session.id))}">'
+            f'<a href="{escape(session_url(session.id))}" dir="auto">'
             f"{escape(labels.of_subagent(inner))}</a> {facts_html(labels.sums(session, ()))}</div>\n"
         )
 

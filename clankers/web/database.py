@@ -1,6 +1,7 @@
 """The database for the pages: connections that only read, and an update whenever the log has grown."""
 
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from clankers import paths
 from clankers.errors import BusyError, ClankersError
 from clankers.log.segments import disk_sizes
 from clankers.queries import connect
+from clankers.system import detached
 
 _KEPT = 4  # connections for the next requests
+_MUCH = 4 << 20  # bytes of the log
 _SWEEP = 2.0  # seconds between two looks at what clients wrote without a hook, while somebody asks
 _PATIENCE = 0.03  # seconds that a page waits for an update; what comes later it learns as it does all else that is new
 
@@ -66,44 +69,77 @@ class Reader:
 
 
 class Updater:
-    """Brings the database up to date, for all requests together; one thread at a time does the work."""
+    """Brings the database up to date beside the requests: one thread at a time does the work for all."""
 
     def __init__(self) -> None:
-        self._working = threading.Lock()
-        self._seen: object = None
+        self._lock = threading.Lock()
+        self._worker: threading.Thread | None = None
+        self._seen: tuple[object, object] | None = None
         self._swept = 0.0
         self.problem = ""  # why the last update failed, for a person; empty if it did not
 
-    def update(self) -> bool:
-        """Replay what is new; returns whether anything was, or may have been.
+    @property
+    def at_work(self) -> bool:
+        """Whether an update is under way."""
+        return self._worker is not None and self._worker.is_alive()
+
+    def update(self, patience: float = _PATIENCE) -> None:
+        """Begin to replay what is new, if anything is, and wait for it so many seconds, at most.
 
         What fails is noted in `problem`: the pages show the database as of its last update.
         """
-        if not self._working.acquire(timeout=_PATIENCE):
-            return False
-        try:
-            return self._update()
-        finally:
-            self._working.release()
+        with self._lock:
+            worker = self._worker
+            if worker is None or not worker.is_alive():
+                if not self._is_due():
+                    return
+                worker = self._worker = threading.Thread(target=self._update, daemon=True)
+                worker.start()
+        worker.join(patience)
 
-    def _update(self) -> bool:
-        root, path = paths.data_root(), paths.database_path()
-        if time.monotonic() - self._swept > _SWEEP:
-            connect.sweep()
-            self._swept = time.monotonic()
-        now = (_identity(path), disk_sizes(root))
-        if now == self._seen:
-            return False
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._swept > _SWEEP or self._state() != self._seen
+
+    def _state(self) -> tuple[object, list[tuple[str, int]]]:
+        return _identity(paths.database_path()), disk_sizes(paths.data_root())
+
+    def _update(self) -> None:
         try:
-            connect.replay("web")
+            if time.monotonic() - self._swept > _SWEEP:
+                connect.sweep()
+                self._swept = time.monotonic()
+            before = self._state()
+            if before == self._seen:
+                return
+            if self._is_much(before):
+                _replay_apart()
+            else:
+                connect.replay("web")
+            self._seen = (_identity(paths.database_path()), before[1])
+            self.problem = ""
         except BusyError:  # another program does it
-            return True
+            pass
         except (ClankersError, OSError, apsw.Error) as e:
             self.problem = str(e)
-            return False
-        self.problem = ""
-        self._seen = (_identity(path), now[1])
-        return True
+
+    def _is_much(self, now: tuple[object, list[tuple[str, int]]]) -> bool:
+        """Whether there is more to replay than this process should: what it takes for that, it keeps."""
+        if self._seen is None:
+            return now[0] is None
+        before = self._seen[1]
+        assert isinstance(before, list)
+        return now[0] != self._seen[0] or sum(size for _, size in now[1]) - sum(size for _, size in before) > _MUCH
+
+
+def _replay_apart() -> None:
+    """Bring the database up to date in a process of its own.
+
+    Raises:
+        ClankersError: it failed.
+    """
+    done = subprocess.run(detached.command("catch-up"), stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        raise ClankersError(done.stderr.decode("utf-8", "replace").strip().removeprefix("clankers: "))
 
 
 def _identity(path: str) -> tuple[int, int] | None:

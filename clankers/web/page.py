@@ -21,6 +21,8 @@ FILTERS = {  # as the options of the commands; `source` may come again
     "until": "Up to this time: a day, month or year is meant as a whole.",
 }
 
+PLACES = ("sort", "order", "after", "at", "item")  # where on a page, not what
+
 
 class NotFoundError(ClankersError):
     """There is no such thing, or no longer; the message says what."""
@@ -96,7 +98,7 @@ class Asked:
     @property
     def filtered(self) -> bool:
         """Whether anything is chosen that leaves something out."""
-        return any(value for _, value in self.given)
+        return any(value for name, value in self.given if name not in PLACES)
 
     def url(self, path: str | None = None, **changes: str | int | None) -> str:
         """This page's URL with some values changed; None takes one out.

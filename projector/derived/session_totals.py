@@ -29,17 +29,23 @@ SELECT * FROM (SELECT session_id, model, provider, agent FROM messages
   WHERE session_id = ? AND role = 'assistant' AND model IS NOT NULL AND NOT copied AND NOT synthetic
   ORDER BY created_at DESC, id DESC LIMIT 1)
 """
-_FIRST_PROMPT = """
+_PROMPTS = """
+SELECT session_id, (
+  SELECT group_concat(text, char(10) ORDER BY seq, id) FROM parts
+  WHERE message_id = m.id AND type = 'text' AND synthetic IS NOT 1
+) AS typed
+FROM messages AS m WHERE session_id = ? AND role = 'user' AND NOT copied AND typed <> ''
+"""
+# Found in the order of the index: the others are not looked at.
+_FIRST_PROMPT = f"""
+SELECT * FROM ({_PROMPTS} AND NOT m.synthetic AND m.deleted_at IS NULL ORDER BY created_at, id LIMIT 1)
+"""
+# Where a person typed none, or took all of them back. A subagent's prompt is not a person's.
+_OTHER_PROMPT = f"""
 SELECT * FROM (
-  SELECT session_id, (
-    SELECT group_concat(text, char(10) ORDER BY seq, id) FROM parts
-    WHERE message_id = m.id AND type = 'text' AND synthetic IS NOT 1
-  ) AS typed
-  FROM messages AS m WHERE session_id = ? AND role = 'user' AND NOT copied AND typed <> '' AND (
-    NOT m.synthetic OR EXISTS (  -- a subagent's prompt is not a person's
-      SELECT 1 FROM session_facts AS f WHERE f.session_id = m.session_id AND f.name = 'parent_id'
-    )
-  )
+  {_PROMPTS} AND (NOT m.synthetic OR EXISTS (
+    SELECT 1 FROM session_facts AS f WHERE f.session_id = m.session_id AND f.name = 'parent_id'
+  ))
   ORDER BY m.deleted_at IS NOT NULL, m.synthetic, created_at, id LIMIT 1
 )
 """
@@ -69,6 +75,7 @@ def refresh_sessions(db: apsw.Connection, sessions: list[str]) -> None:
     models = {session: rest for session, *rest in db.executemany(_LAST_MODEL, ids)}
     untitled = [(session,) for session in sessions if facts[session].get("title", _UNREPORTED)[1] is None]
     prompts: dict[str, str] = dict(db.executemany(_FIRST_PROMPT, untitled))
+    prompts |= dict(db.executemany(_OTHER_PROMPT, [(session,) for (session,) in untitled if session not in prompts]))
     counts: dict[str, list[int]] = {session: rest for session, *rest in db.executemany(_COUNTS, ids)}
     sharing = related(db, sessions)  # before and after the update: either may share a bill
     buckets = activity_buckets(db, sessions)

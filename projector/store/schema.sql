@@ -122,6 +122,7 @@ CREATE TABLE tools (
 CREATE INDEX tools_by_session ON tools (session_id, tool_name, created_at, model, success, duration_ms);
 CREATE INDEX tools_by_message ON tools (message_id);
 CREATE INDEX tools_edits ON tools (session_id) WHERE edits_file;
+CREATE INDEX tools_results ON tools (session_id) WHERE open_rank < 0 AND call_id IS NOT NULL;
 CREATE INDEX tools_failed ON tools (coalesce(created_at, 0), id) WHERE success = 0;
 
 CREATE TABLE session_errors (

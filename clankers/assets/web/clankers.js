@@ -13,6 +13,44 @@ function prepareFilters() {
   }
 }
 
+// What is typed is looked for at once: the part of the page that it changes is replaced.
+function prepareTyping() {
+  for (const field of find("input[data-type]")) {
+    let timer = 0;
+    let latest = null;
+    field.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(async () => {
+        const address = new URL(field.form.action);
+        for (const [name, value] of new FormData(field.form)) if (value !== "") address.searchParams.append(name, value);
+        latest = address;
+        const next = await load(address);
+        if (latest !== address || !next) return;
+        replace(next);
+        history.replaceState(null, "", address);
+      }, 80);
+    });
+  }
+}
+
+function replace(next) {
+  const [before, after] = [document.getElementById("results"), next.getElementById("results")];
+  if (!before || !after) return;
+  before.replaceWith(after);
+  prepareWindows();
+  lookAgain();
+}
+
+// What is still being made is looked at again.
+function lookAgain() {
+  if (!document.querySelector("[data-again]")) return;
+  setTimeout(async () => {
+    const next = await load(location.href);
+    if (next) replace(next);
+    else lookAgain();
+  }, 1000);
+}
+
 // Copying: a text that the button has, that the element after its heading has, or that an address gives.
 async function copy(button) {
   const { copy: text, copyFrom: address } = button.dataset;
@@ -56,7 +94,7 @@ async function extend(marker, watcher) {
   watcher.unobserve(marker);
   const next = await load(marker.querySelector("a").href);
   if (!next) return;
-  document.getElementById("items").append(...next.getElementById("items").childNodes);
+  document.querySelector("[data-items]").append(...next.querySelector("[data-items]").childNodes);
   const more = next.querySelector("[data-window=later]");
   marker.replaceWith(...(more ? [more] : []));
   if (more) watcher.observe(more);
@@ -65,6 +103,93 @@ async function extend(marker, watcher) {
 async function load(address) {
   const answer = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
   return answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+}
+
+// Live: while the page is seen, it hears which sessions changed, and takes what is new from the server.
+let stream = null;
+let due = 0;
+
+function listen() {
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+  } else if (!stream && document.querySelector("[data-live], [data-session]")) {
+    let again = stream === null && due > 0; // what happened in between is not told twice
+    stream = new EventSource("/api/live");
+    stream.addEventListener("open", () => { if (again) refresh(); again = true; });
+    stream.addEventListener("change", (event) => {
+      const { sessions } = JSON.parse(event.data);
+      const own = document.querySelector("[data-session]")?.dataset.session;
+      if (!sessions || !own || sessions.includes(own)) refresh();
+    });
+  }
+}
+
+// At most one question at a time; what changes meanwhile asks again.
+let asking = false;
+let more = false;
+
+async function refresh() {
+  due += 1;
+  if (asking) { more = true; return; }
+  asking = true;
+  try {
+    await (document.querySelector("[data-session]") ? refreshSession() : refreshPage());
+  } finally {
+    await new Promise((done) => setTimeout(done, document.querySelector("[data-session], .sessions") ? 150 : 2000));
+    asking = false;
+    if (more) { more = false; refresh(); }
+  }
+}
+
+async function refreshPage() {
+  if (new URLSearchParams(location.search).has("after")) return; // an old part of a list
+  const next = await load(location.href);
+  const [before, after] = [document.getElementById("body"), next?.getElementById("body")];
+  if (!before || !after || before.contains(document.activeElement)) return;
+  const rows = [before, after].map((one) => one.querySelector("tbody[data-items]"));
+  if (rows[0] && rows[1]) mergeRows(...rows);
+  else before.replaceWith(after);
+}
+
+// The list of sessions: the first rows are new, those that were scrolled to stay.
+function mergeRows(before, after) {
+  const fresh = new Set([...after.children].map((row) => row.dataset.key));
+  const rest = [...before.children].slice(after.children.length).filter((row) => !fresh.has(row.dataset.key));
+  before.replaceChildren(...after.children, ...rest);
+}
+
+// A session: its last items may have grown, and new ones follow, where the page shows the end.
+async function refreshSession() {
+  const thread = document.getElementById("conversation");
+  const from = Math.max(Number(thread.dataset.end) - 5, 0);
+  const address = new URL(location.pathname, location.href);
+  address.searchParams.set("at", from);
+  const next = await load(address);
+  if (!next) return;
+  for (const id of ["about", "time", "rail"]) swap(document.getElementById(id), next.getElementById(id));
+  if (thread.querySelector("[data-window=later]")) return;
+  const follows = innerHeight + scrollY > document.documentElement.scrollHeight - 80;
+  const items = document.getElementById("items");
+  const found = [...next.getElementById("items").children].slice(from ? 1 : 0); // the first has a heading of its own
+  for (const item of found) {
+    const old = item.id && document.getElementById(item.id);
+    if (old) swap(old, item);
+    else items.append(item);
+  }
+  items.querySelector(".nothing")?.remove();
+  thread.dataset.end = next.getElementById("conversation").dataset.end;
+  const later = next.querySelector("[data-window=later]");
+  if (later) { thread.append(later); prepareWindows(); }
+  if (follows) scrollTo({ top: document.documentElement.scrollHeight });
+}
+
+// Put `after` in the place of `before`; what was unfolded or folded stays so.
+function swap(before, after) {
+  if (!before || !after || before.isEqualNode(after)) return;
+  const [was, is] = [before, after].map((one) => [...(one.matches("details") ? [one] : []), ...find("details", one)]);
+  is.forEach((one, at) => { if (was[at]) one.open = was[at].open; });
+  before.replaceWith(after);
 }
 
 // Keys: / searches, j and k go from prompt to prompt, e unfolds and folds all, ? lists them.
@@ -105,7 +230,11 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", press);
 for (const one of find("[data-copy], [data-copy-from], [data-copy-next]")) one.hidden = false;
+document.addEventListener("visibilitychange", listen);
+listen();
 prepareFilters();
+prepareTyping();
+lookAgain();
 prepareWindows();
 const target = location.hash && document.getElementById(location.hash.slice(1));
 if (target) show(target);
