@@ -21,6 +21,7 @@ class Size(NamedTuple):
     log: int  # megabytes of log; its events are about a thousand times as many
     transcripts: int  # megabytes of transcripts for `backfill`
     sessions: int  # transcripts of 20 KB for a `backfill` with little or nothing new
+    day: int  # megabytes that were logged today before a session's first hook
     transcript: int  # megabytes of the one that a Stop hook looks at
     stream: int  # events for `append --stream`
     appends: int  # that `--watch` is timed by
@@ -30,9 +31,20 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "small": Size(log=10, transcripts=5, sessions=500, transcript=10, stream=5000, appends=25, idle=4, short=9, long=3),
+    "small": Size(
+        log=10, transcripts=5, sessions=500, day=20, transcript=10, stream=5000, appends=25, idle=4, short=9, long=3
+    ),
     "full": Size(
-        log=1000, transcripts=100, sessions=5100, transcript=50, stream=50_000, appends=300, idle=20, short=41, long=3
+        log=1000,
+        transcripts=100,
+        sessions=5100,
+        day=300,
+        transcript=50,
+        stream=50_000,
+        appends=300,
+        idle=20,
+        short=41,
+        long=3,
     ),
 }
 

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -14,10 +15,12 @@ from benchmarks.captures import OF_ITSELF
 from benchmarks.data import make_events, make_transcript
 from benchmarks.measure import Measured, Row, Run, process, program, ratio, seconds
 from benchmarks.place import Place, elsewhere
+from clankers.harnesses.claude_code.status_line import add_status_line
 from clankers.harnesses.hook_command import LAUNCHER, hook_command
 from clankers.harnesses.launcher import launcher_text
 from clankers.log import envelope
 from clankers.log.reader import log_files
+from clankers.queries.spending import FILE, Spending
 from clankers.system.locks import NamedLock
 from tests.feeding import CAPTURES, OPENCODE
 
@@ -43,6 +46,8 @@ def rows(place: Place) -> Iterator[Row]:
         ratio(hook, process(sys.executable, "-I", "-c", "pass"), short),
     )
     yield Row("hook/node", HOOK, "node -e 0", 0.4, "x", ratio(hook, process("node", "-e", "0"), short))
+    line = "a status line as installed"
+    yield Row("statusline/hook", line, "a hook as above", 2, "x", ratio(_status_line(place, root), hook, short))
 
     megabytes = place.size.transcript
     transcript, answer = elsewhere(make_transcript, place.folder / "projects", megabytes)
@@ -100,13 +105,42 @@ def rows(place: Place) -> Iterator[Row]:
     )
 
 
+def _status_line(place: Place, root: Path) -> Run:
+    """The status line as installed, beside a session of which something is known."""
+    given = {
+        "session_id": "s",
+        "model": {"id": "m", "display_name": "M"},
+        "cost": {"total_cost_usd": 1.5},
+        "context_window": {"used_percentage": 38},
+    }
+    spent = Spending(
+        day=date.today().isoformat(),  # noqa: DTZ011 - days are local
+        today=2.5,
+        sessions={f"session-{i}": 0.1 for i in range(20)},
+        block_end=None,
+        budgets=[],
+        problem=None,
+    )
+    root.mkdir(mode=0o700, exist_ok=True)
+    (root / FILE).write_bytes(msgspec.json.encode(spent))
+    stdin = place.folder / "status.json"
+    stdin.write_text(json.dumps(given), "utf-8")
+    command = json.loads(add_status_line("{}"))["statusLine"]["command"]
+    return process("sh", "-c", command, stdin=stdin, env=place.environment(root))
+
+
 def _hook(place: Place, root: Path, payload: Mapping[str, object]) -> Run:
     stdin = place.folder / f"{payload['hook_event_name']}.json"
     stdin.write_text(json.dumps(payload), "utf-8")
+    return process("sh", "-c", hook_command("claude-code"), stdin=stdin, env=hook_environment(place, root))
+
+
+def hook_environment(place: Place, root: Path) -> dict[str, str]:
+    """What a hook sees that records into `root`: a home with the launcher that `install` writes."""
     launcher = place.folder / "home" / LAUNCHER.removeprefix("~/")
     launcher.parent.mkdir(parents=True, exist_ok=True)
     launcher.write_bytes(launcher_text())
-    return process("sh", "-c", hook_command("claude-code"), stdin=stdin, env=place.environment(root))
+    return place.environment(root)
 
 
 def _plugin(place: Place, events: Path, rounds: int) -> Callable[[], Measured]:

@@ -1,4 +1,4 @@
-"""The `clankers` command. `append` goes its own way before anything heavy is imported: hooks run it all the time."""
+"""The `clankers` command. What clients run all the time goes its own way before anything heavy is imported."""
 
 import sys
 
@@ -13,6 +13,10 @@ def main() -> int:
         from clankers.append import main as append
 
         return append(argv[1:])
+    if argv == ["statusline"]:
+        from clankers.statusline import main as statusline
+
+        return statusline()
     if argv == ["catch-up"]:
         from clankers.system.detached import wait_turn
 

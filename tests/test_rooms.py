@@ -19,6 +19,7 @@ SQL = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:live\.)?\"?(?:{'|'.join(TAB
 PRINTS = {
     "clankers/append.py",  # hooks run it, and the command line would cost them its imports
     "clankers/__main__.py",  # for the same reason
+    "clankers/statusline.py",  # also
 }
 
 
@@ -107,6 +108,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clankers.restore": {*LOG, "clankers.ingest"},
     "clankers.harnesses": {*LOG, "clankers.secrets", "clankers.ingest", "clankers.restore"},
     "clankers.append": RECORDING,
+    "clankers.statusline": RECORDING,
     "clankers.maintenance": {*LOG, "clankers.secrets"},
     "projector": set(),
     "projector.model": {"clankers.log"},
@@ -136,9 +138,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "clankers.maintenance",
         "clankers.docs",
     },
-    "clankers.__main__": {*LOG, "clankers.append", "clankers.cli"},
+    "clankers.__main__": {*LOG, "clankers.append", "clankers.statusline", "clankers.cli"},
 }
-PATH_OF_APPEND = {"__init__.py", "__main__.py", "append.py", "errors.py", "formatting.py", "paths.py", "py.typed"}
+PATH_OF_APPEND = {
+    "__init__.py",
+    "__main__.py",
+    "append.py",
+    "errors.py",
+    "formatting.py",
+    "paths.py",
+    "py.typed",
+    "statusline.py",
+}
 
 
 def room(dotted: str) -> str:

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import apsw
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
@@ -445,6 +447,15 @@ def test_every_by_has_its_key() -> None:
     assert set(usage.TIMES) <= set(BY)
     assert sys.modules.get("matplotlib.pyplot") is None  # which would look for a screen
     assert filters() == Filters()
+
+
+def test_costs_in_json_have_no_binary_noise(root: Path) -> None:
+    append(root, [session("ses_1"), *(said(f"msg_{n}", "ses_1", NOW + n) for n in range(3))])
+    with closing(apsw.Connection(str(root / "clankers.db"))) as db:
+        call(root, "project")
+        db.execute("UPDATE sessions SET cost = 0.1 + 0.2, cost_source = 'client'")
+    (one,) = json.loads(call(root, "sessions", "--json").out)
+    assert one["cost"] == 0.3
 
 
 @POSIX_ONLY

@@ -30,7 +30,7 @@ from clankers.queries import tail as queries_tail
 from clankers.queries.filters import Filters, filters
 from clankers.queries.tail import TailItem, follow
 from clankers.system.locks import WATCHER
-from projector.feed import Feed, FeedItem
+from projector.feed import Feed, FeedItem, FeedSession
 from projector.store.lock import ProjectorLock
 from tests.commands import HOSTILE, NOW, POSIX_ONLY, RAW, call, command, environment, event, session, work
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, Recording, append, opencode_records, project
@@ -212,13 +212,24 @@ def test_a_result_is_what_came_out_and_not_all_that_a_client_says_of_it(output: 
     assert tail._short(told) == f"Agent 3.0s: {shown}"
 
 
-def test_what_is_not_of_today_bears_its_date() -> None:
-    now = time.time()
-    assert re.fullmatch(r"\d\d:\d\d:\d\d", tail._clock(int(now * 1000)))
-    assert tail._clock(int((now - 86400 * 2) * 1000)) == time.strftime(
-        "%Y-%m-%d %H:%M:%S", time.localtime(now - 86400 * 2)
-    )
-    assert tail._clock(2**90) == str(2**90)
+def test_the_date_is_shown_where_it_changes_and_columns_are_aligned() -> None:
+    out = Console(file=io.StringIO(), width=200, force_terminal=True, color_system=None)
+    show = tail._line(out)
+    now = int(time.time() * 1000)
+    of_session = FeedSession(project_path="/src/日本語")
+    for at, source in (
+        *((now, "pi"), (now - 86_400_000, "claude-code"), (now - 86_400_000, "pi"), (now, "one that is too long")),
+        (2**90, "pi"),
+    ):
+        show(TailItem(FeedItem(at, source, "session", "answer", "id", "words"), of_session, None))  # type: ignore[arg-type]
+    today, yesterday = (time.strftime("%Y-%m-%d", time.localtime(at / 1000)) for at in (now, now - 86_400_000))
+    lines = out.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert [line for line in lines if "words" not in line] == [yesterday, today, str(2**90)]
+    assert len({cell_len(line[: line.index("session")]) for line in lines if "words" in line}) == 1
+    assert len({cell_len(line) for line in lines if "words" in line}) == 1
+    piped = Console(file=io.StringIO(), width=200)
+    tail._line(piped)(TailItem(FeedItem(NOW, "pi", "session", "answer", "id", "words"), of_session, None))  # type: ignore[arg-type]
+    assert re.match(r"2023-11-1\d \d\d:\d\d:\d\d pi ", piped.file.getvalue())  # type: ignore[attr-defined]
 
 
 def test_the_same_words_said_twice_are_told_twice(root: Path) -> None:
@@ -355,7 +366,7 @@ def test_it_goes_on_until_it_is_interrupted(root: Path) -> None:
     with following(root) as process, ProjectorLock(str(root / "clankers.db"), WATCHER):
         for i in range(3):
             append(root, said(f"msg_{i}", f"news {i}"))
-            assert re.fullmatch(rf"2023-11-14 \d\d:\d\d:\d\d opencode - ses_1 prompt news {i}\n", line(process))
+            assert re.fullmatch(rf"2023-11-14 \d\d:\d\d:\d\d opencode +- +ses_1 +prompt news {i}\n", line(process))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=DEADLINE)
         assert (process.returncode, out, err) == (0, "", "")

@@ -11,6 +11,7 @@ from clankers.checks.finding import Finding
 from clankers.errors import ClankersError
 from clankers.formatting import counted
 from clankers.log.reader import log_files
+from clankers.queries.budgets import load_budgets
 from clankers.sync.acknowledged import FILE, unusable
 from clankers.sync.settings import SettingsError, load
 from clankers.system import extensions, install_manifest
@@ -34,6 +35,10 @@ def data_root_findings(root: str, database: str) -> Iterator[Finding]:
         load(root)
     except SettingsError as e:
         yield Finding("Settings", False, str(e))
+    try:
+        load_budgets(root)
+    except ClankersError as e:
+        yield Finding("Budgets", False, str(e))
     if problem := unusable(os.path.join(root, FILE)):
         yield Finding("Sync", False, problem, "clankers sync reset")
 

@@ -48,10 +48,11 @@ def command(
 ) -> None:
     """Show which session, prompt and model made a commit or a line.
 
-    An answer is certain if a recorded call printed the commit's hash; likely if the
-    commit was rewritten (amended, rebased, squashed) from one of a session, or if
-    calls wrote the line or most added lines; possible if a session only edited the
-    same files before. Each names its evidence: a call, and its line in the log.
+    An answer is certain if a recorded call printed the commit's hash; likely
+    if the commit was rewritten (amended, rebased, squashed) from a session's,
+    or if calls wrote the line or most added lines; possible if a session only
+    edited the same files before. Each answer names its evidence: a call, and
+    its line in the log.
 
     Examples:
         clankers blame HEAD

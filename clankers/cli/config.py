@@ -14,8 +14,8 @@ from clankers import paths
 from clankers.cli.output import print_json, print_table, say
 from clankers.errors import EX_FAIL, UsageError
 from clankers.formatting import clean
-from clankers.sync.settings import MASK, SETTINGS, Secret, SettingsError, config_path, entries, exposure, read, unknown
-from clankers.system.config_files import Edit, apply, content
+from clankers.sync.settings import MASK, SETTINGS, Secret, SettingsError, config_path, entries, read, unknown
+from clankers.system.config_files import Edit, apply, content, exposure
 
 Name = Annotated[
     str,

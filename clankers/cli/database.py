@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING
 
 import apsw
@@ -32,7 +32,10 @@ def replay(purpose: str, *, patience: float = 0) -> None:
 
 def catch_up() -> None:
     """Update the database after a turn; hooks start this."""
-    open_current().close()
+    from clankers.cli.spending import note_spending
+
+    with closing(open_current()) as db:
+        note_spending(db)
 
 
 def _replaying(size: int) -> AbstractContextManager[Callable[[int], object]]:

@@ -18,6 +18,7 @@ TOPICS = {
     "search": "words, prefixes and phrases",
     "times": "how to write a time",
     "restore": "resume a session, hand it over, restore its files",
+    "budgets": "budgets, the status line and 5-hour blocks",
     "blame": "who made a commit or a line, and how sure that is",
     "mcp": "agents search their own history",
     "tables": "tables, columns and SQL",

@@ -50,11 +50,12 @@ def command(
     ] = 8000,
     show: Annotated[bool, typer.Option("--print", help="Print the brief; start nothing.")] = False,
 ) -> None:
-    """Go on with a session in another agent.
+    """Continue a session in another agent.
 
-    The agent starts in the session's directory. Its first prompt is a brief made from
-    the record: prompts, edited files, failures, open to-dos and the last turns.
-    Credentials are masked. This sends recorded content to that agent's vendor.
+    The agent starts in the session's directory. Its first prompt is a brief
+    made from the record: prompts, edited files, failures, open to-dos and the
+    last turns. Credentials are masked. This sends recorded content to that
+    agent's vendor.
 
     Examples:
         clankers handoff last --to codex

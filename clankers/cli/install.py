@@ -27,7 +27,8 @@ from clankers.cli.config_changes import (
 from clankers.cli.output import say
 from clankers.errors import EX_FAIL, UsageError
 from clankers.formatting import clean
-from clankers.harnesses.installer import InstallError, client_program, client_version
+from clankers.harnesses.base import Harness
+from clankers.harnesses.installer import Installer, InstallError, client_program, client_version
 from clankers.harnesses.launcher import install_launcher
 from clankers.paths import make_private
 from clankers.queries.first_backfill import start_first_backfill
@@ -42,6 +43,9 @@ def command(
     project: Project = False,
     service: Annotated[
         bool, typer.Option("--service", help="Also write a service that runs `project --watch`.")
+    ] = False,
+    statusline: Annotated[
+        bool, typer.Option("--statusline", help="Also show `clankers statusline` in the client; keeps another one.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -61,6 +65,8 @@ def command(
     if not sources and not service:
         sources = _found(root, extensions[HARNESSES])
     chosen = installers(sources or (), extensions[HARNESSES])
+    if statusline:
+        _add_status_lines(chosen)
     _check_environment()
     failed: list[str] = []
     planned: list[Planned] = []
@@ -112,6 +118,20 @@ def _found(root: str, extensions: Mapping[str, str]) -> list[str]:
         return [harness.name for harness in found if typer.confirm(f"Record {harness.title}?", default=True)]
     titles = " and ".join(harness.title for harness in found)
     raise UsageError(f"found {titles}; to record, run `clankers install {' '.join(h.name for h in found)}`")
+
+
+def _add_status_lines(chosen: list[tuple[Harness, Installer]]) -> None:
+    """Have the status line installed where the client has one.
+
+    Raises:
+        UsageError: none of them has.
+    """
+    able = [installer for _, installer in chosen if installer.status_line is not None]
+    if not able:
+        names = " or ".join(harness.title for harness, _ in chosen)
+        raise UsageError(f"no command prints the status line of {names}; leave out --statusline")
+    for installer in able:
+        installer.status_line = True
 
 
 def _install(root: str, planned: Planned, *, in_project: bool) -> None:

@@ -16,7 +16,9 @@ from clankers import paths
 from clankers.cli.database import bring_up_to_date
 from clankers.cli.options import TIMES
 from clankers.cli.output import progress_bar, say
+from clankers.cli.spending import note_spending
 from clankers.errors import ClankersError, UsageError
+from clankers.queries.changes import last_batch
 from clankers.queries.connect import log_bytes, open_for_reading, sweep
 from clankers.queries.dates import span
 from clankers.queries.first_backfill import start_first_backfill
@@ -96,7 +98,28 @@ def _watch() -> None:
     begun = time.monotonic()
     with ProjectorLock(path, WATCHER, patience=PATIENCE):
         report = partial(_report_if_there, path, begun)
-        anyio.run(partial(follow, path, root, sweep=partial(sweep, say), report=report))
+        anyio.run(partial(follow, path, root, sweep=Sweep(path), report=report))
+
+
+class Sweep:
+    """What a watcher does every few seconds besides: import what clients wrote, and note what is spent if that changed.
+
+    Args:
+        path: of the database.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen: int | None = None
+
+    def __call__(self) -> None:
+        """Do it."""
+        sweep(say)
+        with contextlib.suppress(ClankersError, apsw.Error), contextlib.closing(open_for_reading(self._path)) as db:
+            now = last_batch(db)
+            if now != self._seen:
+                self._seen = now
+                note_spending(db)
 
 
 def _report_if_there(path: str, begun: float, done: Replayed) -> None:

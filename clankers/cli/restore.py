@@ -53,7 +53,7 @@ def command(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files; write nothing.")] = False,
 ) -> None:
-    """Write the files of sessions back for clients that have lost them.
+    """Restore the files of sessions that a client has lost.
 
     The client can then list and resume the session. A file that is there and
     differs is never overwritten. What the log does not have is listed first.

@@ -30,9 +30,10 @@ def command(
     ] = LAST,
     show: Annotated[bool, typer.Option("--print", help="Print the command for a shell; start nothing.")] = False,
 ) -> None:
-    """Go on with a session in its own client, in the session's directory.
+    """Resume a session in its own client.
 
-    If the client has lost the session, its files are restored first; you are asked.
+    The client starts in the session's directory. If it has lost the session,
+    its files are restored first; you are asked.
 
     Examples:
         clankers resume

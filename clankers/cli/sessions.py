@@ -8,7 +8,7 @@ import typer
 
 from clankers.cli.database import open_current
 from clankers.cli.options import MOST, Model, Project, Since, Sources, Until, no_such_source
-from clankers.cli.output import print_json, print_table, width
+from clankers.cli.output import print_json, print_table, width, without_noise
 from clankers.cli.pager import paging
 from clankers.formatting import (
     cells,
@@ -74,7 +74,7 @@ def command(
     finally:
         db.close()
     if as_json:
-        print_json([asdict(s) for s in found if tree or not s.depth])
+        print_json([without_noise(asdict(s)) for s in found if tree or not s.depth])
     elif found:
         with paging():
             print_sessions(found, tree=tree)

@@ -13,7 +13,7 @@ import typer
 
 from clankers.cli.database import open_current
 from clankers.cli.options import Model, Project, Since, Sources, Until
-from clankers.cli.output import print_json, print_table, width
+from clankers.cli.output import print_json, print_table, width, without_noise
 from clankers.cli.pager import paging
 from clankers.errors import UsageError
 from clankers.formatting import (
@@ -123,7 +123,8 @@ def command(
         draw(chart, by.value, named(groups, by.value))
         typer.echo(f"{chart} shows it.", err=True)
     if as_json:
-        print_json({"by": by.value, "groups": [one.plain() for one in groups], "total": total.plain()})
+        shown = [without_noise(one.plain()) for one in groups]
+        print_json({"by": by.value, "groups": shown, "total": without_noise(total.plain())})
     elif groups:
         with paging():
             print_stats(groups, total, by.value)

@@ -14,7 +14,7 @@ from rich.text import Text
 from clankers import paths
 from clankers.cli.options import MOST, Model, Project, Sources
 from clankers.cli.output import console, print_json
-from clankers.formatting import clean, short_duration
+from clankers.formatting import cells, clean, short_duration, shortened
 from clankers.queries.filters import filters
 from clankers.queries.tail import TailItem, follow
 from clankers.queries.tool_calls import subject
@@ -22,6 +22,8 @@ from projector.feed import FeedItem
 from projector.search.tokenize import readable
 
 _WIDE = 100  # columns from which on source and session are shown
+_SOURCE, _PROJECT, _SESSION, _KIND = 11, 14, 13, 6  # columns for each; what is longer is cut
+_DAY = "%Y-%m-%d"
 _LONG = 300  # characters of a text where no terminal says how many fit
 
 # The members of a tool's result that say best what came of it, the best first.
@@ -65,19 +67,32 @@ def _json(happened: TailItem) -> None:
 
 def _line(out: Console) -> Callable[[TailItem], None]:
     wide = out.width >= _WIDE
+    day = today = time.strftime(_DAY)  # of the last line: on a terminal its date is shown where it changes
 
     def show(happened: TailItem) -> None:
+        nonlocal day
         item, session, _ = happened
+        began, clock = _local(item.at)
+        if not out.is_terminal:  # each line may go its own way
+            clock = clock if began == today else f"{began} {clock}"
+        elif began != day:
+            day = began
+            out.print(Text(day, style="bold"))
         short = ("└" if session.parent_id else "") + item.session_id[:12]
-        place = session.project_name or "-"
-        head = (_clock(item.at), item.source, place, short) if wide else (_clock(item.at), place)
-        line = Text(clean(" ".join(head)) + " ", style="dim")
-        line.append(f"{item.kind} ", style=f"not dim {_STYLES.get(item.kind, '')}")
+        place = _cell(session.project_name or "-", _PROJECT)
+        head = (clock, _cell(item.source, _SOURCE), place, _cell(short, _SESSION)) if wide else (clock, place)
+        line = Text(" ".join(head) + " ", style="dim")
+        line.append(f"{item.kind:{_KIND}} ", style=f"not dim {_STYLES.get(item.kind, '')}")
         line.append(clean(_short(item)), style="not dim")
         out.print(line, no_wrap=True, overflow="ellipsis")
         out.file.flush()
 
     return show
+
+
+def _cell(text: str, columns: int) -> str:
+    fitted = shortened(clean(text), columns)
+    return fitted + " " * (columns - cells(fitted))
 
 
 def _short(item: FeedItem) -> str:
@@ -129,13 +144,13 @@ def _texts(value: Any) -> Iterator[str]:
                     return
 
 
-def _clock(ms: int) -> str:
-    """Local time, with the date where that is not today's."""
+def _local(ms: int) -> tuple[str, str]:
+    """The local date and time of day."""
     try:
         at = time.localtime(ms / 1000)
-        return time.strftime("%H:%M:%S" if at[:3] == time.localtime()[:3] else "%Y-%m-%d %H:%M:%S", at)
+        return time.strftime(_DAY, at), time.strftime("%H:%M:%S", at)
     except (ValueError, OverflowError, OSError):  # beyond the calendar
-        return str(ms)
+        return str(ms), "--:--:--"
 
 
 def _nobody_reads() -> bool:

@@ -33,10 +33,10 @@ def command(
     tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="A certificate, for HTTPS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key.")] = None,
 ) -> None:
-    """Show what is recorded in the browser, live while agents work.
+    """Show all sessions in the browser, live while agents work.
 
-    The printed address signs one browser in: it works once, for 30 seconds. Run
-    the command again for another. Stop it with Ctrl-C.
+    The printed address signs one browser in: it works once, for 30 seconds.
+    Run the command again for another one. Ctrl-C stops it.
 
     Examples:
         clankers web

@@ -34,7 +34,7 @@ class HooksInstaller(Installer):
         hooks = self.hooks(client_version(self.harness))
         text = settings_text(path, before)
         try:
-            after = add_hooks(text, hooks, self.harness.name).encode()
+            after = self.added(text, hooks).encode()
             # With an entry of ours in it, the file is not what it was before us.
             keep = not our_hooks(text, self.harness.name)
         except JSONCError as e:
@@ -51,18 +51,27 @@ class HooksInstaller(Installer):
         text = settings_text(path, before)
         try:
             ours = {event: hooks[0] for event, hooks in our_hooks(text, source).items()}
-            if not ours:
+            without = self.removed(text)
+            if without == text:
                 return edit
             kept = content(edit.backup)
-            if kept is None and text == add_hooks("", ours, source):
+            if kept is None and text == self.added("", ours):
                 return edit._replace(after=None)  # the file is ours alone
             if kept is not None:
-                old = remove_hooks(settings_text(edit.backup, kept), source)
-                if add_hooks(old, ours, source) == text:
+                old = self.removed(settings_text(edit.backup, kept))
+                if self.added(old, ours) == text:
                     return edit._replace(after=old.encode())
-            return edit._replace(after=remove_hooks(text, source).encode())
+            return edit._replace(after=without.encode())
         except JSONCError as e:
             raise InstallError(f"{path}: {e}; nothing was changed") from e
+
+    def added(self, text: str, hooks: Mapping[str, Mapping[str, object]]) -> str:
+        """The settings in `text` with these hooks of ours; raises as `hooks_json.add_hooks`."""
+        return add_hooks(text, hooks, self.harness.name)
+
+    def removed(self, text: str) -> str:
+        """The settings in `text` without anything of ours; raises as `hooks_json.remove_hooks`."""
+        return remove_hooks(text, self.harness.name)
 
     def installed(self, path: Path) -> bool:
         """Whether a hook of ours is there."""

@@ -32,9 +32,11 @@ class Installer(ABC):
 
     Attributes:
         uses_launcher: our entry runs `hook_command`, so the launcher has to be there.
+        status_line: whether our status line is installed too; None: the client runs no command for one.
     """
 
     uses_launcher = False
+    status_line: bool | None = None
 
     @abstractmethod
     def file(self, project: Path | None) -> Path:

@@ -148,7 +148,9 @@ def _ticks(names: Sequence[str]) -> Iterable[str]:
     every = -(-len(names) // _TICKS) or 1
     y = _ABOVE + _HEIGHT + _BELOW - 5
     for i in range(0, len(names), every):
-        yield f'<text x="{_percent(i, len(names))}" y="{y}">{escape(names[i])}</text>'
+        at_end = i and i + every >= len(names)  # or the name could reach beyond the chart
+        x, anchor = (i + 1, ' text-anchor="end"') if at_end else (i, "")
+        yield f'<text x="{_percent(x, len(names))}" y="{y}"{anchor}>{escape(names[i])}</text>'
 
 
 def _cells(place: int, count: int, cells: Iterable[tuple[str, float]], most: float) -> str:

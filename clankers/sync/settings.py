@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from clankers.errors import EX_CONFIG, ClankersError
+from clankers.system.config_files import exposure
 
 FILE = "config.toml"
 MASK = "***"  # what stands for a secret wherever one would be shown
@@ -258,15 +259,6 @@ def _file(path: str) -> Mapping[str, Any]:
         if name not in SETTINGS:
             raise SettingsError(f"{path}{_line(text, name)}: {unknown(name)}")
     return {name: read(name, value, f"{path}{_line(text, name)}: {name}") for name, value in stored.items()}
-
-
-def exposure(mode: int) -> str:
-    """What others can do with a file of these permissions, as a message goes on; empty: nothing."""
-    if os.name == "nt":  # where they say nothing
-        return ""
-    if mode & 0o022:
-        return f"can be changed by others (mode {stat.S_IMODE(mode):04o})"
-    return f"can be read by others (mode {stat.S_IMODE(mode):04o})" if mode & 0o077 else ""
 
 
 def unknown(name: str) -> str:

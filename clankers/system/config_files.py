@@ -65,6 +65,15 @@ def content(path: Path) -> bytes | None:
         raise FileError(f"{path} cannot be read: {e.strerror}") from e
 
 
+def exposure(mode: int) -> str:
+    """What others can do with a file of these permissions, as a message goes on; empty: nothing."""
+    if os.name == "nt":  # where they say nothing
+        return ""
+    if mode & 0o022:
+        return f"can be changed by others (mode {stat.S_IMODE(mode):04o})"
+    return f"can be read by others (mode {stat.S_IMODE(mode):04o})" if mode & 0o077 else ""
+
+
 def difference(edit: Edit) -> str:
     """The change in the format of `diff -u`; empty where there is none."""
 

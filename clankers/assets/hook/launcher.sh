@@ -1,11 +1,23 @@
-# Starts clankers' recorder for the hooks of coding agents: `sh hook SOURCE`. `clankers install` writes this file, the
+# Starts clankers' recorder for the hooks of coding agents: `sh hook SOURCE`, or prints their status line: `sh hook
+# --statusline`, below that of another command: `sh hook --statusline COMMAND`. `clankers install` writes this file, the
 # last `clankers uninstall` removes it. Where no recorder is found it prints nothing and exits 0.
 
 # The environment that `clankers install` last ran in.
 python=@PYTHON@
 packages=@PACKAGES@
 
-source=${1-}
+verb=append source=${1-}
+if [ "$source" = --statusline ]; then
+    verb=statusline source=
+    if [ -n "${2-}" ]; then
+        given=$(cat)
+        printed=$(printf '%s\n' "$given" | sh -c "$2")
+        [ -z "$printed" ] || printf '%s\n' "$printed"
+        exec <<END
+$given
+END
+    fi
+fi
 
 # Replace this shell by the recorder in the directory $2, run by the interpreter $1; return where there is none.
 record() {
@@ -23,7 +35,7 @@ try:
         code = exit_code_of_hook(sys.argv[-1], code)
 except (ImportError, SyntaxError):  # the package is being replaced
     code = 0
-os._exit(code)' "$2" append ${source:+"$source"}
+os._exit(code)' "$2" "$verb" ${source:+"$source"}
 }
 
 record "$python" "$packages"

@@ -2,17 +2,19 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clankers.errors import ClankersError
 from clankers.harnesses.claude_code.harness import HARNESS
 from clankers.harnesses.claude_code.history import homes
+from clankers.harnesses.claude_code.status_line import add_status_line, has_status_line, remove_status_line
 from clankers.harnesses.hook_command import hook_command
 from clankers.harnesses.hooks_installer import HooksInstaller, dotted, settings_text
 from clankers.harnesses.hooks_json import settings_object
 from clankers.harnesses.installer import InstallError, Obstacle, Version
-from clankers.system.config_files import content
+from clankers.system.config_files import Edit, content
+from clankers.system.jsonc_edit import JSONCError
 
 # The events that add something to the record, and the lowest version that was found to know each (by the list in the
 # client's own code; not looked for below 2.1.0, which kept subagents' transcripts elsewhere). Older
@@ -45,7 +47,9 @@ _END_TIMEOUT = 30  # SessionEnd's: without one of its own it is killed after 1.5
 
 
 class ClaudeCodeInstaller(HooksInstaller):
-    """Our hooks in the settings."""
+    """Our hooks in the settings, and our status line, if that is asked for or there already."""
+
+    status_line = False
 
     def file(self, project: Path | None) -> Path:
         """The settings: a project's local ones, which are not shared, for not everybody in it records."""
@@ -65,6 +69,30 @@ class ClaudeCodeInstaller(HooksInstaller):
             for event, since in EVENTS.items()
             if since <= (version or _OLDEST)
         }
+
+    def added(self, text: str, hooks: Mapping[str, Mapping[str, object]]) -> str:
+        """As `HooksInstaller.added`."""
+        text = super().added(text, hooks)
+        return add_status_line(text) if self.status_line else text
+
+    def removed(self, text: str) -> str:
+        """As `HooksInstaller.removed`."""
+        return super().removed(remove_status_line(text))
+
+    def uninstall(self, path: Path) -> Edit:
+        """As `HooksInstaller.uninstall`; another status line is what it was."""
+        self.status_line = self._shows_status_line(path)
+        return super().uninstall(path)
+
+    def installed(self, path: Path) -> bool:
+        """Whether a hook or the status line of ours is there."""
+        return super().installed(path) or self._shows_status_line(path)
+
+    def _shows_status_line(self, path: Path) -> bool:
+        try:
+            return has_status_line(settings_text(path, content(path)))
+        except JSONCError as e:
+            raise InstallError(f"{path}: {e}; nothing was changed") from e
 
     def obstacles(self, path: Path, version: Version | None) -> list[Obstacle]:
         """What keeps our hooks from being run."""
