@@ -382,7 +382,7 @@ def test_the_first_line_of_every_help_fits_a_line_of_the_list(root: Path) -> Non
     for name, (group, *_) in cli.COMMANDS.items():
         first = call(root, name, "--help", COLUMNS="80").out.splitlines()[3].strip()
         assert first.endswith(".")
-        assert not group or any(line.strip("│ ") == f"{name:<9}  {first}" for line in listed), name
+        assert not group or any(line.strip("│ ").split(maxsplit=1) == [name, first] for line in listed), name
 
 
 def test_help_shows_the_help_of_a_command(root: Path) -> None:

@@ -120,4 +120,11 @@ def find(asked: Asked) -> SearchData:
     )
 
 
-PAGE = Page("/search", "search.html", find, "Search", filtered=True)
+PAGE = Page(
+    "/search",
+    "search.html",
+    find,
+    "Search",
+    filtered=True,
+    parameters={"q": "The words to find; the last may be a beginning."},
+)

@@ -41,4 +41,17 @@ def _place(text: str) -> SessionPlace | None:
     return SessionPlace(*found)
 
 
-PAGE = Page("/sessions", "sessions.html", find, "Sessions", filtered=True)
+PAGE = Page(
+    "/sessions",
+    "sessions.html",
+    find,
+    "Sessions",
+    filtered=True,
+    parameters={
+        "q": "Each of these words is in the title, project, branch, model or id.",
+        "sort": f"By what they are sorted: {', '.join(ORDERS)}.",
+        "order": "`asc` for the smallest first, else `desc`.",
+        "parent": "Only the subagents of this session.",
+        "after": "Go on behind this place, as `next` in the answer before gives it, in JSON.",
+    },
+)
