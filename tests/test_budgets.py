@@ -30,6 +30,7 @@ from clankers.system import notify
 from tests.commands import HOSTILE, POSIX_ONLY, RAW, call, environment, event, session
 from tests.feeding import Record, append, project
 from tests.patience import wait_for
+from tests.test_web_data import signed_in
 
 pytestmark = POSIX_ONLY
 
@@ -250,3 +251,20 @@ def test_a_watcher_notes_what_is_spent_when_something_changed(tmp_path: Path) ->
         project(tmp_path).close()
         look()
     assert json.loads(noted.read_bytes())["today"] == 5.0
+
+
+def test_the_page_shows_budgets_and_doctor_a_wrong_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = f"/src/{HOSTILE}"
+    save_budgets(str(tmp_path), Budgets([SpendingBudget("day", 10.0, directory), SpendingBudget("session", 100.0)]))
+    worked(tmp_path, datetime.now(), 8.5, place=directory)  # noqa: DTZ005
+    project(tmp_path).close()
+    for client in signed_in(tmp_path, monkeypatch):
+        page = client.get("/overview").text.partition('<dl class="figures">')[2].partition("</dl>")[0]
+        assert "Budget, this day" in page
+        assert "$8.50 of $10.00" in page
+        assert "this session" not in page
+        assert not RAW.search(page.replace("\n", ""))
+        assert [one["level"] for one in client.get("/api/overview").json()["budgets"]] == [80, 0]
+        budgets_path(str(tmp_path)).write_text("[[")
+        assert client.get("/overview").status_code == 200
+    assert "budgets.toml" in call(tmp_path, "doctor").out

@@ -11,6 +11,7 @@ from clankers.checks.finding import Finding
 from clankers.errors import ClankersError
 from clankers.formatting import counted
 from clankers.log.reader import log_files
+from clankers.queries.budgets import load_budgets
 from clankers.sync.acknowledged import FILE, unusable
 from clankers.sync.settings import SettingsError, load
 from clankers.system import extensions, install_manifest
@@ -34,6 +35,10 @@ def data_root_findings(root: str, database: str) -> Iterator[Finding]:
         load(root)
     except SettingsError as e:
         yield Finding("Settings", False, str(e))
+    try:
+        load_budgets(root)
+    except ClankersError as e:
+        yield Finding("Budgets", False, str(e))
     if problem := unusable(os.path.join(root, FILE)):
         yield Finding("Sync", False, problem, "clankers sync reset")
 
@@ -73,7 +78,7 @@ def _locks(root: str, database: str) -> Iterator[Finding]:
 
 def _lists(root: str) -> Iterator[Finding]:
     """The lists that `clankers install` writes; a command that reads one takes a damaged one for empty."""
-    for name in (install_manifest.NAME, extensions.NAME):
+    for name in (install_manifest.NAME, install_manifest.SERVERS, install_manifest.SKILLS, extensions.NAME):
         path = Path(root, name)
         again = "remove it, then run `clankers install` again for each harness"
         try:

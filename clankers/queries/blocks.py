@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from clankers import harnesses
 from clankers.queries.dialect import JOIN_IN_THIS_ORDER, Database
@@ -26,7 +26,8 @@ SELECT m.created_at, m.session_id, a.subagent, {_IS_USED}, {{counted}},
   {", ".join(f"coalesce(m.{kind}, 0)" for kind in TOKENS)},
   {PART}, CASE WHEN a.cost_rate = 1 THEN 0 ELSE coalesce({PART}, 0) END,
   CASE WHEN a.cost_rate IS NULL AND {_IS_USED} THEN 1 ELSE 0 END
-FROM activity AS a JOIN sessions AS s ON s.id = a.session_id JOIN messages AS m ON m.session_id = a.session_id
+FROM sessions AS s {JOIN_IN_THIS_ORDER} activity AS a ON a.session_id = s.id
+  {JOIN_IN_THIS_ORDER} messages AS m ON m.session_id = s.id
 WHERE a.position = 0 AND m.copied = 0 AND m.created_at IS NOT NULL AND {{of_plan}} ORDER BY m.created_at, m.id
 """
 
@@ -78,17 +79,6 @@ class Limit(NamedTuple):
         return self.amount - ((block.cost or 0.0) if self.in_dollars else block.tokens)
 
 
-class _Counted(NamedTuple):
-    """A message."""
-
-    at: int
-    session: str
-    is_subagent: bool
-    is_used: bool
-    is_chosen: bool
-    usage: Group
-
-
 def count_blocks(db: Database, chosen: Filters, now: int, limit: Limit | None = None) -> tuple[list[UsageBlock], Group]:
     """The blocks with a message that `chosen` selects, the first first, and the total of all.
 
@@ -104,17 +94,17 @@ def count_blocks(db: Database, chosen: Filters, now: int, limit: Limit | None = 
     plan = Filters(chosen.sources or harnesses.COUNTED_IN_BLOCKS)
     chosen = replace(chosen, sources=plan.sources)
     conditions = {"counted": chosen.rows("m.created_at", "m.model"), "of_plan": plan.rows("m.created_at", "m.model")}
-    messages = [_counted(*row) for row in db.execute(_MESSAGES.format(**conditions), chosen.values)]
-    blocks = _blocks(one.at for one in messages if one.is_used)
+    messages = db.execute(_MESSAGES.format(**conditions), chosen.values).fetchall()
+    blocks = _blocks(at for at, _, _, is_used, *_ in messages if is_used)
     begins = [block.begin for block in blocks]
     seen: list[dict[str, bool]] = [{} for _ in blocks]
-    for one in messages:
-        number = bisect_right(begins, one.at) - 1
-        if number < 0 or one.at >= blocks[number].end:
+    for at, session, is_subagent, _, is_chosen, *measures in messages:
+        number = bisect_right(begins, at) - 1
+        if number < 0 or at >= blocks[number].end:
             number += 1  # a prompt belongs to the block that its response begins
-        if one.is_chosen and number < len(blocks):
-            blocks[number].add(one.usage)
-            seen[number][one.session] = one.is_subagent
+        if is_chosen and number < len(blocks):
+            _add(blocks[number], *measures)
+            seen[number][session] = bool(is_subagent)
     total = Group(None)
     for block, sessions in zip(blocks, seen, strict=True):
         total.add(block)
@@ -144,11 +134,30 @@ def _numbers(sessions: dict[str, bool]) -> tuple[int, int]:
     return len(sessions) - subagents, subagents
 
 
-def _counted(at: int, session: str, subagent: int, used: int, chosen: int, turns: int, *measures: Any) -> _Counted:
-    *tokens, cost, split, unpriced = measures
-    kinds = dict(zip(TOKENS, tokens, strict=True))
-    usage = Group(None, turns=turns, messages=1, **kinds, cost=cost, cost_split=split, unpriced_messages=unpriced)
-    return _Counted(at, session, bool(subagent), bool(used), bool(chosen), usage)
+def _add(
+    block: UsageBlock,
+    turns: int,
+    prompt: int,
+    completion: int,
+    reasoning: int,
+    read: int,
+    write: int,
+    cost: float | None,
+    split: float,
+    unpriced: int,
+) -> None:
+    """Add a message. Not by `Group.add`: there may be a million."""
+    block.messages += 1
+    block.turns += turns
+    block.prompt_tokens += prompt
+    block.completion_tokens += completion
+    block.reasoning_tokens += reasoning
+    block.cache_read_tokens += read
+    block.cache_write_tokens += write
+    if cost is not None:
+        block.cost = (block.cost or 0.0) + cost
+    block.cost_split += split
+    block.unpriced_messages += unpriced
 
 
 def _blocks(times: Iterable[int]) -> list[UsageBlock]:

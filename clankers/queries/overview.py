@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from clankers.queries.budgets import BudgetState
 from clankers.queries.dialect import Database
 from clankers.queries.filters import Filters
 from clankers.queries.usage import (
@@ -145,6 +146,7 @@ class Overview(Struct, frozen=True):
         hours: of the week, those in which something happened.
         tools: the most called first.
         top: the sessions that cost most, or used most tokens where no cost is known.
+        budgets: how much of each budget is spent now, whatever the span.
     """
 
     since: int | None
@@ -162,6 +164,7 @@ class Overview(Struct, frozen=True):
     hours: list[HourOfWeek]
     tools: list[ToolUse]
     top: list[TopSession]
+    budgets: list[BudgetState] = []
 
 
 def overview(db: Database, chosen: Filters, now: int) -> Overview:
