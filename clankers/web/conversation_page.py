@@ -48,12 +48,13 @@ class ConversationPage(ConversationHtml):
         return code(text[:LONGEST], language) + f'<p class="more">The text is longer. {link}</p>\n'
 
     def subagent(self, inner: Conversation) -> Iterator[str]:
-        """Its name, what it came to, and the way to its page."""
-        session = inner.session
+        """What it came to, and the way to its page; a script shows the conversation here once it is unfolded."""
+        session, url = inner.session, escape(session_url(inner.session.id))
         yield (
-            f'<div class="subagent" id="{escape(anchor(session.id))}">'
-            f'<a href="{escape(session_url(session.id))}" dir="auto">'
-            f"{escape(labels.of_subagent(inner))}</a> {facts_html(labels.sums(session, ()))}</div>\n"
+            f'<details class="subagent" id="{escape(anchor(session.id))}" data-load="{url}">'
+            f'<summary>⤷ <b dir="auto">{escape(labels.of_subagent(inner))}</b></summary>\n'
+            f"{facts_html(labels.sums(session, ()))}\n"
+            f'<p class="more"><a href="{url}">On a page of its own</a></p></details>\n'
         )
 
     def subagents(self, tool: ToolCall) -> Iterator[str]:

@@ -10,7 +10,8 @@ def session_url(id: str) -> str:
 
 def call_url(session: str, id: str) -> str:
     """A message, tool call or error on the page of its session."""
-    return f"{session_url(session)}?{urlencode({'item': id})}#{anchor(id)}"
+    item = quote(id, safe="")
+    return f"{session_url(session)}?item={item}#i-{item}"
 
 
 def anchor(id: str) -> str:
