@@ -162,7 +162,7 @@ def _install(root: str, planned: Planned, *, in_project: bool) -> None:
     for edit in edits:
         note(root, edit.path, harness.name, installer.manifest)
         if edit.backup.exists():
-            typer.echo(f"  what it was before is kept in {clean(str(edit.backup))}")
+            typer.echo(f"  the previous file is kept in {clean(str(edit.backup))}")
     if in_project:
         typer.echo("  it is for this machine: keep it out of version control")
     version = client_version(harness)
