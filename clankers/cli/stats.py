@@ -161,7 +161,9 @@ def _limit(text: str) -> Limit:
     """
     found = _LIMIT.fullmatch(text.strip())
     if not found or not float(found["number"]) or (found["dollars"] and found["unit"]):
-        raise UsageError(f"--limit {text!r} is no limit; write tokens, as 800000, 500k or 20M, or US dollars, as $10")
+        raise UsageError(
+            f"--limit {text!r} is not a limit; use tokens, such as 800000, 500k or 20M, or US dollars, such as $10"
+        )
     return Limit(float(found["number"]) * _UNITS[found["unit"].lower()], bool(found["dollars"]))
 
 
