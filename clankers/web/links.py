@@ -29,9 +29,9 @@ def log_url(session: str, row: str | None = None) -> str:
     return "/log/" + quote(session, safe="") + (f"?{urlencode({'row': row})}" if row else "")
 
 
-def output_url(id: str) -> str:
-    """The complete output of a tool call, as text."""
-    return "/output/" + quote(id, safe="")
+def text_url(id: str) -> str:
+    """The complete text of a tool call or a message."""
+    return "/text/" + quote(id, safe="")
 
 
 def export_url(session: str, form: str) -> str:
