@@ -152,6 +152,10 @@ class Harness:
         """Puts our entry into the client's configuration; None where the client has nothing of the kind."""
         return None
 
+    def mcp_installers(self) -> list[Installer]:
+        """Put our MCP server into the client's settings, and a skill where it reads some; none if it has no MCP."""
+        return []
+
 
 def unreadable(harness: Harness) -> list[str]:
     """The directories of the harness's stores that cannot be read: `sources` finds nothing in them, silently."""

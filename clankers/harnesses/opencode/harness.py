@@ -74,6 +74,12 @@ class OpenCode(Harness):
 
         return OpenCodeInstaller(self)
 
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.opencode.mcp import installers
+
+        return installers(self)
+
 
 def _stored(kind: str, document: Any) -> Any:
     """What is stored of a message or part: in a file as it is, in the database in a column."""
