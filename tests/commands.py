@@ -36,7 +36,8 @@ def environment(root: Path, **more: str) -> dict[str, str]:
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("CLANKERS_", "SESSION_")) and k != "FORCE_COLOR"}
     home = str(root.parent)
-    return kept | {"CLANKERS_DATA_PATH": str(root), "HOME": home, "TMPDIR": home, "COLUMNS": "200"} | more
+    here = {"CLANKERS_DATA_PATH": str(root), "HOME": home, "TMPDIR": home, "COLUMNS": "200", "PAGER": "cat"}
+    return kept | here | more
 
 
 def command(*args: str) -> list[str]:
@@ -73,7 +74,7 @@ def call(root: Path, *args: str, **env: str) -> Result:
 def on_a_terminal(root: Path, *args: str, **env: str) -> str:
     """What the command prints where somebody looks on."""
     ours, its = os.openpty()
-    its_env = environment(root, LINES="50", TERM="xterm-256color", TZ="UTC", PAGER="cat") | env
+    its_env = environment(root, LINES="50", TERM="xterm-256color", TZ="UTC") | env
     with subprocess.Popen(command(*args), stdin=its, stdout=its, stderr=subprocess.PIPE, env=its_env) as process:
         os.close(its)
         printed = b""

@@ -489,7 +489,7 @@ def test_a_locked_database_is_named_and_read_the_next_time(home: Path, root: Pat
         done = clankers(root, "backfill", "--all")
         other.execute("ROLLBACK")
     assert done.code == EX_BUSY
-    assert f"{opencode / 'opencode.db'} is kept by another program: " in done.err
+    assert f"{opencode / 'opencode.db'} is locked by another program: " in done.err
     assert 0 < len(ids(root)) < len(wanted)
     assert read_meta(str(root / "clankers.db"), BACKFILL) is None, "it is to be tried again"
     assert clankers(root, "backfill", "--all").err == ""

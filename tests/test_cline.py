@@ -311,7 +311,7 @@ def test_hooks_are_installed_beside_ones_own_and_removed_again(tmp_path: Path, h
 
     done = clankers("install", "cline")
     assert (done.code, done.out.count(str(hooks))) == (EX_FAIL, 1)
-    assert f"{own} is there and not ours; add .sh to its name" in done.err
+    assert f"{own} exists and is not from clankers; add .sh to its name" in done.err
     own.rename(own.with_suffix(".sh"))
     assert clankers("install", "cline").code == EX_OK
     ours = [hooks / event for event in EVENTS]

@@ -227,7 +227,7 @@ def test_set_mends_what_others_can_read_and_says_so(root: Path, file: Path) -> N
     write(file, f'SESSION_API_KEY = "{KEY}"\n', 0o644)
     done = config(root, "set", "SESSION_API_KEY", stdin="another")
     assert done.code == EX_OK
-    assert "Take another key" in done.err
+    assert "Use a new key" in done.err
     assert file.stat().st_mode & 0o777 == 0o600
     assert config(root, "list").code == EX_OK
 
@@ -441,7 +441,7 @@ def test_a_file_that_is_not_toml_is_left_to_be_mended_by_hand(root: Path, file: 
 def test_what_goes_over_the_file_is_told(root: Path) -> None:
     done = config(root, "set", "SESSION_SYNC_SCRUB", "true", SESSION_SYNC_SCRUB="false")
     assert done.code == EX_OK
-    assert "the environment variable SESSION_SYNC_SCRUB goes over it" in done.err
+    assert "the environment variable SESSION_SYNC_SCRUB overrides it" in done.err
 
 
 def test_get(root: Path, file: Path) -> None:

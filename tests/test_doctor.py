@@ -121,9 +121,9 @@ def add_to_log(root: Path, data: bytes) -> None:
 def test_a_fresh_machine_without_clients_has_nothing_to_repair(home: Path, root: Path) -> None:
     found = findings(home, code=EX_OK)
     assert about(found, "OpenCode") == [(True, "`opencode` is not on the PATH")]
-    assert about(found, "Log") == [(True, f"{root} is not there yet; the first event makes it")]
+    assert about(found, "Log") == [(True, f"{root} does not exist yet; the first event creates it")]
     assert about(found, "Database") == [
-        (True, f"{root / 'clankers.db'} is not there yet; any command that reads makes it")
+        (True, f"{root / 'clankers.db'} does not exist yet; any command that reads creates it")
     ]
 
 
@@ -319,7 +319,7 @@ def test_copies_and_days_on_their_way_are_reported_and_nothing_to_repair(home: P
     said = about(findings(home, code=EX_OK), "Log")
     for path in kept:
         assert (True, f"a copy of what was damaged is kept: {path}, 1.5 kB") in said
-    assert (True, "clankers-2026-11-02.jsonl is on its way into its archive, and read like the others") in said
+    assert (True, "clankers-2026-11-02.jsonl is being archived, and read like the others") in said
 
 
 def test_a_database_that_is_current_or_behind_is_well(home: Path, root: Path) -> None:
@@ -378,7 +378,7 @@ def test_a_log_that_was_cut_is_reported(home: Path, root: Path) -> None:
     (log,) = root.glob("clankers-*.jsonl")
     os.truncate(log, 100)
     ((subject, text, _),) = wrong(findings(home, code=EX_FAIL))
-    assert (subject, text.partition(":")[0]) == ("Database", "the log is not what was read")
+    assert (subject, text.partition(":")[0]) == ("Database", "the log was changed after it was read")
 
 
 def test_the_state_of_the_backfill_is_reported(home: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

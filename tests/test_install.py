@@ -400,7 +400,7 @@ def test_a_plugin_that_is_not_ours_is_left_alone(home: Path, plugin: Path) -> No
     before = tree(home)
     done = clankers(home, "install", "opencode")
     assert (done.code, tree(home)) == (EX_FAIL, before)
-    assert f"{plugin} is there and not ours" in done.err
+    assert f"{plugin} exists and is not from clankers" in done.err
     assert clankers(home, "uninstall", "opencode").code == EX_OK
     assert tree(home) == before
 

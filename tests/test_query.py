@@ -108,7 +108,7 @@ def test_columns_of_the_same_name_all_reach_json(root: Path) -> None:
 def test_json_and_csv_at_once_are_refused(root: Path) -> None:
     done = call(root, "query", "--json", "--csv", "SELECT 1")
     assert done.code == EX_USAGE
-    assert "take one" in done.err
+    assert "exclude each other" in done.err
 
 
 @pytest.mark.parametrize(

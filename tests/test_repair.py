@@ -248,7 +248,7 @@ def test_a_log_is_repaired_copied_and_projected_anew(root: Path) -> None:
         said.replace(": the", ": would be done: the"),
         "1 repair to be done, 0 bad places left",
     ]
-    assert kept == f"{log.name}: the file as it was is kept as {log.name}.damaged-1"
+    assert kept == f"{log.name}: the previous file is kept as {log.name}.damaged-1"
     assert total == "1 repair, 0 bad places left"
     assert log.read_bytes() == data
     assert (root / f"{log.name}.damaged-1").read_bytes() == damaged

@@ -176,7 +176,7 @@ def test_the_command_says_what_it_does_and_the_database_follows(root: Path) -> N
     assert done.code == 0, done.out + done.err
     said, kept, total = done.out.splitlines()
     assert said == f"{NAME}:1: the newline at byte {data.index(10)} restored"
-    assert kept == f"{NAME}: the file as it was is kept as {path.name}.damaged-1"
+    assert kept == f"{NAME}: the previous file is kept as {path.name}.damaged-1"
     assert total == "1 repair, 0 bad places left"
     assert call(root, "verify").code == 0
     assert call(root, "query", "select count(*) from sessions", "--csv").out.split() == ["count(*)", "20"]

@@ -6,9 +6,11 @@ import shutil
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from unittest import mock
 from zlib import crc32
 
+import apsw
 import pytest
 
 from clankers import harnesses
@@ -23,7 +25,7 @@ from clankers.queries.resume import SessionTree
 from clankers.restore.documents import document
 from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.restore.lines import lines_file
-from clankers.restore.records import LoggedRecord
+from clankers.restore.records import LoggedRecord, read_session
 from clankers.restore.write import Found, targets, write
 from tests.commands import POSIX_ONLY, call, environment
 from tests.contract.captures import ALL, BY_IMPORT_ALONE, Captures, feed_stores
@@ -34,7 +36,9 @@ pytestmark = POSIX_ONLY
 WITH_FILES = {
     name: captures
     for name, captures in {**ALL, **{f"{name} of old": one for name, one in BY_IMPORT_ALONE.items()}}.items()
-    if harnesses.load(captures.harness, "").restorer() and name != "claude-code, all"
+    if (harness := harnesses.load(captures.harness, "")).restorer()
+    and not harness.imports_with
+    and name != "claude-code, all"
 }
 # What clients keep beside, and clankers does not record.
 NOT_RECORDED = {
@@ -242,3 +246,35 @@ def test_masked_credentials_are_named(tmp_path: Path) -> None:
     lacking: Counter[str] = Counter()
     lines_file([record(0, json.dumps(masked).encode(), of=text)], lacking)
     assert lacking == {"lines with masked credentials": 1}
+
+
+@pytest.mark.parametrize("name", ["opencode 1.18.33", "kilo", "opencode 1.1.65"])
+def test_what_a_client_imports_is_what_its_store_had(name: str, tmp_path: Path, home: Path) -> None:
+    captures, root = ALL[name], tmp_path / "data"
+    captures.store(home)
+    feed_stores(root, captures.harness, home)
+    messages: dict[str, dict[str, Any]] = {}
+    parts: dict[str, dict[str, Any]] = {}
+    for path in home.rglob("*.db"):
+        with closing(apsw.Connection(str(path))) as db:
+            for id, session, data in db.execute("SELECT id, session_id, data FROM message"):
+                messages[str(id)] = {**json.loads(str(data)), "id": id, "sessionID": session}
+            for id, message, session, data in db.execute("SELECT id, message_id, session_id, data FROM part"):
+                parts[str(id)] = {**json.loads(str(data)), "id": id, "messageID": message, "sessionID": session}
+    for kind, into in (("message", messages), ("part", parts)):
+        for path in home.rglob(f"storage/{kind}/*/*.json"):
+            into[path.stem] = json.loads(path.read_bytes())
+    restorer = harnesses.load(captures.harness, "").restorer()
+    assert restorer
+    sessions = {message["sessionID"] for message in messages.values()}
+    found: list[dict[str, Any]] = []
+    with mock.patch.dict(os.environ, {"HOME": str(tmp_path), "XDG_DATA_HOME": ""}):
+        for id in sorted(sessions):
+            (content,) = restorer(read_session(str(root), captures.harness, id)).files.values()
+            document = json.loads(content)
+            assert document["info"]["id"] == id
+            found += document["messages"]
+    assert {one["info"]["id"]: one["info"] for one in found} == messages
+    theirs = {part["id"]: part for one in found for part in one["parts"]}
+    assert theirs == {id: part for id, part in parts.items() if part["messageID"] in messages}
+    assert all(part["messageID"] == one["info"]["id"] for one in found for part in one["parts"])

@@ -497,7 +497,7 @@ def test_tls_with_a_certificate_that_is_renewed(tmp_path: Path) -> None:
         first = cert.read_text()
         assert sent(server, "s1", first) == 200
         key.write_text("")
-        reload(server, "the certificate from before stays in use")
+        reload(server, "the previous certificate stays in use")
         assert sent(server, "s2", first) == 200
         renew()
         reload(server, "the certificate was read again")

@@ -38,7 +38,10 @@ def test_columns_have_the_heights_of_their_values(rows: list[list[float]], data:
     assert sum(sum(layer.values) for layer in layers) == pytest.approx(sum(map(sum, parts.values())))
     drawn = parsed(svg.columns("Cost", [f"{i}" for i in range(count)], layers, str))
     bars = [
-        (number(bar, "x"), number(bar, "height")) for bar in drawn.iterfind(".//g/rect") if bar.find("title") is None
+        (number(column, "x"), number(bar, "height"))
+        for column in drawn.iterfind("svg/svg")
+        for bar in column.iterfind("rect")
+        if bar.find("title") is None
     ]
     ground = max(number(line, "y1") for line in drawn.iterfind(".//line"))
     top = min(number(line, "y1") for line in drawn.iterfind(".//line"))

@@ -1,7 +1,10 @@
 """`clankers web`: who may see the pages, and what they show."""
 
+import http.client
 import json
 import shutil
+import signal
+import socket
 import stat
 from collections.abc import Iterator
 from itertools import product
@@ -10,13 +13,16 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from clankers.errors import EX_USAGE
 from clankers.paths import DATA_ENV
 from clankers.queries.session_pages import ORDERS
 from clankers.web.app import Site, application
 from clankers.web.keys import Keys, bearer, read_key
-from tests.commands import POSIX_ONLY, RAW, call
+from tests.commands import POSIX_ONLY, RAW, call, run
 from tests.feeding import project
+from tests.patience import DEADLINE, wait_for
 from tests.talks import GITHUB, demo, talk
+from tests.web_serving import WebServer
 
 PORT = 8724
 OWN = f"http://127.0.0.1:{PORT}"
@@ -239,3 +245,78 @@ def test_search_finds_the_beginning_of_the_last_word(client: TestClient) -> None
     assert "<mark>login</mark>" in page
     assert "<script>alert" not in page
     assert client.get("/api/search?q=%22").json() == {"asked": True, "groups": [], "indexed": 0, "limited": False}
+
+
+# The server as a process
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    with WebServer(talk(tmp_path_factory.mktemp("server") / "data")) as found:
+        yield found
+
+
+def test_a_second_command_signs_another_browser_in(server: WebServer) -> None:
+    first, second = server.first, server.address()
+    assert first != second
+    assert [server.get("/sessions", cookie=server.sign_in(address)).status for address in (first, second)] == [200, 200]
+
+
+def test_any_address_but_loopback_needs_tls(tmp_path: Path) -> None:
+    done = call(tmp_path / "data", "web", "--no-open", "--port", "0", "--host", "0.0.0.0")
+    assert done.code == EX_USAGE
+    assert "--tls-cert" in done.err
+
+
+def test_pages_go_on_while_the_database_is_deleted_rebuilt_and_forgotten_from(server: WebServer) -> None:
+    cookie = server.sign_in(server.address())
+    stream = server.connect()
+    stream.request("GET", "/api/live", headers={"Cookie": cookie})
+    events = stream.getresponse()
+    assert server.get("/sessions/ses_talk", cookie=cookie).status == 200
+    for file in server.root.glob("clankers.db*"):
+        file.unlink()
+    assert server.get("/sessions/ses_talk", cookie=cookie).status in (200, 503)  # while it is made again
+    wait_for((server.root / "clankers.db").exists, "the database is made again")
+    wait_for(lambda: run(server.root, "project", "--rebuild").code == 0, "it is rebuilt")  # not while it is made
+    assert b'{"sessions":null}' in until(events, b"event: change")
+    assert run(server.root, "forget", "ses_talk", "--yes").code == 0
+    assert server.get("/sessions/ses_talk", cookie=cookie).status == 404
+    assert server.get("/sessions", cookie=cookie).status == 200
+    stream.close()
+
+
+def test_slow_and_many_clients_keep_nobody_waiting(server: WebServer) -> None:
+    cookie = server.sign_in(server.address())
+    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(40)]
+    for one in slow:
+        one.sendall(b"GET /sessions HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")  # and no more
+    many = [server.connect() for _ in range(200)]
+    for client in many:
+        client.request("GET", "/static/icon.svg")
+    assert {client.getresponse().status for client in many} == {200}
+    assert server.get("/sessions", cookie=cookie).status == 200
+    for client in many:
+        client.close()
+    for one in slow:
+        one.close()
+
+
+def test_a_stop_ends_the_streams(tmp_path: Path) -> None:
+    with WebServer(tmp_path / "data") as server:
+        stream = server.connect()
+        stream.request("GET", "/api/live", headers={"Cookie": server.sign_in(server.first)})
+        events = stream.getresponse()
+        assert b"retry" in until(events, b"retry")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(DEADLINE) == 0
+        events.read()
+        assert "Traceback" not in server.said.read_text()
+
+
+def until(events: http.client.HTTPResponse, what: bytes) -> bytes:
+    """What comes up to the end of the event that has `what` in it."""
+    found = b""
+    while what not in found or not found.endswith(b"\n\n"):
+        found += events.read1()
+    return found

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.commands import NOW, command, event, session
 from tests.e2e.machine import CLIENTS
-from tests.feeding import project
+from tests.feeding import Record, append, project
 from tests.patience import DEADLINE
 from tests.talks import demo, talk
 from tests.web_serving import WebServer
@@ -47,7 +48,7 @@ def driven(server: WebServer, script: str, *args: str) -> Any:
     """What a script of ours saw in the browser."""
     done = subprocess.run(
         ["node", str(Path(__file__).parent / script), str(PACKAGES), server.address(), *args],
-        env=os.environ | {"HOME": str(server.root.parent)},
+        env=server.env,
         capture_output=True,
         text=True,
         timeout=DEADLINE,
@@ -84,3 +85,35 @@ def test_the_pages_are_light_or_dark_as_the_reader_likes_it(seen: Any) -> None:
 
 def test_axe_finds_nothing(seen: Any) -> None:
     assert seen["violations"] == []
+
+
+def test_the_pages_are_used_while_things_happen(server: WebServer) -> None:
+    append(server.root, [*long_session(120)])
+    seen = driven(server, "web_live.mjs", *command("append", "claude-code"))
+    assert seen.pop("problems") == []
+    assert "token" not in seen.pop("address")
+    assert seen == {
+        "marked": "Live",
+        "kept": True,
+        "filtered": "?source=opencode",
+        "back": "",
+        "typed": "?q=login",
+        "found": "login",
+        "jumped": True,
+        "unfolded": True,
+        "first": 50,
+        "plain": True,
+        "buttons": 0,
+        "later": "?at=50",
+    }
+
+
+def long_session(prompts: int) -> Iterator[Record]:
+    yield session("ses_long", title="A long one")
+    for number in range(prompts):
+        id, at = f"msg_l{number:04}", NOW + number * 1000
+        yield event(
+            "message.updated", info={"id": id, "sessionID": "ses_long", "role": "user", "time": {"created": at}}
+        )
+        part = {"id": f"prt_l{number:04}", "messageID": id, "sessionID": "ses_long", "type": "text"}
+        yield event("message.part.updated", part=part | {"text": f"prompt {number}"})

@@ -1,5 +1,6 @@
 """`clankers web` as a process."""
 
+import http.client
 import re
 import signal
 import subprocess
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.commands import command, environment
-from tests.patience import wait_for
+from tests.patience import DEADLINE, wait_for
 
 
 class WebServer:
@@ -22,10 +23,11 @@ class WebServer:
     def __enter__(self) -> Self:
         self.process = self._start("--port", "0")
         try:
-            self.port = int(wait_for(self._found, "it listens")[2])
+            found = wait_for(self._found, "it listens")
         except BaseException:
             self.__exit__()
             raise
+        self.first, self.port = found[1], int(found[2])  # the address that it printed, for one browser
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -47,3 +49,24 @@ class WebServer:
     def _found(self) -> re.Match[str] | None:
         assert self.process.poll() is None, self.said.read_text()
         return re.search(r"open (https?://\S+:(\d+)/\S*)", self.said.read_text())
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+
+    def sign_in(self, address: str) -> str:
+        """The cookie that an address gives."""
+        answer = self._ask(address.partition(str(self.port))[2], {})
+        assert answer.status == 303
+        return (answer.getheader("set-cookie") or "").partition(";")[0]
+
+    def get(self, path: str, *, cookie: str) -> http.client.HTTPResponse:
+        """A page; its body is read."""
+        return self._ask(path, {"Cookie": cookie})
+
+    def _ask(self, path: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+        connection = self.connect()
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer

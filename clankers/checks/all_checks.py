@@ -25,13 +25,12 @@ def examine(root: str, database: str, waiting: Callable[[str], object] = lambda 
     They run at the same time: most wait for a client to report its version. `waiting` is called with what a check is
     about that takes long.
     """
-    places, last_events = installed(root), LastEvents(root, database)
+    any_recorded, last_events = bool(installed(root)), LastEvents(root, database)
 
     def harness(name: str) -> Iterator[Finding]:
-        theirs = [path for path, source in places.items() if source == name]
         try:
             found = harnesses.load(name, root)
-            yield from _readable(harness_findings(found, theirs, last_events, others_recorded=bool(places)))
+            yield from _readable(harness_findings(found, root, last_events, others_recorded=any_recorded))
         except ExtensionError as e:
             yield Finding(name, False, e.finding, e.remedy)
         except Exception as e:

@@ -78,7 +78,7 @@ def _locks(root: str, database: str) -> Iterator[Finding]:
 
 def _lists(root: str) -> Iterator[Finding]:
     """The lists that `clankers install` writes; a command that reads one takes a damaged one for empty."""
-    for name in (install_manifest.NAME, extensions.NAME):
+    for name in (install_manifest.NAME, install_manifest.SERVERS, install_manifest.SKILLS, extensions.NAME):
         path = Path(root, name)
         again = "remove it, then run `clankers install` again for each harness"
         try:

@@ -32,7 +32,7 @@ def database_findings(root: str, path: str) -> Iterator[Finding]:
     """The database at `path` of the log in `root`."""
     about = "Database"
     if not os.path.exists(path):
-        yield Finding(about, True, f"{path} is not there yet; any command that reads makes it")
+        yield Finding(about, True, f"{path} does not exist yet; any command that reads creates it")
         return
     size = sum(os.stat(path + end).st_size for end in ("", "-wal") if os.path.exists(path + end))
     indexed = index_bytes(path)
@@ -45,7 +45,7 @@ def database_findings(root: str, path: str) -> Iterator[Finding]:
         finally:
             db.close()
     except LogChangedError as e:
-        yield Finding(about, False, f"the log is not what was read: {e}", "clankers project")
+        yield Finding(about, False, f"the log was changed after it was read: {e}", "clankers project")
     except (ClankersError, apsw.Error) as e:
         yield Finding(about, False, f"it cannot be read: {e}", _REBUILD)
 

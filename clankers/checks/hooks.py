@@ -28,7 +28,7 @@ def hook_findings() -> Iterator[Finding]:
         yield Finding("Hooks", False, f"the recorder that {path} starts fails: {problem}", again)
     elif found != launcher_text():
         text = f"{path} starts the recorder, but another environment or version installed it"
-        yield Finding("Hooks", True, text, f"to record by this one, {again}")
+        yield Finding("Hooks", True, text, f"to record with this one, {again}")
     else:
         yield Finding("Hooks", True, f"{path} starts the recorder")
 

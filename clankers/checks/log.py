@@ -27,11 +27,11 @@ def log_findings(root: str) -> Iterator[Finding]:
     while not there.exists():
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        remedy = f"give it back to yourself (chown, chmod u+rwx), or set {paths.DATA_ENV}"
+        remedy = f"make it yours (chown, chmod u+rwx), or set {paths.DATA_ENV}"
         yield Finding(about, False, f"{there} cannot be written, and with it the data root", remedy)
         return
     if not os.path.isdir(root):
-        yield Finding(about, True, f"{root} is not there yet; the first event makes it")
+        yield Finding(about, True, f"{root} does not exist yet; the first event creates it")
         return
     found = disk_sizes(root)
     packed = sum(name.endswith(COMPRESSED) for name, _ in found)
@@ -65,7 +65,7 @@ def unfinished_work(root: str, database: str) -> Iterator[Finding]:
         yield Finding(about, False, f"a change of a daily file was not finished, {now}", "clankers repair")
     for name, ends in list_segments(root).items() if days else ():
         if ARCHIVING in ends:
-            text = f"{name} is on its way into its archive, and read like the others"
+            text = f"{name} is being archived, and read like the others"
             yield Finding(about, True, text, "the next `clankers archive` finishes it")
     yield from _kept(root, database)
 
@@ -74,5 +74,5 @@ def _kept(root: str, database: str) -> Iterator[Finding]:
     for path in backup_files(root, database):
         size = short_bytes(os.stat(path).st_size)
         yield Finding(
-            "Log", True, f"a copy of what was damaged is kept: {path}, {size}", "remove it when you need it no more"
+            "Log", True, f"a copy of what was damaged is kept: {path}, {size}", "remove it when you no longer need it"
         )

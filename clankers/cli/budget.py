@@ -88,7 +88,7 @@ def remove(period: Which, project: Project = None) -> None:
 
 def _period(text: str) -> str:
     if text.lower() not in PERIODS:
-        raise UsageError(f"{text!r} is no period; write one of {', '.join(PERIODS)}")
+        raise UsageError(f"{text!r} is not a period; use one of {', '.join(PERIODS)}")
     return text.lower()
 
 
@@ -98,7 +98,7 @@ def _amount(text: str) -> float:
     except ValueError:
         dollars = 0.0
     if not 0 < dollars <= MOST:
-        raise UsageError(f"{text!r} is no amount to spend; write US dollars, more than 0")
+        raise UsageError(f"{text!r} is not an amount; use US dollars, more than 0")
     return dollars
 
 

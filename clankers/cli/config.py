@@ -44,7 +44,7 @@ def list_all(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
         print_table(("setting", "value", "from", "meaning"), rows)
     path = config_path(root)
     if os.path.exists(path) and (exposed := exposure(os.stat(path).st_mode)):
-        say(f"{path} {exposed}; `chmod 600` it before a key comes into it")
+        say(f"{path} {exposed}; `chmod 600` it before you write a key to it")
 
 
 @commands.command()
@@ -132,9 +132,9 @@ def _change(name: str, value: Any) -> None:
         done = f"{name} is not there"
     if before is not None and (exposed := exposure(path.stat().st_mode)):
         os.chmod(path, stat.S_IRUSR | stat.S_IWUSR)
-        say(f"{path} {exposed}; that is mended. Take another key if somebody may have seen one in it")
+        say(f"{path} {exposed}; this is fixed now. Use a new key if someone may have seen this one")
     if before is not None or value is not None:
         apply(Edit(path, before, tomlkit.dumps(document).encode(), mode=0o600))
     typer.echo(f"{done}: {path}")
     if os.environ.get(name):
-        say(f"the environment variable {name} goes over it")
+        say(f"the environment variable {name} overrides it")

@@ -76,7 +76,7 @@ def places(root: str, harness: Harness, installer: Installer, project: Path | No
     """The files that may hold an entry of ours: the user's and those that were installed, or only that of `project`."""
     if project:
         return installer.files(project)
-    listed_here = [path for path, source in installed(root).items() if source == harness.name]
+    listed_here = [path for path, source in installed(root, installer.manifest).items() if source == harness.name]
     return list(dict.fromkeys([*installer.files(None), *listed_here]))
 
 

@@ -80,7 +80,7 @@ def command(
     """
     ways = sum((bool(sessions), before is not None, project is not None))
     if ways > 1:
-        raise UsageError("SESSION..., --before and --project are three ways to say what to forget; take one")
+        raise UsageError("SESSION..., --before and --project exclude each other; use one")
     root, path = paths.data_root(), paths.database_path()
     pending = [stone for stone in tombstones.tombstones(root) if not stone.done]
     if not ways and not pending:
@@ -116,7 +116,7 @@ def command(
     typer.echo(f"Forgotten: {counted(len(chosen), 'session')}, {counted(lines, 'line')}, {short_bytes(size)}")
     for left in backup_files(root, path):
         if _names_one(left, theirs):
-            say(f"{left} still holds something of them; remove it by hand")
+            say(f"{left} still has parts of them; remove it by hand")
 
 
 def _known(path: str, *, dry_run: bool) -> dict[str, SessionRef]:
@@ -180,7 +180,7 @@ def _pass_over(root: str, sessions: set[str]) -> None:
     for session in _cursors(root):
         try:
             if not mark_forgotten(root, session, sessions, harnesses.source_of(root)):
-                raise BusyError(f"a hook is taking in session {session}; nothing was removed, try again later")
+                raise BusyError(f"a hook is reading session {session}; nothing was removed, try again later")
         except (OSError, SourceError) as e:
             say(f"a transcript was not read: {e}")
 

@@ -64,7 +64,7 @@ def command(
     """
     root = paths.data_root()
     if to is None:
-        raise UsageError(f"say which agent goes on: --to and one of {', '.join(harnesses.names(root))}")
+        raise UsageError(f"say which agent continues: --to and one of {', '.join(harnesses.names(root))}")
     harness = harnesses.load(to, root)
     masks = Masks()
     with closing(open_current()) as db:

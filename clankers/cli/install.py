@@ -47,6 +47,9 @@ def command(
     statusline: Annotated[
         bool, typer.Option("--statusline", help="Also show `clankers statusline` in the client; keeps another one.")
     ] = False,
+    mcp: Annotated[
+        bool, typer.Option("--mcp", help="Also let the agent search its history: `clankers mcp`, and a skill.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Set up harnesses, so that their sessions are recorded.
@@ -58,6 +61,7 @@ def command(
         clankers install
         clankers install claude-code codex
         clankers install claude-code --project --dry-run
+        clankers install claude-code --mcp
     """
     root = paths.data_root()
     place = Path.cwd() if project else None
@@ -67,6 +71,7 @@ def command(
     chosen = installers(sources or (), extensions[HARNESSES])
     if statusline:
         _add_status_lines(chosen)
+    servers = [(harness, one) for harness, _ in chosen for one in _servers(harness)] if mcp else []
     _check_environment()
     failed: list[str] = []
     planned: list[Planned] = []
@@ -100,6 +105,14 @@ def command(
             if os.environ.get(paths.DATA_ENV):
                 typer.echo(f"  as long as {paths.DATA_ENV} is set for the harnesses as it is here")
             start_first_backfill(say, again=any(edit.before != edit.after for one in planned for edit in one.edits))
+    # After the hooks, which may be in the same file.
+    for harness, installer in servers:
+        with reported(harness, failed):
+            for one in plan(harness, installer, installer.files(place), installer.install, failed):
+                if dry_run:
+                    show(one.edits)
+                else:
+                    _install(root, one, in_project=project)
     if failed:
         raise typer.Exit(EX_FAIL)
 
@@ -134,13 +147,22 @@ def _add_status_lines(chosen: list[tuple[Harness, Installer]]) -> None:
         installer.status_line = True
 
 
+def _servers(harness: Harness) -> list[Installer]:
+    if found := harness.mcp_installers():
+        return found
+    raise UsageError(
+        f"{harness.title} has no settings for MCP servers; `clankers docs mcp` says how to add one by hand"
+    )
+
+
 def _install(root: str, planned: Planned, *, in_project: bool) -> None:
     harness, installer, place, edits = planned
-    make(edits, place, f"{harness.title} is recorded", f"{harness.title} is recorded already")
+    state = f"{harness.title} {installer.states[0]}"
+    make(edits, place, state, f"{state} already")
     for edit in edits:
-        note(root, edit.path, harness.name)
+        note(root, edit.path, harness.name, installer.manifest)
         if edit.backup.exists():
-            typer.echo(f"  what it was before is kept in {clean(str(edit.backup))}")
+            typer.echo(f"  the previous file is kept in {clean(str(edit.backup))}")
     if in_project:
         typer.echo("  it is for this machine: keep it out of version control")
     version = client_version(harness)

@@ -27,7 +27,7 @@ def command(
         clankers mcp --all-projects
     """
     if project and all_projects:
-        raise UsageError("--project and --all-projects are two different things; take one")
+        raise UsageError("--project and --all-projects exclude each other; use one")
     place = project or Path.cwd()
     if not place.is_dir():
         raise UsageError(f"--project {place}: there is no such directory")

@@ -51,7 +51,7 @@ def command(
     if (until is None) != (db is None):
         raise UsageError("--until WHEN and --db PATH go together: the state as of then, in a database of its own")
     if sum((rebuild, watch, until is not None)) > 1:
-        raise UsageError("--rebuild, --watch and --until are three different things; take one")
+        raise UsageError("--rebuild, --watch and --until exclude each other; use one")
     if until is not None and db is not None:
         _until(until, db)
     elif watch:

@@ -34,7 +34,7 @@ def command(
         clankers query --csv "select id, cost from sessions" > sessions.csv
     """
     if as_json and as_csv:
-        raise UsageError("--json and --csv are two different things; take one")
+        raise UsageError("--json and --csv exclude each other; use one")
     with contextlib.closing(open_current()) as db:
         try:
             result = run_statement(db, sql, limit=limit, timeout=timeout)

@@ -72,6 +72,6 @@ def _apply(root: str, path: str, repairs: list[Repair]) -> None:
             copy = apply(root, name, todo)
             for one in todo:
                 _say(one)
-            typer.echo(f"{name}: the file as it was is kept as {copy}")
+            typer.echo(f"{name}: the previous file is kept as {copy}")
         with progress_bar("Rebuilding", log_bytes(root)) as step:
             rebuild(path, root, progress=step)

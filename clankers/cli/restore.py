@@ -1,6 +1,8 @@
 """`clankers restore`: writes the files of sessions back where their clients look for them."""
 
 import os
+import subprocess
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -8,11 +10,13 @@ from typing import Annotated, NamedTuple
 import typer
 
 from clankers import harnesses, paths
+from clankers.cli.clients import ClientError, check_start
 from clankers.cli.database import open_current
 from clankers.cli.options import known_ids
 from clankers.cli.output import say
 from clankers.errors import EX_FAIL
 from clankers.formatting import clean, counted, session_title, short_bytes
+from clankers.harnesses.base import Harness
 from clankers.log import tombstones
 from clankers.queries.dialect import Database
 from clankers.queries.resume import SessionTree, resume_command, session_tree
@@ -21,6 +25,7 @@ from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.restore.records import read_session
 from clankers.restore.write import Found, Target, targets, write
 
+_SAID = 300  # characters of what a client says
 _STATES = {Found.NOTHING: "write", Found.SAME: "there", Found.OTHER: "differs"}
 
 
@@ -29,7 +34,7 @@ class Plan(NamedTuple):
 
     Attributes:
         files: of all of them.
-        folder: below which they are written.
+        folder: below which they are written; empty where the client imports them.
         targets: the files, and what is in their places.
     """
 
@@ -71,7 +76,7 @@ def command(
             assert tree is not None
             try:
                 restore(root, tree, str(to) if to else None, dry_run=dry_run)
-            except RestoreError as e:
+            except (RestoreError, ClientError) as e:
                 say(e)
                 failed = True
                 continue
@@ -102,8 +107,12 @@ def restore(root: str, tree: SessionTree, to: str | None, *, dry_run: bool = Fal
             f"{counted(len(differing), 'file')} of session {clean(tree.id)} are there and differ; nothing was written: "
             "`--to DIR` writes elsewhere"
         )
-    if not dry_run:
+    if dry_run:
+        return
+    if plan.folder:
         write(plan.files, plan.folder, plan.targets)
+    elif not plan.files.is_there:
+        _import(harnesses.load(tree.source, root), plan, tree.directory)
 
 
 def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
@@ -122,7 +131,7 @@ def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
     merged: RestoredFiles | None = None
     for id in tree.members:
         session = read_session(root, tree.source, id)
-        if not session.records:  # a subagent's are among its parent's
+        if not session.records and not harness.imports_with:  # a subagent's are among its parent's
             continue
         found = restorer(session)
         if merged is None:
@@ -132,6 +141,7 @@ def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
             merged.list_lines |= found.list_lines
             merged.lacking += found.lacking
             merged.aside = merged.aside or found.aside
+            merged.is_there = merged.is_there or found.is_there
     if merged is None:
         raise RestoreError(f"session {clean(tree.id)} cannot be restored: the log has only events of it, no files")
     if merged.aside and to is None:
@@ -139,8 +149,31 @@ def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
             f"session {clean(tree.id)} was recorded in {clean(merged.aside)}, and not in {clean(merged.root)}: "
             "another machine's or user's directory; `--to DIR` writes elsewhere"
         )
+    if harness.imports_with and to is None:
+        found_there = Found.SAME if merged.is_there else Found.NOTHING
+        command = " ".join((harness.program, *harness.imports_with))
+        listed = [Target(path, content, found_there, f"{command} {path[-1]}") for path, content in merged.files.items()]
+        return Plan(merged, "", listed)
     folder = os.path.abspath(to) if to is not None else merged.root
     return Plan(merged, folder, targets(merged, folder))
+
+
+def _import(harness: Harness, plan: Plan, directory: str | None) -> None:
+    """Let the client import the files, in the directory of the session: that is where it lists it then.
+
+    Raises:
+        RestoreError: it cannot import them.
+        ClientError: it cannot be started.
+    """
+    program = check_start(harness, directory)
+    with tempfile.TemporaryDirectory(prefix="clankers-") as folder:
+        write(plan.files, folder, targets(plan.files, folder))
+        for target in plan.targets:
+            argv = [program, *harness.imports_with, os.path.join(folder, *target.path)]
+            done = subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            if done.returncode:
+                said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
+                raise RestoreError(f"{harness.program} did not import the session: {clean(said[-_SAID:])}")
 
 
 def _say_how_to_resume(db: Database, root: str, tree: SessionTree) -> None:

@@ -46,7 +46,9 @@ def command(
         found = resume_command(db, root, tree.id)
     if found is None:
         title = harnesses.load(tree.source, root).title
-        raise ClientError(f"{title} resumes no session by its id; `clankers handoff` goes on in another client")
+        raise ClientError(
+            f"{title} cannot resume a session by its id; `clankers handoff` continues it in another client"
+        )
     if show:
         typer.echo(clean(found.shell))
         if is_lost(root, tree):

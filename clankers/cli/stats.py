@@ -13,7 +13,7 @@ import typer
 
 from clankers.cli.database import open_current
 from clankers.cli.options import Model, Project, Since, Sources, Until
-from clankers.cli.output import print_json, print_table, width, without_noise
+from clankers.cli.output import print_json, print_table, width
 from clankers.cli.pager import paging
 from clankers.errors import UsageError
 from clankers.formatting import (
@@ -25,6 +25,7 @@ from clankers.formatting import (
     short_names,
     short_number,
     shortened,
+    without_noise,
 )
 from clankers.queries.blocks import Limit, UsageBlock, count_blocks
 from clankers.queries.filters import Filters, filters
@@ -160,7 +161,9 @@ def _limit(text: str) -> Limit:
     """
     found = _LIMIT.fullmatch(text.strip())
     if not found or not float(found["number"]) or (found["dollars"] and found["unit"]):
-        raise UsageError(f"--limit {text!r} is no limit; write tokens, as 800000, 500k or 20M, or US dollars, as $10")
+        raise UsageError(
+            f"--limit {text!r} is not a limit; use tokens, such as 800000, 500k or 20M, or US dollars, such as $10"
+        )
     return Limit(float(found["number"]) * _UNITS[found["unit"].lower()], bool(found["dollars"]))
 
 

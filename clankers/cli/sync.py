@@ -70,7 +70,7 @@ def command(
     if context.invoked_subcommand:
         return
     if watch and (session or since or dry_run):
-        raise UsageError("--watch sends all that is new; take it alone")
+        raise UsageError("--watch sends all new rows; use it alone")
     chosen = filters(since=since)
     root = paths.data_root()
     settings = load(root)
@@ -339,7 +339,7 @@ def reset() -> None:
     url = load(root).session_api_url
     with NamedLock(os.path.join(root, "sync.lock"), "sync reset", "a sync is running"):
         if unusable(path):
-            say(f"{set_aside(path)} is what could not be used; remove it when you need it no more")
+            say(f"{set_aside(path)} is what could not be used; remove it when you no longer need it")
         elif os.path.exists(path):
             with contextlib.closing(Acknowledged(path, url)) as known:
                 known.reset()

@@ -41,6 +41,8 @@ class Harness:
         folders: directories, besides those on the PATH, where the program may be.
         resumes_with: the program's arguments before the id of a session that it resumes; empty if it cannot by the id.
         starts_with: its arguments before the first prompt of a session for a person; None if it takes no such prompt.
+        imports_with: its arguments before a restored file that it imports, where its store is a database; empty: files
+            are restored where they were.
         turn_ends: events after which a turn or a session has ended, so that there is nothing more to wait for.
         levels: of events that are not of level `info`, whatever is in them.
         hooks_may_fail: the client goes on after a hook that fails. If it does not, a hook exits 0 whatever happened.
@@ -55,6 +57,7 @@ class Harness:
     folders: tuple[str, ...] = ()
     resumes_with: tuple[str, ...] = ()
     starts_with: tuple[str, ...] | None = None
+    imports_with: tuple[str, ...] = ()
     turn_ends = _TURN_ENDS
     levels = _LEVELS
     hooks_may_fail = True
@@ -148,6 +151,10 @@ class Harness:
     def installer(self) -> Installer | None:
         """Puts our entry into the client's configuration; None where the client has nothing of the kind."""
         return None
+
+    def mcp_installers(self) -> list[Installer]:
+        """Put our MCP server into the client's settings, and a skill where it reads some; none if it has no MCP."""
+        return []
 
 
 def unreadable(harness: Harness) -> list[str]:

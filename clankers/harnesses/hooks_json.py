@@ -57,7 +57,7 @@ def remove_hooks(text: str, source: str) -> str:
         if len(definitions.items) > 1:
             text = delete(text, definition)
             continue
-        while len(outer) > 1 and _falls_with(text, *outer[-1]):
+        while len(outer) > 1 and falls_with(text, *outer[-1]):
             outer.pop()
         text = delete(text, outer[-1][1])
     return text
@@ -88,7 +88,7 @@ def _check_targets(text: str, events: Mapping[str, object]) -> None:
     if not isinstance(hooks.value.plain, dict):
         raise JSONCError(text, hooks.value.start, '"hooks" is not an object')
     for name in events:
-        event = _member(hooks.value, name)
+        event = member(hooks.value, name)
         if event and not isinstance(event.value.plain, list):
             raise JSONCError(text, event.value.start, f'"{name}" is not a list')
 
@@ -98,20 +98,20 @@ def _appended(text: str, name: str, group: Mapping[str, object]) -> str:
     hooks = _hooks(text, settings)
     if hooks is None:
         return insert_member(text, settings, "hooks", {name: [group]}, levels=2)
-    event = _member(hooks.value, name)
+    event = member(hooks.value, name)
     if event is None:
-        return _marked(hooks.value, insert_member(text, hooks.value, name, [group], levels=1))
-    return _marked(event.value, append_element(text, event.value, group))
+        return marked(hooks.value, insert_member(text, hooks.value, name, [group], levels=1))
+    return marked(event.value, append_element(text, event.value, group))
 
 
-def _marked(target: Value, text: str) -> str:
+def marked(target: Value, text: str) -> str:
     """`text`, in which `target` was added to, with the sign for one that was empty before."""
     inner = target.start + 1
     # With a comment in it, it stays without a sign.
     return text[:inner] + " " + text[inner:] if target.tail == inner else text
 
 
-def _falls_with(text: str, container: Value, item: Item) -> bool:
+def falls_with(text: str, container: Value, item: Item) -> bool:
     """Whether `container` is ours and has nothing in it but `item`, no comment either."""
     inner = container.start + 1
     around = text[inner : item.start] + text[item.value.end : container.end - 1].replace(",", "")
@@ -126,7 +126,7 @@ def _ours(text: str, source: str) -> Iterator[_Path]:
         return
     for event in hooks.value.items:
         for group in _elements(event):
-            definitions = _member(group.value, "hooks")
+            definitions = member(group.value, "hooks")
             for definition in _elements(definitions):
                 hook = definition.value.plain
                 command = hook.get("command") if isinstance(hook, dict) else None
@@ -154,7 +154,7 @@ def _hooks(text: str, settings: Value) -> Item | None:
     return found[0] if found else None
 
 
-def _member(target: Value, key: str) -> Item | None:
+def member(target: Value, key: str) -> Item | None:
     """The last of the name, as Claude Code reads it."""
     return next((item for item in reversed(target.items) if item.key == key), None)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from clankers.errors import ClankersError
 from clankers.harnesses.base import Harness
+from clankers.system import install_manifest
 from clankers.system.config_files import Edit
 
 Version = tuple[int, int, int]
@@ -33,10 +34,14 @@ class Installer(ABC):
     Attributes:
         uses_launcher: our entry runs `hook_command`, so the launcher has to be there.
         status_line: whether our status line is installed too; None: the client runs no command for one.
+        manifest: the list in the data root that says where our entries are.
+        states: what is then said of the client: with our entry, once it is removed, and where there was none.
     """
 
     uses_launcher = False
     status_line: bool | None = None
+    manifest = install_manifest.NAME
+    states = ("is recorded", "is no longer recorded", "was not recorded")
 
     @abstractmethod
     def file(self, project: Path | None) -> Path:

@@ -32,7 +32,7 @@ class OwnFileInstaller(Installer):
         """Our file."""
         before = content(path)
         if before is not None and not before.startswith(self.begins):
-            raise InstallError(f"{path} is there and not ours; {self.aside}")
+            raise InstallError(f"{path} exists and is not from clankers; {self.aside}")
         return Edit(path, before, self.text(path), mode=self.mode)
 
     def uninstall(self, path: Path) -> Edit:

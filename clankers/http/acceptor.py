@@ -63,7 +63,7 @@ class Acceptor:
     def _accept(self) -> None:
         """Accept one connection; the event loop calls again while there are more."""
         if self._count() + len(self._starting) >= self._most:
-            self._wait(_FULL, f"{self._most} connections are open, as many as there is room for")
+            self._wait(_FULL, f"{self._most} connections are open, which is the maximum")
             return
         try:
             connection, _ = self._listener.accept()

@@ -56,13 +56,13 @@ def listen(endpoint: Endpoint) -> socket.socket:
         if not endpoint.cert and not _loopback(address[0]):
             # The key, and all that was ever said, would cross the network for everybody to read.
             raise UsageError(
-                f"--host {endpoint.host} is not this machine alone, so it needs --tls-cert and --tls-key; "
+                f"--host {endpoint.host} is not a loopback address, so it requires --tls-cert and --tls-key; "
                 "or listen on 127.0.0.1 behind a proxy that speaks TLS"
             )
         return socket.create_server((str(address[0]), address[1]), family=family, backlog=_CONNECTIONS)
     except OSError as e:
         raise ClankersError(
-            f"cannot listen on {endpoint.host}, port {endpoint.port}: {e.strerror}; another --host or --port may do"
+            f"cannot listen on {endpoint.host}, port {endpoint.port}: {e.strerror}; try another --host or --port"
         ) from e
 
 
@@ -193,7 +193,7 @@ class _Server(uvicorn.Server):
         try:
             self._tls = _certificate(self._endpoint)
         except ClankersError as e:
-            self._say(f"{e}; the certificate from before stays in use")
+            self._say(f"{e}; the previous certificate stays in use")
             return
         if self._acceptor:
             self._acceptor.tls = self._tls

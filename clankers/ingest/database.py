@@ -35,7 +35,7 @@ def open_tables(path: str, tables: Collection[str], needed: str) -> apsw.Connect
         db.authorizer = authorize
         db.execute(f"SELECT count(*) FROM {needed}").fetchone()
     except (apsw.BusyError, apsw.LockedError) as e:
-        raise SourceBusyError(f"{path} is kept by another program: {e}") from e
+        raise SourceBusyError(f"{path} is locked by another program: {e}") from e
     except apsw.Error as e:
         raise SourceError(f"{path} cannot be read: {e}") from e
     return db

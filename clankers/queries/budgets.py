@@ -105,7 +105,7 @@ def load_budgets(root: str) -> Budgets:
         raise BudgetsError(f"{path}: {e}; fix it, or remove it and run `clankers budget set`") from None
     for one in found.budget:
         if one.period not in PERIODS:
-            raise BudgetsError(f"{path}: {one.period!r} is no period; write one of {', '.join(PERIODS)}")
+            raise BudgetsError(f"{path}: {one.period!r} is not a period; use one of {', '.join(PERIODS)}")
         if not 0 < one.dollars <= MOST:
             raise BudgetsError(f"{path}: {one.dollars} is no amount of US dollars; write more than 0")
     if found.command and not os.path.isabs(found.command[0]):

@@ -54,17 +54,17 @@ ORDERS = {
 }
 _LOWEST = {"title": "''"}  # what stands for an unknown value, where that is not a number
 
-_FOUND_TOPS = f"""
-  found (id) AS (
-    SELECT id FROM sessions AS s WHERE {{condition}}
+# The sessions above a subagent that matches.
+_ABOVE = """
+  above (id) AS (
+    SELECT s.parent_id FROM sessions AS s WHERE s.parent_id IS NOT NULL AND {condition}
     UNION
-    SELECT c.parent_id FROM found JOIN sessions AS c USING (id) WHERE c.parent_id IS NOT NULL
-  ),
-  tops (id) AS (SELECT id FROM found JOIN sessions AS t USING (id) WHERE {is_top("t")})
+    SELECT c.parent_id FROM above JOIN sessions AS c USING (id) WHERE c.parent_id IS NOT NULL
+  )
 """
 _PAGE = """
 WITH RECURSIVE {tables}
-SELECT s.id, {key} AS position FROM {tops} {sums} WHERE {conditions}
+SELECT s.id, {key} AS position FROM sessions AS s {sums} WHERE {conditions}
 ORDER BY position {forth}, s.id {back} LIMIT :limit
 """
 # Behind a place, so that an index is read from there on.
@@ -128,15 +128,14 @@ def session_page(
     for number, word in enumerate(words.lower().split()):
         values[f"word_{number}"] = word
         matching.append(dialect.contains(_NAMES, f":word_{number}"))
-    tables, tops, conditions = [], "sessions AS s", []
+    tables = []
+    conditions = [is_top("s")] if parent is None else ["s.parent_id = :parent", *matching]
     if parent is not None:
         values["parent"] = parent
-        conditions = ["s.parent_id = :parent", *matching]
     elif matching:
-        tables.append(_FOUND_TOPS.format(condition=" AND ".join(matching)))
-        tops = f"tops {dialect.JOIN_IN_THIS_ORDER} sessions AS s USING (id)"
-    else:
-        conditions = [is_top("s")]
+        condition = " AND ".join(matching)
+        tables.append(_ABOVE.format(condition=condition))
+        conditions.append(f"(({condition}) OR s.id IN (SELECT id FROM above))")
     key = ORDERS[order.by]
     if order.by != "active" or db.execute(_TIMELESS).fetchone():  # else the index has the order
         key = f"coalesce({key}, {_LOWEST.get(order.by, '-1')})"
@@ -151,9 +150,8 @@ def session_page(
     statement = _PAGE.format(
         tables=", ".join(tables) or "none (id) AS (SELECT NULL)",
         key=key,
-        tops=tops,
         sums=sums,
-        conditions=" AND ".join(conditions) or "TRUE",
+        conditions=" AND ".join(conditions),
         forth="DESC" if order.descending else "ASC",
         back="ASC" if order.descending else "DESC",
     )

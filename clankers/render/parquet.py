@@ -33,7 +33,7 @@ def write_tables(
     except ImportError:
         raise ClankersError(
             "Parquet needs pyarrow, which is not installed; `pip install pyarrow` where clankers is, "
-            "or install `clankers[parquet]`"
+            "or `pipx inject clankers pyarrow`"
         ) from None
     types = {"INTEGER": pa.int64(), "REAL": pa.float64()}
     os.makedirs(folder, exist_ok=True)

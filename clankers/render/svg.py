@@ -1,8 +1,8 @@
 """Charts as SVG, made without a script: columns over time, a calendar, the hours of a week, a bar in a table.
 
-Widths are percentages, so a chart fits any screen and its text is never stretched; heights are pixels. Colours are
-classes of the page's style sheet: `c1` to `c7` and `rest` for layers, `h0` to `h4` for cells. What a chart shows on
-hover is in a table beside it, too: for a screen reader, a chart is one image with a name.
+Widths are percentages, so a chart fits any screen and its text is never stretched; heights are pixels. The style sheet
+of the page has what all bars or cells share, and colours by class: `c1` to `c7` and `rest` for layers, `h0` to `h4` for
+cells. What a chart shows on hover is in a table beside it, too: for a screen reader, a chart is one image with a name.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,8 +13,9 @@ from typing import NamedTuple
 LAYERS = 7  # with colours of their own; what is left is one more
 _HEIGHT, _ABOVE, _BELOW = 176, 14, 20  # pixels of the columns, and around them
 _GAP = 0.2  # of a column's width
+_HOVERED = 4  # layers that are named on hover
 _TICKS = 6  # names below the columns, at most
-_CELL, _BETWEEN = 12, 3  # pixels of a cell, and to the next
+_CELL, _BETWEEN = 12, 3  # pixels of a cell, as in the style sheet, and to the next
 _LEVELS = 4  # of a cell that is not empty
 
 
@@ -53,22 +54,10 @@ def columns(title: str, names: Sequence[str], layers: Sequence[Layer], say: Call
     count = len(names)
     sums = [sum(layer.values[i] for layer in layers) for i in range(count)]
     top = _round_up(max(sums, default=0.0))
-    ground = [0.0] * count
-    drawn = []
-    for place, layer in enumerate(layers):
-        bars = []
-        for i, value in enumerate(layer.values):
-            if value > 0:
-                y = _y(ground[i] + value, top)
-                bars.append(
-                    f'<rect x="{_percent(i + _GAP / 2, count)}" y="{_short(y)}" width="{_percent(1 - _GAP, count)}" '
-                    f'height="{_short(_y(ground[i], top) - y)}"/>'
-                )
-                ground[i] += value
-        drawn.append(f'<g class="{layer_class(layers, place)}">{"".join(bars)}</g>')
-    hovered = "".join(
-        f'<rect x="{_percent(i, count)}" width="{_percent(1, count)}" y="{_ABOVE}" height="{_HEIGHT}">'
-        f"<title>{escape(_column_text(names[i], sums[i], i, layers, say))}</title></rect>"
+    drawn = "".join(
+        f'<svg x="{_percent(i, count)}" width="{_percent(1, count)}">{_column(layers, i, top)}'
+        f'<rect class="hover" y="{_ABOVE}" height="{_HEIGHT}">'
+        f"<title>{escape(_column_text(names[i], sums[i], i, layers, say))}</title></rect></svg>"
         for i in range(count)
         if sums[i]
     )
@@ -83,8 +72,7 @@ def columns(title: str, names: Sequence[str], layers: Sequence[Layer], say: Call
         "columns",
         title,
         height,
-        f'<g class="grid">{lines}</g>{"".join(drawn)}<g class="ticks">{"".join(_ticks(names))}</g>'
-        f'<g class="hover">{hovered}</g>',
+        f'<g class="grid">{lines}</g>{drawn}<g class="ticks">{"".join(_ticks(names))}</g>',
     )
     return (
         f'<div class="plot"><svg class="chart heights" height="{height}" aria-hidden="true">{scale}</svg>{chart}</div>'
@@ -139,8 +127,22 @@ def bar(shares: Iterable[tuple[float, str]]) -> str:
     return f'<svg class="bar" width="100%" height="8" aria-hidden="true">{"".join(drawn)}</svg>'
 
 
+def _column(layers: Sequence[Layer], i: int, top: float) -> str:
+    """The bars of one column, the first layer at the bottom."""
+    ground, drawn = 0.0, ""
+    for place, layer in enumerate(layers):
+        if (value := layer.values[i]) > 0:
+            y = _y(ground + value, top)
+            height = _y(ground, top) - y
+            drawn += f'<rect class="{layer_class(layers, place)}" y="{_short(y)}" height="{_short(height)}"/>'
+            ground += value
+    return drawn
+
+
 def _column_text(name: str, whole: float, i: int, layers: Sequence[Layer], say: Callable[[float], str]) -> str:
-    parts = [f"{layer.name}: {say(layer.values[i])}" for layer in layers if layer.values[i]]
+    """A column's sum and its largest layers; the table beside has all."""
+    largest = sorted((layer for layer in layers if layer.values[i]), key=lambda layer: -layer.values[i])[:_HOVERED]
+    parts = [f"{layer.name}: {say(layer.values[i])}" for layer in largest]
     return "\n".join([f"{name}: {say(whole)}", *(parts if len(layers) > 1 else [])])
 
 
@@ -160,7 +162,7 @@ def _cells(place: int, count: int, cells: Iterable[tuple[str, float]], most: flo
         level = 0 if value <= 0 else 1 + min(int(_LEVELS * value / most), _LEVELS - 1)
         title = f"<title>{escape(text)}</title>" if text else ""
         y = row * (_CELL + _BETWEEN)
-        drawn.append(f'<rect class="h{level}" y="{y}" width="100%" height="{_CELL}">{title}</rect>')
+        drawn.append(f'<rect class="h{level}" y="{y}">{title}</rect>')
     x, width = _percent(place, count), _percent(1 - _GAP, count)
     return f'<svg x="{x}" width="{width}" y="{_ABOVE + 4}" height="{7 * (_CELL + _BETWEEN)}">{"".join(drawn)}</svg>'
 

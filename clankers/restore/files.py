@@ -25,6 +25,7 @@ class RestoredFiles:
         list_lines: lines for files that list the client's sessions, by path below `root`: each with the byte offset at
             which it was, 0 if that is not known. They are added behind what is there.
         private: whether the client keeps its files from other users.
+        is_there: whether a client that imports the files has the session.
         aside: where the session was recorded if that is not below `root`: another machine's, or another user's.
     """
 
@@ -33,6 +34,7 @@ class RestoredFiles:
     lacking: Counter[str] = field(default_factory=Counter)
     list_lines: dict[tuple[str, ...], tuple[int, bytes]] = field(default_factory=dict)
     private: bool = False
+    is_there: bool = False
     aside: str | None = None
 
     def add(self, path: tuple[str, ...], content: bytes) -> None:

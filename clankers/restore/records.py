@@ -56,7 +56,8 @@ class LoggedSession(NamedTuple):
     Attributes:
         id: of the session.
         records: of its files, each once, in the order of the log.
-        events: the payloads of its hooks that are objects, in the order of the log.
+        events: the payloads of its hooks that are objects, in the order of the log; numbers are bytes.
+        lines: the events and all records that name the session, those of other sessions too, in the order of the log.
         place: where its files were when they were last read on this machine; empty if that is not known.
         parts: the names of its files of lines there.
     """
@@ -64,6 +65,7 @@ class LoggedSession(NamedTuple):
     id: str
     records: list[LoggedRecord]
     events: list[dict[str, Any]]
+    lines: Sequence[LoggedRecord] = ()
     place: str = ""
     parts: Sequence[str] = ()
 
@@ -86,16 +88,17 @@ def read_session(root: str, harness: str, session: str) -> LoggedSession:
     ours = re.compile(rf"{re.escape(session)}[:@/#\[]")
     records: dict[str, LoggedRecord] = {}
     events: list[dict[str, Any]] = []
+    lines: list[LoggedRecord] = []
     for id, source, kind, payload in _lines(root, session.encode("utf-8", "surrogateescape")):
         if source != harness:
             continue
+        line = LoggedRecord(id, kind, payload)
+        lines.append(line)
         if ours.match(id):
-            records.setdefault(id, LoggedRecord(id, kind, payload))
-        elif _LIVE.fullmatch(id):
-            value = LoggedRecord(id, kind, payload).value()
-            if isinstance(value, dict):
-                events.append(value)
-    return LoggedSession(session, list(records.values()), events, *last_place(root, session))
+            records.setdefault(id, line)
+        elif _LIVE.fullmatch(id) and isinstance(value := line.value(), dict):
+            events.append(value)
+    return LoggedSession(session, list(records.values()), events, lines, *last_place(root, session))
 
 
 def _lines(root: str, mark: bytes) -> Iterator[tuple[str, str, str, bytes]]:

@@ -66,7 +66,7 @@ class Receiver:
                 await self._storage.store(body)
             except OSError:
                 raise RequestError(
-                    503, "the server cannot write its log; nothing was taken", {"retry-after": _RETRY}, read=True
+                    503, "the server cannot write its log; nothing was stored", {"retry-after": _RETRY}, read=True
                 ) from None
         return _json(SyncReply(True, body.digest))
 

@@ -96,7 +96,7 @@ class Storage:
             self._drop()  # after a sync that failed a log takes nothing more; a new one knows whether it is over
             self._log = Log(self._root)
             if not self._complained:
-                self._say(f"{e.filename or self._root}: {e.strerror}; what comes is refused until this is over")
+                self._say(f"{e.filename or self._root}: {e.strerror}; requests are refused until this is resolved")
             self._complained = True
             return e
         self._complained = False

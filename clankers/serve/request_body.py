@@ -68,7 +68,7 @@ async def read(request: Request, limit: int, seconds: float) -> bytes:
                     raise _too_large(limit)
                 parts.append(part)
     except TimeoutError:
-        raise RequestError(408, f"the body did not come within {seconds:g} s") from None
+        raise RequestError(408, f"the body did not arrive within {seconds:g} s") from None
     if unpack and not unpack.eof:
         raise RequestError(400, "the gzip data ends too early", read=True)
     return b"".join(parts)
@@ -84,9 +84,9 @@ def _unpacked(unpack: "zlib._Decompress", chunk: bytes, most: int) -> bytes:
     try:
         part = b"" if ended else unpack.decompress(chunk, most)
     except zlib.error as e:
-        raise RequestError(400, f"the body is no gzip data: {e}") from None
+        raise RequestError(400, f"the body is not gzip data: {e}") from None
     if unpack.unused_data or (ended and chunk):
-        raise RequestError(400, "something stands behind the end of the gzip data")
+        raise RequestError(400, "there is data after the end of the gzip data")
     return part
 
 

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from clankers.errors import ClankersError, UsageError
+from clankers.formatting import without_noise
 from clankers.mcp.http import MCPEndpoint
 from clankers.mcp.scope import Scope
 from clankers.queries.filter_values import FilterValues, filter_values
@@ -225,4 +226,6 @@ def _problem(request: Request, status: int, text: str) -> Response:
 
 
 def _as_json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
+    return Response(
+        msgspec.json.encode(without_noise(msgspec.to_builtins(value))), status, media_type="application/json"
+    )

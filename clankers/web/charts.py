@@ -42,15 +42,6 @@ class Course(NamedTuple):
     rows: list[tuple[str, list[str]]]
 
 
-class CalendarDay(NamedTuple):
-    """A day of the calendar in which something happened."""
-
-    name: str
-    turns: int
-    messages: int
-    cost: float | None
-
-
 def measure(data: Overview, asked: str) -> str:
     """What a course shows, `cost` or `tokens`: what is `asked`, if there is any."""
     return "tokens" if asked == "tokens" or not data.total.cost else "cost"
@@ -99,13 +90,14 @@ def calendar(data: Overview) -> Markup:
     return _markup(svg.calendar("Messages a day", values, last, WEEKS, say))
 
 
-def calendar_days(data: Overview) -> list[CalendarDay]:
-    """The same as a table, the last day first."""
-    return [
-        CalendarDay(_day(date.fromisoformat(one.at)), one.turns, one.messages, one.cost)
-        for one in reversed(data.days)
-        if one.at
-    ]
+def week_rows(data: Overview) -> list[tuple[str, list[str]]]:
+    """The same as a table: a row for each week in which something happened, the last first."""
+    weeks: dict[date, list[str]] = {}
+    for one in reversed(data.days):
+        if one.at:
+            day = date.fromisoformat(one.at)
+            weeks.setdefault(day - timedelta(days=day.weekday()), [""] * 7)[day.weekday()] = f"{one.messages:,}"
+    return [(_day(monday), texts) for monday, texts in weeks.items()]
 
 
 def hours(found: Sequence[HourOfWeek]) -> Markup:
@@ -216,7 +208,7 @@ def _names(keys: set[str | None], by: str) -> dict[str | None, str]:
 
 
 def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
+    return f"{day.day} {day:%b %Y}"
 
 
 def _markup(made: str) -> Markup:

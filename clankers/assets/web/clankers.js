@@ -230,6 +230,9 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", press);
 for (const one of find("[data-copy], [data-copy-from], [data-copy-next]")) one.hidden = false;
+addEventListener("pageshow", (event) => {
+  if (event.persisted) for (const form of find("form[data-filters]")) form.reset(); // Back: what the address says
+});
 document.addEventListener("visibilitychange", listen);
 listen();
 prepareFilters();

@@ -84,6 +84,12 @@ class ClaudeCode(Harness):
 
         return ClaudeCodeInstaller(self)
 
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.claude_code.mcp import installers
+
+        return installers(self)
+
 
 def transcript_level(line: dict[str, Any]) -> str:
     """The level of a line of a transcript."""

@@ -16,15 +16,16 @@ def home() -> str:
 
 def sessions() -> str:
     """The directory of the sessions: `CLINE_SESSION_DATA_DIR`, else in the data directory."""
-    return _named("CLINE_SESSION_DATA_DIR") or os.path.join(_data(), "sessions")
+    return _named("CLINE_SESSION_DATA_DIR") or os.path.join(data(), "sessions")
 
 
 def database() -> str:
     """The database that lists the sessions: in `CLINE_DB_DATA_DIR`, else in the data directory."""
-    return os.path.join(_named("CLINE_DB_DATA_DIR") or os.path.join(_data(), "db"), DATABASE)
+    return os.path.join(_named("CLINE_DB_DATA_DIR") or os.path.join(data(), "db"), DATABASE)
 
 
-def _data() -> str:
+def data() -> str:
+    """The data directory: `CLINE_DATA_DIR`, else in the client's."""
     return _named("CLINE_DATA_DIR") or os.path.join(home(), "data")
 
 

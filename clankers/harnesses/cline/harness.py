@@ -93,6 +93,12 @@ class Cline(Harness):
 
         return ClineInstaller(self)
 
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.cline.mcp import installers
+
+        return installers(self)
+
 
 def message_level(message: dict[str, Any]) -> str:
     """The level of a message: an error, a call of which something failed."""

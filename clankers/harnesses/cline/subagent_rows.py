@@ -29,7 +29,7 @@ def subagent_rows(path: str, session: str) -> Iterator[tuple[str, bytes]]:
         try:
             rows = read_rows(db, _SUBAGENTS, session, {"metadata_json"})
         except (apsw.BusyError, apsw.LockedError) as e:
-            raise SourceBusyError(f"{path} is kept by another program: {e}") from e
+            raise SourceBusyError(f"{path} is locked by another program: {e}") from e
         except (apsw.Error, UnicodeDecodeError) as e:
             raise SourceError(f"{path} cannot be read: {e}") from e
     for row in rows:

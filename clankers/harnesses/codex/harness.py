@@ -84,6 +84,12 @@ class Codex(Harness):
 
         return CodexInstaller(self)
 
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.codex.mcp import installers
+
+        return installers(self)
+
 
 def rollout_level(line: Any) -> str:
     """The level of a line of a rollout: an error that ended a turn, a call that failed, a retry."""

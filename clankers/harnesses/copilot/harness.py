@@ -110,6 +110,12 @@ class Copilot(Harness):
 
         return CopilotInstaller(self)
 
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.copilot.mcp import installers
+
+        return installers(self)
+
 
 def line_level(line: Any) -> str:
     """The level of an event log's line: an error that reached the user, a call that failed."""

@@ -26,7 +26,7 @@ def usage_rows(path: str, session: str, last: int) -> Iterator[tuple[int, bytes]
         try:
             rows = read_rows(db, _ROWS, session, ()) if read_rows(db, _IS_THERE, _TABLE, ()) else []
         except (apsw.BusyError, apsw.LockedError) as e:
-            raise SourceBusyError(f"{path} is kept by another program: {e}") from e
+            raise SourceBusyError(f"{path} is locked by another program: {e}") from e
         except (apsw.Error, UnicodeDecodeError) as e:
             raise SourceError(f"{path} cannot be read: {e}") from e
     for row in rows:

@@ -77,6 +77,12 @@ class Droid(Harness):
 
         return DroidInstaller(self)
 
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.droid.mcp import installers
+
+        return installers(self)
+
 
 def line_level(line: Any) -> str:
     """The level of a session file's line: a turn that failed, a call that failed."""

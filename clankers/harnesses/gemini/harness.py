@@ -81,6 +81,12 @@ class Gemini(Harness):
 
         return GeminiInstaller(self)
 
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.gemini.mcp import installers
+
+        return installers(self)
+
 
 def message_level(message: dict[str, Any]) -> str:
     """The level of a message of a chat file."""

@@ -35,7 +35,7 @@ class HermesInstaller(Installer):
         """
         if project:
             raise InstallError(
-                "Hermes Agent has no hooks of a project; install them for all: `clankers install hermes`"
+                "Hermes Agent has no hooks for one project; install them for all: `clankers install hermes`"
             )
         return home() / "config.yaml"
 

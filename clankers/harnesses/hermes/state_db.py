@@ -139,7 +139,7 @@ def _records(db: apsw.Connection, session: Any) -> Iterator[Record]:
                 payload = msgspec.json.encode(_without_system_prompt(row))
                 yield make_record(HARNESS.level, _DB, kind, id, payload)
     except (apsw.BusyError, apsw.LockedError) as e:
-        raise SourceBusyError(f"session {session!s:.80} is kept by another program: {e}") from e
+        raise SourceBusyError(f"session {session!s:.80} is locked by another program: {e}") from e
     except (apsw.Error, UnicodeDecodeError) as e:
         raise SourceError(f"session {session!s:.80} cannot be read: {e}") from e
 

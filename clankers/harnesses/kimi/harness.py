@@ -75,6 +75,12 @@ class Kimi(Harness):
 
         return KimiInstaller(self)
 
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.kimi.mcp import installers
+
+        return installers(self)
+
 
 def line_level(line: Any) -> str:
     """The level of a wire log's line: a turn that failed, a call that failed, a request that is tried again."""

@@ -25,7 +25,7 @@ class KimiInstaller(TOMLHooksInstaller):
             InstallError: those of a project are asked for.
         """
         if project:
-            raise InstallError("Kimi Code has no hooks of a project; install them for all: `clankers install kimi`")
+            raise InstallError("Kimi Code has no hooks for one project; install them for all: `clankers install kimi`")
         return Path(home()) / "config.toml"
 
     def hooks(self) -> list[Mapping[str, str | int]]:

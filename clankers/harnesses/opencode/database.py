@@ -59,7 +59,7 @@ def _db_records(db: apsw.Connection, session: Any) -> Iterator[Record]:
             )
         yield from _removed(db, session)
     except (apsw.BusyError, apsw.LockedError) as e:
-        raise SourceBusyError(f"session {session!s:.80} is kept by another program: {e}") from e
+        raise SourceBusyError(f"session {session!s:.80} is locked by another program: {e}") from e
     except (apsw.Error, UnicodeDecodeError) as e:
         raise SourceError(f"session {session!s:.80} cannot be read: {e}") from e
 

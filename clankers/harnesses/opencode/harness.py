@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from clankers.harnesses.installer import Installer
     from clankers.ingest.source import Source
+    from clankers.restore.files import Restorer
 
 PREFIXES = ("storage.", "db.", "evt_")  # how the ids of records from the stores begin
 _LEVELS = {"session.error": ERROR}
@@ -29,6 +30,7 @@ class OpenCode(Harness):
     folders: tuple[str, ...] = ("~/.opencode/bin",)  # where its installer puts it
     resumes_with = ("--session",)
     starts_with = ("--prompt",)
+    imports_with = ("import",)
     turn_ends = frozenset({"session.idle"})
     levels = _LEVELS
 
@@ -60,11 +62,23 @@ class OpenCode(Harness):
 
         return stores.folders(self.name)
 
+    def restorer(self) -> Restorer:
+        """Makes what its own `import` takes: its store is a database."""
+        from clankers.harnesses.opencode import restore
+
+        return restore.restorer(self)
+
     def installer(self) -> Installer:
         """A plugin file."""
         from clankers.harnesses.opencode.install import OpenCodeInstaller
 
         return OpenCodeInstaller(self)
+
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.opencode.mcp import installers
+
+        return installers(self)
 
 
 def _stored(kind: str, document: Any) -> Any:

@@ -70,6 +70,12 @@ class OpenHands(Harness):
 
         return OpenHandsInstaller(self)
 
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.openhands.mcp import installers
+
+        return installers(self)
+
 
 def event_level(event: Any) -> str:
     """The level of a conversation's event: a conversation that failed, a call that failed."""

@@ -79,6 +79,12 @@ class Qwen(Harness):
 
         return QwenInstaller(self)
 
+    def mcp_installers(self) -> list[Installer]:
+        """As `Harness.mcp_installers`."""
+        from clankers.harnesses.qwen.mcp import installers
+
+        return installers(self)
+
 
 def line_level(line: Any) -> str:
     """The level of a chat file's line: a request that failed, a call that failed."""

@@ -116,10 +116,11 @@ class Recorder {
     const id = info?.id ?? sessionID
     if (typeof id !== "string") return this.write(event.type, event)
     const key = `${event.type} ${id}`
-    const text = JSON.stringify({ ...event, id: undefined }) // each report has an id of its own
+    const text = JSON.stringify(event)
+    const content = event.id ? text.replace(JSON.stringify(event.id), "") : text // each report has an id of its own
     const before = this.reported.get(key)
-    if (before === text) return
-    this.remember(key, text)
+    if (before === content) return
+    this.remember(key, content)
     if (status) this.busy[status.type === "idle" ? "delete" : "add"](sessionID)
 
     const held = this.held.get(key)
@@ -127,17 +128,17 @@ class Recorder {
     if (held && !includes({ ...event, id: held.id }, held)) quietly(() => this.write(held.type, held))
     const complete = info?.time?.completed
     if (before && info && !info.error && !complete && this.busy.has(sessionID)) {
-      this.held.set(key, { ...event, ...JSON.parse(text) }) // a copy: the client goes on changing its own
+      this.held.set(key, JSON.parse(text)) // a copy: the client goes on changing its own
       return this.flushSoon()
     }
     if (!info || complete) this.flush()
-    this.write(event.type, event)
+    this.write(event.type, event, text)
   }
 
-  remember(key, text) {
-    this.reportedChars += text.length - (this.reported.get(key)?.length ?? 0)
+  remember(key, content) {
+    this.reportedChars += content.length - (this.reported.get(key)?.length ?? 0)
     this.reported.delete(key) // so that it becomes the latest
-    this.reported.set(key, text)
+    this.reported.set(key, content)
     for (const [oldest, old] of this.reported) {
       if (this.reportedChars <= REPORTED_CHARS) return
       this.reported.delete(oldest)
@@ -206,8 +207,8 @@ class Recorder {
     spawn(CATCH_UP[0], CATCH_UP.slice(1), { detached: true, stdio: "ignore", windowsHide: true }).on("error", () => {}).unref()
   }
 
-  write(type, payload) {
-    const text = line(SOURCE, type, level(type, payload.properties), payload)
+  write(type, payload, json) {
+    const text = line(SOURCE, type, level(type, payload.properties), payload, json)
     if (this.backlog.length || this.lost) {
       this.hold(text)
       return this.drain()
@@ -415,11 +416,11 @@ const scratch = Buffer.allocUnsafe(64 << 10)
 const DIGITS = Buffer.from("0123456789abcdef")
 
 // A line of the log; the next one is made in the same place.
-function line(source, type, level, payload) {
+function line(source, type, level, payload, json = JSON.stringify(payload) ?? "null") {
   const now = Date.now()
   const head = `{"v":1,"id":"${uuid7(now)}","ts":"${iso}","level":"${level}"`
   const kind = JSON.stringify(type.slice(0, 200))
-  const body = `${head},"source":"${source}","type":${kind},"payload":${JSON.stringify(payload) ?? "null"},"crc":"00000000"}\n`
+  const body = `${head},"source":"${source}","type":${kind},"payload":${json},"crc":"00000000"}\n`
   const fits = body.length * 3 <= scratch.length // of UTF-16, whose units are three bytes at most
   const bytes = fits ? scratch.subarray(0, scratch.write(body)) : Buffer.from(body)
   const crc = crc32(bytes.subarray(0, -CRC_TAIL))
