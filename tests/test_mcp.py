@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from clankers.errors import EX_FAIL, EX_USAGE
 from clankers.mcp import answering, resources
-from clankers.mcp.paging import LIMIT, ToolError
+from clankers.mcp.paging import LIMIT, ToolError, cursor
 from clankers.mcp.recorded import NOTICE
 from clankers.mcp.schema import schema
 from clankers.mcp.scope import Scope
@@ -84,11 +84,11 @@ def strings(value: Any) -> Iterator[str]:
 
 def pages(ask: Ask, name: str, items: str, **given: Any) -> list[list[Any]]:
     """The items of all answers, by answer."""
-    found, cursor = [], None
+    found, after = [], None
     while True:
-        answer = ask(name, **given, **({"cursor": cursor} if cursor else {}))
+        answer = ask(name, **given, **({"cursor": after} if after else {}))
         found.append(answer[items])
-        if (cursor := answer["next_cursor"]) is None:
+        if (after := answer["next_cursor"]) is None:
             return found
         assert answer[items]
 
@@ -400,7 +400,9 @@ def test_sql_has_limits(ask: Ask, root: Path, monkeypatch: pytest.MonkeyPatch) -
         ("failures", {"cursor": "*"}, "cursor"),
         ("read_session", {"session": "ses_", "tools": "calls"}, "is the beginning of 2 sessions"),
         ("read_session", {"session": "nobody"}, "there is no session 'nobody'; list_sessions"),
-        ("read_session", {"session": "ses_1", "cursor": "Wy0xLDBd"}, "cursor"),
+        ("list_sessions", {"cursor": cursor(-1)}, "cursor"),
+        ("usage", {"cursor": cursor(10**30)}, "cursor"),
+        ("failures", {"cursor": cursor(10**30, "x")}, "too large"),
         ("read_tool_call", {"id": "\ud800"}, "not Unicode"),
         ("read_tool_call", {"id": "nobody"}, "there is no tool call 'nobody'"),
         ("usage", {"by": "moon"}, "moon"),
