@@ -165,6 +165,20 @@ def test_a_credential_is_masked_wherever_a_text_is_cut(before: int, ask: Ask, ro
     assert "".join(one["text"] for one in whole if one["name"] == "error").count("[secret:anthropic]") == 1
 
 
+def test_a_credential_is_masked_where_a_snippet_ends_in_it_or_an_output_s_end_begins(ask: Ask, root: Path) -> None:
+    of_words = "sk-ant-api03-" + "-".join(["k3Y9"] * 20)
+    texts = [f"zebra {'w ' * n}{of_words}" for n in range(12, 24)]
+    append(root, [session("ses_1", title="t"), *(one for n, text in enumerate(texts) for one in said(f"m{n}", text))])
+    ended = {"status": "completed", "output": f"{KEY} {'y' * 1_960}", "metadata": {"exit": 3}}
+    state = {**ended, "input": {"command": "make"}, "time": {"start": NOW, "end": NOW}}
+    part = {"id": "c", "messageID": "m1", "sessionID": "ses_1", "type": "tool", "tool": "bash", "state": state}
+    append(root, [event("message.part.updated", part=part)])
+    hits = [hit for one in ask("search", words="zebra")["sessions"] for hit in one["hits"]]
+    assert len(hits) == len(texts)
+    (failure,) = ask("failures")["failures"]
+    assert failure["error"].endswith("y")
+
+
 def test_long_texts_are_read_in_full_page_by_page(ask: Ask, root: Path) -> None:
     text = '"line"\n' * 30_000
     append(root, [*talk("ses_1", "zebra"), called("long", {"command": text}, text), *said("p2", text, at=20)])
