@@ -286,6 +286,18 @@ def test_a_title_that_was_given_wins_and_branch_and_versions_are_known(tmp_path:
         ]
 
 
+def test_what_lacks_a_part_loses_only_that(tmp_path: Path) -> None:
+    """A head without an id, a text that is no list of blocks, and the tokens of a response without the sums."""
+    used = {"input_tokens": 100, "cached_input_tokens": 40, "output_tokens": 9}
+    usage = event("token_count", info={"last_token_usage": used})
+    head = ("session_meta", {"cwd": "/src/shop", "model_provider": "openai"})
+    plain = item("message", role="assistant", content="plain")
+    db = rollout(tmp_path, [head, *begun(), plain, usage, usage])
+    assert answers(db) == [("plain", 60, 9, 0)]
+    assert one(db, "SELECT project_path FROM sessions") == "/src/shop"
+    assert one(db, "SELECT count(*) FROM rejects") == 0
+
+
 def test_a_patch_edits_each_of_its_files_at_the_server_too(tmp_path: Path) -> None:
     patch = "*** Begin Patch\n*** Add File: a.txt\n+x\n*** Update File: b.txt\n@@\n-y\n+z\n*** End Patch\n"
     changes = {"/src/a.txt": {"type": "add"}, "/src/b.txt": {"type": "update", "move_path": "/src/c.txt"}}

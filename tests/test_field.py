@@ -379,3 +379,75 @@ def test_inferred_times_do_not_depend_on_batches(root: Path, tmp_path: Path) -> 
 def test_no_neighbour_with_a_time_is_no_time(root: Path) -> None:
     db = imported(root, timed(1), timed(2))
     assert db.execute("SELECT DISTINCT created_at, time_inferred FROM messages").fetchall() == [(None, 0)]
+
+
+def test_a_cost_that_a_line_reports_is_the_responses(root: Path) -> None:
+    lines = [json.loads(answered(2, text(words))) | {"costUSD": 0.5} for words in ("a", "b")]
+    db = imported(root, typed(1, "go"), *(json.dumps(one).encode() for one in lines))
+    assert db.execute("SELECT cost, cost_source FROM messages WHERE role = 'assistant'").fetchall() == [(0.5, "client")]
+
+
+def test_what_a_parent_wrote_in_the_sessions_own_file_is_no_prompt(root: Path) -> None:
+    """As versions up to 1.0 kept their subagents."""
+    db = imported(root, typed(1, "go"), typed(2, "look around", isSidechain=True))
+    assert db.execute("SELECT text_content, synthetic FROM messages ORDER BY created_at").fetchall() == [
+        ("go", 0),
+        ("look around", 1),
+    ]
+
+
+def test_a_call_that_a_person_stopped_is_interrupted(root: Path) -> None:
+    stopped = {"type": "tool_result", "tool_use_id": "t1", "is_error": True}
+    stopped["content"] = "[Request interrupted by user for tool use]"
+    call = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "sleep 9"}}
+    db = imported(root, typed(1, "go"), answered(2, call), typed(3, [stopped]))
+    assert db.execute("SELECT status, success FROM tools").fetchall() == [("interrupted", 0)]
+
+
+@pytest.mark.parametrize("untimed", [2, 3])
+def test_a_call_in_a_line_without_a_time_is_one_call_with_its_result(untimed: int, root: Path) -> None:
+    call = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls"}}
+    lines = [answered(2, call), typed(3, [{"type": "tool_result", "tool_use_id": "t1", "content": "ok"}])]
+    lines[untimed - 2] = json.dumps(json.loads(lines[untimed - 2]) | {"timestamp": None}).encode()
+    db = imported(root, typed(1, "go"), *lines)
+    assert db.execute("SELECT tool_name, status, tool_output FROM tools").fetchall() == [("Bash", "completed", "ok")]
+
+
+def test_a_message_of_another_form_costs_no_line(root: Path) -> None:
+    model = json.loads(answered(3, text("plain")))
+    model["message"]["model"] = 7
+    db = imported(root, line(1, "user", message="bare"), line(2, "user", message=None), json.dumps(model).encode())
+    found = db.execute("SELECT role, text_content, synthetic, completion_tokens FROM messages ORDER BY created_at")
+    assert found.fetchall() == [("user", "bare", 0, None), ("assistant", "plain", 0, 7)]
+    assert db.execute("SELECT count(*) FROM rejects").get == 0
+
+
+def opencode(root: Path, *events: dict[str, Any]) -> Any:
+    append(root, [("opencode", one["type"], json.dumps(one).encode()) for one in events])
+    return project(root)
+
+
+def message_of(session: str, **fields: Any) -> dict[str, Any]:
+    info = {"id": "msg_1", "sessionID": session, "role": "assistant", "time": {"created": NOW}} | fields
+    return {"type": "message.updated", "properties": {"info": info}}
+
+
+def test_a_time_that_is_text_is_a_time(root: Path) -> None:
+    db = opencode(root, message_of("ses_1", time={"created": "2026-11-20T10:00:01Z"}))
+    assert db.execute("SELECT created_at FROM messages").get == 1795168801000
+    assert db.execute("SELECT count(*) FROM ignored_values").get == 0
+
+
+def test_a_failure_that_is_text_is_a_failure(root: Path) -> None:
+    failed = {"type": "session.error", "properties": {"sessionID": "ses_1", "error": "it broke"}}
+    db = opencode(root, failed, message_of("ses_2", error="so did this"))
+    found = db.execute("SELECT session_id, error_type, error_message FROM session_errors ORDER BY 1").fetchall()
+    assert found == [("ses_1", "unknown", "it broke"), ("ses_2", "unknown", "so did this")]
+
+
+@pytest.mark.parametrize(("code", "success"), [("0", 1), (True, 1), ({}, 1), (0, 1), (3, 0), (None, 0)])
+def test_an_exit_code_that_is_none_says_nothing(code: Any, success: int, root: Path) -> None:
+    state = {"status": "completed", "input": {"command": "ls"}, "output": "", "metadata": {"exit": code}}
+    part = {"id": "prt_1", "messageID": "msg_1", "sessionID": "ses_1", "type": "tool", "tool": "bash", "state": state}
+    db = opencode(root, message_of("ses_1"), {"type": "message.part.updated", "properties": {"part": part}})
+    assert db.execute("SELECT success FROM tools").get == success

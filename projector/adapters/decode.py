@@ -12,6 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Raw, Struct, ValidationError
 
+from projector.adapters.wire import Millis, any_millis
 from projector.model.changes import ValueIgnored
 
 T = TypeVar("T")
@@ -61,6 +62,8 @@ def _value(type: Any, raw: bytes, path: str, ignored: list[ValueIgnored]) -> Any
             return _dict(arguments[1], raw, path, ignored)
         if isinstance(type, type_) and issubclass(type, Struct):
             return _struct(type, raw, path, ignored)
+        if type == Millis and (time := _time(raw)) is not None:
+            return time
         if type is int or (origin is Annotated and arguments[0] is int):
             return _integer(type, raw)
         raise
@@ -127,6 +130,14 @@ def _dict(type: Any, raw: bytes, path: str, ignored: list[ValueIgnored]) -> dict
         except ValidationError as e:
             ignored.append(ValueIgnored(place, _reason(e)))
     return found
+
+
+def _time(raw: bytes) -> int | None:
+    """A time that is text instead of milliseconds; None if it is none."""
+    try:
+        return any_millis(msgspec.json.decode(raw, type=str))
+    except ValidationError:
+        return None
 
 
 def _integer(type: Any, raw: bytes) -> int:

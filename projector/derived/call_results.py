@@ -8,12 +8,15 @@ from projector.model.changes import Rank
 
 _RESULT = "open_rank < 0 AND call_id IS NOT NULL"
 _RESULTS = f"SELECT id FROM tools WHERE session_id = ? AND {_RESULT} ORDER BY completed_at, id"
-# The last call before the result that has none, or that has this one. A fork's record holds results of its origin.
+# The last call before the result that has none, or that has this one; without a time, the only one of the id. A fork's
+# record holds results of its origin.
 _CALL = f"""
 SELECT called.id, called.session_id FROM tools AS result JOIN tools AS called ON called.call_id = result.call_id
   AND called.session_id IN (result.session_id, (SELECT value FROM session_facts AS f
     WHERE f.session_id = result.session_id AND name = 'forked_from'))
-WHERE result.id = ?1 AND called.open_rank >= 0 AND called.created_at <= result.completed_at
+WHERE result.id = ?1 AND called.open_rank >= 0
+  AND ifnull(called.created_at <= result.completed_at, 1 = (SELECT count(*) FROM tools AS other
+    WHERE other.session_id = called.session_id AND other.call_id = called.call_id AND other.open_rank >= 0))
   AND (called.close_rank < {Rank.RECORD}
     OR (called.completed_at, called.tool_output) IS (result.completed_at, result.tool_output))
 ORDER BY called.created_at DESC, called.id DESC LIMIT 1

@@ -210,7 +210,8 @@ class _Reader:
     def _count(self, step: Step) -> Spent | None:
         """What was spent since the last total; None if it has not moved."""
         if not step.value:
-            return None
+            # Without sums a repetition looks the same: it counts only after something that the model made.
+            return _spent(step.text) if step.text and self._made else None
         before, self._total = self._total, step.value
         last, sums, self._sum = _spent(step.text or "[null,null]"), self._sum, _spent(step.data or "[null,null]")
         if step.value == before:

@@ -72,7 +72,7 @@ class Step(Struct, gc=False, array_like=True):
             `running`: the call `ref` goes on as the background shell `value`, having put out `text`.
             `said`: the client showed the text to the user, so it is no summary.
             `response`: one ends, `ref`, having spent `data`, a `Spent` as JSON.
-            `total`: the tokens so far are `value` and `data`; the last response spent `text`, likewise.
+            `total`: the tokens so far are `value` and `data`, if it says so; the last response spent `text`, likewise.
             `compaction`: the last response was a summary of the conversation.
             `error`: the turn fails with `text`, an error of the type `ref` and the status `value`.
             `end`: the turn ends otherwise.

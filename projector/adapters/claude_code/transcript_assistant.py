@@ -14,6 +14,7 @@ from projector.adapters.claude_code.transcript_wire import (
     ServerToolUse,
     Usage,
     blocks_in,
+    message_in,
 )
 from projector.adapters.wire import any_millis, json_text
 from projector.model.changes import Change, ErrorSeen, MessageSeen, PartSeen, Rank, ToolSeen
@@ -27,7 +28,7 @@ _SYNTHETIC_MODEL = "<synthetic>"  # the "model" of lines that the client wrote i
 
 def assistant(_: Event, line: AssistantLine) -> list[Change]:
     """A line of a response, one or more of its blocks."""
-    message = line.message
+    message = message_in(line.message)
     session = origin(line)
     # requestRef is the client's own id of the request, on every line of its response.
     id = row_id(message.id, line.requestRef or session) if message.id else line.uuid
@@ -36,6 +37,7 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
     cache_creation = usage.cache_creation or CacheCreation()
     server_tools = usage.server_tool_use or ServerToolUse()
     real = message.model not in (None, _SYNTHETIC_MODEL)
+    by_client = message.model == _SYNTHETIC_MODEL or (message.model is None and line.isApiErrorMessage is True)
     changes = session_changes(line, id, agent=line.attributionAgent if line.agentId else None)
     changes.append(
         MessageSeen(
@@ -53,10 +55,11 @@ def assistant(_: Event, line: AssistantLine) -> list[Change]:
             cache_write_1h_tokens=cache_creation.ephemeral_1h_input_tokens,
             web_searches=server_tools.web_search_requests,
             price_context=_price_context(usage.speed, usage.inference_geo),
+            cost=line.costUSD,
             finish_reason=message.stop_reason,
             created_at=at,
             completed_at=ended(line, at),
-            synthetic=not real,
+            synthetic=by_client,
         )
     )
     changes += _side_requests(usage, id, session, at)

@@ -27,6 +27,7 @@ from projector.adapters.claude_code.transcript_wire import (
     QueuedCommand,
     UserLine,
     blocks_in,
+    message_in,
 )
 from projector.adapters.decode import LenientDecoder
 from projector.adapters.wire import any_millis, as_object
@@ -35,6 +36,7 @@ from projector.model.evidence import PromptSeen
 
 # What an editor or the client puts before a prompt, in one block with it or in a block of its own.
 _HINTS = re.compile(r"\s*(?:<(ide_\w+|system-reminder)>.*?</\1>\s*)+", re.DOTALL)
+_INTERRUPTED = "[Request interrupted by user"  # how the result of a call that a person stopped begins
 _COMMAND = "<command-message>"  # how a command begins that is a prompt
 _LOCAL = ("<local-command-caveat>", "<command-name>")  # how the lines of a command begin that is no prompt
 _COMMAND_NAME = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
@@ -44,8 +46,7 @@ _COMMAND_ARGS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 def user(_: Event, line: UserLine) -> list[Change]:
     """A prompt, or the results of tool calls."""
     changes = session_changes(line, line.uuid, permission_mode=line.permissionMode)
-    message = line.message
-    content = blocks_in(message.content)
+    content = blocks_in(message_in(line.message).content)
     results = [b for b in content if b.type == "tool_result"]
     for block in results:
         changes += _tool_result(line, block)
@@ -71,7 +72,9 @@ def _prompt(line: UserLine, at: int | None, text: str, changes: list[Change]) ->
 
 def _is_by_client(line: UserLine) -> bool:
     made_by_client = as_object(line.origin).get("kind", "human") != "human"
-    return bool(line.isMeta or line.isCompactSummary or made_by_client)
+    # Older versions kept subagents in the session's own file: the parent wrote their prompts.
+    of_parent = line.isSidechain is True and not line.agentId
+    return bool(line.isMeta or line.isCompactSummary or made_by_client or of_parent)
 
 
 def _message(line: Line, at: int | None, blocks: list[ContentBlock], *, by_client: bool) -> list[Change]:
@@ -131,6 +134,7 @@ def _tool_result(line: UserLine, block: ContentBlock) -> list[Change]:
     response = as_object(line.toolUseResult)
     failed = block.is_error is True
     interrupted = line.toolDenialKind == "interrupted" or response.get("interrupted") is True
+    interrupted = interrupted or (failed and (text or "").startswith(_INTERRUPTED))
     denied = bool(line.toolDenialKind) or (failed and is_declined(text))
     status = "interrupted" if interrupted else "denied" if denied else "error" if failed else "completed"
     success = status == "completed"

@@ -67,6 +67,11 @@ class ApiMessage(Wire):
     usage: Usage | None = None
 
 
+def message_in(said: ApiMessage | str | None) -> ApiMessage:
+    """The message of a line; text alone is one."""
+    return said if isinstance(said, ApiMessage) else ApiMessage(content=[] if said is None else said)
+
+
 class ForkedFrom(Wire):
     sessionId: Id
     messageUuid: Id | None = None
@@ -94,7 +99,7 @@ class Line(Wire):
 
 
 class UserLine(Line, kw_only=True):
-    message: ApiMessage
+    message: ApiMessage | str | None = None
     permissionMode: str | None = None
     isMeta: bool | None = None
     isCompactSummary: bool | None = None
@@ -105,7 +110,8 @@ class UserLine(Line, kw_only=True):
 
 
 class AssistantLine(Line, kw_only=True):
-    message: ApiMessage
+    message: ApiMessage | str | None = None
+    costUSD: Dollars | None = None  # of the response, in versions up to 1.0
     apiBlockIndex: Count | None = None
     requestRef: Id | None = None
     attributionAgent: str | None = None

@@ -118,7 +118,7 @@ def _within(ignored: list[ValueIgnored]) -> list[ValueIgnored]:
 
 
 def _session_meta(at: _At, meta: SessionMeta) -> list[Change]:
-    if meta.id != at.thread:
+    if meta.id and meta.id != at.thread:
         return [at.step("origin", ref=meta.id)]
     spawned = _spawned_by(meta)
     subagent = meta.parent_thread_id or spawned.get("parent_thread_id")
@@ -192,11 +192,12 @@ def _token_count(at: _At, count: TokenCount) -> list[Change]:
     info = count.info
     total = info.total_token_usage if info else None
     sums, last = _without_writes(spent(total)), _without_writes(spent(info.last_token_usage if info else None))
+    last_text = encode(last).decode() if last else None
     if total is None or sums is None:
-        return [at.step("total")]
+        return [at.step("total", text=last_text)]
     # Not its `total_tokens`: where the context window is exceeded, that is the window's size.
     value = (total.input_tokens or 0) + (total.output_tokens or 0)
-    return [at.step("total", value=value, text=encode(last).decode() if last else None, data=encode(sums).decode())]
+    return [at.step("total", value=value, text=last_text, data=encode(sums).decode())]
 
 
 def _without_writes(one: Spent | None) -> Spent | None:
@@ -274,7 +275,9 @@ def _message(at: _At, item: ResponseItem) -> list[Change]:
     return [at.step("note", text=text)] if item.role == "user" and text.startswith(_NOTES) else []
 
 
-def _joined(blocks: list[Content] | None) -> str:
+def _joined(blocks: list[Content] | str | None) -> str:
+    if isinstance(blocks, str):
+        return blocks
     return "\n".join(one.text for one in blocks or () if one.text is not None)
 
 

@@ -32,7 +32,7 @@ class Git(Wire):
 
 
 class SessionMeta(Wire):
-    id: Id
+    id: Id | None = None
     timestamp: str | float | None = None
     cwd: str | None = None
     cli_version: str | None = None
@@ -171,7 +171,7 @@ class ResponseItem(Wire):
     type: str = ""
     id: Id | None = None
     role: str | None = None
-    content: list[Content] | None = None
+    content: list[Content] | str | None = None
     summary: list[Text] = field(default_factory=list)
     name: str | None = None
     namespace: str | None = None

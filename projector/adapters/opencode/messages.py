@@ -22,6 +22,7 @@ from projector.adapters.opencode.wire import (
     Tokens,
     ToolState,
     Usage,
+    error_in,
     model_of,
     provider_of,
 )
@@ -67,7 +68,7 @@ def message(event: Event, properties: MessageProperties) -> list[Change]:
         )
     ]
     if info.error:
-        changes.append(_error(event.source, info, info.error))
+        changes.append(_error(event.source, info, error_in(info.error)))
     return changes
 
 
@@ -148,9 +149,9 @@ def _tool(source: str, id: str, part: PartInfo, state: ToolState) -> ToolSeen:
         start, end = state.time.start, state.time.end
         call.close_rank = Rank.RECORD
         call.status = "error" if failed else "interrupted" if stopped else "completed"
-        call.success = not failed and not stopped and code in (None, 0)
+        call.exit_code = code if type(code) is int and abs(code) < 2**53 else None
+        call.success = not failed and not stopped and not call.exit_code
         call.tool_output = state.output
-        call.exit_code = code if isinstance(code, int) and abs(code) < 2**53 else None
         call.error_message = message if failed else None
         call.duration_ms = end - start if start is not None and end is not None else None
         call.completed_at = end

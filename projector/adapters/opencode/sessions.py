@@ -17,6 +17,7 @@ from projector.adapters.opencode.wire import (
     TodoProperties,
     Tokens,
     Usage,
+    error_in,
     model_of,
     provider_of,
 )
@@ -123,7 +124,7 @@ def failed(event: Event, properties: ErrorProperties) -> list[Change]:
     """A failure. If it belongs to a message, the message holds it too, and makes the row."""
     if not properties.sessionID or not properties.error:
         return []
-    error = properties.error
+    error = error_in(properties.error)
     text = error.data.message or error.name
     # Events of 1.0 and 1.1 have no id: equal failures of a session count as one.
     unique = own_id(event) or f"{properties.sessionID}:{error.name}:{crc32(text.encode()):08x}"

@@ -55,6 +55,7 @@ _IN_MESSAGE = frozenset(
         *[
             "role",
             "parentID",
+            "error",
             "mode",
             "agent",
             "modelID",

@@ -81,6 +81,11 @@ class ErrorInfo(Wire):
     data: ErrorData = ErrorData()
 
 
+def error_in(found: ErrorInfo | str) -> ErrorInfo:
+    """A failure; text alone is its message."""
+    return found if isinstance(found, ErrorInfo) else ErrorInfo(data=ErrorData(found))
+
+
 class MessageInfo(Wire):
     id: Id
     sessionID: Id
@@ -97,7 +102,7 @@ class MessageInfo(Wire):
     usage: Usage | None = None
     time: Time = Time()
     finish: str | None = None
-    error: ErrorInfo | None = None
+    error: ErrorInfo | str | None = None
     summary: Raw = ABSENT
 
 
@@ -175,7 +180,7 @@ class StatusProperties(Wire):
 
 class ErrorProperties(Wire):
     sessionID: Id | None = None
-    error: ErrorInfo | None = None
+    error: ErrorInfo | str | None = None
 
 
 class TodoInfo(Wire):
