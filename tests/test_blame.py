@@ -227,7 +227,7 @@ def test_a_person_and_a_session_in_one_file(work: Work) -> None:
     work.says("add it")
     work.writes("f.txt", "the line of the session\n")
     work.runs("git add -A && git commit -m Add")
-    work.clock -= 600_000
+    work.clock -= 1_201_000  # in the second of that commit
     (work.top / "f.txt").write_text("the line of the session\nby hand in that second\n")
     work.git("commit", "-qam", "By hand")
     assert work.of() == ("none", [])
