@@ -227,7 +227,7 @@ def _rewritten(
         if not same_subject and not (same_time and old is not None and written.is_here(one.project_path)):
             continue
         same_change = old is not None and repository.patch_id(old.hash) == repository.patch_id(made.hash) != ""
-        if (same_time or same_change):
+        if (same_time or same_change) and not (old is not None and _follow(repository, old, made)):
             found.append((one, same_time, same_subject, same_change))
     best = max((sum(alike) for _, *alike in found), default=0)
     for one, *alike in found:
