@@ -18,7 +18,7 @@ from benchmarks import asking, backfilling, hooks, maintaining, paging, reading,
 from benchmarks.data import make_log
 from benchmarks.place import SIZES, Place, elsewhere
 
-AREAS = (recording, hooks, replaying, watching, reading, paging, asking, backfilling, maintaining)
+AREAS = (recording, hooks, replaying, watching, reading, asking, paging, backfilling, maintaining)
 RECORDED = Path(__file__).with_name("recorded")  # <size>.json: values by the rows' keys; <size>.md: the table
 
 

@@ -52,6 +52,15 @@ def shortened(text: str, columns: int) -> str:
     return set_cell_size(text, columns - 1).rstrip() + "…"
 
 
+def without_noise(value: object) -> object:
+    """`value` for JSON, without the digits that binary fractions leave behind: 0.3, not 0.30000000000000004."""
+    if isinstance(value, float):
+        return round(value, 12)
+    if isinstance(value, dict):
+        return {name: without_noise(one) for name, one in value.items()}
+    return [without_noise(one) for one in value] if isinstance(value, list) else value
+
+
 def short_number(n: int | None) -> str:
     """`n` as a person says it: 950, 12.3k, 4.5M."""
     if n is None:

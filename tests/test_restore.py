@@ -1,7 +1,10 @@
 """A session's files, made from the log: as the client wrote them, nowhere else, and with no second record of a line."""
 
+import contextlib
 import json
 import os
+import random
+import re
 import shutil
 from collections import Counter
 from contextlib import closing
@@ -18,6 +21,7 @@ from clankers.cli.restore import planned, restore
 from clankers.errors import EX_FAIL, EX_OK
 from clankers.harnesses.claude_code.transcript_files import LEFT_OUT, LEFT_OUT_ATTACHMENTS
 from clankers.ingest.backfill import backfill
+from clankers.ingest.live import sweep
 from clankers.log import envelope
 from clankers.log.writer import Log
 from clankers.maintenance.scrub import mask_line
@@ -25,7 +29,7 @@ from clankers.queries.resume import SessionTree
 from clankers.restore.documents import document
 from clankers.restore.files import RestoredFiles, RestoreError
 from clankers.restore.lines import lines_file
-from clankers.restore.records import LoggedRecord, read_session
+from clankers.restore.records import LoggedRecord, read_sessions
 from clankers.restore.write import Found, targets, write
 from tests.commands import POSIX_ONLY, call, environment
 from tests.contract.captures import ALL, BY_IMPORT_ALONE, Captures, feed_stores
@@ -82,6 +86,8 @@ def test_files_are_restored_as_the_client_wrote_them_and_make_no_second_record(
         sessions = [source.session for source in harness.sources()]
         originals = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
         shutil.rmtree(home)
+        with Log(str(root)) as log:  # as each command does that reads
+            assert sweep(log, harnesses.source_of(str(root))) == 0
         changed = 0
         for id in sessions:
             tree = SessionTree(id, captures.harness, None, None, [id])
@@ -103,7 +109,10 @@ def test_files_are_restored_as_the_client_wrote_them_and_make_no_second_record(
                 assert {**other, "system_prompt": ""} == {**one, "system_prompt": ""}
         assert different == changed
         with Log(str(root)) as log:
-            assert backfill(log, harness.sources(), None, again=True).records == changed
+            new = sweep(log, harnesses.source_of(str(root)))
+            assert new + backfill(log, harness.sources(), None, again=True).records == changed
+    ids = [json.loads(line)["id"] for file in root.glob("clankers-*.jsonl") for line in file.open("rb")]
+    assert [id for id, times in Counter(ids).items() if times > 1] == []
     with closing(project(root)) as db:
         assert rows(db) == before
 
@@ -139,7 +148,7 @@ def unplaced(text: bytes) -> LoggedRecord:
         ),
         (
             [record(0, b'{"p":{"elided":9,"sha256":"x"}}', "line.p", of=b"?"), record(40, b"{}")],
-            b'{"p":""}\n' + b" " * 30 + b"\n{}\n",
+            b'{"p":""}' + b" " * 31 + b"\n{}\n",
             "lines of type line.p without p",
         ),
         # What the log had lost was imported later.
@@ -245,7 +254,7 @@ def test_masked_credentials_are_named(tmp_path: Path) -> None:
     masked = json.loads(mask_line(line[:-1])[0])["payload"]
     lacking: Counter[str] = Counter()
     lines_file([record(0, json.dumps(masked).encode(), of=text)], lacking)
-    assert lacking == {"lines with masked credentials": 1}
+    assert +lacking == {"lines with masked credentials": 1}
 
 
 @pytest.mark.parametrize("name", ["opencode 1.18.33", "kilo", "opencode 1.1.65"])
@@ -270,7 +279,8 @@ def test_what_a_client_imports_is_what_its_store_had(name: str, tmp_path: Path, 
     found: list[dict[str, Any]] = []
     with mock.patch.dict(os.environ, {"HOME": str(tmp_path), "XDG_DATA_HOME": ""}):
         for id in sorted(sessions):
-            (content,) = restorer(read_session(str(root), captures.harness, id)).files.values()
+            (session,) = read_sessions(str(root), captures.harness, [id])
+            (content,) = restorer(session).files.values()
             document = json.loads(content)
             assert document["info"]["id"] == id
             found += document["messages"]
@@ -278,3 +288,38 @@ def test_what_a_client_imports_is_what_its_store_had(name: str, tmp_path: Path, 
     theirs = {part["id"]: part for one in found for part in one["parts"]}
     assert theirs == {id: part for id, part in parts.items() if part["messageID"] in messages}
     assert all(part["messageID"] == one["info"]["id"] for one in found for part in one["parts"])
+
+
+HOSTILE: list[Any] = [
+    None,
+    True,
+    -1,
+    [],
+    {},
+    "",
+    "x" * 300,
+    {"sessionId": None},
+    {"head": []},
+    {"message": 1, "data": []},
+]
+
+
+@pytest.mark.parametrize("name", [*(name for name in WITH_FILES if name in ALL), "opencode 1.18.33"])
+def test_records_of_another_form_end_in_a_sentence(name: str, tmp_path: Path, home: Path) -> None:
+    captures, root = ALL[name], tmp_path / "data"
+    captures.store(home)
+    feed_stores(root, captures.harness, home)
+    (log,) = root.glob("clankers-*.jsonl")
+    lines = [json.loads(line) for line in log.open("rb")]
+    dice = random.Random(name)
+    for line in dice.sample(lines, min(len(lines), 30)):
+        line["payload"] = dice.choice(HOSTILE)
+    written = (
+        envelope.line(line["source"], line["type"], json.dumps(line["payload"]).encode(), id=line["id"])
+        for line in lines
+    )
+    log.write_bytes(b"".join(written))
+    with mock.patch.dict(os.environ, {"HOME": str(tmp_path / "empty")}):
+        for session in {re.split(r"[@#\[/:]", line["id"])[0] for line in lines}:
+            with contextlib.suppress(RestoreError):
+                planned(str(root), SessionTree(session, captures.harness, None, None, [session]), None)

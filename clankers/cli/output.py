@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clankers.formatting import cells, clean, shortened
 
@@ -34,11 +34,6 @@ def print_json(value: object) -> None:
 
     is_plain = sys.stdout.isatty() or codecs.lookup(sys.stdout.encoding).name != "utf-8"
     print(json.dumps(value, ensure_ascii=is_plain))  # json.dump takes ten times as long
-
-
-def without_noise(row: dict[str, Any]) -> dict[str, Any]:
-    """`row` without the digits that binary fractions leave behind sums of dollars: 0.3, not 0.30000000000000004."""
-    return {name: round(value, 12) if isinstance(value, float) else value for name, value in row.items()}
 
 
 def console() -> Console:

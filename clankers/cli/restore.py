@@ -22,7 +22,7 @@ from clankers.queries.dialect import Database
 from clankers.queries.resume import SessionTree, resume_command, session_tree
 from clankers.queries.session_select import all_sessions, named
 from clankers.restore.files import RestoredFiles, RestoreError
-from clankers.restore.records import read_session
+from clankers.restore.records import read_sessions
 from clankers.restore.write import Found, Target, targets, write
 
 _SAID = 300  # characters of what a client says
@@ -129,11 +129,16 @@ def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
             f"{clean(tree.id)}` prints this one"
         )
     merged: RestoredFiles | None = None
-    for id in tree.members:
-        session = read_session(root, tree.source, id)
+    for session in read_sessions(root, tree.source, tree.members):
         if not session.records and not harness.imports_with:  # a subagent's are among its parent's
             continue
-        found = restorer(session)
+        try:
+            found = restorer(session)
+        except (ValueError, LookupError, TypeError, AttributeError) as e:  # lines that another program wrote
+            raise RestoreError(
+                f"session {clean(session.id)} cannot be restored: a record has another form than its harness writes "
+                f"({type(e).__name__}); `clankers show {clean(tree.id)} --raw` prints the records"
+            ) from e
         if merged is None:
             merged = found
         else:

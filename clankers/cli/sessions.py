@@ -8,7 +8,7 @@ import typer
 
 from clankers.cli.database import open_current
 from clankers.cli.options import MOST, Model, Project, Since, Sources, Until, no_such_source
-from clankers.cli.output import print_json, print_table, width, without_noise
+from clankers.cli.output import print_json, print_table, width
 from clankers.cli.pager import paging
 from clankers.formatting import (
     cells,
@@ -20,6 +20,7 @@ from clankers.formatting import (
     short_number,
     shortened,
     sum_of_costs,
+    without_noise,
 )
 from clankers.queries.filters import filters
 from clankers.queries.sessions import ListedSession, count_sessions, list_sessions

@@ -13,7 +13,7 @@ import typer
 
 from clankers.cli.database import open_current
 from clankers.cli.options import Model, Project, Since, Sources, Until
-from clankers.cli.output import print_json, print_table, width, without_noise
+from clankers.cli.output import print_json, print_table, width
 from clankers.cli.pager import paging
 from clankers.errors import UsageError
 from clankers.formatting import (
@@ -25,6 +25,7 @@ from clankers.formatting import (
     short_names,
     short_number,
     shortened,
+    without_noise,
 )
 from clankers.queries.blocks import Limit, UsageBlock, count_blocks
 from clankers.queries.filters import Filters, filters

@@ -136,8 +136,12 @@ class LineFiles(Source):
             yield None, part, version
 
     def _grown(self, offsets: Mapping[str, int]) -> dict[str, str]:
-        """The parts that have another size than what was read of them, and their paths."""
-        return {part: path for part, path in self.files(offsets).items() if file_size(path) != offsets.get(part, 0)}
+        """The parts that have another size than what was read of them, and their paths.
+
+        A file that is gone or empty has nothing new; what was read of it counts if it is restored.
+        """
+        files = self.files(offsets).items()
+        return {part: path for part, path in files if file_size(path) not in (0, offsets.get(part, 0))}
 
     def _records(self, part: str, path: str, at: int, raw: bytes) -> list[Record | None]:
         """The record of one line, of a damaged line several; None for what is left out."""

@@ -46,9 +46,14 @@ def lines_file(records: Sequence[LoggedRecord], lacking: Counter[str], stand_ins
     after_cut = False
     for line in placed:
         gap = line.at - len(out)
-        if (gap > 1 or (gap and not out)) and not after_cut:
-            lacking["places where lines were not recorded, with a blank line instead"] += 1
-        out += _blank(gap, begins=not out) + line.text
+        if after_cut and gap > 0:
+            out += b" " * (gap - 1) + b"\n"  # the line is as long as it was
+        else:
+            lacking["places where lines were not recorded, with a blank line instead"] += gap > 1 or (
+                gap > 0 and not out
+            )
+            out += _blank(gap, begins=not out)
+        out += line.text
         after_cut = line.is_cut
     return bytes(out) + b"\n" * bool(out)
 

@@ -79,30 +79,51 @@ class LoggedSession(NamedTuple):
             yield self.place
 
 
-def read_session(root: str, harness: str, session: str) -> LoggedSession:
-    """What the log in `root` holds of the session with the id `session`.
+def read_sessions(root: str, harness: str, sessions: Sequence[str]) -> list[LoggedSession]:
+    """What the log in `root` holds of the sessions with these ids, in one reading of it.
 
     Raises:
         OSError: a file cannot be read.
     """
-    ours = re.compile(rf"{re.escape(session)}[:@/#\[]")
-    records: dict[str, LoggedRecord] = {}
-    events: list[dict[str, Any]] = []
-    lines: list[LoggedRecord] = []
-    for id, source, kind, payload in _lines(root, session.encode("utf-8", "surrogateescape")):
-        if source != harness:
-            continue
-        line = LoggedRecord(id, kind, payload)
-        lines.append(line)
-        if ours.match(id):
-            records.setdefault(id, line)
-        elif _LIVE.fullmatch(id) and isinstance(value := line.value(), dict):
-            events.append(value)
-    return LoggedSession(session, list(records.values()), events, lines, *last_place(root, session))
+    found = [_Collected(session) for session in sessions]
+    for line in _lines(root, harness, [one.mark for one in found]):
+        for one in found:
+            one.add(*line)
+    return [
+        LoggedSession(one.id, [*one.records.values()], one.events, one.lines, *last_place(root, one.id))
+        for one in found
+    ]
 
 
-def _lines(root: str, mark: bytes) -> Iterator[tuple[str, str, str, bytes]]:
-    """Id, source, type and payload of the undamaged lines that contain `mark`."""
+class _Collected:
+    """What was found of one session so far."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.mark = id.encode("utf-8", "surrogateescape")
+        self.records: dict[str, LoggedRecord] = {}
+        self.events: list[dict[str, Any]] = []
+        self.lines: list[LoggedRecord] = []
+        self._own = re.compile(rf"{re.escape(id)}[:@/#\[]")
+
+    def add(self, record: LoggedRecord, raw: bytes) -> None:
+        """Add the `record` of the line `raw`, if it names the session."""
+        if self.mark not in raw:
+            return
+        self.lines.append(record)
+        if self._own.match(record.id):
+            self.records.setdefault(record.id, record)
+        elif _LIVE.fullmatch(record.id) and isinstance(value := record.value(), dict):
+            self.events.append(value)
+
+    def session(self, root: str) -> LoggedSession:
+        """All of it; `root` is the data root."""
+        place, parts = last_place(root, self.id)
+        return LoggedSession(self.id, list(self.records.values()), self.events, self.lines, place, parts)
+
+
+def _lines(root: str, harness: str, marks: Sequence[bytes]) -> Iterator[tuple[LoggedRecord, bytes]]:
+    """The undamaged lines of `harness` that contain one of `marks`."""
     try:
         names = list_segments(root)
     except FileNotFoundError:
@@ -110,9 +131,9 @@ def _lines(root: str, mark: bytes) -> Iterator[tuple[str, str, str, bytes]]:
     for name in names:
         with Segment(root, name) as segment:
             for block in segment.blocks():
-                if mark not in block:  # most blocks: to cut them into lines takes longer
-                    continue
-                for line in block.split(b"\n"):
-                    if mark in line and (found := _LINE.match(line)) and crc_holds(line):
+                inside = [mark for mark in marks if mark in block]
+                for line in block.split(b"\n") if inside else ():  # most blocks have none: cutting them takes longer
+                    if any(mark in line for mark in inside) and (found := _LINE.match(line)) and crc_holds(line):
                         id, source, kind = (json.loads(text) for text in found.groups())
-                        yield id, source, kind, line[found.end() : -CRC_TAIL]
+                        if source == harness:
+                            yield LoggedRecord(id, kind, line[found.end() : -CRC_TAIL]), line

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from clankers.errors import ClankersError, UsageError
+from clankers.formatting import without_noise
 from clankers.mcp.http import MCPEndpoint
 from clankers.mcp.scope import Scope
 from clankers.queries.filter_values import FilterValues, filter_values
@@ -92,7 +93,7 @@ class Site:
             Route("/", _to_first),
             Route(f"{_API}/live", self._stream),
             Route("/export/{id:path}", self._answered(self._export)),
-            Route("/output/{id:path}", self._answered(self._output)),
+            Route("/text/{id:path}", self._answered(self._text)),
             Route("/ask.csv", self._answered(self._csv)),
             Route(f"{_API}/openapi.json", _openapi),
         ]
@@ -133,8 +134,8 @@ class Site:
         text = "".join(downloads.export(asked.db, asked.place["id"], form))
         return Response(text, media_type=downloads.TYPES[form], headers=headers)
 
-    def _output(self, asked: Asked) -> Response:
-        return Response(downloads.output(asked.db, asked.place["id"]), media_type="text/plain")
+    def _text(self, asked: Asked) -> Response:
+        return Response(downloads.whole_text(asked.db, asked.place["id"]), media_type="text/plain")
 
     def _csv(self, asked: Asked) -> Response:
         headers = {"content-disposition": 'attachment; filename="answer.csv"'}
@@ -220,9 +221,11 @@ async def _broken(request: Request, _: Exception) -> Response:
 def _problem(request: Request, status: int, text: str) -> Response:
     if request.url.path.startswith(_API + "/"):
         return _as_json({"error": text}, status)
-    values = {"links": links(request.url.path), "name": HTTPStatus(status).phrase, "text": text}
+    values = {"links": links(request.url.path), "name": HTTPStatus(status).phrase, "text": text, "status": status}
     return HTMLResponse(render("problem.html", values), status)
 
 
 def _as_json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
+    return Response(
+        msgspec.json.encode(without_noise(msgspec.to_builtins(value))), status, media_type="application/json"
+    )

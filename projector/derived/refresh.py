@@ -13,7 +13,7 @@ from projector.derived.hook_reports import refresh_hook_reports
 from projector.derived.inferred_models import infer_models
 from projector.derived.inferred_times import infer_times
 from projector.derived.message_text import refresh_text
-from projector.derived.reported_totals import refresh_reported_totals, refresh_usage
+from projector.derived.reported_totals import refresh_reported_totals, refresh_running_totals
 from projector.derived.request_usage import refresh_request_usage
 from projector.derived.rewinds import mark_rewound
 from projector.derived.saved_outputs import fill_outputs
@@ -50,7 +50,7 @@ def refresh(db: apsw.Connection, batch: Batch, sessions: set[str], messages: set
     infer_times(db, ordered)
     infer_models(db, ordered)
     refresh_reported_totals(db, ordered)
-    refresh_usage(db, ordered)
+    refresh_running_totals(db, ordered)
     ordered = sorted(sessions | refresh_side_requests(db, ordered))
     refresh_sessions(db, ordered)
 

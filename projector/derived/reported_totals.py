@@ -1,4 +1,7 @@
-"""Rows for what the client reports only for the whole session: its tokens and cost, as far as no message has them."""
+"""Rows for what the client reports only for the whole session, at its end or again and again while it runs.
+
+They have the tokens and the cost that no message has.
+"""
 
 from typing import Any
 
@@ -41,7 +44,7 @@ def refresh_reported_totals(db: apsw.Connection, sessions: list[str]) -> None:
             db.execute("DELETE FROM messages WHERE id = ?", (_row_id(session),))
 
 
-def refresh_usage(db: apsw.Connection, sessions: list[str]) -> None:
+def refresh_running_totals(db: apsw.Connection, sessions: list[str]) -> None:
     """Make, replace or delete a row for each fact `usage_at` of `sessions`: what was used since the one before it.
 
     What messages of that time have of it is theirs.

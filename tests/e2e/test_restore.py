@@ -47,7 +47,6 @@ def test_a_session_that_the_client_has_lost_goes_on(client: str, new_machine: Ca
     folder, how = RESUMED[client]
     lose(machine.home / folder)
     assert id in machine.clankers("restore", id).out
-    machine.clankers("backfill", "--all", "--force")
     assert of_conversation(machine.rows()) == of_conversation(before)
 
     resumed = machine.run("more [[again]]", *how(id))

@@ -54,7 +54,7 @@ class HistoryFile(Source):
 
     def compare(self, _offsets: Mapping[str, int], versions: Mapping[str, str]) -> Collection[str] | None:
         """As `Source.compare`."""
-        if self._document.changed(versions.get(_HISTORY, "")) or self._entry_digest() != versions.get(_INDEX, ""):
+        if self._document.changed(versions.get(_HISTORY, "")) or self._new_entry(versions):
             return ()
         return None
 
@@ -62,7 +62,7 @@ class HistoryFile(Source):
         self, _offsets: Mapping[str, int], versions: Mapping[str, str]
     ) -> Iterator[tuple[Record | None, str, int | str]]:
         """As `Source.read`."""
-        if (digest := self._entry_digest()) != versions.get(_INDEX, ""):
+        if digest := self._new_entry(versions):
             id = f"{self.session}/{_INDEX}#{digest}"
             yield Record(id, INDEX_RECORD, envelope.INFO, self._entry()), _INDEX, digest
         version = versions.get(_HISTORY, "")
@@ -85,6 +85,11 @@ class HistoryFile(Source):
     def _entry_digest(self) -> str:
         entry = self._entry()
         return f"{crc32(entry):08x}" if entry else ""
+
+    def _new_entry(self, versions: Mapping[str, str]) -> str:
+        """The digest of the entry, if that is there and another one than `versions` says; else empty."""
+        digest = self._entry_digest()
+        return digest if digest != versions.get(_INDEX, "") else ""
 
     def _names(self, head: bytes, entries: list[Any]) -> list[str]:
         """The name of each entry of the history."""

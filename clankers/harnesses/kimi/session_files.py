@@ -105,7 +105,10 @@ class SessionFolder(LineFiles):
 
     def changed_at(self) -> float:
         """As `Source.changed_at`."""
-        return max(os.stat(path).st_mtime for path in self.files({}).values() if os.path.exists(path))
+        times = [os.stat(path).st_mtime for path in self.files({}).values() if os.path.exists(path)]
+        if not times:
+            raise FileNotFoundError(self.path)
+        return max(times)
 
     def others(self, versions: Mapping[str, str]) -> Iterator[tuple[str, Iterator[tuple[Record | None, str]]]]:
         """As `LineFiles.others`."""
