@@ -80,7 +80,5 @@ def _sentences() -> Iterator[None]:
         raise ToolError(f"the database cannot be read: {e}; `clankers doctor` says what to do") from e
     except UnicodeEncodeError as e:
         raise ToolError("an argument has characters that are not Unicode text") from e
-    except OverflowError as e:
-        raise ToolError("an argument has a number that is too large") from e
     except OSError as e:
         raise ToolError(f"{e.filename or 'a file'} cannot be read: {e.strerror or e}; {advice(e)}") from e

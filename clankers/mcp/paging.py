@@ -11,8 +11,6 @@ from clankers.errors import ClankersError
 
 LIMIT = 40_000  # characters of an answer, as JSON
 _AROUND = 3_000  # of them for what stands around the items
-_MOST = 1 << 31  # items that a cursor can be behind
-_NO_CURSOR = "this cursor is not from this tool; leave it out to begin at the beginning"
 _CHUNK = 8_000  # characters of a text: as JSON, twice as many at most
 
 T = TypeVar("T")
@@ -69,12 +67,4 @@ def place_of(cursor: str, form: type[T]) -> T:
     try:
         return msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=form)
     except (ValueError, msgspec.MsgspecError):
-        raise ToolError(_NO_CURSOR) from None
-
-
-def start_of(cursor: str | None) -> int:
-    """The number of items that come before the place of `cursor`; 0 without one. Raises as `place_of`."""
-    (start,) = place_of(cursor, tuple[int]) if cursor else (0,)
-    if not 0 <= start <= _MOST:
-        raise ToolError(_NO_CURSOR)
-    return start
+        raise ToolError("this cursor is not from this tool; leave it out to begin at the beginning") from None

@@ -38,7 +38,7 @@ class Recorded:
     def excerpt(self, text: str, whole: int) -> str:
         """`text`, which may be the first `whole` characters of a longer one: then its last word is left out."""
         safe = self.text(text)
-        return safe if len(text) < whole else f"{''.join(safe.rsplit(maxsplit=1)[:-1])} …"
+        return safe if len(text) < whole else safe.rsplit(maxsplit=1)[0] + " …"
 
     def value(self, value: Any) -> Any:
         """The JSON value `value` with all its texts safe."""

@@ -2,12 +2,10 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
 
 from clankers import harnesses, paths
-from clankers.errors import ClankersError
 from clankers.queries.dialect import Database
 from clankers.queries.prompts import started_by_person
 
@@ -51,10 +49,7 @@ def asking_sessions(db: Database, meta: Mapping[str, object]) -> tuple[str, ...]
 @cache
 def _names() -> _Names:
     root = paths.data_root()
-    known = []
-    for name in harnesses.names(root):
-        with suppress(ClankersError):  # another package's, which fails: `doctor` says so
-            known.append(harnesses.load(name, root))
+    known = [harnesses.load(name, root) for name in harnesses.names(root)]
     return _Names(
         [one.mcp_session_key for one in known if one.mcp_session_key],
         [one.mcp_call_key for one in known if one.mcp_call_key],

@@ -30,7 +30,6 @@ Step = Literal["day", "week", "month"]
 TOP = 10  # sessions
 _KEYS = ("model", "project", "source")  # of the slices, by their expressions in `BY`
 WEEKS = 53  # of the days that are shown, whatever the span
-_EARLIEST = 2 * 366 * 86_400_000  # epoch milliseconds; before a computer clock there is no year of days to show
 _DAILY, _WEEKLY = timedelta(days=93), timedelta(days=731)  # spans that are cut into days, and into weeks
 
 _TOKENS = "sum(r.prompt_tokens + r.completion_tokens + r.cache_read_tokens + r.cache_write_tokens)"
@@ -134,7 +133,6 @@ class Overview(Struct, frozen=True):
     Attributes:
         since: epoch milliseconds, the first of the span; None for all that is recorded.
         until: epoch milliseconds, the first after it; None for now.
-        days_until: epoch milliseconds, the end of the 53 weeks of `days`.
         total: as `stats` has it.
         before: the total of the span of the same length before; None where the span has no begin.
         cost_reported: what of the total's cost the clients reported, in US dollars.
@@ -153,7 +151,6 @@ class Overview(Struct, frozen=True):
 
     since: int | None
     until: int | None
-    days_until: int
     total: Group
     before: Group | None
     cost_reported: float
@@ -173,11 +170,11 @@ class Overview(Struct, frozen=True):
 def overview(db: Database, chosen: Filters, now: int) -> Overview:
     """The overview of what `chosen` selects; `now` (epoch milliseconds) ends a span without an end."""
     times = local_times(db, "begin", "activity")
-    before, of_weeks = _span_before(chosen, now), weeks(chosen, now)
+    before = _span_before(chosen, now)
 
     def others(db: Database) -> tuple[Any, ...]:
         in_before = count_all(db, before) if before else None
-        return in_before, _days(db, times, of_weeks), _top(db, chosen), _tools(db, chosen)
+        return in_before, _days(db, times, weeks(chosen, now)), _top(db, chosen), _tools(db, chosen)
 
     second = SecondQuery(db, others)
     step = _step(db, chosen, now)
@@ -189,7 +186,6 @@ def overview(db: Database, chosen: Filters, now: int) -> Overview:
     return Overview(
         since=chosen.since,
         until=chosen.until,
-        days_until=of_weeks.until or now,
         total=in_all,
         before=in_before,
         cost_reported=reported,
@@ -231,7 +227,7 @@ def _step(db: Database, chosen: Filters, now: int) -> Step:
 
 def weeks(chosen: Filters, now: int) -> Filters:
     """The whole weeks up to the end of the span, whenever that begins."""
-    until = now if chosen.until is None else max(min(chosen.until, now), _EARLIEST)
+    until = now if chosen.until is None else min(chosen.until, now)
     last = datetime.fromtimestamp((until - 1) / 1000)  # noqa: DTZ006 - days are local
     first = (last - timedelta(days=last.weekday(), weeks=WEEKS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return replace(chosen, since=round(first.timestamp() * 1000), until=until)

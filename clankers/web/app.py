@@ -221,7 +221,7 @@ async def _broken(request: Request, _: Exception) -> Response:
 def _problem(request: Request, status: int, text: str) -> Response:
     if request.url.path.startswith(_API + "/"):
         return _as_json({"error": text}, status)
-    values = {"links": links(request.url.path), "name": HTTPStatus(status).phrase, "text": text}
+    values = {"links": links(request.url.path), "name": HTTPStatus(status).phrase, "text": text, "status": status}
     return HTMLResponse(render("problem.html", values), status)
 
 

@@ -1,5 +1,6 @@
 """What the pages show of the queries' numbers as charts, and in the tables beside them."""
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -48,9 +49,8 @@ def measure(data: Overview, asked: str) -> str:
 
 def course(data: Overview, by: str, of: str) -> Course:
     """How cost or tokens spread over time and the keys `by`: `model`, `project` or `source`."""
-    slices: list[Slice] = getattr(data, _KEYS.get(by, "models"))
-    # A clock that was wrong may have left times before the calendar.
-    steps = _steps(sorted({one.at for one in slices if one.at and one.at[0].isdecimal()}), data.step)
+    slices: list[Slice] = [one for one in getattr(data, _KEYS.get(by, "models")) if one.at is not None]
+    steps = _steps(sorted({one.at for one in slices if one.at is not None}), data.step)
     places: dict[str | None, int] = {step: i for i, step in enumerate(steps)}
     names = _names({one.key for one in slices}, by)
     parts: dict[str, list[float]] = {}
@@ -78,7 +78,8 @@ def course(data: Overview, by: str, of: str) -> Course:
 def calendar(data: Overview) -> Markup:
     """Each day's messages, up to the end of the span or today."""
     found = {date.fromisoformat(one.at): one for one in data.days if one.at}
-    last = datetime.fromtimestamp((data.days_until - 1) / 1000).date()  # noqa: DTZ006 - days are local
+    end = time.time() if data.until is None else min(data.until / 1000 - 0.001, time.time())
+    last = datetime.fromtimestamp(end).date()  # noqa: DTZ006 - days are local
 
     def say(day: date) -> str:
         one = found[day]

@@ -46,7 +46,8 @@ function lookAgain() {
   if (!document.querySelector("[data-again]")) return;
   setTimeout(async () => {
     const next = await load(location.href);
-    if (next) replace(next);
+    if (next && document.getElementById("results")) replace(next);
+    else if (next) location.reload();
     else lookAgain();
   }, 1000);
 }

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from clankers.formatting import sum_of_costs
-from clankers.mcp.paging import Room, cursor, start_of
+from clankers.mcp.paging import Room, cursor, place_of
 from clankers.mcp.recorded import timestamp
 from clankers.mcp.scope import FilterInput
 from clankers.mcp.tool import Answer, Lookup, Tool
@@ -55,7 +55,7 @@ class ListAnswer(Answer, kw_only=True):
 
 
 def _list(lookup: Lookup, asked: ListInput) -> ListAnswer:
-    start = start_of(asked.cursor)
+    (start,) = place_of(asked.cursor, tuple[int]) if asked.cursor else (0,)
     listed = list_sessions(lookup.db, start + asked.limit + 1, lookup.filters(asked))
     top = [one for one in listed if not one.depth][start:]
     room = Room()

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from clankers.mcp.paging import Room, chunks, cursor, place_of
+from clankers.mcp.paging import Room, ToolError, chunks, cursor, place_of
 from clankers.mcp.recorded import timestamp
 from clankers.mcp.tool import Answer, Lookup, Tool
 from clankers.queries.conversation import Conversation, Failure, Item, Message, Part, ToolCall
@@ -81,7 +81,8 @@ def _read(lookup: Lookup, asked: ReadSessionInput) -> ReadSessionAnswer:
     reader = ConversationReader(lookup.db, lookup.session(asked.session), inner=False)
     prompts = {id for id, is_prompt in message_ids(lookup.db, reader.session.id) if is_prompt}
     start, skipped = place_of(asked.cursor, tuple[int, int]) if asked.cursor else (0, 0)
-    start, skipped = max(start, 0), max(skipped, 0)
+    if start < 0 or skipped < 0:
+        raise ToolError("this cursor is not from this tool; leave it out to begin at the beginning")
     turns, meant = _turns(reader.outline, prompts, asked)
     room = Room()
     entries: list[SessionEntry] = []

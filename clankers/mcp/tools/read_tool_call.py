@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from clankers.mcp.paging import Room, ToolError, chunks, cursor, start_of
+from clankers.mcp.paging import Room, ToolError, chunks, cursor, place_of
 from clankers.mcp.recorded import timestamp
 from clankers.mcp.tool import Answer, Lookup, Tool
 from clankers.queries.session_rows import ToolCallRow, call_row
@@ -54,7 +54,9 @@ def _read(lookup: Lookup, asked: ReadCallInput) -> ReadCallAnswer:
     row = call_row(lookup.db, asked.id)
     if row is None or row.session_id not in all_sessions(lookup.db, lookup.scope.sessions):
         raise ToolError(f"there is no tool call {asked.id!r} in the scope of this server, which is {lookup.scope}")
-    start = start_of(asked.cursor)
+    (start,) = place_of(asked.cursor, tuple[int]) if asked.cursor else (0,)
+    if start < 0:
+        raise ToolError("this cursor is not from this tool; leave it out to begin at the beginning")
     room, next_cursor = Room(), None
     shown: list[CallText] = []
     for n, text in enumerate(_texts(lookup, row)):

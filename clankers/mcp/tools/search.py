@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from clankers.errors import UsageError
-from clankers.mcp.paging import Room, ToolError, cursor, start_of
+from clankers.mcp.paging import Room, ToolError, cursor, place_of
 from clankers.mcp.recorded import timestamp
 from clankers.mcp.scope import FilterInput
 from clankers.mcp.tool import Answer, Lookup, Tool
@@ -68,8 +68,8 @@ class SearchAnswer(Answer, kw_only=True):
 
 
 def _search(lookup: Lookup, asked: SearchInput) -> SearchAnswer:
-    start = start_of(asked.cursor)
-    if start >= _MOST:
+    (start,) = place_of(asked.cursor, tuple[int]) if asked.cursor else (0,)
+    if not 0 <= start < _MOST:
         raise ToolError(f"a search goes through {_MOST:,} hits; add a word, or a filter")
     try:
         best = search(

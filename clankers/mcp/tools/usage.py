@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from clankers.mcp.paging import Room, cursor, start_of
+from clankers.mcp.paging import Room, cursor, place_of
 from clankers.mcp.scope import FilterInput
 from clankers.mcp.tool import Answer, Lookup, Tool
 from clankers.queries.usage import count
@@ -61,16 +61,16 @@ class UsageAnswer(Answer, kw_only=True):
 
 def _usage(lookup: Lookup, asked: UsageInput) -> UsageAnswer:
     groups, total = count(lookup.db, asked.by, lookup.filters(asked))
-    start = start_of(asked.cursor)
+    (start,) = place_of(asked.cursor, tuple[int]) if asked.cursor else (0,)
     room = Room()
     rows: list[UsageRow] = []
-    for group in groups[start:]:
+    for group in groups[max(start, 0) :]:
         row = msgspec.convert(group.plain(), UsageRow)
         row.key = lookup.recorded.short(row.key)
         if not room.takes(row):
             break
         rows.append(row)
-    end = start + len(rows)
+    end = max(start, 0) + len(rows)
     return UsageAnswer(
         by=asked.by,
         groups=rows,
