@@ -14,11 +14,11 @@ import tempfile
 from itertools import chain
 from pathlib import Path
 
-from benchmarks import asking, backfilling, hooks, maintaining, reading, recording, replaying, table, watching
+from benchmarks import asking, backfilling, hooks, maintaining, paging, reading, recording, replaying, table, watching
 from benchmarks.data import make_log
 from benchmarks.place import SIZES, Place, elsewhere
 
-AREAS = (recording, hooks, replaying, watching, reading, asking, backfilling, maintaining)
+AREAS = (recording, hooks, replaying, watching, reading, asking, paging, backfilling, maintaining)
 RECORDED = Path(__file__).with_name("recorded")  # <size>.json: values by the rows' keys; <size>.md: the table
 
 

@@ -36,11 +36,17 @@ def rows(place: Place) -> Iterator[Row]:
 
 
 def _first_screen(place: Place) -> Measured:
-    """`show` of one long session, which stands in a root and a home of its own."""
+    """`show` of one long session."""
+    alone = long_session(place)
+    command, env = [clankers(), "show", "last"], alone.environment(alone.root)
+    first = statistics.median(first_output(command, env, SCREEN) for _ in range(place.size.long))
+    return Measured(seconds(first), "", first)
+
+
+def long_session(place: Place) -> Place:
+    """One long session, which stands in a root and a home of its own; made once."""
     alone = place._replace(folder=place.folder / "alone")
     if not alone.projects.exists():
         elsewhere(make_transcript, alone.projects, place.size.transcript)
         alone.clankers(alone.root, "backfill", "claude-code", "--all")()
-    command, env = [clankers(), "show", "last"], alone.environment(alone.root)
-    first = statistics.median(first_output(command, env, SCREEN) for _ in range(place.size.long))
-    return Measured(seconds(first), "", first)
+    return alone

@@ -199,7 +199,52 @@ def test_a_quiet_commit_is_likely_of_the_call_that_ran_then(work: Work) -> None:
     work.says("quietly")
     work.runs("echo something > q.txt; git add -A; git commit -q -m Quiet")
     assert work.of()[0] == "likely"
-    assert "in the second of this commit" in work.blame("HEAD").out
+    assert "ran git in the second of this commit" in work.blame("HEAD").out
+
+
+def test_what_only_looks_like_a_session_s_commit_is_not(work: Work) -> None:
+    work.says("look busy")
+    work.runs("git checkout -q -b empty && git commit --allow-empty -m 'Empty commit'")
+    work.git("checkout", "-q", "main")
+    work.git("commit", "-q", "--allow-empty", "-m", "Empty commit")
+    assert work.of() == ("none", [])
+    work.writes("another.txt", "a line in two files\n")
+    (work.top / "by-hand.txt").write_text("a line in two files\n")
+    work.git("add", "by-hand.txt")
+    work.git("commit", "-qm", "By hand")
+    assert work.of() == ("none", [])
+    (work.top / "tests-run").write_text("x")
+    work.runs("git add tests-run && git commit -q -F tests-run")  # while a person commits, for all that can be known
+    assert work.of()[0] == "possible"
+    work.runs("echo '[main abcdef1] Not a commit'")
+    assert work.blame("abcdef1").code == EX_USAGE
+    made = work.git("rev-parse", "HEAD^").strip()
+    work.runs(f"echo '[main {made[:7]}] Another subject' # git commit")
+    assert work.of(made)[0] == "likely"
+
+
+def test_a_person_and_a_session_in_one_file(work: Work) -> None:
+    work.says("add it")
+    work.writes("f.txt", "the line of the session\n")
+    work.runs("git add -A && git commit -m Add")
+    work.clock -= 1_201_000  # in the second of that commit
+    (work.top / "f.txt").write_text("the line of the session\nby hand in that second\n")
+    work.git("commit", "-qam", "By hand")
+    assert work.of() == ("none", [])
+    work.writes("f.txt", "the line of the session\nby hand in that second\nand more\n")
+    assert work.line("f.txt", 2) == ("none", [])  # the session wrote it again, but it was there
+    (work.top / "f.txt").write_text("")
+    work.git("commit", "-qam", "Empty it by hand")
+    (work.top / "f.txt").write_text("the line of the session\n")
+    work.git("commit", "-qam", "Add it again, by hand")
+    assert work.of() == ("none", [])
+    work.writes("draft.txt", "a line in a draft\n")
+    (work.top / "g.txt").write_text("a line in a draft\n")
+    work.runs("git add g.txt && git commit -m 'What a person wrote'")
+    (found,) = work.asked("HEAD")["commits"]
+    assert [len(origin["evidence"]) for origin in found["origins"]] == [
+        1
+    ]  # it made the commit, but wrote nothing in it
 
 
 def test_a_whole_file_is_a_table_of_lines(work: Work) -> None:
@@ -229,6 +274,7 @@ def test_hostile_messages_paths_and_arguments_reach_no_terminal_and_no_shell(wor
     work.git("config", "core.fsmonitor", "touch owned; false")
     work.git("config", "diff.external", "touch owned; false")
     assert work.of()[0] == "certain"
+    assert work.blame(name).code == 0
     assert not (work.top / "owned").exists()
     for what in ("--output=owned", "$(touch owned)", "HEAD;touch owned", "x" * 9999, "deadbeef" * 5):
         assert work.blame("--", what).code == EX_USAGE, what

@@ -18,8 +18,8 @@ from clankers.paths import DATA_ENV
 from clankers.queries.session_pages import ORDERS
 from clankers.web.app import Site, application
 from clankers.web.keys import Keys, bearer, read_key
-from tests.commands import POSIX_ONLY, RAW, call, run
-from tests.feeding import project
+from tests.commands import NOW, POSIX_ONLY, RAW, call, event, run, session
+from tests.feeding import append, project
 from tests.patience import DEADLINE, wait_for
 from tests.talks import GITHUB, demo, talk
 from tests.web_serving import WebServer
@@ -320,3 +320,44 @@ def until(events: http.client.HTTPResponse, what: bytes) -> bytes:
     while what not in found or not found.endswith(b"\n\n"):
         found += events.read1()
     return found
+
+
+# Very much of something
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A session with an output of 10 MB and many subagents, none of whose calls is known."""
+    root = tmp_path_factory.mktemp("crowd") / "data"
+    output = "<script>alert(1)</script>\x1b[31m" * 350_000
+    state = {"status": "completed", "input": {"command": "yes"}, "output": output, "time": {"start": NOW, "end": NOW}}
+    part = {"id": "prt_big", "messageID": "msg_1", "sessionID": "ses_big", "type": "tool", "tool": "bash"}
+    events = [
+        session("ses_big", title="Big"),
+        event(
+            "message.updated",
+            info={"id": "msg_1", "sessionID": "ses_big", "role": "assistant", "time": {"created": NOW}},
+        ),
+        event("message.part.updated", part=part | {"callID": "c", "state": state}),
+        *(session(f"ses_child{number}", title=f"Child {number}", parentID="ses_big") for number in range(1000)),
+    ]
+    append(root, events)
+    project(root).close()
+    return root
+
+
+def test_a_page_stays_small_whatever_was_recorded(crowd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DATA_ENV, str(crowd))
+    monkeypatch.setenv("HOME", str(crowd.parent))
+    keys, site = Keys(read_key(str(crowd)), PORT), Site()
+    client = TestClient(application(site, keys, HOSTS), base_url=OWN, cookies={keys.cookie_name: keys.cookie()})
+    page = client.get("/sessions/ses_big").text
+    assert len(page) < 400_000
+    assert "<script>alert" not in page
+    assert "Cut here" in page
+    whole = client.get("/text/prt_big")
+    assert whole.headers["content-type"].startswith("text/plain")
+    assert len(whole.content) > 10**7
+    assert client.get("/sessions").text.count("<tr") == 2
+    assert len(client.get("/api/sessions?parent=ses_big").json()["sessions"]) == 100
+    site.close()

@@ -88,7 +88,7 @@ def test_axe_finds_nothing(seen: Any) -> None:
 
 
 def test_the_pages_are_used_while_things_happen(server: WebServer) -> None:
-    append(server.root, [*long_session(120)])
+    append(server.root, [*long_session(120), *subagent()])
     seen = driven(server, "web_live.mjs", *command("append", "claude-code"))
     assert seen.pop("problems") == []
     assert "token" not in seen.pop("address")
@@ -117,3 +117,12 @@ def long_session(prompts: int) -> Iterator[Record]:
         )
         part = {"id": f"prt_l{number:04}", "messageID": id, "sessionID": "ses_long", "type": "text"}
         yield event("message.part.updated", part=part | {"text": f"prompt {number}"})
+
+
+def subagent() -> Iterator[Record]:
+    yield session("ses_parent", title="One with a subagent")
+    yield session("ses_child", title="The subagent", parentID="ses_parent")
+    info = {"id": "msg_c", "sessionID": "ses_child", "role": "user", "time": {"created": NOW}}
+    yield event("message.updated", info=info)
+    part = {"id": "prt_c", "messageID": "msg_c", "sessionID": "ses_child", "type": "text"}
+    yield event("message.part.updated", part=part | {"text": "words of the subagent"})

@@ -67,6 +67,11 @@ seen.jumped = await page.$eval("#i-prt_25", (one) => one.open);
 await page.keyboard.press("e");
 seen.unfolded = await page.$$eval("#items details", (all) => all.every((one) => one.open));
 
+// A subagent's conversation is shown where it was called, once it is unfolded.
+await open("/sessions/ses_parent");
+await page.click("details.subagent > summary");
+await shows("words of the subagent", "details.subagent");
+
 // The rest of a long conversation comes as one scrolls.
 await open("/sessions/ses_long");
 seen.first = await page.$$eval("#items > article", (all) => all.length);

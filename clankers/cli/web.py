@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -90,8 +91,13 @@ def _show(url: str, keys: Keys, no_open: bool) -> None:
     """Print the address for one visit, and open it."""
     address = f"{url}/?token={keys.token()}"
     say(f"open {address}")
-    if not no_open:
+    if not no_open and _has_screen():
         webbrowser.open(address)
+
+
+def _has_screen() -> bool:
+    """Whether a browser has a place to open: one in this terminal would stand in the way."""
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _in_url(host: str) -> str:

@@ -120,6 +120,7 @@ class Blamer:
         self._repository = repository
         self._written = Written(db, repository)
         self._recorded = recorded_commits(db)
+        self._blamed: dict[str, BlamedCommit] = {}
         self._known = repository.commits(one.hash for one in self._recorded)
 
     def commit(self, hash: str) -> BlamedCommit:
@@ -130,17 +131,21 @@ class Blamer:
         """Who made each line of the file at `path`, which is in the repository's directory; or one line, from 1."""
         found = self._repository.blame(path.name, line)
         commits = self._repository.commits(one.commit for one in found if one.commit)
-        blamed = {hash: self._commit(made) for hash, made in commits.items()}
         written = {name: self._written.of_path(name) for name in {one.path for one in found}}
         return [
-            _joined(list(same), blamed)
+            _joined(list(same), commits)
             for _, same in groupby(
-                ((one, self._of_line(one, written[one.path], commits, blamed)) for one in found),
+                ((one, self._of_line(one, written[one.path], commits)) for one in found),
                 key=lambda pair: (pair[0].commit, [(o.session_id, o.prompt, o.sure) for o in pair[1]]),
             )
         ]
 
     def _commit(self, made: Commit) -> BlamedCommit:
+        if made.hash not in self._blamed:
+            self._blamed[made.hash] = self._find(made)
+        return self._blamed[made.hash]
+
+    def _find(self, made: Commit) -> BlamedCommit:
         changes = self._repository.changes(made.hash)
         claims = commit_claims(self._repository, self._written, made, changes, self._recorded, self._known)
         origins = origins_of(self._db, claims)
@@ -155,13 +160,7 @@ class Blamer:
             origins=origins,
         )
 
-    def _of_line(
-        self,
-        line: LineOrigin,
-        calls: Sequence[WrittenCall],
-        commits: dict[str, Commit],
-        blamed: dict[str, BlamedCommit],
-    ) -> list[Origin]:
+    def _of_line(self, line: LineOrigin, calls: Sequence[WrittenCall], commits: dict[str, Commit]) -> list[Origin]:
         """The last call before the line's commit that wrote it; else who made the commit."""
         made = commits[line.commit] if line.commit else None
         wrote = [
@@ -171,7 +170,7 @@ class Blamer:
         ]
         if wrote:
             return origins_of(self._db, [wrote[-1].claim(Sure.LIKELY, 1, "wrote this line", line.text)])
-        return blamed[made.hash].origins if made else []
+        return self._commit(made).origins if made else []
 
 
 def recorded_as(db: Database, hash: str) -> list[BlamedCommit]:
@@ -227,14 +226,14 @@ def _origin(db: Database, claim: Claim, prompt: Prompt | None) -> Origin:
     )
 
 
-def _joined(same: list[tuple[LineOrigin, list[Origin]]], blamed: dict[str, BlamedCommit]) -> BlamedLines:
+def _joined(same: list[tuple[LineOrigin, list[Origin]]], commits: dict[str, Commit]) -> BlamedLines:
     (first, origins), (last, _) = same[0], same[-1]
     return BlamedLines(
         first=first.number,
         last=last.number,
         text=first.text,
         commit=first.commit,
-        subject=blamed[first.commit].subject if first.commit else None,
+        subject=commits[first.commit].subject if first.commit else None,
         sure=origins[0].sure if origins else Sure.NONE,
         origins=origins,
     )

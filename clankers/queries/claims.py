@@ -4,8 +4,9 @@ How sure a claim is:
 
 - certain: the call printed this commit's hash and subject.
 - likely: the call made a commit of the same change, author time or message, as before a rebase, an amend or a squash;
-  or it ran `git commit` in that second; or the session's calls wrote half of the added lines.
-- possible: the session's calls wrote fewer lines, or only edited the same files since their last commit.
+  or it ran a command with the subject in that second; or the session's calls wrote half of the added lines.
+- possible: the session's calls wrote fewer lines, or only edited the same files since their last commit; or a call ran
+  git in that second.
 """
 
 import os
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,9 +26,10 @@ from clankers.system.git import Change, Commit, Repository
 _SLACK = 1_000  # milliseconds: git counts in seconds
 _BEFORE_SQUASH = 90 * 86_400_000  # milliseconds in which the commits of a squash are looked for
 _TRIED = 200  # commits that are compared with a squash
-_FILES = 200  # of a commit, whose last change is looked for
+_FILES = 200  # of a commit that are compared with calls
 _MOST = 0.5  # share of the added lines that is most of them
 _CONTAINED = 0.8  # share of a commit's lines in another that makes it a part of that
+_USUAL_HASH = 7  # digits that git prints at least, unless it is told otherwise
 _TELLING = 4  # characters of a line that few others have, too
 _IN_COMMAND = 8  # characters of a line that is looked for within those of a command
 
@@ -39,7 +42,8 @@ WHERE e.file_path IN {listed("paths")} ORDER BY at, e.id
 _CALLS = f"""
 SELECT {_COLUMNS}, coalesce(t.created_at, 0) AS at, NULL, t.tool_input
 FROM tools AS t JOIN sessions AS s ON s.id = t.session_id
-WHERE t.session_id IN {listed("sessions")} AND t.created_at BETWEEN :since AND :until ORDER BY at, t.id
+WHERE t.session_id IN {listed("sessions")} AND t.edits_file = 0 AND t.created_at BETWEEN :since AND :until
+ORDER BY at, t.id
 """
 _RUNNING = f"""
 SELECT {_COLUMNS}, t.created_at, NULL, t.tool_input
@@ -102,11 +106,19 @@ class WrittenCall:
         # In a patch lines have a sign before them.
         return frozenset(form for line in lines for form in (line, line[1:].strip() if line[:1] in "+-" else line))
 
+    @cached_property
+    def _text(self) -> str:
+        return "\n".join(self._lines)
+
+    def says(self, text: str) -> bool:
+        """Whether the text is in the call's input."""
+        return bool(text) and text in self._text
+
     def wrote(self, line: str) -> bool:
         """Whether the line is one of the call's input, or stands in the command of a call that edited no known file."""
         text = line.strip()
         if self.path is None:
-            return len(text) >= _IN_COMMAND and any(text in one for one in self._lines)
+            return len(text) >= _IN_COMMAND and text in self._text
         return len(text) >= _TELLING and text in self._lines
 
     def claim(self, sure: Sure, lines: int, what: str, quote: str | None = None) -> Claim:
@@ -147,7 +159,7 @@ class Written:
         return [call for row in rows if (call := WrittenCall(row)).path != path or self.is_here(call.project)]
 
     def of_sessions(self, sessions: Sequence[str], since: int, until: int) -> list[WrittenCall]:
-        """All calls of some sessions in a time, in epoch milliseconds."""
+        """The calls of some sessions, but for those that edit a file, in a time in epoch milliseconds."""
         rows = self._db.execute(_CALLS, {**_json(sessions=list(sessions)), "since": since, "until": until})
         return [WrittenCall(row) for row in rows]
 
@@ -175,21 +187,12 @@ def commit_claims(
         recorded: all commits that calls made.
         known: those of them that the repository has, by the hash as it was recorded.
     """
-    claims = list(_printed(made, recorded))
-    if not claims:
-        others = [
-            one
-            for one in recorded
-            if (old := known.get(one.hash)) is None
-            or not (repository.is_ancestor(old.hash, made.hash) or repository.is_ancestor(made.hash, old.hash))
-        ]
-        claims = list(_rewritten(repository, written, made, others, known)) or list(
-            _squashed(repository, written, made, changes, others, known)
-        )
-    if not claims:
-        named = {one.tool_id for one in recorded}
-        running = [call for call in written.committing(made.committed_at) if call.tool not in named]
-        claims = [call.claim(Sure.LIKELY, 0, "ran git commit in the second of this commit") for call in running]
+    claims = (
+        list(_printed(made, recorded))
+        or list(_rewritten(repository, written, made, recorded, known))
+        or list(_squashed(repository, written, made, changes, recorded, known))
+        or list(_ran_then(written, made, recorded))
+    )
     return [*claims, *_wrote(repository, written, made, changes, claims)]
 
 
@@ -202,9 +205,10 @@ def printed_claim(one: RecordedCommit, sure: Sure, what: str) -> Claim:
 def _printed(made: Commit, recorded: Sequence[RecordedCommit]) -> Iterator[Claim]:
     for one in recorded:
         if made.hash.startswith(one.hash):
-            same = one.subject == made.subject
-            what = f"made {one.hash}" + "" * same + ", with another subject" * (not same)
-            yield printed_claim(one, Sure.CERTAIN if same else Sure.LIKELY, what)
+            if one.subject == made.subject:
+                yield printed_claim(one, Sure.CERTAIN, f"made {one.hash}")
+            elif len(one.hash) >= _USUAL_HASH:
+                yield printed_claim(one, Sure.LIKELY, f"made {one.hash}, with another subject")
 
 
 def _rewritten(
@@ -220,19 +224,21 @@ def _rewritten(
         old = known.get(one.hash)
         same_subject = one.subject == made.subject
         same_time = _authored_alike(one, old, made)
-        if same_time and (same_subject or written.is_here(one.project_path)):
-            same_change = old is not None and repository.patch_id(old.hash) == repository.patch_id(made.hash)
-        elif same_subject and old is not None:
-            same_change = repository.patch_id(old.hash) == repository.patch_id(made.hash)
-        else:
+        if not same_subject and not (same_time and old is not None and written.is_here(one.project_path)):
             continue
-        if same_time or same_change:
+        same_change = old is not None and repository.patch_id(old.hash) == repository.patch_id(made.hash) != ""
+        if (same_time or same_change) and not (old is not None and _follow(repository, old, made)):
             found.append((one, same_time, same_subject, same_change))
     best = max((sum(alike) for _, *alike in found), default=0)
     for one, *alike in found:
         if sum(alike) == best:
             names = [name for name, same in zip(("author time", "subject", "change"), alike, strict=True) if same]
             yield printed_claim(one, Sure.LIKELY, f"made {one.hash}, which has the same {_listed(names)}")
+
+
+def _follow(repository: Repository, one: Commit, other: Commit) -> bool:
+    """Whether one of two commits is in the history of the other, so that neither replaces the other."""
+    return repository.is_ancestor(one.hash, other.hash) or repository.is_ancestor(other.hash, one.hash)
 
 
 def _authored_alike(one: RecordedCommit, old: Commit | None, made: Commit) -> bool:
@@ -254,12 +260,13 @@ def _squashed(
 ) -> Iterator[Claim]:
     """The calls whose commits were put together into this one."""
     until = made.committed_at * 1000 + _SLACK
-    here = [
-        one
-        for one in recorded
-        if written.is_here(one.project_path) and until - _BEFORE_SQUASH < (one.created_at or 0) <= until
-    ]
-    named = {line.strip(" *-") for line in made.message.split("\n")}
+    since = until - _BEFORE_SQUASH
+    here = [one for one in recorded if written.is_here(one.project_path) and since < (one.created_at or 0) <= until]
+    if not here:
+        return
+    history = repository.history(made.hash, since // 1000)
+    here = [one for one in here if (old := known.get(one.hash)) is None or old.hash not in history]
+    named = {line.strip(" *-") for line in made.message.split("\n")[1:]}
     for one in here[-_TRIED:]:
         old = known.get(one.hash)
         if old is not None and _is_part(repository.changes(old.hash), changes):
@@ -268,6 +275,15 @@ def _squashed(
             yield printed_claim(one, Sure.LIKELY, f"made {one.hash}, which the message names")
         elif len(one.subject) > _TELLING and one.subject in named:
             yield printed_claim(one, Sure.POSSIBLE, f"made {one.hash}, whose subject the message has")
+
+
+def _ran_then(written: Written, made: Commit, recorded: Sequence[RecordedCommit]) -> Iterator[Claim]:
+    """The calls that ran a command for commits in the second of this one, and printed none."""
+    named = {one.tool_id for one in recorded}
+    for call in written.committing(made.committed_at):
+        if call.tool not in named:
+            sure = Sure.LIKELY if call.says(made.subject) else Sure.POSSIBLE
+            yield call.claim(sure, 0, "ran git in the second of this commit")
 
 
 def _is_part(part: Mapping[str, Change], whole: Mapping[str, Change]) -> bool:
@@ -284,19 +300,23 @@ def _wrote(
 ) -> Iterator[Claim]:
     """The calls that wrote the commit's lines, and if there is no other claim, those that edited its files."""
     until = max(made.committed_at, made.authored_at) * 1000 + _SLACK - 1
-    since = {path: repository.last_changed(path, made.hash) * 1000 for path in list(changes)[:_FILES]}
-    beside = written.of_sessions([one.session for one in claims], min(since.values(), default=until), until)
+    parents = repository.commits(made.parents[:1]).values()
+    parent_at = min((min(one.authored_at, one.committed_at) for one in parents), default=0) * 1000
+    beside = written.of_sessions(list({one.session for one in claims}), parent_at, until)
     lines: Counter[WrittenCall] = Counter()
     quotes: dict[WrittenCall, str] = {}
     paths: dict[WrittenCall, str] = {}
     edited: dict[WrittenCall, str] = {}
-    for path, begin in since.items():
-        calls = [call for call in written.of_path(path) if begin <= call.at <= until]
-        # One in that second may be what the last commit has.
-        edited |= {call: path for call in calls if call.at >= begin + 1000}
-        paths |= dict.fromkeys(calls, path)
-        calls += [call for call in beside if call.tool not in {one.tool for one in calls} and call.at >= begin]
-        for line, times in changes[path].added.items():
+    for path, change in islice(changes.items(), _FILES):
+        calls = written.of_path(path)
+        if calls:
+            begin = repository.last_changed(path, made.hash) * 1000
+            calls = [call for call in calls if begin <= call.at <= until]
+            # One in that second may be what the last commit has.
+            edited |= {call: path for call in calls if call.at >= begin + 1000}
+            paths |= dict.fromkeys(calls, path)
+        calls += beside
+        for line, times in change.added.items():
             if wrote := [call for call in calls if call.wrote(line)]:
                 last = max(wrote, key=lambda call: call.at)
                 lines[last] += times

@@ -103,8 +103,9 @@ def timeline(db: Database, session: str) -> Timeline:
         turn = turns[-1]
         turn.ended_at = max(turn.ended_at, ended)
         turn.tokens += tokens
-        costs = ((turn.cost, turn.cost_source), (cost, cost_source))
-        turn.cost, turn.cost_source = sum_of_costs(costs)
+        if cost is not None or cost_source is not None:
+            costs = ((turn.cost, turn.cost_source), (cost, cost_source))
+            turn.cost, turn.cost_source = sum_of_costs(costs)
     rows = [("tool", *row) for row in db.execute(_CALLS, values)]
     rows += [("subagent", *row) for row in db.execute(_SUBAGENTS, values)]
     spans = [

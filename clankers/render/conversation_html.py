@@ -40,7 +40,7 @@ class ConversationHtml:
                 heading = self._heading(item, speaker, notes) if who != above or item.role == "user" else ""
                 above = who
                 kind = "you" if speaker == "You" else "model" if item.role == "assistant" else "client"
-                yield f'<article class="{kind}"{self.attributes(item)}>\n{heading}{parts}</article>\n'
+                yield f'<article class="{kind}"{self.attributes(item)}>\n{heading}{parts}{self.more(item)}</article>\n'
             else:
                 yield parts
         if is_empty:
@@ -51,15 +51,15 @@ class ConversationHtml:
         del item
         return ""
 
-    def beside(self, item: Message | ToolCall) -> str:
-        """HTML at the end of a message's heading, or of a call."""
-        del item
+    def beside(self, message: Message) -> str:
+        """HTML at the end of a message's heading."""
+        del message
         return ""
 
-    def text(self, text: str, language: str, owner: ToolCall) -> str:
-        """An argument or the result of the call `owner`."""
-        del owner
-        return code(text, language)
+    def more(self, item: Message | ToolCall) -> str:
+        """HTML behind a message's parts, or at the end of a call."""
+        del item
+        return ""
 
     def subagents(self, tool: ToolCall) -> Iterator[str]:
         """The conversations that a call began."""
@@ -105,11 +105,11 @@ class ConversationHtml:
         )
         for given in labels.given(tool, full=True):
             yield f'<div class="name">{escape(given.name)}</div>\n' if given.name else ""
-            yield self.text(given.text, given.language, tool)
+            yield code(given.text, given.language)
         if result := labels.result(tool):
             yield '<div class="name">result</div>\n'
-            yield self.text(result, "", tool)
-        yield f"{self.beside(tool)}</details>\n"
+            yield code(result)
+        yield f"{self.more(tool)}</details>\n"
         yield from self.subagents(tool)
 
     def _failure(self, error: Failure) -> str:

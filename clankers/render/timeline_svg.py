@@ -14,7 +14,7 @@ _WIDTH = 1000.0  # units; the page stretches them to what it has
 _PAUSE = 120_000  # milliseconds without anything that are drawn as a gap
 _GAP = 14.0  # units of a pause, however long
 _LEAST = 2.0  # units of a bar
-_BARS = 600  # in a lane; more are joined where they would touch
+_BARS = 300  # in a lane, at most
 _LANES = {"turn": (0, 12), "tool": (18, 16), "subagent": (40, 12)}  # top and height
 _HEIGHT = 52
 

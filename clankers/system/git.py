@@ -99,6 +99,7 @@ class Repository:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._changes: dict[str, dict[str, Change]] = {}
         self.top = Path(self._ask("rev-parse", "--show-toplevel").removesuffix("\n"))
         listed = self._ask("worktree", "list", "--porcelain").split("\n")
         named = (Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree "))
@@ -129,7 +130,9 @@ class Repository:
 
     def changes(self, commit: str) -> dict[str, Change]:
         """What `commit` changes against its first parent, by the path from the top."""
-        return _changes(self._patch(commit))
+        if commit not in self._changes:
+            self._changes[commit] = _changes(self._patch(commit))
+        return self._changes[commit]
 
     def patch_id(self, commit: str) -> str:
         """A hash of what `commit` changes, equal for the same change elsewhere; empty where it changes nothing."""
@@ -143,6 +146,10 @@ class Repository:
             )
         except GitError:  # it is the first one
             return 0
+
+    def history(self, commit: str, since: int) -> set[str]:
+        """The hashes of the commits that `commit` contains and that were made since then, in epoch seconds."""
+        return set(self._ask("rev-list", f"--since={since}", "--end-of-options", commit).split())
 
     def is_ancestor(self, commit: str, of: str) -> bool:
         """Whether `of` contains `commit`."""

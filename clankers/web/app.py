@@ -93,7 +93,7 @@ class Site:
             Route("/", _to_first),
             Route(f"{_API}/live", self._stream),
             Route("/export/{id:path}", self._answered(self._export)),
-            Route("/output/{id:path}", self._answered(self._output)),
+            Route("/text/{id:path}", self._answered(self._text)),
             Route("/ask.csv", self._answered(self._csv)),
             Route(f"{_API}/openapi.json", _openapi),
         ]
@@ -134,8 +134,8 @@ class Site:
         text = "".join(downloads.export(asked.db, asked.place["id"], form))
         return Response(text, media_type=downloads.TYPES[form], headers=headers)
 
-    def _output(self, asked: Asked) -> Response:
-        return Response(downloads.output(asked.db, asked.place["id"]), media_type="text/plain")
+    def _text(self, asked: Asked) -> Response:
+        return Response(downloads.whole_text(asked.db, asked.place["id"]), media_type="text/plain")
 
     def _csv(self, asked: Asked) -> Response:
         headers = {"content-disposition": 'attachment; filename="answer.csv"'}
@@ -221,7 +221,7 @@ async def _broken(request: Request, _: Exception) -> Response:
 def _problem(request: Request, status: int, text: str) -> Response:
     if request.url.path.startswith(_API + "/"):
         return _as_json({"error": text}, status)
-    values = {"links": links(request.url.path), "name": HTTPStatus(status).phrase, "text": text}
+    values = {"links": links(request.url.path), "name": HTTPStatus(status).phrase, "text": text, "status": status}
     return HTMLResponse(render("problem.html", values), status)
 
 

@@ -5,12 +5,11 @@ from html import escape
 from urllib.parse import urlencode
 
 from clankers.formatting import counted, short_cost, short_duration, short_number
-from clankers.queries.conversation import Compaction, Conversation, Failure, Message, ToolCall
+from clankers.queries.conversation import Compaction, Conversation, Failure, Message, Part, ToolCall
 from clankers.queries.timeline import TimelineTurn
 from clankers.render import labels
 from clankers.render.conversation_html import ConversationHtml, facts_html
-from clankers.render.text_html import code
-from clankers.web.links import anchor, log_url, output_url, session_url
+from clankers.web.links import anchor, log_url, session_url, text_url
 
 LONGEST = 16_000  # characters of a text on the page
 _SUBAGENTS = 25  # of one call; the rest is on a page of its own
@@ -32,28 +31,27 @@ class ConversationPage(ConversationHtml):
         """Its anchor."""
         return f' id="{escape(anchor(item.id))}"'
 
-    def beside(self, item: Message | ToolCall) -> str:
-        """What a turn came to beside its prompt; the log's lines behind a call."""
-        raw = f'<a class="raw" href="{escape(log_url(self._session, item.id))}">Log</a>'
-        if isinstance(item, ToolCall):
-            return f'<p class="more">{raw}</p>'
-        turn = self._turns.get(item.id)
+    def beside(self, message: Message) -> str:
+        """What a turn came to, beside its prompt; the log's lines behind the message."""
+        raw = f'<a class="raw" href="{escape(log_url(self._session, message.id))}">Log</a>'
+        turn = self._turns.get(message.id)
         return f' <span class="turn">{escape(" · ".join(_sums(turn)))}</span>{raw}' if turn else raw
 
-    def text(self, text: str, language: str, owner: ToolCall) -> str:
-        """The beginning of a long text, with the way to all of it."""
-        if len(text) < LONGEST:
-            return code(text, language)
-        link = f'<a href="{escape(output_url(owner.id))}">Show all of it</a>'
-        return code(text[:LONGEST], language) + f'<p class="more">The text is longer. {link}</p>\n'
+    def more(self, item: Message | ToolCall) -> str:
+        """The log's lines behind a call; where a text was cut, the way to all of it."""
+        links = [f'<a href="{escape(log_url(self._session, item.id))}">Log</a>'] if isinstance(item, ToolCall) else []
+        if _is_cut(item):
+            links.append(f'Cut here: <a href="{escape(text_url(item.id))}">show all of it</a>')
+        return f'<p class="more">{" · ".join(links)}</p>\n' if links else ""
 
     def subagent(self, inner: Conversation) -> Iterator[str]:
-        """Its name, what it came to, and the way to its page."""
-        session = inner.session
+        """What it came to, and the way to its page; a script shows the conversation here once it is unfolded."""
+        session, url = inner.session, escape(session_url(inner.session.id))
         yield (
-            f'<div class="subagent" id="{escape(anchor(session.id))}">'
-            f'<a href="{escape(session_url(session.id))}" dir="auto">'
-            f"{escape(labels.of_subagent(inner))}</a> {facts_html(labels.sums(session, ()))}</div>\n"
+            f'<details class="subagent" id="{escape(anchor(session.id))}" data-load="{url}">'
+            f'<summary>⤷ <b dir="auto">{escape(labels.of_subagent(inner))}</b></summary>\n'
+            f"{facts_html(labels.sums(session, ()))}\n"
+            f'<p class="more"><a href="{url}">On a page of its own</a></p></details>\n'
         )
 
     def subagents(self, tool: ToolCall) -> Iterator[str]:
@@ -64,6 +62,15 @@ class ConversationPage(ConversationHtml):
         if more > 0:
             there = f"/sessions?{urlencode({'parent': self._session})}"
             yield f'<p class="more"><a href="{escape(there)}">{counted(more, "more subagent")}</a></p>\n'
+
+
+def _is_cut(item: Message | ToolCall) -> bool:
+    """Whether a text of an item is as long as what is read of one."""
+    if isinstance(item, ToolCall):
+        texts = [item.tool_input, item.tool_output, item.error_message]
+    else:
+        texts = [part.text for part in item.parts if isinstance(part, Part)]
+    return any(isinstance(text, str) and len(text) >= LONGEST for text in texts)
 
 
 def _sums(turn: TimelineTurn) -> list[str]:

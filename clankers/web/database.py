@@ -37,6 +37,8 @@ class Reader:
         """
         path = paths.database_path()
         now = _identity(path)
+        if now is None:
+            raise ClankersError("The database is not there yet. It is made from the log, which may take a while.")
         db = self._taken(now) or connect.open_for_reading(path)
         kept = False
         try:
@@ -77,11 +79,6 @@ class Updater:
         self._seen: tuple[object, object] | None = None
         self._swept = 0.0
         self.problem = ""  # why the last update failed, for a person; empty if it did not
-
-    @property
-    def at_work(self) -> bool:
-        """Whether an update is under way."""
-        return self._worker is not None and self._worker.is_alive()
 
     def update(self, patience: float = _PATIENCE) -> None:
         """Begin to replay what is new, if anything is, and wait for it so many seconds, at most.

@@ -1,11 +1,11 @@
-"""A session as a file, and the complete output of a call as text."""
+"""A session as a file, and the complete text of a call or a message."""
 
 from collections.abc import Iterator
 
 import apsw
 
 from clankers.queries.conversation_reader import conversation
-from clankers.queries.session_rows import call_row
+from clankers.queries.session_rows import call_row, part_rows
 from clankers.render.html import html
 from clankers.render.markdown import markdown
 from clankers.render.redact import Masks
@@ -32,13 +32,16 @@ def export(db: apsw.Connection, id: str, form: str) -> Iterator[str]:
     return html([found], 1) if form == "html" else (f"{block}\n\n" for block in markdown(found))
 
 
-def output(db: apsw.Connection, id: str) -> str:
-    """The complete input, output and error of the tool call `id`.
+def whole_text(db: apsw.Connection, id: str) -> str:
+    """The complete input, error and output of the tool call `id`, or the complete text of the message.
 
     Raises:
-        NotFoundError: there is no such call.
+        NotFoundError: there is neither.
     """
-    call = call_row(db, id)
-    if call is None:
-        raise NotFoundError(f"No call {id} is recorded.")
-    return "\n\n".join(text for text in (call.tool_input, call.error_message, call.tool_output) if text)
+    if call := call_row(db, id):
+        texts = [call.tool_input, call.error_message, call.tool_output]
+    elif parts := part_rows(db, id):
+        texts = [part.text for part in parts]
+    else:
+        raise NotFoundError(f"No call or message {id} is recorded.")
+    return "\n\n".join(text for text in texts if text)

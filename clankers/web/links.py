@@ -10,7 +10,8 @@ def session_url(id: str) -> str:
 
 def call_url(session: str, id: str) -> str:
     """A message, tool call or error on the page of its session."""
-    return f"{session_url(session)}?{urlencode({'item': id})}#{anchor(id)}"
+    item = quote(id, safe="")
+    return f"{session_url(session)}?item={item}#i-{item}"
 
 
 def anchor(id: str) -> str:
@@ -28,9 +29,9 @@ def log_url(session: str, row: str | None = None) -> str:
     return "/log/" + quote(session, safe="") + (f"?{urlencode({'row': row})}" if row else "")
 
 
-def output_url(id: str) -> str:
-    """The complete output of a tool call, as text."""
-    return "/output/" + quote(id, safe="")
+def text_url(id: str) -> str:
+    """The complete text of a tool call or a message."""
+    return "/text/" + quote(id, safe="")
 
 
 def export_url(session: str, form: str) -> str:

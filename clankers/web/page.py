@@ -48,11 +48,6 @@ class Page:
     filtered: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """The template's name, by which a style may know the page."""
-        return self.template.removesuffix(".html")
-
 
 @dataclass
 class Asked:

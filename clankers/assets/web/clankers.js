@@ -46,7 +46,8 @@ function lookAgain() {
   if (!document.querySelector("[data-again]")) return;
   setTimeout(async () => {
     const next = await load(location.href);
-    if (next) replace(next);
+    if (next && document.getElementById("results")) replace(next);
+    else if (next) location.reload();
     else lookAgain();
   }, 1000);
 }
@@ -192,6 +193,17 @@ function swap(before, after) {
   before.replaceWith(after);
 }
 
+// A subagent's conversation comes when it is unfolded.
+async function unfoldSubagent(details) {
+  const address = details.dataset.load;
+  if (!address || !details.open) return;
+  delete details.dataset.load;
+  const inner = (await load(address))?.getElementById("items");
+  if (!inner) { details.dataset.load = address; return; }
+  inner.removeAttribute("id");
+  details.append(inner);
+}
+
 // Keys: / searches, j and k go from prompt to prompt, e unfolds and folds all, ? lists them.
 function press(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -217,7 +229,7 @@ function step(by) {
 }
 
 function unfold() {
-  const all = find("#items details");
+  const all = find("#items details:not(.subagent)");
   const open = all.some((one) => !one.open);
   for (const one of all) one.open = open;
 }
@@ -228,6 +240,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-jump], .timeline a");
   if (link) jump(event, link.href.baseVal ? { hash: link.href.baseVal.replace(/^[^#]*/, ""), href: new URL(link.href.baseVal, location.href).href } : link);
 });
+document.addEventListener("toggle", (event) => unfoldSubagent(event.target), true); // it does not bubble
 document.addEventListener("keydown", press);
 for (const one of find("[data-copy], [data-copy-from], [data-copy-next]")) one.hidden = false;
 addEventListener("pageshow", (event) => {

@@ -82,11 +82,6 @@ class SessionData(Struct, kw_only=True, dict=True):
         """Where the next window begins; None: this is the last."""
         return self.end if self.end < self.count else None
 
-    @property
-    def last(self) -> int:
-        """Where the last window begins."""
-        return max(self.count - _WINDOW, 0)
-
     def _link(self, one: TimelineTurn | TimelineSpan) -> str:
         if isinstance(one, TimelineSpan) and one.kind == "subagent":
             return session_url(one.id)
