@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import apsw
+from msgspec import Struct
 
 from clankers.queries import dialect
 
@@ -48,16 +48,14 @@ class Table(NamedTuple):
     rows: Iterator[tuple[Any, ...]]
 
 
-@dataclass(frozen=True)
-class TableColumn:
+class TableColumn(Struct, frozen=True):
     """A column, with its type as it was declared."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True)
-class TableOutline:
+class TableOutline(Struct, frozen=True):
     """A table or view, without its rows."""
 
     name: str
