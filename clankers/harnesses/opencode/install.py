@@ -56,7 +56,7 @@ class OpenCodeInstaller(PluginInstaller):
         """A plugin of another version, and what is not known of 2.x."""
         found = super().obstacles(path, version)
         if path.name == _NAME_2:
-            finding = "the events of OpenCode 2.x are logged, but not understood yet"
+            finding = "OpenCode 2.x is not recorded yet: its events are logged, but make no sessions"
             found.append(Obstacle(finding, "use OpenCode 1.x for sessions with messages and tokens"))
         elif version and version[0] >= 2 and not (path.parent.parent / _FOLDER_2 / _NAME_2).exists():
             found.append(Obstacle(f"OpenCode 2.x does not load {path}", f"clankers install {self.harness.name}"))
