@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,14 @@ def test_a_prompt_is_reported_once_though_its_hook_comes_after_each_round(tmp_pa
         assert db.execute("SELECT text_content FROM messages WHERE role = 'user'").fetchall() == [
             ("try things [[S:fail]]",)
         ]
+
+
+def test_a_request_that_fails_ends_the_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hook says so: the last one was that of the prompt, before the failure."""
+    monkeypatch.setattr(time, "time_ns", lambda: 1_600_000_000 * 10**9)
+    feed_live(tmp_path / "data", qwen("err401").live(tmp_path / "home"))
+    with closing(project(tmp_path / "data")) as db:
+        assert one(db, "SELECT status FROM sessions") == "idle"
 
 
 def test_a_file_that_is_not_the_sessions_is_not_read(tmp_path: Path) -> None:

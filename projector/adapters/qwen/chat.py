@@ -214,7 +214,11 @@ def _api_response(session: str, id: str, at: int | None, event: UiEvent) -> list
 
 def _api_error(session: str, id: str, at: int | None, event: UiEvent) -> list[Change]:
     kind = event.error_type or "api_error"
-    return [ErrorSeen(id, session, SOURCE, kind, event.error_message, at, status_code=event.status_code)]
+    failed = ErrorSeen(id, session, SOURCE, kind, event.error_message, at, status_code=event.status_code)
+    if _TURN not in (event.prompt_id or ""):
+        return [failed]
+    # The turn has ended, and no hook says so.
+    return [failed, SessionSeen(session, SOURCE, at or 0, Rank.HOOK, {"status": "idle"})]
 
 
 def _tool_call(session: str, _: str, _at: int | None, event: UiEvent) -> list[Change]:
