@@ -485,7 +485,7 @@ def test_copies_that_name_a_session_are_named_and_no_others(root: Path) -> None:
         (root / name).write_bytes(content)
     done = call(root, "forget", PARENT, "--yes")
     assert done.code == 0
-    told = [line.split(" still holds")[0].removeprefix("clankers: ") for line in done.err.splitlines()]
+    told = [line.split(" still has parts")[0].removeprefix("clankers: ") for line in done.err.splitlines()]
     assert sorted(told) == sorted(str(root / name) for name in kept)
 
 

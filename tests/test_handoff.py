@@ -94,7 +94,7 @@ def test_what_cannot_be_started_says_why(work: Path, tmp_path: Path) -> None:
 
 def test_a_client_that_resumes_no_session_is_named(tmp_path: Path) -> None:
     append(tmp_path / "data", [("aider", "run", b'{"sessionId":"a1","path":"/p/.aider.chat.history.md","text":""}')])
-    assert "aider resumes no session by its id" in call(tmp_path / "data", "resume").err
+    assert "aider cannot resume a session by its id" in call(tmp_path / "data", "resume").err
 
 
 def test_a_session_that_its_client_has_lost_is_said_to_be(tmp_path: Path) -> None:

@@ -166,6 +166,11 @@ def test_lines_are_where_they_were(records: list[LoggedRecord], expected: bytes,
     assert any(n for n in lacking.values()) is bool(lacks)
 
 
+def test_an_offset_that_no_client_writes_makes_no_file_of_that_size() -> None:
+    with pytest.raises(ValueError, match="a line at byte 99999999999999"):
+        lines_file([record(99999999999999, b"{}")], Counter())
+
+
 def test_a_document_has_its_messages_in_their_last_order() -> None:
     def message(n: int, own: str, raw: bytes) -> LoggedRecord:
         payload = b'{"sessionId":"s","message":%s}' % raw

@@ -87,7 +87,19 @@ def command(
 
 
 def restore(root: str, tree: SessionTree, to: str | None, *, dry_run: bool = False) -> None:
-    """Print what the log lacks of the session, and which files are written; then write them.
+    """Print what `announced` prints; then write the files.
+
+    Raises:
+        RestoreError: it cannot be restored, or a file is there and differs.
+        ClientError: its client has to import it, and cannot be started.
+    """
+    plan = announced(root, tree, to)
+    if not dry_run:
+        carry_out(root, tree, plan)
+
+
+def announced(root: str, tree: SessionTree, to: str | None) -> Plan:
+    """What would be written of the session. It is printed, after what the log lacks.
 
     Raises:
         RestoreError: it cannot be restored, or a file is there and differs.
@@ -107,8 +119,16 @@ def restore(root: str, tree: SessionTree, to: str | None, *, dry_run: bool = Fal
             f"{counted(len(differing), 'file')} of session {clean(tree.id)} are there and differ; nothing was written: "
             "`--to DIR` writes elsewhere"
         )
-    if dry_run:
-        return
+    return plan
+
+
+def carry_out(root: str, tree: SessionTree, plan: Plan) -> None:
+    """Write the files of `plan`, or let the client import them.
+
+    Raises:
+        RestoreError: a file has come to be there, or the client does not import them.
+        ClientError: the client cannot be started.
+    """
     if plan.folder:
         write(plan.files, plan.folder, plan.targets)
     elif not plan.files.is_there:

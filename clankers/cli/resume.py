@@ -11,7 +11,7 @@ from clankers.cli.clients import ClientError, check_start, start
 from clankers.cli.database import open_current
 from clankers.cli.options import known_ids
 from clankers.cli.output import say
-from clankers.cli.restore import planned, restore
+from clankers.cli.restore import announced, carry_out, planned
 from clankers.formatting import clean
 from clankers.queries.resume import ResumeCommand, SessionTree, resume_command, session_tree
 from clankers.queries.session_select import LAST, all_sessions, named
@@ -73,10 +73,10 @@ def _restore(root: str, tree: SessionTree) -> None:
     if not sys.stdin.isatty():
         raise ClientError(f"the client has lost the session; run `clankers restore {clean(tree.id)}` first")
     typer.echo("Its client has lost this session.")
-    restore(root, tree, None, dry_run=True)
+    plan = announced(root, tree, None)
     if not typer.confirm("Restore these files?", default=True):
         raise typer.Abort
-    restore(root, tree, None)
+    carry_out(root, tree, plan)
 
 
 def _start(program: str, found: ResumeCommand) -> None:

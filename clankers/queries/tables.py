@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import apsw
-from msgspec import Struct
 
 from clankers.queries import dialect
 
@@ -48,14 +48,16 @@ class Table(NamedTuple):
     rows: Iterator[tuple[Any, ...]]
 
 
-class TableColumn(Struct, frozen=True):
+@dataclass(frozen=True)
+class TableColumn:
     """A column, with its type as it was declared."""
 
     name: str
     type: str
 
 
-class TableOutline(Struct, frozen=True):
+@dataclass(frozen=True)
+class TableOutline:
     """A table or view, without its rows."""
 
     name: str

@@ -12,8 +12,10 @@ from clankers.ingest.json_items import items, joined
 from clankers.log import envelope, strict_json
 from clankers.restore.records import LoggedRecord
 
-# What the client is given in the place of what was elided, by the type of the record and the path of the member.
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|(?<!:) +', re.DOTALL)
+_MAX_BLANK = 1 << 30  # bytes of blanks in a file: an offset in the log may be any number
+
+# What the client is given in the place of what was elided, by the type of the record and the path of the member.
 StandIns = Mapping[str, Mapping[tuple[str, ...], bytes]]
 
 
@@ -39,19 +41,23 @@ def lines_file(records: Sequence[LoggedRecord], lacking: Counter[str], stand_ins
         records: of one file, in the order of the log.
         lacking: gets what the file lacks.
         stand_ins: as `StandIns`.
+
+    Raises:
+        ValueError: an offset is beyond what a client writes.
     """
     lines = [_line(record, lacking, stand_ins or {}) for record in records]
     placed = _last_written(lines) if all(record.place for record in records) else _in_order(lines)
     out = bytearray()
-    after_cut = False
+    after_cut, blanks = False, 0
     for line in placed:
         gap = line.at - len(out)
+        if (blanks := blanks + max(gap, 0)) > _MAX_BLANK:
+            raise ValueError(f"a line at byte {line.at}")
         if after_cut and gap > 0:
             out += b" " * (gap - 1) + b"\n"  # the line is as long as it was
         else:
-            lacking["places where lines were not recorded, with a blank line instead"] += gap > 1 or (
-                gap > 0 and not out
-            )
+            is_lacking = gap > (1 if out else 0)
+            lacking["places where lines were not recorded, with a blank line instead"] += is_lacking
             out += _blank(gap, begins=not out)
         out += line.text
         after_cut = line.is_cut

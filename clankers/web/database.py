@@ -17,7 +17,7 @@ from clankers.system import detached
 
 _KEPT = 4  # connections for the next requests
 _MUCH = 4 << 20  # bytes of the log
-_SWEEP = 2.0  # seconds between two looks at what clients wrote without a hook, while somebody asks
+_SWEEP = 5.0  # seconds between two looks at what clients wrote without a hook, while somebody asks or listens
 _PATIENCE = 0.03  # seconds that a page waits for an update; what comes later it learns as it does all else that is new
 
 
