@@ -71,7 +71,7 @@ def test_the_form_of_the_data_is_published() -> None:
     assert_file(SCHEMAS / "web.json", json.dumps(describe(PAGES), indent=2) + "\n")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
 def test_the_data_has_the_published_form(client: TestClient, page: Any) -> None:
     described = client.get("/api/openapi.json").json()
     path = re.sub(r":\w+}", "}", page.path)

@@ -106,7 +106,7 @@ class Machine(ABC):
             timeout=DEADLINE,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stderr + done.stdout
         return Done(done.returncode, done.stdout, done.stderr)
 
     def install(self) -> None:
