@@ -120,7 +120,7 @@ def _in_order(lines: list[_Line]) -> list[_Line]:
         for line in run:
             placed.append(line._replace(at=max(line.at, end)))
             end = placed[-1].end + 1
-    return [line for line in placed if line.at < end or line.at in latest]
+    return placed
 
 
 def _line(record: LoggedRecord, lacking: Counter[str], stand_ins: StandIns) -> _Line:
