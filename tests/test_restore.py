@@ -345,12 +345,17 @@ def test_only_what_the_client_does_not_have_is_imported(tmp_path: Path) -> None:
         append(root, [event("session.created", info={"id": id})])
     for id in ("top", "sub"):
         append(root, [event("message.updated", info={"id": f"m-{id}", "sessionID": id})])
+    part = {"id": "p", "messageID": "m-sub", "sessionID": "sub", "text": "key [secret:aws]********"}
+    append(root, [event("message.part.updated", part=part)])
     client = tmp_path / "opencode"
     client.write_text(f'#!/bin/sh\necho "${{2##*/}}" >> {imported}\n')
     client.chmod(0o755)
     tree = SessionTree("top", "opencode", str(tmp_path), None, ["top", "sub", "empty"])
     with mock.patch.dict(os.environ, {"HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}):
-        assert +planned(str(root), tree, None).files.lacking == {"the files of subagent empty": 1}
+        assert +planned(str(root), tree, None).files.lacking == {
+            "masked credentials": 1,
+            "the files of subagent empty": 1,
+        }
         for has in (("top",), ("top", "sub")):
             with mock.patch.object(OpenCode, "has", lambda _, session, has=has: session in has):
                 restore(str(root), tree, None)
