@@ -117,6 +117,17 @@ def test_hooks_and_server_come_and_go_together(name: str, before: bytes | None, 
     assert not list((home / "data").glob("installed*.json"))
 
 
+def test_a_skill_of_the_user_s_own_of_that_name_stays(home: Path) -> None:
+    path = harnesses.load("claude-code", "").mcp_installers()[1].file(None)
+    own = b"---\nname: session-history\ndescription: Mine.\n---\n"
+    start_with(path, own)
+    done = clankers(home, "install", "claude-code", "--mcp")
+    assert done.code == EX_FAIL
+    assert f"{path} exists and is not from clankers" in done.err
+    assert clankers(home, "uninstall", "claude-code").code == EX_OK
+    assert path.read_bytes() == own
+
+
 def test_a_project_has_a_server_of_its_own(home: Path) -> None:
     done = clankers(home, "install", "claude-code", "--mcp", "--project")
     assert done.code == EX_OK, done.err
@@ -176,6 +187,17 @@ def test_tools_that_codex_notes_as_allowed_go_with_the_server(home: Path) -> Non
     assert tomllib.loads(path.read_text()) == {"model": "x", "tui": {"a": 1}}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_comments_after_our_table_stay(end: str, home: Path) -> None:
+    path = settings("codex").file(None)
+    path.parent.mkdir()
+    after = f"{end}# mine{end}{end}  # of the screen{end}[tui]{end}a = 1{end}"
+    ours = f'[mcp_servers.clankers]{end}command = "clankers"{end}{end}# which{end}args = [{end}  "mcp",{end}]{end}'
+    path.write_text(f'model = "x"{end}{ours}{after}', newline="")
+    assert clankers(home, "uninstall", "codex").code == EX_OK
+    assert path.read_bytes().decode() == f'model = "x"{end}{after}'
+
+
 def test_doctor_says_whether_the_server_works(home: Path) -> None:
     def said() -> str:
         return clankers(home, "doctor").out
@@ -184,6 +206,9 @@ def test_doctor_says_whether_the_server_works(home: Path) -> None:
     assert clankers(home, "install", "claude-code", "--mcp").code == EX_OK
     assert "can search its history by" in said()
     assert "knows when to search its history by" in said()
+    skill = harnesses.load("claude-code", "").mcp_installers()[1].file(None)
+    skill.write_text(skill.read_text() + "more\n")
+    assert "run `clankers install claude-code --mcp` again" in said()
     with mock.patch("clankers.harnesses.mcp_server.find_spec", return_value=None):
         assert "lacks the package mcp" in said()
     (home / ".claude.json").unlink()
@@ -204,6 +229,10 @@ def test_a_harness_without_mcp_is_refused(home: Path) -> None:
         (["/a/bin/clankers", "mcp", "--project", "x"], ["--project", "x"]),
         (["npx", "clankers-mcp"], None),
         (["mcp", "clankers"], None),
+        (["ssh", "box", "clankers", "mcp"], None),
+        (["ssh", "box", "python", "-I", "-m", "clankers", "mcp"], None),
+        (["clankers", "web", "mcp"], None),
+        ([], None),
         ([None], None),
         (["clankers", 5, "mcp"], None),
     ],

@@ -18,8 +18,10 @@ import pytest
 
 from clankers import harnesses
 from clankers.cli.restore import planned, restore
+from clankers.cli.resume import is_lost
 from clankers.errors import EX_FAIL, EX_OK
 from clankers.harnesses.claude_code.transcript_files import LEFT_OUT, LEFT_OUT_ATTACHMENTS
+from clankers.harnesses.opencode.harness import OpenCode
 from clankers.ingest.backfill import backfill
 from clankers.ingest.live import sweep
 from clankers.log import envelope
@@ -293,6 +295,55 @@ def test_what_a_client_imports_is_what_its_store_had(name: str, tmp_path: Path, 
     theirs = {part["id"]: part for one in found for part in one["parts"]}
     assert theirs == {id: part for id, part in parts.items() if part["messageID"] in messages}
     assert all(part["messageID"] == one["info"]["id"] for one in found for part in one["parts"])
+
+
+def event(kind: str, **properties: Any) -> tuple[str, str, bytes]:
+    return "opencode", kind, json.dumps({"properties": properties}).encode()
+
+
+def test_only_what_the_client_does_not_have_is_imported(tmp_path: Path) -> None:
+    root, imported = tmp_path / "data", tmp_path / "imported"
+    for id in ("top", "sub", "empty"):
+        append(root, [event("session.created", info={"id": id})])
+    for id in ("top", "sub"):
+        append(root, [event("message.updated", info={"id": f"m-{id}", "sessionID": id})])
+    client = tmp_path / "opencode"
+    client.write_text(f'#!/bin/sh\necho "${{2##*/}}" >> {imported}\n')
+    client.chmod(0o755)
+    tree = SessionTree("top", "opencode", str(tmp_path), None, ["top", "sub", "empty"])
+    with mock.patch.dict(os.environ, {"HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}):
+        assert +planned(str(root), tree, None).files.lacking == {"the files of subagent empty": 1}
+        for has in (("top",), ("top", "sub")):
+            with mock.patch.object(OpenCode, "has", lambda _, session, has=has: session in has):
+                restore(str(root), tree, None)
+            assert imported.read_text() == "sub.json\n"
+        with pytest.raises(RestoreError, match="none of its messages"):
+            planned(str(root), SessionTree("empty", "opencode", None, None, ["empty"]), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "moved", "to", "lost"),
+    [
+        ("codex", ".codex/sessions/*/*/*/*.jsonl", ".codex/archived_sessions", False),
+        ("gemini", ".gemini/tmp/src/chats/*.jsonl", "gone", True),  # .project_root stays
+        ("claude-code subagent", ".claude/projects/*/*.jsonl", "gone", True),  # the subagents' stay
+    ],
+)
+def test_a_session_is_lost_when_its_own_file_is(
+    name: str, moved: str, to: str, lost: bool, tmp_path: Path, home: Path
+) -> None:
+    captures, root = ALL[name], tmp_path / "data"
+    captures.store(home)
+    feed_stores(root, captures.harness, home)
+    with mock.patch.dict(os.environ, {**environment(home / "data"), "HOME": str(home)}, clear=True):
+        before = {source.session for source in harnesses.load(captures.harness, "").sources()}
+        sessions = {id for id in before if any(id[:8] in path.name for path in home.glob(moved))}
+        assert sessions
+        assert not any(is_lost(str(root), SessionTree(id, captures.harness, None, None, [id])) for id in sessions)
+        (home / to).mkdir(exist_ok=True)
+        for path in home.glob(moved):
+            path.rename(home / to / path.name)
+        assert {is_lost(str(root), SessionTree(id, captures.harness, None, None, [id])) for id in sessions} == {lost}
 
 
 HOSTILE: list[Any] = [

@@ -36,12 +36,19 @@ def server_environment() -> dict[str, str]:
 
 
 def options_of(command: Sequence[Any]) -> list[str] | None:
-    """The options with which a command line starts our server, of whatever environment; None: it starts another."""
+    """The options with which a command line starts our server, of whatever environment; None: it starts another.
+
+    Ours is the program `clankers`, or a Python with `-m clankers`; not a program that starts one of these elsewhere.
+    """
     words = [word for word in command if isinstance(word, str)]
-    if len(words) != len(command) or _COMMAND not in words:
+    if len(words) != len(command) or not words:
         return None
-    at = words.index(_COMMAND)
-    return words[at + 1 :] if any(os.path.basename(word) == NAME for word in words[:at]) else None
+    if os.path.basename(words[0]) == NAME:
+        rest = words[1:]
+    else:
+        at = 2 if words[1:2] in (["-I"], ["-P"]) else 1
+        rest = words[at + 2 :] if words[at : at + 2] == ["-m", NAME] else []
+    return rest[1:] if rest[:1] == [_COMMAND] else None
 
 
 class ServerInstaller(Installer):

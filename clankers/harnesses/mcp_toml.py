@@ -15,8 +15,10 @@ from clankers.harnesses.mcp_server import NAME, ServerInstaller, server_environm
 
 _SERVERS = "mcp_servers"
 _HEADER = rf"\[[ \t]*{_SERVERS}[ \t]*\.[ \t]*{NAME}[ \t]*"
-# Our table, and tables within it: a client notes there which tools the person allowed.
-_OURS = re.compile(rf"(?:^|(?<=\n))\n?[ \t]*{_HEADER}[\].].*(?:\n(?![ \t]*\[).*)*(?:\n|\Z)")
+# Our table, and tables within it: a client notes there which tools the person allowed. What follows their last key,
+# such as a comment on the next table, is not ours.
+_LINES = r"(?:(?:\n[ \t\r]*(?:#.*)?)*\n[ \t]*[^\s#\[].*)*"
+_OURS = re.compile(rf"(?:^|(?<=\n))\n?[ \t]*{_HEADER}[\].].*{_LINES}(?:\n|\Z)")
 
 
 class TOMLServerInstaller(ServerInstaller):

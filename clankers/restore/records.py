@@ -116,11 +116,6 @@ class _Collected:
         elif _LIVE.fullmatch(record.id) and isinstance(value := record.value(), dict):
             self.events.append(value)
 
-    def session(self, root: str) -> LoggedSession:
-        """All of it; `root` is the data root."""
-        place, parts = last_place(root, self.id)
-        return LoggedSession(self.id, list(self.records.values()), self.events, self.lines, place, parts)
-
 
 def _lines(root: str, harness: str, marks: Sequence[bytes]) -> Iterator[tuple[LoggedRecord, bytes]]:
     """The undamaged lines of `harness` that contain one of `marks`."""

@@ -111,7 +111,8 @@ def _files(harness: Harness, session: LoggedSession) -> RestoredFiles:
         state.add(line)
     if not state.info or not state.messages:
         raise RestoreError(f"session {session.id}: the log does not have the session itself, or none of its messages")
-    is_there = any(source.session == session.id for source in harness.sources())
-    found = RestoredFiles("", is_there=is_there)
-    found.add((f"{session.id}.json",), state.document())
+    found, path = RestoredFiles(""), (f"{session.id}.json",)
+    found.add(path, state.document())
+    if harness.has(session.id):
+        found.known.add(path)
     return found
