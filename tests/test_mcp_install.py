@@ -232,6 +232,17 @@ def test_a_server_with_variables_in_a_table_of_their_own_is_left_to_the_user(
     monkeypatch.setenv("CLANKERS_DATA_PATH", "data")
     with pytest.raises(InstallError, match="remove it by hand"):
         settings("codex").install(path)
+    apply(settings("codex").uninstall(path))
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("env", ['"a b" = "x"', 'a = "\U0001f600"', "a = 2026-11-20", "a = { b = nan }"])
+def test_a_server_with_odd_variables_is_removed(env: str, home: Path) -> None:
+    path = settings("codex").file(None)
+    before = f'[mcp_servers.clankers]\ncommand = "clankers"\nargs = ["mcp"]\nenv = {{ {env} }}\n'
+    start_with(path, before.encode())
+    apply(settings("codex").uninstall(path))
+    assert path.read_bytes() == b""
 
 
 @pytest.mark.parametrize("name", ["codex", "claude-code", "opencode"])

@@ -136,15 +136,21 @@ class ServerInstaller(Installer):
         found = self.command_in(path, text)
         if not found or options_of(found) is None:
             return edit
-        variables = self.variables_in(path, text)
         kept = content(edit.backup)
-        if kept is None and text == self.added(path, "", found, variables):
+        if kept is None and self._only_adds(path, "", text, found):
             return edit._replace(after=None)  # the file is ours alone
         if kept is not None:
             old = settings_text(edit.backup, kept)
-            if self.command_in(path, old) is None and self.added(path, old, found, variables) == text:
+            if self.command_in(path, old) is None and self._only_adds(path, old, text, found):
                 return edit._replace(after=kept)
         return edit._replace(after=self.removed(path, text).encode())
+
+    def _only_adds(self, path: Path, old: str, text: str, command: list[str]) -> bool:
+        """Whether `text` is what became of `old` when our server, as it is in `text`, was added."""
+        try:
+            return self.added(path, old, command, self.variables_in(path, text)) == text
+        except InstallError:  # the variables are of a form that is not ours
+            return False
 
     def installed(self, path: Path) -> bool:
         """Whether our server is there."""

@@ -89,7 +89,7 @@ def _values(command: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
 
 def _written(value: Any) -> str:
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{name} = {json.dumps(one)}' for name, one in value.items())} }}"
+        return f"{{ {', '.join(f'{name} = {json.dumps(one, default=str)}' for name, one in value.items())} }}"
     return json.dumps(value)
 
 
