@@ -95,7 +95,9 @@ def _unreported(root: str, states: list[BudgetState]) -> list[BudgetState]:
         reported = _reported(path)
         passed = [state for state in states if state.level > reported.get(_key(state), 0)]
         if passed:
-            reported |= {_key(state): state.level for state in passed}
+            for state in states:  # the current ones come last: the first are forgotten
+                if level := max(state.level, reported.pop(_key(state), 0)):
+                    reported[_key(state)] = level
             with atomic_write(path) as f:
                 f.write(msgspec.json.encode(dict(list(reported.items())[-_KEPT:])))
         return passed
