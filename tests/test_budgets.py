@@ -176,6 +176,13 @@ def test_each_level_is_reported_once(tmp_path: Path) -> None:
     assert passed() == [50]
 
 
+def test_a_session_of_yesterday_may_still_be_open(tmp_path: Path) -> None:
+    worked(tmp_path, NOON - timedelta(days=1), 2.0)
+    update_spending(project(tmp_path), str(tmp_path), NOON)
+    noted = json.loads((tmp_path / "spending.json").read_bytes())
+    assert (noted["today"], noted["sessions"]) == (0.0, {"a": 2.0})
+
+
 def caught_up(root: Path) -> None:
     """What a hook starts at the end of a turn does."""
     with mock.patch.dict(os.environ, environment(root), clear=True):
