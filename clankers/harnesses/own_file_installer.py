@@ -15,11 +15,13 @@ class OwnFileInstaller(Installer):
         begins: how the file begins, in whatever version.
         mode: its permissions.
         aside: what to do where a file that is not ours has its name.
+        options: of the `clankers install` that writes it.
     """
 
     begins: bytes
     mode = 0o644
     aside = "move it away first"
+    options = ""
 
     def __init__(self, harness: Harness) -> None:
         self.harness = harness
@@ -49,5 +51,5 @@ class OwnFileInstaller(Installer):
         """A file of another version of ours."""
         if content(path) != self.text(path):
             finding = f"{path} is from another version of clankers"
-            return [Obstacle(finding, f"run `clankers install {self.harness.name}` again")]
+            return [Obstacle(finding, f"run `clankers install {self.harness.name}{self.options}` again")]
         return []

@@ -13,7 +13,9 @@ _NAME = "session-history"
 class SkillInstaller(OwnFileInstaller):
     """Our skill in the directory of skills `user`, or in that of a project, `project` in its directory."""
 
-    begins = b"---\nname: session-history\n"
+    # The name alone may be that of a skill of the user's.
+    begins = b"---\nname: session-history\ndescription: Search what coding agents did and said on this machine before."
+    options = " --mcp"
     manifest = install_manifest.SKILLS
     states = ("knows when to search its history", "no longer has our skill", "did not have our skill")
 
