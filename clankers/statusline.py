@@ -63,7 +63,7 @@ def _today(given: Any, spending: Any, cost: float | None, now: float) -> str:
     spent = _number(nested(spending, "today")) if _is_today(spending, now) else None
     session = nested(given, "session_id")
     if cost is not None and isinstance(session, str):
-        recorded = _number(nested(spending, "sessions", session)) if spent is not None else None
+        recorded = _number(nested(spending, "sessions", session))  # on whatever day: what it cost then is not of today
         spent = (spent or 0.0) + max(cost - (recorded or 0.0), 0.0)
     return "" if spent is None else f"today {short_cost(spent)}"
 

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 
 from clankers.cli.blame import Blame
 from clankers.errors import EX_USAGE
+from clankers.queries.blame import Evidence
+from clankers.queries.log_places import find_places
 from clankers.system.git import Repository
 from tests.commands import HOSTILE, NOW, RAW, Result, call, event, session
 from tests.feeding import append
@@ -219,8 +221,13 @@ def test_what_only_looks_like_a_session_s_commit_is_not(work: Work) -> None:
     work.runs("echo '[main abcdef1] Not a commit'")
     assert work.blame("abcdef1").code == EX_USAGE
     made = work.git("rev-parse", "HEAD^").strip()
-    work.runs(f"echo '[main {made[:7]}] Another subject' # git commit")
-    assert work.of(made)[0] == "likely"
+    for subject in ("By hand", "Another subject"):
+        work.runs(f"echo '[main {made[:7]}] {subject}' # git commit, which somebody made before")
+        assert work.of(made) == ("none", [])
+    work.runs(
+        "git commit -q --allow-empty -m One; printf '[main %s] Another subject' $(git rev-parse --short HEAD)",
+    )
+    assert work.of()[0] == "likely"
 
 
 def test_a_person_and_a_session_in_one_file(work: Work) -> None:
@@ -273,12 +280,66 @@ def test_hostile_messages_paths_and_arguments_reach_no_terminal_and_no_shell(wor
     (work.top / "evil").write_text("touch owned")
     work.git("config", "core.fsmonitor", "touch owned; false")
     work.git("config", "diff.external", "touch owned; false")
+    (work.top / ".gitattributes").write_text("* filter=evil diff=evil\n")
+    for key in ("filter.evil.clean", "filter.evil.process", "diff.evil.textconv"):
+        work.git("config", key, f"touch {work.top}/owned; cat")
+    work.git("config", "filter.evil.required", "true")
     assert work.of()[0] == "certain"
     assert work.blame(name).code == 0
+    assert not (work.top / "owned").exists()
+    work.git("config", "filter.a=b.clean", "touch owned")
+    assert "rename it" in work.blame(name).err
     assert not (work.top / "owned").exists()
     for what in ("--output=owned", "$(touch owned)", "HEAD;touch owned", "x" * 9999, "deadbeef" * 5):
         assert work.blame("--", what).code == EX_USAGE, what
     assert not (work.top / "owned").exists()
+
+
+def test_a_submodule_s_programs_do_not_run(work: Work) -> None:
+    within = work.top / "within"
+    within.mkdir()
+    work.git("-C", "within", "init", "-q", "-b", "main")
+    for text in ("one\n", "two\n"):
+        (within / "f").write_text(text)
+        work.git("-C", "within", "add", "f")
+        work.git("-C", "within", "commit", "-qm", "x")
+        work.git("add", "within")
+        work.git("commit", "-qm", "A submodule")
+    work.git("config", "diff.submodule", "diff")
+    work.git("-C", "within", "config", "diff.external", f"touch {work.top}/owned; false")
+    assert list(Repository(work.top).changes("HEAD")) == ["within"]
+    assert not (work.top / "owned").exists()
+
+
+def test_a_commit_without_a_readable_time(work: Work) -> None:
+    raw = work.git("cat-file", "commit", "HEAD").replace("dev@example.org> ", "dev@example.org> x")
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"],
+        cwd=work.top,
+        input=raw,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    (found,) = Repository(work.top).commits([made]).values()
+    assert (found.authored_at, found.committed_at) == (0, 0)
+    assert work.of(made) == ("none", [])
+
+
+def test_a_project_that_is_no_path_costs_only_itself(work: Work) -> None:
+    append(work.root, [session("nul", directory="/src/a\0b", created=work.now())])
+    work.writes("x", "some text\n")
+    work.git("add", "x")
+    assert work.line("x", 1)[0] == "likely"
+
+
+def test_without_evidence_the_log_is_not_read(tmp_path: Path) -> None:
+    append(tmp_path, [session("a")])
+    read: list[int] = []
+    find_places(str(tmp_path), [], read.append)
+    assert read == []
+    find_places(str(tmp_path), [Evidence(what="", tool_id="t", session_id="a", at=1, quote=None)], read.append)
+    assert len(read) == 1
 
 
 def test_without_a_repository_what_is_recorded_is_shown(work: Work, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from clankers.cli import stats
 from clankers.errors import EX_USAGE
 from clankers.log.writer import Log
-from clankers.queries.blocks import BLOCK, UsageBlock, count_blocks
+from clankers.queries.blocks import BLOCK, Limit, UsageBlock, count_blocks
 from clankers.queries.filters import Filters
 from clankers.queries.usage import Group, count_all
 from tests.commands import NOW, call, event, session
@@ -144,7 +144,20 @@ def test_where_blocks_begin_and_end(tmp_path: Path) -> None:
     assert (one.begin - begin, one.messages, one.cost) == (BLOCK, 1, 0.5)
     (late,), _ = count_blocks(db, Filters(("opencode",), since=begin + BLOCK + HOUR, until=begin + 2 * BLOCK), NOW)
     assert (late.begin - begin, late.messages) == (BLOCK, 2)
+    # Nor does it change what the plan counts.
+    now, limit = begin + BLOCK + 2 * HOUR, Limit(1000, in_dollars=False)
+    (one,), _ = count_blocks(db, Filters(("opencode",), model="m-2"), now, limit)
+    assert (one.limit_left, one.tokens_per_minute, one.projected_tokens) == (780, 220 / 90, 660)
+    assert one.projected_cost == pytest.approx(3.0)
     assert count_blocks(db, Filters(), NOW)[0] == []  # of a harness whose plans do not count so
+
+
+def test_a_prompt_without_a_response_is_in_no_later_block(tmp_path: Path) -> None:
+    begin = NOW // HOUR * HOUR
+    alone, *_ = responded("m0", begin - BLOCK)
+    append(tmp_path, [session("a", created=begin - BLOCK), alone, *responded("m1", begin + 1000)])
+    (block,), _ = count_blocks(project(tmp_path), Filters(("opencode",)), NOW)
+    assert (block.messages, block.turns) == (2, 1)
 
 
 def test_what_is_left_of_a_limit(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import pwd
 import stat
+import sys
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from clankers.cli.database import catch_up
 from clankers.cli.project import Sweep
 from clankers.errors import EX_CONFIG, EX_USAGE
+from clankers.queries import spending
 from clankers.queries.budgets import (
     Budgets,
     BudgetState,
@@ -23,6 +26,7 @@ from clankers.queries.budgets import (
     budgets_path,
     epoch_ms,
     load_budgets,
+    may_run_command,
     save_budgets,
 )
 from clankers.queries.spending import update_spending
@@ -87,6 +91,7 @@ def test_budgets_are_set_listed_and_removed(tmp_path: Path) -> None:
         "[[budget]]\nperiod = 'day'\ndollars = 5\nlimit = 3",
         "command = 'rm -rf /'",
         "command = ['mine']",
+        "[[budget]]\nperiod = 'day'\ndollars = 5\nproject = \"a\\u0000\"",
         "[[",
         "a = \udcff",
     ],
@@ -171,6 +176,13 @@ def test_each_level_is_reported_once(tmp_path: Path) -> None:
     assert passed() == [50]
 
 
+def test_a_session_of_yesterday_may_still_be_open(tmp_path: Path) -> None:
+    worked(tmp_path, NOON - timedelta(days=1), 2.0)
+    update_spending(project(tmp_path), str(tmp_path), NOON)
+    noted = json.loads((tmp_path / "spending.json").read_bytes())
+    assert (noted["today"], noted["sessions"]) == (0.0, {"a": 2.0})
+
+
 def caught_up(root: Path) -> None:
     """What a hook starts at the end of a turn does."""
     with mock.patch.dict(os.environ, environment(root), clear=True):
@@ -220,6 +232,54 @@ def test_a_repository_cannot_bring_a_command(desktop: Path, tmp_path: Path) -> N
     wait_for(told.exists, "the command of the root that is in no project has run")
     wait_for(lambda: desktop.exists() and len(desktop.read_text().splitlines()) == 2, "both notifications are shown")
     assert told.read_text() == f"{tmp_path}/elsewhere\n"
+
+
+def test_a_root_in_a_project_or_its_repository_runs_no_command(tmp_path: Path) -> None:
+    top, home = tmp_path / "repository", tmp_path / "home"
+    (top / ".git").mkdir(parents=True)
+    root, usual = str(top / "data"), str(home / ".local/share/clankers")
+    worked(tmp_path / "log", NOON, 1.0, place=str(top / "within"))
+    worked(tmp_path / "log", NOON, 1.0, "b", place=str(home))
+    worked(tmp_path / "log", NOON, 1.0, "c", place="/src/a\0b")
+    db = project(tmp_path / "log")
+    user = pwd.struct_passwd(("", "", 0, 0, "", str(home), ""))
+    with mock.patch.object(pwd, "getpwuid", return_value=user), mock.patch.object(sys, "platform", "linux"):
+        # As by XDG_DATA_HOME or HOME, too: what the environment says does not count.
+        with mock.patch.dict(os.environ, {"XDG_DATA_HOME": str(top), "HOME": str(top)}):
+            os.environ.pop("CLANKERS_DATA_PATH", None)
+            assert not may_run_command(db, root)
+            assert may_run_command(db, usual)
+            assert may_run_command(db, str(tmp_path / "elsewhere"))
+        assert not may_run_command(db, str(home / "data"))
+
+
+def test_a_level_is_not_reported_again_after_many_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spending, "_KEPT", 2)
+    budgets = [SpendingBudget("month", 10.0), SpendingBudget("day", 10.0)]
+    save_budgets(str(tmp_path), Budgets(budgets))
+    found = []
+    for day in range(3):
+        now = NOON + timedelta(days=day)
+        worked(tmp_path, now, 5.0 if day else 10.0, str(day))
+        found += [state.period for state in update_spending(project(tmp_path), str(tmp_path), now)[1]]
+    assert found == ["month", "day", "day", "day"]
+
+
+def test_a_notification_that_fails_keeps_no_other_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "notify-send"
+    program.write_text("no program")
+    program.chmod(0o755)
+    monkeypatch.setattr(notify, "PLACES", (str(tmp_path),))
+    monkeypatch.setattr(sys, "platform", "linux")
+    root, told = tmp_path / "data", tmp_path / "told"
+    budgets = [SpendingBudget("day", 1.0), SpendingBudget("month", 1.0)]
+    save_budgets(str(root), Budgets(budgets, ["/bin/sh", "-c", f"cat >> {told}"]))
+    worked(root, datetime.now(), 2.0)  # noqa: DTZ005
+    caught_up(root)
+    wait_for(lambda: told.exists() and told.read_bytes().count(b"\n") == 2, "the command has run for both")
+    assert capsys.readouterr().err.count("was not shown") == 2
 
 
 def test_what_cannot_be_started_or_written_stops_no_catch_up(

@@ -13,11 +13,12 @@ from jsonschema import Draft202012Validator
 
 from clankers.errors import EX_FAIL, EX_USAGE
 from clankers.mcp import answering, resources
-from clankers.mcp.paging import LIMIT, ToolError
+from clankers.mcp.paging import LIMIT, ToolError, cursor
 from clankers.mcp.recorded import NOTICE
 from clankers.mcp.schema import schema
 from clankers.mcp.scope import Scope
 from clankers.mcp.tools import SQL, TOOLS
+from clankers.queries.statement import run_statement
 from tests.commands import NOW, call, environment, event, session
 from tests.feeding import CLAUDE_CODE, OPENCODE, Record, append, feed_hooks, opencode_records
 
@@ -275,6 +276,28 @@ def test_nothing_of_another_project_is_shown(ask: Ask, root: Path) -> None:
     assert [one.uri for one in listed] == ["clankers://tables", "clankers://session/ses_in"]
 
 
+@pytest.mark.parametrize("here", ["parent", "child"])
+def test_of_a_session_and_its_subagent_in_another_project_only_one_is_shown(here: str, ask: Ask, root: Path) -> None:
+    places = {"parent": "/src/shop", "child": "/src/shopping"}
+    append(root, talk("parent", "zebra parent", directory=places["parent"]))
+    append(root, talk("child", "zebra child", directory=places["child"], parentID="parent"))
+    scope, other = Scope(places[here]), "child" if here == "parent" else "parent"
+    for name, given in EACH:
+        if name not in ("read_tool_call", "query"):
+            text = json.dumps(ask(name, scope=scope, **given))
+            assert f"zebra {other}" not in text, name
+    assert [one["session_id"] for one in ask("list_sessions", scope=scope)["sessions"]] == [here]
+    assert [one.uri for one in answering.look_up(scope, {}, resources.listed)][1:] == [f"clankers://session/{here}"]
+    assert [one["session_id"] for one in ask("list_sessions")["sessions"]] == ["parent"]
+    markdown = answering.look_up(scope, {}, lambda lookup: resources.text(lookup, f"clankers://session/{here}"))
+    assert (f"zebra {here}" in markdown, f"zebra {other}" in markdown) == (True, False)
+    whole = answering.look_up(ALL, {}, lambda lookup: resources.text(lookup, "clankers://session/parent"))
+    assert "zebra child" in whole
+    kinds = [one["kind"] for one in ask("read_session", session="parent")["entries"]]
+    assert kinds.count("subagent") == 1
+    assert {one["prompt_session_id"] for one in ask("files")["touches"]} == {"parent"}
+
+
 @pytest.mark.parametrize(
     ("meta", "variable"),
     [
@@ -383,6 +406,10 @@ def test_sql_has_limits(ask: Ask, root: Path, monkeypatch: pytest.MonkeyPatch) -
     assert found["more"]
     with pytest.raises(ToolError, match="one row has"):
         ask("query", sql="SELECT " + ", ".join(["printf('%.*c', 2000, 'x')"] * 30))
+    with mock.patch("clankers.mcp.tools.query.run_statement", wraps=run_statement) as run:
+        found = ask("query", sql=f"{endless} SELECT printf('%.*c', 30000, 'x') FROM n", limit=1000)
+    assert found["more"]
+    assert run.call_args.kwargs["room"] == LIMIT
     monkeypatch.setattr("clankers.mcp.tools.query._SECONDS", 0.05)
     with pytest.raises(ToolError, match=r"^stopped after 0\.05 s; ask for less"):
         ask("query", sql=f"{endless} SELECT max(x) FROM n")
@@ -401,6 +428,11 @@ def test_sql_has_limits(ask: Ask, root: Path, monkeypatch: pytest.MonkeyPatch) -
         ("read_session", {"session": "ses_", "tools": "calls"}, "is the beginning of 2 sessions"),
         ("read_session", {"session": "nobody"}, "there is no session 'nobody'; list_sessions"),
         ("read_session", {"session": "ses_1", "cursor": "Wy0xLDBd"}, "cursor"),
+        ("read_session", {"session": "ses_1", "cursor": cursor(0, 10**18 * 10)}, "cursor"),
+        ("list_sessions", {"cursor": cursor(2**63)}, "cursor"),
+        ("list_sessions", {"project": "/work/a\0b"}, "an argument has a value that cannot be used"),
+        ("files", {"project": "/work/a\0b"}, "an argument has a value that cannot be used"),
+        ("list_sessions", {"since": "99999999999999d"}, "since"),
         ("read_tool_call", {"id": "\ud800"}, "not Unicode"),
         ("read_tool_call", {"id": "nobody"}, "there is no tool call 'nobody'"),
         ("usage", {"by": "moon"}, "moon"),

@@ -12,7 +12,7 @@ import pytest
 
 from clankers import harnesses
 from clankers.errors import EX_FAIL, EX_OK, EX_USAGE
-from clankers.harnesses.installer import Installer
+from clankers.harnesses.installer import Installer, InstallError
 from clankers.harnesses.mcp_server import ServerInstaller, options_of, server_command
 from clankers.system import detached
 from clankers.system.config_files import apply, drop_backup
@@ -158,12 +158,105 @@ def test_options_stay_and_another_environment_is_replaced(name: str, home: Path)
     path = installer.file(None)
     path.parent.mkdir(exist_ok=True)
     old = ["/gone/bin/python", "-I", "-m", "clankers", "mcp", "--all-projects"]
-    path.write_text(installer.added(path, "", old))
+    path.write_text(installer.added(path, "", old, {}))
     found = " ".join(one.finding for one in installer.obstacles(path, None))
     assert "of another environment, which is gone" in found
     assert clankers(home, "install", name, "--mcp").code == EX_OK
     assert installer.command_in(path, path.read_text()) == server_command(["--all-projects"])
     assert installer.obstacles(path, None) == []
+
+
+TABLE = """# first
+[mcp_servers.clankers] # mine
+args = [
+  "-I", "-m", "clankers", "mcp", # how
+]
+startup_timeout_sec = 20
+command = '/gone/bin/python'
+env = { A = "1", CLANKERS_DATA_PATH = "/old" }
+
+[mcp_servers.clankers.tools.search]
+approval_mode = "approve"
+
+# of the screen
+[tui]
+command = "x"
+"""
+MEMBER = {"args": ["-I", "-m", "clankers", "mcp"], "command": "/gone/bin/python", "timeout": 20, "disabled": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "key"),
+    [
+        ("codex", TABLE, "env"),
+        (
+            "claude-code",
+            {"mcpServers": {"clankers": {**MEMBER, "env": {"A": "1", "CLANKERS_DATA_PATH": "/old"}}}},
+            "env",
+        ),
+        ("copilot", {"mcpServers": {"clankers": {**MEMBER, "tools": ["search"], "env": {"A": "1"}}, "b": {}}}, "env"),
+        (
+            "opencode",
+            {"mcp": {"clankers": {"command": ["clankers", "mcp"], "enabled": False, "environment": {"A": "1"}}}},
+            "environment",
+        ),
+    ],
+)
+def test_what_somebody_set_in_our_server_stays(
+    name: str, before: Any, key: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = settings(name).file(None)
+    text = before if isinstance(before, str) else json.dumps(before, indent=2)
+    start_with(path, text.encode())
+    was = server(path)
+    for data in ("one", "two"):
+        monkeypatch.setenv("CLANKERS_DATA_PATH", data)
+        apply(settings(name).install(path))
+        assert settings(name).install(path).before == path.read_bytes()
+        now = server(path)
+        assert now[key] == {"A": "1", "CLANKERS_DATA_PATH": str(home / "work" / data)}
+        command = [now["command"], *now["args"]] if "args" in now else now["command"]
+        assert command == server_command()
+        ours = {"command", "args", key}
+        assert {k: v for k, v in now.items() if k not in ours} == {k: v for k, v in was.items() if k not in ours}
+    if name == "codex":
+        assert path.read_text().endswith(text[text.index("\n[mcp_servers.clankers.tools") :])
+
+
+def test_a_server_with_variables_in_a_table_of_their_own_is_left_to_the_user(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = settings("codex").file(None)
+    before = b'[mcp_servers.clankers]\ncommand = "clankers"\nargs = ["mcp"]\n[mcp_servers.clankers.env]\nA = "1"\n'
+    start_with(path, before)
+    monkeypatch.setenv("CLANKERS_DATA_PATH", "data")
+    with pytest.raises(InstallError, match="remove it by hand"):
+        settings("codex").install(path)
+    apply(settings("codex").uninstall(path))
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("env", ['"a b" = "x"', 'a = "\U0001f600"', "a = 2026-11-20", "a = { b = nan }"])
+def test_a_server_with_odd_variables_is_removed(env: str, home: Path) -> None:
+    path = settings("codex").file(None)
+    before = f'[mcp_servers.clankers]\ncommand = "clankers"\nargs = ["mcp"]\nenv = {{ {env} }}\n'
+    start_with(path, before.encode())
+    apply(settings("codex").uninstall(path))
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("name", ["codex", "claude-code", "opencode"])
+@pytest.mark.parametrize("before", [None, b""])
+def test_a_server_of_another_data_root_is_removed_with_every_byte_restored(
+    name: str, before: bytes | None, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = settings(name).file(None)
+    start_with(path, before)
+    monkeypatch.setenv("CLANKERS_DATA_PATH", "one")
+    apply(settings(name).install(path))
+    monkeypatch.setenv("CLANKERS_DATA_PATH", "two")
+    apply(settings(name).uninstall(path))
+    assert (path.read_bytes() if path.exists() else None) == before
 
 
 def test_somebody_else_s_server_of_our_name_is_left_alone(home: Path) -> None:

@@ -18,8 +18,10 @@ import pytest
 
 from clankers import harnesses
 from clankers.cli.restore import planned, restore
+from clankers.cli.resume import is_lost
 from clankers.errors import EX_FAIL, EX_OK
 from clankers.harnesses.claude_code.transcript_files import LEFT_OUT, LEFT_OUT_ATTACHMENTS
+from clankers.harnesses.opencode.harness import OpenCode
 from clankers.ingest.backfill import backfill
 from clankers.ingest.live import sweep
 from clankers.log import envelope
@@ -161,9 +163,47 @@ def unplaced(text: bytes) -> LoggedRecord:
 )
 def test_lines_are_where_they_were(records: list[LoggedRecord], expected: bytes, lacks: str) -> None:
     lacking: Counter[str] = Counter()
-    assert lines_file(records, lacking, {"line.p": {("p",): b'""'}}) == expected
+    assert lines_file(records, lacking, stand_ins={"line.p": {("p",): b'""'}}) == expected
     assert [what for what, n in lacking.items() if n and lacks and lacks not in what] == []
     assert any(n for n in lacking.values()) is bool(lacks)
+
+
+def test_a_file_that_was_rewritten_shorter_has_no_lines_of_its_earlier_version() -> None:
+    earlier = [record(0, b'{"v":1,"a":1}'), record(14, b'{"v":1,"b":2}'), record(28, b'{"v":1,"c":3}')]
+    lines = [*earlier, record(0, b'{"v":2}'), record(8, b'{"v":2}'), record(16, b"[2]")]
+    lacking: Counter[str] = Counter()
+    assert lines_file(lines, lacking, 20) == b'{"v":2}\n{"v":2}\n[2]\n'
+    assert lines_file(earlier, lacking, 14).count(b"\n") == 3  # it only became shorter
+    assert lines_file([*lines[:4], record(8, b'{"v":2}')], lacking, 42).endswith(
+        b'{"v":1,"c":3}\n'
+    )  # written as before
+    assert list(+lacking) == ["places where lines were not recorded, with a blank line instead"]
+    assert lines_file(lines, lacking, None).endswith(b'{"v":1,"c":3}\n')
+    assert any("earlier version" in what for what in +lacking)
+
+
+@pytest.mark.parametrize("name", ["codex", "copilot", "droid", "gemini", "kimi", "pi", "qwen"])
+def test_where_a_rewritten_file_ends_is_known_of_each_client(name: str, tmp_path: Path, home: Path) -> None:
+    captures, root = ALL[name], tmp_path / "data"
+    captures.store(home)
+    feed_stores(root, captures.harness, home)
+    rewritten: dict[str, bytes] = {}
+    for path in home.rglob("*.jsonl"):
+        first, *rest = path.read_bytes().splitlines(keepends=True)
+        if len(rest) > 2 and path.name not in NOT_RECORDED:
+            rewritten[str(path)] = first + b"".join(rest[1:])
+            path.write_bytes(rewritten[str(path)])
+    assert rewritten
+    with mock.patch.dict(os.environ, {**environment(home / "data"), "HOME": str(home)}, clear=True):
+        sources = list(harnesses.load(captures.harness, "").sources())
+        with Log(str(root)) as log:
+            assert backfill(log, sources, None, again=True).records
+        for source in sources:
+            plan = planned(str(root), SessionTree(source.session, captures.harness, None, None, [source.session]), None)
+            for target in plan.targets:
+                if original := rewritten.pop(target.shown, None):
+                    differing_lines(target.content, original)  # as many lines
+    assert all("archived_sessions" in path for path in rewritten)
 
 
 def test_an_offset_that_no_client_writes_makes_no_file_of_that_size() -> None:
@@ -293,6 +333,60 @@ def test_what_a_client_imports_is_what_its_store_had(name: str, tmp_path: Path, 
     theirs = {part["id"]: part for one in found for part in one["parts"]}
     assert theirs == {id: part for id, part in parts.items() if part["messageID"] in messages}
     assert all(part["messageID"] == one["info"]["id"] for one in found for part in one["parts"])
+
+
+def event(kind: str, **properties: Any) -> tuple[str, str, bytes]:
+    return "opencode", kind, json.dumps({"properties": properties}).encode()
+
+
+def test_only_what_the_client_does_not_have_is_imported(tmp_path: Path) -> None:
+    root, imported = tmp_path / "data", tmp_path / "imported"
+    for id in ("top", "sub", "empty"):
+        append(root, [event("session.created", info={"id": id})])
+    for id in ("top", "sub"):
+        append(root, [event("message.updated", info={"id": f"m-{id}", "sessionID": id})])
+    part = {"id": "p", "messageID": "m-sub", "sessionID": "sub", "text": "key [secret:aws]********"}
+    append(root, [event("message.part.updated", part=part)])
+    client = tmp_path / "opencode"
+    client.write_text(f'#!/bin/sh\necho "${{2##*/}}" >> {imported}\n')
+    client.chmod(0o755)
+    tree = SessionTree("top", "opencode", str(tmp_path), None, ["top", "sub", "empty"])
+    with mock.patch.dict(os.environ, {"HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}):
+        assert +planned(str(root), tree, None).files.lacking == {
+            "masked credentials": 1,
+            "the files of subagent empty": 1,
+        }
+        for has in (("top",), ("top", "sub")):
+            with mock.patch.object(OpenCode, "has", lambda _, session, has=has: session in has):
+                restore(str(root), tree, None)
+            assert imported.read_text() == "sub.json\n"
+        with pytest.raises(RestoreError, match="none of its messages"):
+            planned(str(root), SessionTree("empty", "opencode", None, None, ["empty"]), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "moved", "to", "lost"),
+    [
+        ("codex", ".codex/sessions/*/*/*/*.jsonl", ".codex/archived_sessions", False),
+        ("gemini", ".gemini/tmp/src/chats/*.jsonl", "gone", True),  # .project_root stays
+        ("claude-code subagent", ".claude/projects/*/*.jsonl", "gone", True),  # the subagents' stay
+    ],
+)
+def test_a_session_is_lost_when_its_own_file_is(
+    name: str, moved: str, to: str, lost: bool, tmp_path: Path, home: Path
+) -> None:
+    captures, root = ALL[name], tmp_path / "data"
+    captures.store(home)
+    feed_stores(root, captures.harness, home)
+    with mock.patch.dict(os.environ, {**environment(home / "data"), "HOME": str(home)}, clear=True):
+        before = {source.session for source in harnesses.load(captures.harness, "").sources()}
+        sessions = {id for id in before if any(id[:8] in path.name for path in home.glob(moved))}
+        assert sessions
+        assert not any(is_lost(str(root), SessionTree(id, captures.harness, None, None, [id])) for id in sessions)
+        (home / to).mkdir(exist_ok=True)
+        for path in home.glob(moved):
+            path.rename(home / to / path.name)
+        assert {is_lost(str(root), SessionTree(id, captures.harness, None, None, [id])) for id in sessions} == {lost}
 
 
 HOSTILE: list[Any] = [

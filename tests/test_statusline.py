@@ -50,9 +50,9 @@ def test_the_line() -> None:
     assert shown(GIVEN, SPENT | {"budgets": []}) == "Opus 5.5 · $1.50 · today $8.50 · block 30m left · context 38%"
     assert shown(GIVEN) == "Opus 5.5 · $1.50 · today $1.50 · context 38%"
     assert shown(None, SPENT) == "today $8.00 · block 30m left · day 80% of $10.00"
-    # What was noted yesterday says nothing of today.
+    # What was noted yesterday says nothing of today, but what this session had cost by then is not of today.
     assert (
-        shown(GIVEN, SPENT | {"day": "2026-11-19"}) == "Opus 5.5 · $1.50 · today $1.50 · block 30m left · context 38%"
+        shown(GIVEN, SPENT | {"day": "2026-11-19"}) == "Opus 5.5 · $1.50 · today $0.50 · block 30m left · context 38%"
     )
     assert "budgets: `clankers budget list`" in shown(GIVEN, SPENT | {"problem": "bad"})
     assert shown(None) == ""

@@ -1,24 +1,34 @@
 """`clankers web`: who may see the pages, and what they show."""
 
+import asyncio
 import http.client
 import json
+import re
 import shutil
 import signal
 import socket
 import stat
+import time
 from collections.abc import Iterator
+from html import unescape
 from itertools import product
 from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.parse import quote
 
+import apsw
 import pytest
 from starlette.testclient import TestClient
 
 from clankers.errors import EX_USAGE
 from clankers.paths import DATA_ENV
+from clankers.queries import tail
 from clankers.queries.session_pages import ORDERS
+from clankers.web import live
 from clankers.web.app import Site, application
 from clankers.web.keys import Keys, bearer, read_key
-from tests.commands import NOW, POSIX_ONLY, RAW, call, event, run, session
+from tests.commands import NOW, POSIX_ONLY, RAW, call, event, run, session, work
 from tests.feeding import append, project
 from tests.patience import DEADLINE, wait_for
 from tests.talks import GITHUB, demo, talk
@@ -80,6 +90,15 @@ def test_a_token_signs_in_once_and_leaves_the_address(stranger: TestClient, keys
 def test_a_token_ends_after_its_time(stranger: TestClient, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clankers.web.keys.TOKEN_SECONDS", -1)
     assert stranger.get("/sessions", params={"token": keys.token()}).status_code == 403
+
+
+def test_a_token_from_before_a_restart_is_refused(root: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = keys.token()
+    later = time.time() + 2
+    monkeypatch.setattr("clankers.web.keys.time.time", lambda: later)
+    restarted = Keys(read_key(str(root)), PORT)
+    assert not restarted.use_token(token)
+    assert restarted.use_token(keys.token())  # as a second command makes one
 
 
 def test_a_cookie_is_for_its_port_and_key_alone(stranger: TestClient, root: Path, keys: Keys) -> None:
@@ -174,6 +193,24 @@ def test_a_session_is_read_a_window_at_a_time(client: TestClient, root: Path) ->
     failed = whole["failures"][0]["id"]
     around = client.get(f"/sessions/ses_talk?item={failed}").text
     assert f'id="i-{failed}"' in around
+
+
+def test_a_session_of_any_id_is_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, id = tmp_path / "data", "ses ?b#c"
+    monkeypatch.setenv(DATA_ENV, str(root))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    append(root, [session(id)])
+    for number in range(2):
+        info = {"id": f"msg_{number}", "sessionID": id, "role": "user", "time": {"created": NOW + number}}
+        part = {"id": f"prt_{number}", "messageID": f"msg_{number}", "sessionID": id, "type": "text", "text": "Go on"}
+        append(root, [event("message.updated", info=info), event("message.part.updated", part=part)])
+    keys, site = Keys(read_key(str(root)), PORT), Site()
+    client = TestClient(application(site, keys, HOSTS), base_url=OWN, cookies={keys.cookie_name: keys.cookie()})
+    project(root).close()
+    page = client.get(f"/sessions/{quote(id)}?at=1").text
+    earlier = re.findall(r'data-window="earlier"><a href="([^"]+)"', page)
+    assert [client.get(unescape(where)).status_code for where in earlier] == [200]
+    site.close()
 
 
 def test_what_was_recorded_is_text(client: TestClient) -> None:
@@ -312,6 +349,77 @@ def test_a_stop_ends_the_streams(tmp_path: Path) -> None:
         assert server.process.wait(DEADLINE) == 0
         events.read()
         assert "Traceback" not in server.said.read_text()
+
+
+class Looks:
+    """Stands before `tail.follow`: the first looks fail, and the watcher is held while it ends."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self._failures = list(failures)
+        self.looked, self.ending, self.may_end = Event(), Event(), Event()
+
+    def follow(self, *args: Any) -> Iterator[tail.TailItem | None]:
+        if self._failures:
+            raise self._failures.pop(0)
+        try:
+            for happened in tail.follow(*args):
+                yield happened
+                self.looked.set()
+        finally:
+            self.ending.set()
+            assert self.may_end.wait(DEADLINE)
+
+
+def listening(root: Path, monkeypatch: pytest.MonkeyPatch, looks: Looks) -> Site:
+    append(root, work(0, 1))
+    project(root).close()
+    monkeypatch.setenv(DATA_ENV, str(root))
+    monkeypatch.setenv("HOME", str(root.parent))
+    monkeypatch.setattr(live, "follow", looks.follow)
+    monkeypatch.setattr(live, "_AGAIN", 0.0)
+    return Site()
+
+
+def test_looks_that_fail_leave_no_page_without_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks = Looks(apsw.BusyError("it is being recovered"), ValueError("a bug"), ValueError("a bug"))
+    looks.may_end.set()
+    site = listening(tmp_path / "data", monkeypatch, looks)
+
+    async def hear() -> None:
+        events = site.live.events()
+        await anext(events)
+        assert await asyncio.to_thread(looks.looked.wait, DEADLINE)
+        append(tmp_path / "data", work(1, 1))
+        while b"event: item" not in await anext(events):
+            pass
+        await events.aclose()
+
+    asyncio.run(asyncio.wait_for(hear(), DEADLINE))
+    site.close()
+    assert [str(one.exc_info and one.exc_info[1]) for one in caplog.records] == ["a bug"]
+
+
+def test_a_page_that_comes_while_the_watcher_ends_gets_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks()
+    site = listening(tmp_path / "data", monkeypatch, looks)
+
+    async def come_late() -> None:
+        first = site.live.events()
+        await anext(first)
+        assert await asyncio.to_thread(looks.looked.wait, DEADLINE)
+        await first.aclose()
+        assert await asyncio.to_thread(looks.ending.wait, DEADLINE)
+        looks.looked.clear()
+        second = site.live.events()
+        await anext(second)
+        looks.may_end.set()
+        assert await asyncio.to_thread(looks.looked.wait, DEADLINE)
+        await second.aclose()
+
+    asyncio.run(come_late())
+    site.close()
 
 
 def until(events: http.client.HTTPResponse, what: bytes) -> bytes:

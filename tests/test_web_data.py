@@ -172,6 +172,7 @@ def test_a_place_that_is_none_is_the_beginning(client: TestClient, before: str) 
         ("delete from sessions", "only questions"),
         ("attach 'x.db' as x", "only questions"),
         ("pragma journal_mode = delete", "only questions"),
+        ("pragma WAL_Checkpoint", "only questions"),
         ("select 1; select 2", "one statement"),
         ("select * from session", "sessions"),
         ("nonsense", "syntax error"),

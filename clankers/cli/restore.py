@@ -131,8 +131,8 @@ def carry_out(root: str, tree: SessionTree, plan: Plan) -> None:
     """
     if plan.folder:
         write(plan.files, plan.folder, plan.targets)
-    elif not plan.files.is_there:
-        _import(harnesses.load(tree.source, root), plan, tree.directory)
+    elif missing := [target for target in plan.targets if target.found is Found.NOTHING]:
+        _import(harnesses.load(tree.source, root), plan.files, missing, tree.directory)
 
 
 def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
@@ -154,6 +154,11 @@ def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
             continue
         try:
             found = restorer(session)
+        except RestoreError:
+            if merged is None:
+                raise
+            merged.lacking[f"the files of subagent {session.id}"] += 1
+            continue
         except (ValueError, LookupError, TypeError, AttributeError) as e:  # lines that another program wrote
             raise RestoreError(
                 f"session {clean(session.id)} cannot be restored: a record has another form than its harness writes "
@@ -166,7 +171,7 @@ def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
             merged.list_lines |= found.list_lines
             merged.lacking += found.lacking
             merged.aside = merged.aside or found.aside
-            merged.is_there = merged.is_there or found.is_there
+            merged.known |= found.known
     if merged is None:
         raise RestoreError(f"session {clean(tree.id)} cannot be restored: the log has only events of it, no files")
     if merged.aside and to is None:
@@ -175,16 +180,18 @@ def planned(root: str, tree: SessionTree, to: str | None) -> Plan:
             "another machine's or user's directory; `--to DIR` writes elsewhere"
         )
     if harness.imports_with and to is None:
-        found_there = Found.SAME if merged.is_there else Found.NOTHING
         command = " ".join((harness.program, *harness.imports_with))
-        listed = [Target(path, content, found_there, f"{command} {path[-1]}") for path, content in merged.files.items()]
+        listed = [
+            Target(path, content, Found.SAME if path in merged.known else Found.NOTHING, f"{command} {path[-1]}")
+            for path, content in merged.files.items()
+        ]
         return Plan(merged, "", listed)
     folder = os.path.abspath(to) if to is not None else merged.root
     return Plan(merged, folder, targets(merged, folder))
 
 
-def _import(harness: Harness, plan: Plan, directory: str | None) -> None:
-    """Let the client import the files, in the directory of the session: that is where it lists it then.
+def _import(harness: Harness, files: RestoredFiles, missing: list[Target], directory: str | None) -> None:
+    """Let the client import those of `files` that are `missing`, in the session's directory, where it then lists them.
 
     Raises:
         RestoreError: it cannot import them.
@@ -192,8 +199,8 @@ def _import(harness: Harness, plan: Plan, directory: str | None) -> None:
     """
     program = check_start(harness, directory)
     with tempfile.TemporaryDirectory(prefix="clankers-") as folder:
-        write(plan.files, folder, targets(plan.files, folder))
-        for target in plan.targets:
+        write(files, folder, missing)
+        for target in missing:
             argv = [program, *harness.imports_with, os.path.join(folder, *target.path)]
             done = subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, check=False)
             if done.returncode:

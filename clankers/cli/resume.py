@@ -61,12 +61,14 @@ def command(
 
 
 def is_lost(root: str, tree: SessionTree) -> bool:
-    """Whether the client has none of the files of the session, which can be restored."""
+    """Whether the client no longer has the session, and it can be restored."""
+    if harnesses.load(tree.source, root).has(tree.id):
+        return False
     try:
         plan = planned(root, tree, None)
     except RestoreError:
         return False
-    return all(target.found is Found.NOTHING for target in plan.targets)
+    return any(target.found is Found.NOTHING for target in plan.targets)
 
 
 def _restore(root: str, tree: SessionTree) -> None:

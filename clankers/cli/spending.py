@@ -22,12 +22,20 @@ def note_spending(db: apsw.Connection) -> None:
     root = paths.data_root()
     try:
         budgets, passed = update_spending(db, root, datetime.now())  # noqa: DTZ005 - days are local
-        for state in passed:
-            show_notification("clankers", sentence(state))
-            if budgets.command and may_run_command(db, root):
-                start(budgets.command, msgspec.json.encode(state) + b"\n")
-    except (ClankersError, OSError, apsw.Error) as e:
+        command = budgets.command if passed and budgets.command and may_run_command(db, root) else []
+    except (ClankersError, OSError, ValueError, apsw.Error) as e:
         say(f"what is spent was not noted: {e}")
+        return
+    for state in passed:  # they are noted as reported: one that fails must not keep the others back
+        try:
+            show_notification("clankers", sentence(state))
+        except (OSError, ValueError) as e:
+            say(f"a passed budget was not shown: {e}")
+        try:
+            if command:
+                start(command, msgspec.json.encode(state) + b"\n")
+        except (OSError, ValueError) as e:
+            say(f"the command for a passed budget was not started: {e}")
 
 
 def sentence(state: BudgetState) -> str:

@@ -170,7 +170,7 @@ def _limit(text: str) -> Limit:
 def _of_open_block(last: Group, limit: Limit | None) -> str:
     """What a person wants to know of the block that is open, if the last one is."""
     if not isinstance(last, UsageBlock) or not last.is_open:
-        return "No block is open."
+        return "None of these blocks is open."
     said = [f"The last block is open until {local_time(last.end)}."]
     if last.tokens_per_minute is not None:
         hourly = [f"{short_number(round(last.tokens_per_minute * 60))} tokens", short_cost(last.cost_per_hour)]

@@ -111,6 +111,10 @@ class Harness:
         """The sessions in the harness's own stores, the newest first."""
         return iter(())
 
+    def has(self, session: str) -> bool:
+        """Whether the session is in the harness's own stores."""
+        return any(source.session == session for source in self.sources())
+
     def watched(self, _root: str) -> Iterator[Source]:
         """Those of `sources` that are looked at whenever the database is brought up to date, the last changed first.
 

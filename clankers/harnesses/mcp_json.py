@@ -3,6 +3,7 @@
 Nothing else is changed. An object that becomes empty is removed, unless it was there before (`hooks_json`).
 """
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 from clankers.harnesses.base import Harness
 from clankers.harnesses.hooks_json import falls_with, marked, member, settings_object
 from clankers.harnesses.installer import InstallError
-from clankers.harnesses.mcp_server import NAME, ServerInstaller, server_environment
+from clankers.harnesses.mcp_server import NAME, ServerInstaller
 from clankers.system.jsonc_edit import Item, JSONCError, Value, delete, insert_member
 
 Entry = Callable[[list[str], Mapping[str, str]], dict[str, object]]  # of a command and the variables
+_VARIABLES = ("env", "environment")  # the names that clients have for them
 
 
 def stdio_entry(command: list[str], variables: Mapping[str, str]) -> dict[str, object]:
@@ -41,22 +43,41 @@ class JSONServerInstaller(ServerInstaller):
 
     def command_in(self, path: Path, text: str) -> list[Any] | None:
         """What the member has in `command` and `args`."""
-        with_servers = self._parsed(path, text)[1]
-        server = member(with_servers.value, NAME) if with_servers else None
+        server = self._server(path, text)
         if server is None:
             return None
-        entry = server.value.plain if isinstance(server.value.plain, dict) else {}
+        entry = server.plain if isinstance(server.plain, dict) else {}
         command, arguments = entry.get("command"), entry.get("args", [])
         words = command if isinstance(command, list) else [command]
         return [*words, *(arguments if isinstance(arguments, list) else [arguments])]
 
-    def added(self, path: Path, text: str, command: list[str]) -> str:
+    def variables_in(self, path: Path, text: str) -> dict[str, Any]:
+        """What the member has in `env`, or what the client calls that."""
+        server = self._server(path, text)
+        entry = server.plain if server and isinstance(server.plain, dict) else {}
+        return next((entry[key] for key in _VARIABLES if isinstance(entry.get(key), dict)), {})
+
+    def added(self, path: Path, text: str, command: list[str], variables: Mapping[str, str]) -> str:
         """`text` with the member at the end of the object, or with the object at the end."""
         settings, servers = self._parsed(path, text)
-        entry = self._entry(command, server_environment())
+        entry = self._entry(command, variables)
         if servers is None:
             return insert_member(text, settings, self._key, {NAME: entry}, levels=3)
         return marked(servers.value, insert_member(text, servers.value, NAME, entry, levels=1))
+
+    def updated(self, path: Path, text: str, command: list[str], variables: Mapping[str, str]) -> str:
+        """`text` with other values in the member."""
+        variables = {**self.variables_in(path, text), **variables}
+        for key, value in self._entry(command, variables).items():
+            server = self._server(path, text)
+            if server is None or key not in ("command", "args", *_VARIABLES):
+                continue
+            old = member(server, key)
+            if old is None:
+                text = insert_member(text, server, key, value)
+            elif old.value.plain != value:
+                text = text[: old.value.start] + json.dumps(value) + text[old.value.end :]
+        return text
 
     def removed(self, path: Path, text: str) -> str:
         """`text` without the member."""
@@ -65,6 +86,11 @@ class JSONServerInstaller(ServerInstaller):
         if servers is None or server is None:
             return text
         return delete(text, servers if falls_with(text, servers.value, server) else server)
+
+    def _server(self, path: Path, text: str) -> Value | None:
+        servers = self._parsed(path, text)[1]
+        server = member(servers.value, NAME) if servers else None
+        return server.value if server else None
 
     def _parsed(self, path: Path, text: str) -> tuple[Value, Item | None]:
         """The settings, and their member that has the servers."""

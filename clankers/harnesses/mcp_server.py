@@ -3,7 +3,7 @@
 import os
 import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,20 @@ class ServerInstaller(Installer):
         """
 
     @abstractmethod
-    def added(self, path: Path, text: str, command: list[str]) -> str:
+    def variables_in(self, path: Path, text: str) -> dict[str, Any]:
+        """The environment that the settings give that server. Raises as `command_in`."""
+
+    @abstractmethod
+    def added(self, path: Path, text: str, command: list[str], variables: Mapping[str, str]) -> str:
         """`text` with our server; there is none yet. Raises as `command_in`."""
+
+    @abstractmethod
+    def updated(self, path: Path, text: str, command: list[str], variables: Mapping[str, str]) -> str:
+        """`text` with this command and these variables in our server, which is there; its other settings stay.
+
+        Raises:
+            InstallError: the settings are malformed, or have another form than ours.
+        """
 
     @abstractmethod
     def removed(self, path: Path, text: str) -> str:
@@ -95,16 +107,17 @@ class ServerInstaller(Installer):
         return project / self._project
 
     def install(self, path: Path) -> Edit:
-        """Our server; the options that somebody added to it stay."""
+        """Our server; the options and settings that somebody added to it stay."""
         before = content(path)
         text = settings_text(path, before)
         found = self.command_in(path, text)
         options = [] if found is None else options_of(found)
         if options is None:
             raise InstallError(f"{path} names another MCP server {NAME!r}; give that another name first")
-        if found == server_command(options):
+        write = self.added if found is None else self.updated
+        after = write(path, text, server_command(options), server_environment())
+        if after == text:
             return Edit(path, before, before)
-        after = self.added(path, self.removed(path, text) if found else text, server_command(options))
         return Edit(path, before, after.encode(), keep=found is None and not self._holds_hooks(path), mode=0o600)
 
     def _holds_hooks(self, path: Path) -> bool:
@@ -124,13 +137,20 @@ class ServerInstaller(Installer):
         if not found or options_of(found) is None:
             return edit
         kept = content(edit.backup)
-        if kept is None and text == self.added(path, "", found):
+        if kept is None and self._only_adds(path, "", text, found):
             return edit._replace(after=None)  # the file is ours alone
         if kept is not None:
             old = settings_text(edit.backup, kept)
-            if self.command_in(path, old) is None and self.added(path, old, found) == text:
+            if self.command_in(path, old) is None and self._only_adds(path, old, text, found):
                 return edit._replace(after=kept)
         return edit._replace(after=self.removed(path, text).encode())
+
+    def _only_adds(self, path: Path, old: str, text: str, command: list[str]) -> bool:
+        """Whether `text` is what became of `old` when our server, as it is in `text`, was added."""
+        try:
+            return self.added(path, old, command, self.variables_in(path, text)) == text
+        except InstallError:  # the variables are of a form that is not ours
+            return False
 
     def installed(self, path: Path) -> bool:
         """Whether our server is there."""

@@ -6,15 +6,18 @@ Nothing else is changed: what the file says besides our table is compared before
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from clankers.harnesses.base import nested
 from clankers.harnesses.installer import InstallError
-from clankers.harnesses.mcp_server import NAME, ServerInstaller, server_environment
+from clankers.harnesses.mcp_server import NAME, ServerInstaller
 
 _SERVERS = "mcp_servers"
 _HEADER = rf"\[[ \t]*{_SERVERS}[ \t]*\.[ \t]*{NAME}[ \t]*"
+_TABLE = rf"(?:^|(?<=\n))[ \t]*{_HEADER}\][^\r\n]*"
+_VALUE = r"""(?:"[^"\n]*"|'[^'\n]*'|\[[^\]]*\]|\{[^}\n]*\})"""  # as clients and people write ours
 # Our table, and tables within it: a client notes there which tools the person allowed. What follows their last key,
 # such as a comment on the next table, is not ours.
 _LINES = r"(?:(?:\n[ \t\r]*(?:#.*)?)*\n[ \t]*[^\s#\[].*)*"
@@ -32,16 +35,35 @@ class TOMLServerInstaller(ServerInstaller):
         arguments = server.get("args", [])
         return [server.get("command"), *(arguments if isinstance(arguments, list) else [arguments])]
 
-    def added(self, path: Path, text: str, command: list[str]) -> str:
+    def variables_in(self, path: Path, text: str) -> dict[str, Any]:
+        """What the table has in `env`."""
+        variables = nested(_parsed(path, text), _SERVERS, NAME, "env")
+        return variables if isinstance(variables, dict) else {}
+
+    def added(self, path: Path, text: str, command: list[str], variables: Mapping[str, str]) -> str:
         """`text` with the table, after an empty line."""
-        lines = [f"[{_SERVERS}.{NAME}]", f"command = {json.dumps(command[0])}", f"args = {json.dumps(command[1:])}"]
-        if variables := server_environment():
-            pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in variables.items())
-            lines.append(f"env = {{ {pairs} }}")
+        values = _values(command, variables)
+        lines = [f"[{_SERVERS}.{NAME}]", *(f"{key} = {_written(value)}" for key, value in values.items())]
         gap = "\n" if text.endswith("\n") else "\n\n" if text else ""
         added = text + gap + "\n".join(lines) + "\n"
         _parsed(path, added)
         return added
+
+    def updated(self, path: Path, text: str, command: list[str], variables: Mapping[str, str]) -> str:
+        """`text` with other values in the table."""
+        expected = _parsed(path, text)
+        server = expected[_SERVERS][NAME]
+        after = text
+        for key, value in _values(command, {**self.variables_in(path, text), **variables}).items():
+            if server.get(key) != value:
+                after = _with_value(after, key, _written(value), is_new=key not in server)
+                server[key] = value
+        try:
+            if tomllib.loads(after) == expected:
+                return after
+        except tomllib.TOMLDecodeError:
+            pass
+        raise InstallError(f"{path}: our MCP server cannot be changed there; remove it by hand, then install it again")
 
     def removed(self, path: Path, text: str) -> str:
         """`text` without the table.
@@ -58,6 +80,25 @@ class TOMLServerInstaller(ServerInstaller):
         if _parsed(path, after) != expected:
             raise InstallError(f"{path}: our MCP server cannot be separated from the rest; remove it by hand")
         return after
+
+
+def _values(command: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {"command": command[0], "args": command[1:]}
+    return {**values, "env": dict(variables)} if variables else values
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {json.dumps(one, default=str)}' for name, one in value.items())} }}"
+    return json.dumps(value)
+
+
+def _with_value(text: str, key: str, value: str, *, is_new: bool) -> str:
+    """`text` with `value` for `key` in our table; unchanged where it has a form that a person must change."""
+    if is_new:
+        return re.sub(_TABLE, lambda found: f"{found[0]}\n{key} = {value}", text, count=1)
+    old = rf"({_TABLE}(?:\n(?![ \t]*\[).*)*?\n[ \t]*{key}[ \t]*=[ \t]*){_VALUE}"
+    return re.sub(old, lambda found: found[1] + value, text, count=1)
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:

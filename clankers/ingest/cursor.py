@@ -194,14 +194,18 @@ def last_read(root: str, session: str) -> float:
         return 0.0
 
 
-def last_place(root: str, session: str) -> tuple[str, list[str]]:
-    """Where the source of `session` was when it was last read, and the names of its parts; empty if unknown."""
+def last_place(root: str, session: str) -> tuple[str, dict[str, int | None]]:
+    """Where the source of `session` was when it was last read, and how many bytes of each part were read.
+
+    Both are empty if unknown; the bytes are None if the last import was cut off.
+    """
     try:
         with open(os.path.join(root, "cursors", session + ".json"), "rb") as file:
             state = strict_json.parse(strict_json.trim(file.read(_MAX_BYTES)))
-        return str(state["path"]), list(state["offsets"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return "", []
+        busy = state["busy"] is True
+        return str(state["path"]), {part: None if busy else int(end) for part, end in state["offsets"].items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return "", {}
 
 
 def open_sessions(root: str) -> list[str]:

@@ -80,5 +80,7 @@ def _sentences() -> Iterator[None]:
         raise ToolError(f"the database cannot be read: {e}; `clankers doctor` says what to do") from e
     except UnicodeEncodeError as e:
         raise ToolError("an argument has characters that are not Unicode text") from e
+    except (ValueError, OverflowError) as e:  # such as a path with a null character
+        raise ToolError(f"an argument has a value that cannot be used: {Recorded().text(str(e))}") from e
     except OSError as e:
         raise ToolError(f"{e.filename or 'a file'} cannot be read: {e.strerror or e}; {advice(e)}") from e

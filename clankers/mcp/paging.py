@@ -13,7 +13,9 @@ LIMIT = 40_000  # characters of an answer, as JSON
 _AROUND = 3_000  # of them for what stands around the items
 _CHUNK = 8_000  # characters of a text: as JSON, twice as many at most
 
-T = TypeVar("T")
+_LARGEST = 2**63 - 1  # integer of SQLite
+
+T = TypeVar("T", bound=tuple[int | str, ...])
 
 
 class ToolError(ClankersError):
@@ -64,7 +66,11 @@ def place_of(cursor: str, form: type[T]) -> T:
     Raises:
         ToolError: it is another tool's, or nobody's.
     """
+    wrong = ToolError("this cursor is not from this tool; leave it out to begin at the beginning")
     try:
-        return msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=form)
+        place = msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=form)
     except (ValueError, msgspec.MsgspecError):
-        raise ToolError("this cursor is not from this tool; leave it out to begin at the beginning") from None
+        raise wrong from None
+    if not all(0 <= one <= _LARGEST for one in place if isinstance(one, int)):
+        raise wrong
+    return place

@@ -7,6 +7,7 @@ from clankers.mcp.paging import ToolError
 from clankers.mcp.recorded import NOTICE, timestamp
 from clankers.mcp.scope import FilterInput
 from clankers.mcp.tool import Lookup
+from clankers.queries.conversation import Conversation, Message, ToolCall
 from clankers.queries.conversation_reader import conversation
 from clankers.queries.sessions import list_sessions
 from clankers.render.markdown import markdown
@@ -32,10 +33,10 @@ class ListedResource(NamedTuple):
 def listed(lookup: Lookup) -> list[ListedResource]:
     """The tables' documentation, and the sessions that were active last."""
     found = [ListedResource(TABLES, "tables", "What the tables of the database mean.")]
-    for one in list_sessions(lookup.db, _LISTED, lookup.filters(FilterInput())):
-        if not one.depth:
-            title = lookup.recorded.short(one.title) or "Untitled session"
-            found.append(ListedResource(SESSION + one.id, title, f"{one.source}, {timestamp(one.last_active)}"))
+    sessions = list_sessions(lookup.db, _LISTED, lookup.filters(FilterInput()))
+    for one in lookup.outermost(sessions)[:_LISTED]:
+        title = lookup.recorded.short(one.title) or "Untitled session"
+        found.append(ListedResource(SESSION + one.id, title, f"{one.source}, {timestamp(one.last_active)}"))
     return found
 
 
@@ -49,7 +50,8 @@ def text(lookup: Lookup, uri: str) -> str:
         return files("clankers").joinpath("docs", "tables.md").read_text("utf-8")
     if not uri.startswith(SESSION):
         raise ToolError(f"there is no resource {uri!r}; there are {TABLES} and {TEMPLATE}")
-    found = Masks().conversation(conversation(lookup.db, lookup.session(uri.removeprefix(SESSION))))
+    whole = conversation(lookup.db, lookup.session(uri.removeprefix(SESSION)))
+    found = Masks().conversation(_within(lookup, whole))
     blocks, size = [f"> {NOTICE}"], 0
     for block in markdown(found):
         safe = lookup.recorded.text(block)
@@ -59,3 +61,17 @@ def text(lookup: Lookup, uri: str) -> str:
             break
         blocks.append(safe)
     return "\n\n".join(blocks)
+
+
+def _within(lookup: Lookup, one: Conversation) -> Conversation:
+    """`one` without its subagents outside the scope, and what is within those."""
+
+    def kept(inner: Conversation) -> bool:
+        return _within(lookup, inner).session.id in lookup.in_scope
+
+    one.items = [item for item in one.items if not isinstance(item, Conversation) or kept(item)]
+    for item in one.items:
+        for call in item.parts if isinstance(item, Message) else [item]:
+            if isinstance(call, ToolCall):
+                call.subagents = [inner for inner in call.subagents if kept(inner)]
+    return one

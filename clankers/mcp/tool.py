@@ -1,6 +1,6 @@
 """A tool: what it takes, what it answers, and what it works with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ from clankers.mcp.recorded import NOTICE, Recorded
 from clankers.mcp.scope import FilterInput, Scope
 from clankers.queries.asking import asking_sessions
 from clankers.queries.filters import Filters
-from clankers.queries.session_select import all_sessions, named
+from clankers.queries.session_select import SessionRef, all_sessions, named
+from clankers.queries.sessions import ListedSession
 
 
 class Answer(Struct, kw_only=True):
@@ -60,13 +61,30 @@ class Lookup:
         """What `asked` selects, within the scope and without the session that asks."""
         return self.scope.filters(asked, self.asking)
 
+    @cached_property
+    def in_scope(self) -> dict[str, SessionRef]:
+        """The sessions of the scope by id. Of a session and its subagents, only some may be among them."""
+        return all_sessions(self.db, self.scope.sessions)
+
+    def outermost(self, listed: Iterable[ListedSession]) -> list[ListedSession]:
+        """Of `listed`, each followed by its subagents, the sessions of the scope that are not within another of it."""
+        found: list[ListedSession] = []
+        inside: int | None = None  # the depth of the last one found, whose subagents may follow
+        for one in listed:
+            if inside is not None and one.depth > inside:
+                continue
+            inside = one.depth if one.id in self.in_scope else None
+            if inside is not None:
+                found.append(one)
+        return found
+
     def session(self, name: str) -> str:
         """The id of the session `name`: an id, the beginning of one, or `last`, which is never the one that asks.
 
         Raises:
             ToolError: it is nobody's in the scope, or more than one's.
         """
-        known = all_sessions(self.db, self.scope.sessions)
+        known = self.in_scope
         if name not in known:
             known = {id: one for id, one in known.items() if id not in self.asking}
         try:

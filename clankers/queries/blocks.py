@@ -82,8 +82,8 @@ class Limit(NamedTuple):
 def count_blocks(db: Database, chosen: Filters, now: int, limit: Limit | None = None) -> tuple[list[UsageBlock], Group]:
     """The blocks with a message that `chosen` selects, the first first, and the total of all.
 
-    All messages of a plan make its blocks, whichever of them are selected. Without a source in `chosen`, the harnesses
-    are those whose plans count in blocks.
+    All messages of a plan make its blocks, and count for rates and the limit, whichever of them are selected. Without a
+    source in `chosen`, the harnesses are those whose plans count in blocks.
 
     Args:
         db: the database.
@@ -98,20 +98,26 @@ def count_blocks(db: Database, chosen: Filters, now: int, limit: Limit | None = 
     blocks = _blocks(at for at, _, _, is_used, *_ in messages if is_used)
     begins = [block.begin for block in blocks]
     seen: list[dict[str, bool]] = [{} for _ in blocks]
+    others = [Group(None) for _ in blocks]  # what is not selected, but counts in the plan
     for at, session, is_subagent, _, is_chosen, *measures in messages:
         number = bisect_right(begins, at) - 1
         if number < 0 or at >= blocks[number].end:
             number += 1  # a prompt belongs to the block that its response begins
-        if is_chosen and number < len(blocks):
+        if number == len(blocks) or blocks[number].first_at - at >= BLOCK:
+            continue  # it has no response
+        if is_chosen:
             _add(blocks[number], *measures)
             seen[number][session] = bool(is_subagent)
+        else:
+            _add(others[number], *measures)
     total = Group(None)
-    for block, sessions in zip(blocks, seen, strict=True):
+    for block, sessions, whole in zip(blocks, seen, others, strict=True):
         total.add(block)
+        whole.add(block)
         block.sessions, block.subagents = _numbers(sessions)
-        block.limit_left = limit.left(block) if limit else None
+        block.limit_left = limit.left(whole) if limit else None
         if block.begin <= now < block.end:
-            _project(block, now)
+            _project(block, whole, now)
     total.sessions, total.subagents = _numbers({id: is_subagent for one in seen for id, is_subagent in one.items()})
     return [block for block in blocks if block.messages], total
 
@@ -135,7 +141,7 @@ def _numbers(sessions: dict[str, bool]) -> tuple[int, int]:
 
 
 def _add(
-    block: UsageBlock,
+    block: Group,
     turns: int,
     prompt: int,
     completion: int,
@@ -172,14 +178,14 @@ def _blocks(times: Iterable[int]) -> list[UsageBlock]:
     return found
 
 
-def _project(block: UsageBlock, now: int) -> None:
-    """Fill in the rates of an open block, and where they lead."""
+def _project(block: UsageBlock, whole: Group, now: int) -> None:
+    """Fill in the rates of an open block, in which `whole` is used, and where they lead."""
     block.is_open = True
     took, left = block.last_at - block.first_at, block.end - now
     if not took:
         return
-    block.tokens_per_minute = block.tokens * _MINUTE / took
-    block.projected_tokens = round(block.tokens * (1 + left / took))
-    if block.cost is not None:
-        block.cost_per_hour = block.cost * _HOUR / took
-        block.projected_cost = block.cost * (1 + left / took)
+    block.tokens_per_minute = whole.tokens * _MINUTE / took
+    block.projected_tokens = round(whole.tokens * (1 + left / took))
+    if whole.cost is not None:
+        block.cost_per_hour = whole.cost * _HOUR / took
+        block.projected_cost = whole.cost * (1 + left / took)

@@ -5,6 +5,8 @@ They are in `budgets.toml` in the data root, which only its owner can read.
 
 import json
 import os
+import pwd
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,9 +18,10 @@ from msgspec import Struct
 
 from clankers.errors import EX_CONFIG, ClankersError
 from clankers.formatting import sum_of_costs
-from clankers.paths import DATA_ENV, make_private
+from clankers.paths import make_private
 from clankers.queries.dialect import Database
 from clankers.queries.filters import filters
+from clankers.queries.projects import project_places
 from clankers.queries.sessions import list_sessions
 from clankers.queries.usage import count_all
 from clankers.system.config_files import Edit, apply, content, exposure
@@ -108,6 +111,8 @@ def load_budgets(root: str) -> Budgets:
             raise BudgetsError(f"{path}: {one.period!r} is not a period; use one of {', '.join(PERIODS)}")
         if not 0 < one.dollars <= MOST:
             raise BudgetsError(f"{path}: {one.dollars} is no amount of US dollars; write more than 0")
+        if "\0" in (one.project or ""):
+            raise BudgetsError(f"{path}: {one.project!r} is no directory; a path has no NUL in it")
     if found.command and not os.path.isabs(found.command[0]):
         raise BudgetsError(f"{path}: the command is {found.command[0]!r}; name the program by its absolute path")
     return found
@@ -143,14 +148,31 @@ def budget_states(db: Database, budgets: Iterable[SpendingBudget], now: datetime
 def may_run_command(db: Database, root: str) -> bool:
     """Whether the command in the file of the data root `root` may run.
 
-    Not where the root is in a project: then the repository could have brought the file, and by its settings for the
-    harness the environment variable that names the root.
+    Not where the root is in a project or its git repository: that could have brought the file, and by its settings for
+    the harness the environment variable that leads to the root.
     """
-    if not os.environ.get(DATA_ENV):
-        return True
     here = os.path.realpath(root)
-    projects = db.execute("SELECT DISTINCT project_path FROM sessions WHERE project_path IS NOT NULL")
-    return not any(here.startswith(os.path.join(os.path.realpath(project), "")) for (project,) in projects)
+    if here == _usual_root():
+        return True
+    return not any(here.startswith(os.path.join(_top(project), "")) for project in project_places(db).values())
+
+
+def _usual_root() -> str | None:
+    """The data root of a person who set no variable, without links; the home directory is the list of users'."""
+    try:
+        home = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return None
+    parts = ("Library", "Application Support") if sys.platform == "darwin" else (".local", "share")
+    return os.path.realpath(os.path.join(home, *parts, "clankers"))
+
+
+def _top(project: str) -> str:
+    """The top of the git repository that a directory is in, else the directory."""
+    for place in (project, *map(str, Path(project).parents)):
+        if os.path.lexists(os.path.join(place, ".git")):
+            return place
+    return project
 
 
 def start_of_day(now: datetime) -> datetime:

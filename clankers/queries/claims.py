@@ -2,7 +2,7 @@
 
 How sure a claim is:
 
-- certain: the call printed this commit's hash and subject.
+- certain: the call printed this commit's hash and subject, and ran when it was made.
 - likely: the call made a commit of the same change, author time or message, as before a rebase, an amend or a squash;
   or it ran a command with the subject in that second; or the session's calls wrote half of the added lines.
 - possible: the session's calls wrote fewer lines, or only edited the same files since their last commit; or a call ran
@@ -21,6 +21,7 @@ import msgspec
 
 from clankers.queries.commits import RecordedCommit, makes_commit
 from clankers.queries.dialect import Database, listed
+from clankers.queries.projects import project_places
 from clankers.system.git import Change, Commit, Repository
 
 _SLACK = 1_000  # milliseconds: git counts in seconds
@@ -138,9 +139,7 @@ class Written:
         """The projects in the repository, or around it, and the path of its top as each project writes it."""
         tops = [os.path.realpath(top) for top in self._repository.worktrees]
         found = {str(top): str(top) for top in (*self._repository.worktrees, *tops)}
-        projects = self._db.execute("SELECT DISTINCT project_path FROM sessions WHERE project_path IS NOT NULL")
-        for (project,) in projects.fetchall():
-            real = os.path.realpath(project)
+        for project, real in project_places(self._db).items():
             for top in tops:
                 if _is_within(real, top):
                     found[project] = _without_end(project, os.path.relpath(real, top))
@@ -204,11 +203,18 @@ def printed_claim(one: RecordedCommit, sure: Sure, what: str) -> Claim:
 
 def _printed(made: Commit, recorded: Sequence[RecordedCommit]) -> Iterator[Claim]:
     for one in recorded:
-        if made.hash.startswith(one.hash):
+        if made.hash.startswith(one.hash) and _may_have_made(one, made):
             if one.subject == made.subject:
                 yield printed_claim(one, Sure.CERTAIN, f"made {one.hash}")
             elif len(one.hash) >= _USUAL_HASH:
                 yield printed_claim(one, Sure.LIKELY, f"made {one.hash}, with another subject")
+
+
+def _may_have_made(one: RecordedCommit, made: Commit) -> bool:
+    """Whether the call ran when the commit was made: one that ran later has only read what was printed of it."""
+    if one.created_at is None or one.completed_at is None:
+        return True
+    return one.created_at - _SLACK <= made.committed_at * 1000 <= one.completed_at + _SLACK
 
 
 def _rewritten(

@@ -244,6 +244,8 @@ def second_connection(db: Database) -> Database:
 def _authorize(action: int, first: str | None, second: str | None, _: str | None, __: str | None) -> int:
     if action not in _ALLOWED:
         return apsw.SQLITE_DENY
-    if action == apsw.SQLITE_PRAGMA and (first in _ACTING or (second is not None and first not in _ASKING)):
-        return apsw.SQLITE_DENY
+    if action == apsw.SQLITE_PRAGMA:
+        name = (first or "").lower()
+        if name in _ACTING or (second is not None and name not in _ASKING):
+            return apsw.SQLITE_DENY
     return apsw.SQLITE_OK

@@ -26,6 +26,8 @@ def find_places(root: str, evidence: Collection[Evidence], progress: Callable[[i
     Raises:
         OSError: the log cannot be read.
     """
+    if not evidence:
+        return
     wanted: dict[str, list[Evidence]] = {}
     for one in evidence:
         wanted.setdefault(one.tool_id, []).append(one)
@@ -44,7 +46,7 @@ def find_places(root: str, evidence: Collection[Evidence], progress: Callable[[i
 
 def _first_file(evidence: Collection[Evidence]) -> str:
     """The log file before which the evidence cannot be: an event is logged after it happened."""
-    first = min((one.at or 0 for one in evidence), default=0)
+    first = min(one.at or 0 for one in evidence)
     return file_name(day_of(max(first - _DAY, 0) * 1_000_000))
 
 

@@ -1,7 +1,7 @@
 """What is spent, in a file that the status line reads, and which budgets have just passed a level."""
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Struct
@@ -22,7 +22,8 @@ FILE = "spending.json"
 _REPORTED = "budgets-reported.json"
 _LOCK = "budgets.lock"
 _KEPT = 1000  # periods of budgets whose report is remembered
-_SESSIONS = 100  # of today whose cost the status line can know
+_SESSIONS = 100  # whose cost the status line can know
+_OPEN = timedelta(days=7)  # for which a session without activity may be open
 
 
 class Spending(Struct, frozen=True, kw_only=True):
@@ -31,7 +32,8 @@ class Spending(Struct, frozen=True, kw_only=True):
     Attributes:
         day: local.
         today: US dollars, as far as costs are known.
-        sessions: the costs of sessions that were active today, subagents included, by id.
+        sessions: the costs of sessions that were active in the last days, subagents included, by id: one that is still
+            open may have cost something before today.
         block_end: of the 5-hour block that is open, epoch milliseconds.
         budgets: of which a level is passed.
         problem: why there are no budgets, although there is a file of them.
@@ -67,7 +69,7 @@ def update_spending(db: Database, root: str, now: datetime) -> tuple[Budgets, li
     since = epoch_ms(start_of_day(now))
     costs = {
         one.id: sum_of_costs(((one.cost, one.cost_source), (one.subagent_cost, one.subagent_cost_source)))[0]
-        for one in list_sessions(db, _SESSIONS, Filters(since=since))
+        for one in list_sessions(db, _SESSIONS, Filters(since=epoch_ms(now - _OPEN)))
         if not one.depth
     }
     spending = Spending(
@@ -95,7 +97,9 @@ def _unreported(root: str, states: list[BudgetState]) -> list[BudgetState]:
         reported = _reported(path)
         passed = [state for state in states if state.level > reported.get(_key(state), 0)]
         if passed:
-            reported |= {_key(state): state.level for state in passed}
+            for state in states:  # the current ones come last: the first are forgotten
+                if level := max(state.level, reported.pop(_key(state), 0)):
+                    reported[_key(state)] = level
             with atomic_write(path) as f:
                 f.write(msgspec.json.encode(dict(list(reported.items())[-_KEPT:])))
         return passed

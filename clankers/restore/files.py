@@ -25,7 +25,7 @@ class RestoredFiles:
         list_lines: lines for files that list the client's sessions, by path below `root`: each with the byte offset at
             which it was, 0 if that is not known. They are added behind what is there.
         private: whether the client keeps its files from other users.
-        is_there: whether a client that imports the files has the session.
+        known: the paths of those files that a client that imports them does not need: it has their sessions.
         aside: where the session was recorded if that is not below `root`: another machine's, or another user's.
     """
 
@@ -34,7 +34,7 @@ class RestoredFiles:
     lacking: Counter[str] = field(default_factory=Counter)
     list_lines: dict[tuple[str, ...], tuple[int, bytes]] = field(default_factory=dict)
     private: bool = False
-    is_there: bool = False
+    known: set[tuple[str, ...]] = field(default_factory=set)
     aside: str | None = None
 
     def add(self, path: tuple[str, ...], content: bytes) -> None:

@@ -31,7 +31,12 @@ class _Line(NamedTuple):
         return self.at + len(self.text)
 
 
-def lines_file(records: Sequence[LoggedRecord], lacking: Counter[str], stand_ins: StandIns | None = None) -> bytes:
+def lines_file(
+    records: Sequence[LoggedRecord],
+    lacking: Counter[str],
+    end: int | None = None,
+    stand_ins: StandIns | None = None,
+) -> bytes:
     """The file of lines that `records` are of.
 
     Each line is where it was, so that it has the same record when the file is imported: a blank line stands for what is
@@ -40,13 +45,14 @@ def lines_file(records: Sequence[LoggedRecord], lacking: Counter[str], stand_ins
     Args:
         records: of one file, in the order of the log.
         lacking: gets what the file lacks.
+        end: bytes of the file when it was last read; None if that is not known.
         stand_ins: as `StandIns`.
 
     Raises:
         ValueError: an offset is beyond what a client writes.
     """
     lines = [_line(record, lacking, stand_ins or {}) for record in records]
-    placed = _last_written(lines) if all(record.place for record in records) else _in_order(lines)
+    placed = _last_written(lines, lacking, end) if all(record.place for record in records) else _in_order(lines)
     out = bytearray()
     after_cut, blanks = False, 0
     for line in placed:
@@ -71,16 +77,29 @@ def _blank(size: int, *, begins: bool) -> bytes:
     return b"\n" + b" " * (size - 2) + b"\n"
 
 
-def _last_written(lines: list[_Line]) -> list[_Line]:
-    """The lines by their offsets; of two in one place the later one, for the client has written the file again."""
+def _last_written(lines: list[_Line], lacking: Counter[str], end: int | None) -> list[_Line]:
+    """The lines by their offsets; of two in one place the later one, for the client has written the file again.
+
+    Lines of the earlier version that are at `end` or beyond it are left out. A file that only became shorter, which may
+    be damage, keeps them.
+    """
     placed: list[_Line] = []
-    for line in lines:
+    rewritten = 0  # the last line that replaced others
+    for n, line in enumerate(lines):
         first = bisect_left(placed, line.at, key=lambda one: one.at)
         if first and placed[first - 1].end > line.at:
             first -= 1
         behind = bisect_left(placed, max(line.end, line.at + 1), key=lambda one: one.at)
+        if placed[first:behind]:
+            rewritten = n
         placed[first:behind] = [line]
-    return placed
+    latest = {line.at for line in lines[rewritten:]}
+    last = max(latest, default=0)
+    if end is None:
+        may_follow = any(line.at > last for line in placed)
+        lacking["where the file ended; lines of an earlier version may follow"] += may_follow
+        return placed
+    return [line for line in placed if line.at < end or line.at in latest]
 
 
 def _in_order(lines: list[_Line]) -> list[_Line]:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -59,7 +60,7 @@ class LoggedSession(NamedTuple):
         events: the payloads of its hooks that are objects, in the order of the log; numbers are bytes.
         lines: the events and all records that name the session, those of other sessions too, in the order of the log.
         place: where its files were when they were last read on this machine; empty if that is not known.
-        parts: the names of its files of lines there.
+        parts: its files of lines there by name, and the bytes of each that were read; None where that is not known.
     """
 
     id: str
@@ -67,7 +68,7 @@ class LoggedSession(NamedTuple):
     events: list[dict[str, Any]]
     lines: Sequence[LoggedRecord] = ()
     place: str = ""
-    parts: Sequence[str] = ()
+    parts: Mapping[str, int | None] = MappingProxyType({})
 
     def paths(self, *members: str) -> Iterator[str]:
         """The absolute paths that events have in these members, the last event's first; then the place."""
@@ -115,11 +116,6 @@ class _Collected:
             self.records.setdefault(record.id, record)
         elif _LIVE.fullmatch(record.id) and isinstance(value := record.value(), dict):
             self.events.append(value)
-
-    def session(self, root: str) -> LoggedSession:
-        """All of it; `root` is the data root."""
-        place, parts = last_place(root, self.id)
-        return LoggedSession(self.id, list(self.records.values()), self.events, self.lines, place, parts)
 
 
 def _lines(root: str, harness: str, marks: Sequence[bytes]) -> Iterator[tuple[LoggedRecord, bytes]]:

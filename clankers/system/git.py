@@ -28,10 +28,14 @@ _ENVIRONMENT = {
 }
 _FORMAT = "%H%x00%P%x00%at%x00%ct%x00%an%x00%B%x00"
 _FIELDS = 6
-_DIFF = ("-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--src-prefix=a/", "--dst-prefix=b/")
+_DIFF = (
+    *("-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--submodule=short"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
+)
 _HASH = re.compile(r"[0-9a-f]{4,64}")
 _NOT_COMMITTED = re.compile(r"0+")
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_NO_FILTER = ("clean=", "process=", "required=false")
 _NO_FILE = "/dev/null"
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 
@@ -174,7 +178,7 @@ class Repository:
         only = () if line is None else ("-L", f"{line},{line}")
         found = []
         commit, number, name = "", 0, path
-        for text in self._ask("blame", "--line-porcelain", *only, "--", path).split("\n"):
+        for text in self._blame(*only, "--", path).split("\n"):
             if text.startswith("\t"):
                 hash = None if _NOT_COMMITTED.fullmatch(commit) else commit
                 found.append(LineOrigin(number, hash, name, text[1:]))
@@ -186,13 +190,22 @@ class Repository:
                 name = _unquoted(text.removeprefix("filename "))
         return found
 
+    def _blame(self, *arguments: str) -> str:
+        """What `git blame` prints, without the filters that it would run on the file in the working tree."""
+        keys = self._ask("config", "--list", "--name-only", "-z").split("\0")
+        filters = {key.rpartition(".")[0] for key in keys if key.startswith("filter.")}
+        if strange := [name for name in filters if "=" in name or "\ufffd" in name]:
+            raise GitError(f"git's settings have {strange[0]!r}, a filter whose name cannot be given to git; rename it")
+        settings = [word for name in filters for value in _NO_FILTER for word in ("-c", f"{name}.{value}")]
+        return _run(self._directory, ("blame", "--no-textconv", "--line-porcelain", *arguments), "", settings)
+
     def _log(self, *options: str, text: str) -> list[Commit]:
         fields = self._ask("log", f"--format={_FORMAT}", "--stdin", *options, text=text).split("\0")
         commits = []
         for at in range(0, len(fields) - _FIELDS, _FIELDS):
             hash, parents, authored, committed, author, message = fields[at : at + _FIELDS]
-            made = Commit(hash.strip(), tuple(parents.split()), int(authored), int(committed), author, message)
-            commits.append(made)
+            times = (int(authored or 0), int(committed or 0))  # git prints nothing of one that it cannot read
+            commits.append(Commit(hash.strip(), tuple(parents.split()), *times, author, message))
         return commits
 
     def _patch(self, commit: str) -> str:
@@ -202,15 +215,15 @@ class Repository:
         return _run(self._directory, (command, *arguments), text)
 
 
-def _run(directory: Path, arguments: Sequence[str], text: str) -> str:
-    """What git prints.
+def _run(directory: Path, arguments: Sequence[str], text: str, settings: Sequence[str] = ()) -> str:
+    """What git prints; `settings` are options before the command.
 
     Raises:
         GitError: it fails, prints too much or takes too long.
     """
     try:
         done = subprocess.run(
-            ["git", *_SAFE, *arguments],
+            ["git", *_SAFE, *settings, *arguments],
             cwd=directory,
             env=os.environ | _ENVIRONMENT,
             input=text.encode("utf-8", "surrogateescape"),

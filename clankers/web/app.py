@@ -112,7 +112,7 @@ class Site:
 
         def work(request: Request) -> Response:
             self.updater.update()
-            path = request.url.path
+            path = request.scope["path"]  # not quoted, as `Asked.url` needs it
             with self.reader.connection() as db:
                 given = request.query_params.multi_items()
                 return answer(Asked(path.removeprefix(_API), given, request.path_params, db))

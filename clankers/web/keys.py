@@ -32,6 +32,7 @@ class Keys:
     def __init__(self, key: bytes, port: int) -> None:
         self._key = key
         self._port = port
+        self._began = int(time.time())
         self._used: dict[str, float] = {}  # tokens, and when they end
         self.cookie_name = f"clankers-{port}"
 
@@ -40,10 +41,15 @@ class Keys:
         return self._signed("token", TOKEN_SECONDS)
 
     def use_token(self, token: str) -> bool:
-        """Whether `token` is valid; it is not a second time."""
+        """Whether `token` is valid; it is not a second time, nor if it is older than these `Keys`.
+
+        A server that ran before may have seen it already.
+        """
         now = time.time()
         self._used = {one: end for one, end in self._used.items() if end > now}
         if token in self._used or not self._is_signed("token", token):
+            return False
+        if int(token.partition(".")[0]) - TOKEN_SECONDS < self._began:
             return False
         self._used[token] = now + TOKEN_SECONDS
         return True

@@ -1,9 +1,10 @@
 """What happens, to every open page: one look at the log for all of them, while any is open."""
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Iterable
-from threading import Thread
+from collections.abc import AsyncGenerator, Iterable
+from threading import Lock, Thread
 
 import apsw
 import msgspec
@@ -14,6 +15,8 @@ from clankers.queries.changes import changes_after, database_id, last_batch
 from clankers.queries.filters import Filters
 from clankers.queries.tail import follow
 from clankers.web.database import Reader, Updater
+
+_log = logging.getLogger(__name__)
 
 _WAITING = 200  # events for a page that reads slowly; one that has more to read begins again
 _BEAT = 15.0  # seconds between two signs of life, by which a closed page is noticed
@@ -37,10 +40,11 @@ class Live:
         self._updater = updater
         self._pages: set[asyncio.Queue[bytes | None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._watcher: Thread | None = None
+        self._lock = Lock()  # of `_is_watching`
+        self._is_watching = False
         self._known: tuple[str, int] | None = None  # the database and its last batch, which the pages have heard of
 
-    async def events(self) -> AsyncIterator[bytes]:
+    async def events(self) -> AsyncGenerator[bytes, None]:
         """The stream of one page, in the form of server-sent events, until it closes or the server stops."""
         if len(self._pages) >= _PAGES:
             return
@@ -67,23 +71,36 @@ class Live:
             self._end(page)
 
     def _watch(self) -> None:
-        if self._watcher is None or not self._watcher.is_alive():
-            self._watcher = Thread(target=self._follow, daemon=True)
-            self._watcher.start()
+        with self._lock:
+            if not self._is_watching:
+                Thread(target=self._follow, daemon=True).start()
+                self._is_watching = True
+
+    def _is_over(self) -> bool:
+        """Whether no page listens. Then the watcher must end: the next page starts another."""
+        with self._lock:
+            self._is_watching = bool(self._pages)
+            return not self._is_watching
 
     def _follow(self) -> None:
         """Look at the log until no page listens."""
         self._known = None
-        while self._pages:
+        reported = ""
+        while not self._is_over():
             try:
                 for happened in follow(paths.data_root(), paths.database_path(), Filters(), 0):
                     if happened:
                         self._send("item", msgspec.json.encode(happened.plain(_LONGEST)))
-                    elif self._pages:
-                        self._update()
-                    else:
+                    elif self._is_over():
                         return
-            except (OSError, ClankersError):
+                    else:
+                        self._update()
+            except (OSError, ClankersError, apsw.Error):
+                time.sleep(_AGAIN)
+            except Exception as e:  # noqa: BLE001 (a bug must not leave all pages without news)
+                if reported != repr(e):
+                    _log.exception("the pages were not told what happened")
+                    reported = repr(e)
                 time.sleep(_AGAIN)
 
     def _update(self) -> None:

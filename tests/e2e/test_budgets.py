@@ -21,4 +21,4 @@ def test_a_budget_that_is_passed_is_reported_once(new_machine: Callable[[str], M
     assert machine.run("more [[again]]", "--continue").code == 0
     machine.wait_for_rest()
     assert reported.read_text().count('"level":100') == len(reported.read_text().splitlines()) == 1
-    assert "day" in machine.clankers("statusline").out
+    assert " · day " in machine.clankers("statusline").out

@@ -24,7 +24,7 @@ def files(session: LoggedSession) -> RestoredFiles:
             rollouts.setdefault(place[0].partition("/")[2], []).append(record)
     for rewound, records in rollouts.items():
         path = named.get(rewound) or _dated(_name(session, rewound, records[0]))
-        found.add(path, lines_file(records, found.lacking))
+        found.add(path, lines_file(records, found.lacking, session.parts.get(path[-1].removesuffix(PLAIN))))
     return found
 
 

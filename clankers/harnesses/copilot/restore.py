@@ -23,7 +23,8 @@ def files(session: LoggedSession) -> RestoredFiles:
         elif record.place:
             events.append(record)
     stand_ins: StandIns = {EVENT + kind: {("data", member): _STANDS[member]} for kind, member in ELIDED.items()}
-    found.add((_FOLDER, session.id, EVENTS_FILE), lines_file(events, found.lacking, stand_ins))
+    content = lines_file(events, found.lacking, session.parts.get(""), stand_ins)
+    found.add((_FOLDER, session.id, EVENTS_FILE), content)
     for path in session.paths("transcript_path", "transcriptPath"):
         folder = path.removesuffix("/" + EVENTS_FILE)
         found.aside = elsewhere(os.path.dirname(os.path.dirname(folder)), found.root)

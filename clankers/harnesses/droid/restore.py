@@ -21,7 +21,7 @@ def files(session: LoggedSession) -> RestoredFiles:
             text = with_newlines(record, dict(items(record.payload, "{}"))[SETTINGS])
             found.add((project, session.id + SETTINGS_ENDING), text)
     lines = [record for record in session.records if record.place]
-    found.add((project, session.id + ENDING), lines_file(lines, found.lacking))
+    found.add((project, session.id + ENDING), lines_file(lines, found.lacking, session.parts.get("")))
     return found
 
 

@@ -44,7 +44,8 @@ def files(session: LoggedSession) -> RestoredFiles:
     for part, records in lines.items():
         folder, name = os.path.split(part)
         above = (folder or session.id,) if not name.startswith(SESSION) else ()
-        found.add(("tmp", slug, "chats", *above, name + LINES), lines_file(records, found.lacking))
+        end = session.parts.get(part, session.parts.get(f"{session.id}/{part}"))
+        found.add(("tmp", slug, "chats", *above, name + LINES), lines_file(records, found.lacking, end))
     for part, records in documents.items():
         if (content := document(records, found.lacking)) is not None:
             found.add(("tmp", slug, "chats", part + DOCUMENT), content)

@@ -38,7 +38,8 @@ def files(session: LoggedSession) -> RestoredFiles:
             found.add((*folder, "agents", agent, "tool-results", name), text)
     stand_ins: StandIns = {WIRE + kind: {(member,): _STANDS[member]} for kind, member in ELIDED.items()}
     for agent, records in logs.items():
-        found.add((*folder, "agents", agent, "wire.jsonl"), lines_file(records, found.lacking, stand_ins))
+        content = lines_file(records, found.lacking, session.parts.get(agent), stand_ins)
+        found.add((*folder, "agents", agent, "wire.jsonl"), content)
     return found
 
 

@@ -12,6 +12,7 @@ from clankers.restore.files import RestoredFiles, RestoreError, Restorer
 from clankers.restore.records import LoggedRecord, LoggedSession
 
 _TOKENS = ("input", "output", "reasoning")
+_MASK = b"[secret:"  # begins what stands for a credential
 _COPIED = ("slug", "directory", "title", "version", "agent", "model", "cost", "permission", "revert", "metadata")
 
 
@@ -111,7 +112,9 @@ def _files(harness: Harness, session: LoggedSession) -> RestoredFiles:
         state.add(line)
     if not state.info or not state.messages:
         raise RestoreError(f"session {session.id}: the log does not have the session itself, or none of its messages")
-    is_there = any(source.session == session.id for source in harness.sources())
-    found = RestoredFiles("", is_there=is_there)
-    found.add((f"{session.id}.json",), state.document())
+    found, path, content = RestoredFiles(""), (f"{session.id}.json",), state.document()
+    found.add(path, content)
+    found.lacking["masked credentials"] += content.count(_MASK)  # events have no digest of what they were
+    if harness.has(session.id):
+        found.known.add(path)
     return found

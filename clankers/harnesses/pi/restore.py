@@ -15,7 +15,7 @@ _SESSIONS = "sessions"
 def files(session: LoggedSession) -> RestoredFiles:
     """The session's file."""
     found, path = _place(session)
-    found.add(path, lines_file(session.records, found.lacking))
+    found.add(path, lines_file(session.records, found.lacking, session.parts.get("")))
     return found
 
 

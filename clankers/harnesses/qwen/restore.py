@@ -21,7 +21,7 @@ def files(session: LoggedSession) -> RestoredFiles:
             chats.setdefault(place[0].partition("/")[2], []).append(record)
     for agent, records in chats.items():
         path = (SUBAGENTS, session.id, agent + ENDING) if agent else (CHATS, session.id + ENDING)
-        found.add((project, *path), lines_file(records, found.lacking))
+        found.add((project, *path), lines_file(records, found.lacking, session.parts.get(agent)))
     found.lacking["descriptions of subagents, which are not recorded"] += len(chats) - ("" in chats)
     return found
 

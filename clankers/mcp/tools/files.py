@@ -32,7 +32,7 @@ class FoundTouch(Struct, kw_only=True):
         edited: else it read the file.
         tool_call_id: for read_tool_call.
         session_id: may be a subagent's; `prompt_session_id` is the session in which the prompt was typed.
-        prompt: its beginning.
+        prompt: its beginning; null where it was typed outside the scope.
     """
 
     path: str | None
@@ -78,6 +78,7 @@ def _files(lookup: Lookup, asked: FilesInput) -> FilesAnswer:
 
 def _touch(lookup: Lookup, one: FileTouch) -> FoundTouch:
     short = lookup.recorded.short
+    prompt = one.prompt if one.prompt and one.prompt.session_id in lookup.in_scope else None
     return FoundTouch(
         path=short(one.path),
         edited=one.edited,
@@ -88,8 +89,8 @@ def _touch(lookup: Lookup, one: FileTouch) -> FoundTouch:
         title=short(one.title),
         source=one.source,
         model=short(one.model),
-        prompt=lookup.recorded.excerpt(one.prompt.text, _PROMPT) if one.prompt else None,
-        prompt_session_id=one.prompt.session_id if one.prompt else None,
+        prompt=lookup.recorded.excerpt(prompt.text, _PROMPT) if prompt else None,
+        prompt_session_id=prompt.session_id if prompt else None,
     )
 
 

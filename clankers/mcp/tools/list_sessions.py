@@ -57,7 +57,7 @@ class ListAnswer(Answer, kw_only=True):
 def _list(lookup: Lookup, asked: ListInput) -> ListAnswer:
     (start,) = place_of(asked.cursor, tuple[int]) if asked.cursor else (0,)
     listed = list_sessions(lookup.db, start + asked.limit + 1, lookup.filters(asked))
-    top = [one for one in listed if not one.depth][start:]
+    top = lookup.outermost(listed)[start:]
     room = Room()
     shown: list[SessionSummary] = []
     for one in top[: asked.limit]:

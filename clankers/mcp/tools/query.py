@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from clankers.mcp.paging import Room, ToolError
+from clankers.mcp.paging import LIMIT, Room, ToolError
 from clankers.mcp.tool import Answer, Lookup, Tool
 from clankers.queries.scoped_tables import open_scoped
 from clankers.queries.statement import TookTooLongError, run_statement
@@ -43,7 +43,7 @@ class QueryAnswer(Answer, kw_only=True):
 def _query(lookup: Lookup, asked: QueryInput) -> QueryAnswer:
     with contextlib.closing(open_scoped(lookup.path, lookup.scope.sessions, lookup.recorded.text)) as db:
         try:
-            columns, rows, more = run_statement(db, asked.sql, limit=asked.limit, timeout=_SECONDS)
+            columns, rows, more = run_statement(db, asked.sql, limit=asked.limit, room=LIMIT, timeout=_SECONDS)
         except TookTooLongError as e:
             raise ToolError(f"{e}; ask for less, such as one session or one day") from e
     room = Room()

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from clankers.mcp.paging import Room, ToolError, chunks, cursor, place_of
+from clankers.mcp.paging import Room, chunks, cursor, place_of
 from clankers.mcp.recorded import timestamp
 from clankers.mcp.tool import Answer, Lookup, Tool
 from clankers.queries.conversation import Conversation, Failure, Item, Message, Part, ToolCall
@@ -81,8 +81,6 @@ def _read(lookup: Lookup, asked: ReadSessionInput) -> ReadSessionAnswer:
     reader = ConversationReader(lookup.db, lookup.session(asked.session), inner=False)
     prompts = {id for id, is_prompt in message_ids(lookup.db, reader.session.id) if is_prompt}
     start, skipped = place_of(asked.cursor, tuple[int, int]) if asked.cursor else (0, 0)
-    if start < 0 or skipped < 0:
-        raise ToolError("this cursor is not from this tool; leave it out to begin at the beginning")
     turns, meant = _turns(reader.outline, prompts, asked)
     room = Room()
     entries: list[SessionEntry] = []
@@ -158,7 +156,7 @@ def _entries(
         case Failure():
             yield _failure(lookup, turn, item)
         case Conversation():
-            yield _subagent(lookup, turn, item)
+            yield from _subagents(lookup, turn, [item])
         case _:
             at = timestamp(item.created_at)
             yield SessionEntry(turn=turn, kind="compaction", id=item.id, at=at, text=labels.compacted(item))
@@ -191,8 +189,7 @@ def _call(lookup: Lookup, asked: ReadSessionInput, turn: int, call: ToolCall) ->
             outcome=labels.outcome(call),
             output=output or None,
         )
-    for inner in call.subagents:
-        yield _subagent(lookup, turn, inner)
+    yield from _subagents(lookup, turn, call.subagents)
 
 
 def _failure(lookup: Lookup, turn: int, failure: Failure) -> SessionEntry:
@@ -200,10 +197,13 @@ def _failure(lookup: Lookup, turn: int, failure: Failure) -> SessionEntry:
     return SessionEntry(turn=turn, kind="failure", id=failure.id, at=timestamp(failure.created_at), text=text)
 
 
-def _subagent(lookup: Lookup, turn: int, inner: Conversation) -> SessionEntry:
-    text = lookup.recorded.short(labels.of_subagent(inner)) or ""
-    at = timestamp(inner.session.created_at)
-    return SessionEntry(turn=turn, kind="subagent", id=inner.session.id, at=at, text=text)
+def _subagents(lookup: Lookup, turn: int, found: list[Conversation]) -> Iterator[SessionEntry]:
+    """Those in the scope."""
+    for inner in found:
+        if inner.session.id in lookup.in_scope:
+            text = lookup.recorded.short(labels.of_subagent(inner)) or ""
+            at = timestamp(inner.session.created_at)
+            yield SessionEntry(turn=turn, kind="subagent", id=inner.session.id, at=at, text=text)
 
 
 TOOL = Tool(

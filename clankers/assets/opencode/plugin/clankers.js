@@ -3,7 +3,7 @@
 //
 // It appends the lines itself, synchronously: OpenCode does not await event handlers, and a kill gives no warning. It
 // throws nothing and prints nothing: whatever goes wrong with the recording, the client goes on. The format of a line
-// is described in clankers' README. One named async function is all that is exported, because OpenCode takes every
+// is described in clankers' log-format.md. One named async function is all that is exported, because OpenCode takes every
 // export for a plugin. OpenCode 2.x wants an object: `clankers install` replaces that function by entry-2.js for it.
 
 import { spawn } from "node:child_process"
@@ -429,7 +429,7 @@ function line(source, type, level, payload, json = JSON.stringify(payload) ?? "n
   return bytes
 }
 
-// The same judgement as clankers' own (clankers/kinds.py).
+// The same judgement as clankers' own (clankers/harnesses/opencode/harness.py).
 function level(type, properties) {
   if (type === "session.error") return "error"
   if (!type.startsWith("message.") && !type.startsWith("session.status")) return "info"
