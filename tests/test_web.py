@@ -10,6 +10,7 @@ import socket
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from html import unescape
 from itertools import product
 from pathlib import Path
@@ -24,7 +25,8 @@ from starlette.testclient import TestClient
 from clankers.errors import EX_USAGE
 from clankers.paths import DATA_ENV
 from clankers.queries import tail
-from clankers.queries.session_pages import ORDERS
+from clankers.queries.filters import filters
+from clankers.queries.session_pages import ORDERS, session_page
 from clankers.web import live
 from clankers.web.app import Site, application
 from clankers.web.keys import Keys, bearer, read_key
@@ -273,6 +275,15 @@ def test_the_list_finds_words_anywhere_in_a_name(client: TestClient) -> None:
     assert client.get("/api/sessions?q=login+nowhere").json()["sessions"] == []
     assert client.get("/sessions?sort=nothing").status_code == 400
     assert client.get("/sessions?after=nothing").status_code == 400
+
+
+def test_names_with_capitals_that_are_not_ascii_are_found(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    append(root, [session("ses_1", title="Émile's TODO")])
+    with closing(project(root)) as db:
+        db.execute("UPDATE sessions SET model = 'Ümlaut-1'")
+        assert [one.id for one in session_page(db, 9, words="Émile todo").sessions] == ["ses_1"]
+        assert [one.id for one in session_page(db, 9, filters(model="Ümlaut")).sessions] == ["ses_1"]
 
 
 def test_search_finds_the_beginning_of_the_last_word(client: TestClient) -> None:
