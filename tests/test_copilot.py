@@ -410,7 +410,7 @@ def test_our_hooks_are_a_file_of_their_own(home: Path, monkeypatch: pytest.Monke
     assert path == home / "c" / "hooks" / "clankers.json"
     path.parent.mkdir(parents=True)
     path.write_text("{}", "utf-8")
-    with pytest.raises(InstallError, match="not ours"):
+    with pytest.raises(InstallError, match="not from clankers"):
         installer.install(path)
     path.write_bytes(installer.text(path))
     assert installer.obstacles(path, (1, 0, 102)) == []

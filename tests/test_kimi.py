@@ -207,5 +207,5 @@ def test_hooks_are_added_to_the_settings_and_removed_again(tmp_path: Path, monke
     settings.write_bytes(edit.after + after.encode())
     removed = installer.uninstall(settings).after
     assert removed == f"{CONFIG}\n\n{after}".encode(), "a comment behind our hooks is not ours"
-    with pytest.raises(InstallError, match="no hooks of a project"):
+    with pytest.raises(InstallError, match="no hooks for one project"):
         installer.file(tmp_path)
