@@ -16,18 +16,20 @@ from itertools import product
 from pathlib import Path
 from threading import Event
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import apsw
 import pytest
 from starlette.testclient import TestClient
 
+from clankers.cli import web
 from clankers.errors import EX_USAGE
 from clankers.paths import DATA_ENV
 from clankers.queries import tail
 from clankers.queries.filters import filters
 from clankers.queries.session_pages import ORDERS, session_page
 from clankers.web import live
+from clankers.web.access import allowed_hosts
 from clankers.web.app import Site, application
 from clankers.web.keys import Keys, bearer, read_key
 from tests.commands import NOW, POSIX_ONLY, RAW, call, event, run, session, work
@@ -314,6 +316,21 @@ def test_any_address_but_loopback_needs_tls(tmp_path: Path) -> None:
     done = call(tmp_path / "data", "web", "--no-open", "--port", "0", "--host", "0.0.0.0")
     assert done.code == EX_USAGE
     assert "--tls-cert" in done.err
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "https://localhost:9"),
+        ("::", "https://localhost:9"),
+        ("::1", "https://[::1]:9"),
+        ("box.example", "https://box.example:9"),
+    ],
+)
+def test_the_printed_address_is_one_that_is_answered(host: str, url: str) -> None:
+    assert web._url(host, 9, secure=True) == url
+    listens_at = {"box.example": "192.0.2.1"}.get(host, host)
+    assert urlsplit(url).hostname in allowed_hosts(host, listens_at)
 
 
 def test_pages_go_on_while_the_database_is_deleted_rebuilt_and_forgotten_from(server: WebServer) -> None:
