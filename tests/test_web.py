@@ -10,22 +10,26 @@ import socket
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from html import unescape
 from itertools import product
 from pathlib import Path
 from threading import Event
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import apsw
 import pytest
 from starlette.testclient import TestClient
 
+from clankers.cli import web
 from clankers.errors import EX_USAGE
 from clankers.paths import DATA_ENV
 from clankers.queries import tail
-from clankers.queries.session_pages import ORDERS
+from clankers.queries.filters import filters
+from clankers.queries.session_pages import ORDERS, session_page
 from clankers.web import live
+from clankers.web.access import allowed_hosts
 from clankers.web.app import Site, application
 from clankers.web.keys import Keys, bearer, read_key
 from tests.commands import NOW, POSIX_ONLY, RAW, call, event, run, session, work
@@ -275,6 +279,15 @@ def test_the_list_finds_words_anywhere_in_a_name(client: TestClient) -> None:
     assert client.get("/sessions?after=nothing").status_code == 400
 
 
+def test_names_with_capitals_that_are_not_ascii_are_found(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    append(root, [session("ses_1", title="Émile's TODO")])
+    with closing(project(root)) as db:
+        db.execute("UPDATE sessions SET model = 'Ümlaut-1'")
+        assert [one.id for one in session_page(db, 9, words="Émile todo").sessions] == ["ses_1"]
+        assert [one.id for one in session_page(db, 9, filters(model="Ümlaut")).sessions] == ["ses_1"]
+
+
 def test_search_finds_the_beginning_of_the_last_word(client: TestClient) -> None:
     (group,) = client.get("/api/search?q=fix+the+log").json()["groups"]
     assert group["session_id"] == "ses_talk"
@@ -303,6 +316,21 @@ def test_any_address_but_loopback_needs_tls(tmp_path: Path) -> None:
     done = call(tmp_path / "data", "web", "--no-open", "--port", "0", "--host", "0.0.0.0")
     assert done.code == EX_USAGE
     assert "--tls-cert" in done.err
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "https://localhost:9"),
+        ("::", "https://localhost:9"),
+        ("::1", "https://[::1]:9"),
+        ("box.example", "https://box.example:9"),
+    ],
+)
+def test_the_printed_address_is_one_that_is_answered(host: str, url: str) -> None:
+    assert web._url(host, 9, secure=True) == url
+    listens_at = {"box.example": "192.0.2.1"}.get(host, host)
+    assert urlsplit(url).hostname in allowed_hosts(host, listens_at)
 
 
 def test_pages_go_on_while_the_database_is_deleted_rebuilt_and_forgotten_from(server: WebServer) -> None:

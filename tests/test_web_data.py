@@ -1,6 +1,7 @@
 """What the pages of `clankers web` show and `/api` gives: the same numbers as the commands, in the published form."""
 
 import ast
+import asyncio
 import csv
 import io
 import json
@@ -8,8 +9,10 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import httpx2
 import pytest
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
@@ -17,6 +20,7 @@ from starlette.testclient import TestClient
 import clankers
 from clankers.log.writer import file_name
 from clankers.paths import DATA_ENV
+from clankers.queries.statement import QueryResult
 from clankers.web.app import Site, application
 from clankers.web.keys import Keys, read_key
 from clankers.web.openapi import describe
@@ -25,6 +29,7 @@ from clankers.web.pages import PAGES, ask
 from tests.commands import HOSTILE, call
 from tests.feeding import project
 from tests.golden import SCHEMAS, assert_file
+from tests.patience import DEADLINE
 from tests.talks import demo, talk
 
 LOG = Path(clankers.__file__).parent / "assets" / "demo" / "log.jsonl"
@@ -176,7 +181,8 @@ def test_a_place_that_is_none_is_the_beginning(client: TestClient, before: str) 
         ("select 1; select 2", "one statement"),
         ("select * from session", "sessions"),
         ("nonsense", "syntax error"),
-        ("select hex(zeroblob(900000000))", "too big"),
+        ("select hex(zeroblob(900000))", "too big"),
+        (f"select {', '.join(['1'] * 300)}", "too many columns"),
     ],
 )
 def test_a_statement_that_is_not_answered_says_why(client: TestClient, sql: str, problem: str) -> None:
@@ -192,6 +198,27 @@ def test_a_statement_has_a_deadline_and_the_next_one_is_answered(
     endless = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n"
     assert "takes longer" in data(client, "/ask", sql=endless)["problem"]
     assert data(client, "/ask", sql="select 1 as one")["rows"] == [[1]]
+
+
+def test_statements_that_take_long_keep_no_page_waiting(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = Event()
+
+    def answer_late(*_: object, **__: object) -> QueryResult:
+        assert answered.wait(DEADLINE)
+        return QueryResult(["one"], [(1,)])
+
+    monkeypatch.setattr(ask, "run_statement", answer_late)
+
+    async def use() -> list[int]:
+        transport = httpx2.ASGITransport(client.app)
+        async with httpx2.AsyncClient(transport=transport, base_url=client.base_url, cookies=client.cookies) as browser:
+            slow = [asyncio.create_task(browser.get("/ask.csv?sql=slow")) for _ in range(8)]
+            await asyncio.sleep(0)
+            page = await browser.get("/sessions")
+            answered.set()
+            return [page.status_code, *{(await one).status_code for one in slow}]
+
+    assert asyncio.run(asyncio.wait_for(use(), DEADLINE)) == [200, 200]
 
 
 def test_an_answer_has_limits(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import sys
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,7 +60,7 @@ def command(
     endpoint = Endpoint(host, port, str(tls_cert) if tls_cert else None, str(tls_key) if tls_key else None)
     lock = os.path.join(root, f"web-{port}.lock")
     if port and is_locked(lock):  # it runs already
-        _show(f"{'https' if tls_cert else 'http'}://{_in_url(host)}:{port}", Keys(key, port), no_open)
+        _show(_url(host, port, secure=bool(tls_cert)), Keys(key, port), no_open)
         return
     open_current().close()
     with listen(endpoint) as listener:
@@ -71,7 +73,7 @@ def command(
                     endpoint,
                     listener,
                     _GRACE,
-                    on_start=lambda url: _show(url, keys, no_open),
+                    on_start=lambda _: _show(_url(host, port, secure=bool(tls_cert)), keys, no_open),
                     say=say,
                     on_stop=site.live.close,
                 )
@@ -100,5 +102,10 @@ def _has_screen() -> bool:
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _url(host: str, port: int, *, secure: bool) -> str:
+    """Where a browser here reaches the server that listens at `host`: a certificate has the name, not the address."""
+    with suppress(ValueError):  # a name
+        if ipaddress.ip_address(host).is_unspecified:  # all addresses of this machine; none that a browser may ask
+            host = "localhost"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if secure else 'http'}://{shown}:{port}"

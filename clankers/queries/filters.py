@@ -129,7 +129,7 @@ def _in_span(at: str) -> str:
 
 
 def _has_model(model: str) -> str:
-    return contains(f"lower({model})", ":f_model")
+    return contains(f"lower({model})", "lower(:f_model)")  # SQLite's: it leaves É as it is
 
 
 def filters(
@@ -150,7 +150,7 @@ def filters(
     if begin is not None and end is not None and begin >= end:
         raise UsageError(f"--since {since!r} is not before --until {until!r}: there is nothing between them")
     places, name = ((), project) if project is None or not _is_path(project) else (_places(project), None)
-    return Filters(tuple(sources or ()), places, name, None if model is None else model.lower(), begin, end)
+    return Filters(tuple(sources or ()), places, name, model, begin, end)
 
 
 def sources_instead(db: Database, chosen: Filters) -> list[str]:

@@ -125,9 +125,9 @@ def session_page(
     chosen = chosen or Filters()
     values: dict[str, str | int | float | None] = {"limit": limit + 1, **chosen.values}
     matching = [chosen.sessions()] if chosen else []
-    for number, word in enumerate(words.lower().split()):
+    for number, word in enumerate(words.split()):
         values[f"word_{number}"] = word
-        matching.append(dialect.contains(_NAMES, f":word_{number}"))
+        matching.append(dialect.contains(_NAMES, f"lower(:word_{number})"))
     tables = []
     conditions = [is_top("s")] if parent is None else ["s.parent_id = :parent", *matching]
     if parent is not None:

@@ -97,7 +97,7 @@ def _matches(chosen: Filters, item: FeedItem, session: FeedSession) -> bool:
     return (
         (not chosen.sources or item.source in chosen.sources)
         and (chosen.name is None or session.project_name == chosen.name)
-        and (chosen.model is None or chosen.model in model)
+        and (chosen.model is None or chosen.model.lower() in model)
         and (
             not chosen.places
             or any(path is not None and (path == p or path.startswith(os.path.join(p, ""))) for p in chosen.places)

@@ -38,6 +38,7 @@ from clankers.web.templating import render
 _API = "/api"
 _MCP = "/mcp"
 _AT_ONCE = 4  # questions to the database
+_STATEMENTS = 1  # at once, beside those: they may take long, and SQLite computes some without a look at the clock
 _VALUES_SECONDS = 10.0  # for which the values of the filters stay
 
 
@@ -79,6 +80,7 @@ class Site:
         self.updater = Updater()
         self.live = Live(self.reader, self.updater)
         self._limit = anyio.CapacityLimiter(_AT_ONCE)
+        self._statements = anyio.CapacityLimiter(_STATEMENTS)
         self._values: tuple[float, FilterValues] | None = None
 
     def close(self) -> None:
@@ -92,9 +94,9 @@ class Site:
             Route("/static/{name}", serve_static),
             Route("/", _to_first),
             Route(f"{_API}/live", self._stream),
-            Route("/export/{id:path}", self._answered(self._export)),
-            Route("/text/{id:path}", self._answered(self._text)),
-            Route("/ask.csv", self._answered(self._csv)),
+            Route("/export/{id:path}", self._answered(self._export, self._limit)),
+            Route("/text/{id:path}", self._answered(self._text, self._limit)),
+            Route("/ask.csv", self._answered(self._csv, self._statements)),
             Route(f"{_API}/openapi.json", _openapi),
         ]
         for page in PAGES:
@@ -105,9 +107,9 @@ class Site:
         return found
 
     def _endpoint(self, page: Page, answer: Callable[[Page, Asked], Response]) -> _Endpoint:
-        return self._answered(lambda asked: answer(page, asked))
+        return self._answered(lambda asked: answer(page, asked), self._statements if page is ask.PAGE else self._limit)
 
-    def _answered(self, answer: Callable[[Asked], Response]) -> _Endpoint:
+    def _answered(self, answer: Callable[[Asked], Response], limiter: anyio.CapacityLimiter) -> _Endpoint:
         """The endpoint that asks the database in a thread."""
 
         def work(request: Request) -> Response:
@@ -118,7 +120,7 @@ class Site:
                 return answer(Asked(path.removeprefix(_API), given, request.path_params, db))
 
         async def endpoint(request: Request) -> Response:
-            return await anyio.to_thread.run_sync(work, request, limiter=self._limit)
+            return await anyio.to_thread.run_sync(work, request, limiter=limiter)
 
         return endpoint
 

@@ -16,7 +16,8 @@ SECONDS = 5.0
 _SHOWN = 200  # rows, unless more are asked for
 _MOST = 10_000  # rows
 _ROOM = 8 << 20  # characters of all values
-_LONGEST = 16 << 20  # bytes of one value, also of one that SQLite only makes on its way
+_LONGEST = 1 << 20  # bytes of one value, also of one that SQLite only makes on its way
+_COLUMNS = 200
 
 
 @dataclass
@@ -74,11 +75,13 @@ def as_csv(asked: Asked) -> str:
 
 
 def _run(db: apsw.Connection, sql: str, limit: int) -> QueryResult:
-    longest = db.limit(apsw.SQLITE_LIMIT_LENGTH, _LONGEST)
+    limits = {apsw.SQLITE_LIMIT_LENGTH: _LONGEST, apsw.SQLITE_LIMIT_COLUMN: _COLUMNS}
+    before = {which: db.limit(which, most) for which, most in limits.items()}
     try:
         return run_statement(db, sql, limit=limit, room=_ROOM, timeout=SECONDS)
     finally:
-        db.limit(apsw.SQLITE_LIMIT_LENGTH, longest)
+        for which, value in before.items():
+            db.limit(which, value)
 
 
 PAGE = Page(
