@@ -191,7 +191,9 @@ def _states(db: Database, budget: SpendingBudget, now: datetime) -> Iterator[Bud
     if budget.period == "session":
         for one in list_sessions(db, _SESSIONS, replace(chosen, since=epoch_ms(day))):
             if not one.depth:
-                spent, source = sum_of_costs(((one.cost, one.cost_source), (one.subagent_cost, one.subagent_cost_source)))
+                spent, source = sum_of_costs(
+                    ((one.cost, one.cost_source), (one.subagent_cost, one.subagent_cost_source))
+                )
                 yield _state(budget, spent, source == "unknown", one.id)
         return
     begin = {"day": day, "week": day - timedelta(days=day.weekday()), "month": day.replace(day=1)}[budget.period]
