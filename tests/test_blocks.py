@@ -178,6 +178,11 @@ def test_what_is_left_of_a_limit(tmp_path: Path) -> None:
     assert call(tmp_path, *options, "--chart", "x.svg").code == EX_USAGE
 
 
+def test_where_no_plan_counts_in_blocks_it_says_whose_do(tmp_path: Path) -> None:
+    append(tmp_path, [session("a"), *responded("m1", NOW)])
+    assert "Nothing is recorded of claude-code" in call(tmp_path, "stats", "--by", "block").out
+
+
 class BlockStats(msgspec.Struct):
     """Blocks, and the total of all."""
 

@@ -27,6 +27,7 @@ from clankers.formatting import (
     shortened,
     without_noise,
 )
+from clankers.harnesses import COUNTED_IN_BLOCKS
 from clankers.queries.blocks import Limit, UsageBlock, count_blocks
 from clankers.queries.filters import Filters, filters
 from clankers.queries.usage import TIMES, Group, count
@@ -144,6 +145,8 @@ def command(
         typer.echo("No sessions of the last 30 days; --all counts everything, `clankers install` sets up a harness.")
     elif chosen:
         typer.echo("No sessions match these filters; `clankers stats --all` without filters counts everything.")
+    elif by == By.BLOCK:
+        typer.echo(f"Nothing is recorded of {', '.join(COUNTED_IN_BLOCKS)}, whose plans count in blocks.")
     else:
         typer.echo("Nothing is recorded yet; `clankers install` sets up a harness.")
 
