@@ -41,12 +41,14 @@ pytestmark = POSIX_ONLY
 NOON = datetime(2026, 11, 20, 12)  # noqa: DTZ001 (local, a Friday)
 
 
-def cost(id: str, session: str, at: datetime, dollars: float) -> Record:
-    """A response that cost so much."""
+def cost(id: str, session: str, at: datetime, dollars: float | None) -> Record:
+    """A response that cost so much; None: nothing says how much."""
     time = {"created": epoch_ms(at), "completed": epoch_ms(at)}
     tokens = {"input": 10, "output": 10, "reasoning": 0, "cache": {"read": 0, "write": 0}}
     info = {"id": id, "sessionID": session, "role": "assistant", "modelID": "m", "providerID": "p"}
-    return event("message.updated", info=info | {"cost": dollars, "tokens": tokens, "time": time})
+    return event(
+        "message.updated", info=info | {"tokens": tokens, "time": time} | ({} if dollars is None else {"cost": dollars})
+    )
 
 
 def worked(root: Path, at: datetime, dollars: float, name: str = "a", place: str = "/src/shop", **more: Any) -> None:
@@ -146,6 +148,14 @@ def test_what_is_spent_of_each(tmp_path: Path) -> None:
         ("2026-11-01", 8.0, 50),
     ]
     assert states(tmp_path, SpendingBudget("session", 1.5)) == [("first of the day", 1.5, 100)]
+
+
+@pytest.mark.parametrize("period", ["session", "day"])
+def test_a_cost_that_is_not_known_is_marked(period: str, tmp_path: Path) -> None:
+    worked(tmp_path, NOON, 1.0)
+    append(tmp_path, [cost("unpriced", "a", NOON, None)])
+    (state,) = budget_states(project(tmp_path), [SpendingBudget(period, 2.0)], NOON)
+    assert state.incomplete
 
 
 def test_each_level_is_reported_once(tmp_path: Path) -> None:

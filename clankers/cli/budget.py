@@ -122,6 +122,6 @@ def _within(project: str | None) -> str:
 
 
 def _row(state: BudgetState) -> tuple[object, ...]:
-    spent = short_cost(state.spent) + "+" * bool(state.unpriced_messages)
+    spent = short_cost(state.spent) + "+" * state.incomplete
     percent = f"{100 * state.spent / state.dollars:.0f}"
     return state.period, state.since, state.project, short_cost(state.dollars), spent, percent

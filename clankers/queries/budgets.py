@@ -72,7 +72,7 @@ class BudgetState(Struct, frozen=True, kw_only=True):
         project: None: all sessions.
         dollars: that may be spent.
         spent: US dollars, as far as costs are known.
-        unpriced_messages: that used tokens and whose cost is not known.
+        incomplete: whether messages used tokens whose cost is not known.
         since: when the period began, local: a date; of a session its id.
         level: the highest of `LEVELS` that is passed; 0: none.
     """
@@ -81,7 +81,7 @@ class BudgetState(Struct, frozen=True, kw_only=True):
     project: str | None
     dollars: float
     spent: float
-    unpriced_messages: int
+    incomplete: bool
     since: str
     level: int
 
@@ -191,22 +191,24 @@ def _states(db: Database, budget: SpendingBudget, now: datetime) -> Iterator[Bud
     if budget.period == "session":
         for one in list_sessions(db, _SESSIONS, replace(chosen, since=epoch_ms(day))):
             if not one.depth:
-                spent, _ = sum_of_costs(((one.cost, one.cost_source), (one.subagent_cost, one.subagent_cost_source)))
-                yield _state(budget, spent, 0, one.id)
+                spent, source = sum_of_costs(
+                    ((one.cost, one.cost_source), (one.subagent_cost, one.subagent_cost_source))
+                )
+                yield _state(budget, spent, source == "unknown", one.id)
         return
     begin = {"day": day, "week": day - timedelta(days=day.weekday()), "month": day.replace(day=1)}[budget.period]
     total = count_all(db, replace(chosen, since=epoch_ms(begin)))
-    yield _state(budget, total.cost, total.unpriced_messages, begin.date().isoformat())
+    yield _state(budget, total.cost, total.unpriced_messages > 0, begin.date().isoformat())
 
 
-def _state(budget: SpendingBudget, spent: float | None, unpriced: int, since: str) -> BudgetState:
+def _state(budget: SpendingBudget, spent: float | None, incomplete: bool, since: str) -> BudgetState:
     percent = 100 * (spent or 0.0) / budget.dollars
     return BudgetState(
         period=budget.period,
         project=budget.project,
         dollars=budget.dollars,
         spent=round(spent or 0.0, 8),
-        unpriced_messages=unpriced,
+        incomplete=incomplete,
         since=since,
         level=max((level for level in LEVELS if level <= percent), default=0),
     )
