@@ -26,6 +26,7 @@ from clankers.web.keys import Keys, read_key
 from clankers.web.openapi import describe
 from clankers.web.page import FILTERS
 from clankers.web.pages import PAGES, ask
+from clankers.web.pages import session as pages_session
 from tests.commands import HOSTILE, call
 from tests.feeding import project
 from tests.golden import SCHEMAS, assert_file
@@ -148,6 +149,16 @@ def test_the_failed_calls_are_reached_page_by_page(client: TestClient, monkeypat
         more = re.search(r'class="button" href="([^"]*)">Older calls', page)
         url = more[1].replace("&amp;", "&") if more else ""
     assert len(found) == len(whole) > 6
+
+
+def test_a_session_says_how_many_calls_failed_although_it_lists_fewer(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = data(client, "/sessions", sort="failed")["sessions"]
+    one = max(listed, key=lambda one: one["failed_calls"])
+    monkeypatch.setattr(pages_session, "_FAILURES", 1)
+    assert one["failed_calls"] > 1
+    assert f"Failed calls <small>{one['failed_calls']}, the last 1</small>" in client.get(f"/sessions/{one['id']}").text
 
 
 def test_the_files_are_reached_page_by_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
