@@ -281,10 +281,10 @@ def test_the_list_finds_words_anywhere_in_a_name(client: TestClient) -> None:
 
 def test_names_with_capitals_that_are_not_ascii_are_found(tmp_path: Path) -> None:
     root = tmp_path / "data"
-    append(root, [session("ses_1", title="Émile's TODO")])
+    append(root, [session("ses_1", title="Émile's LIST")])
     with closing(project(root)) as db:
         db.execute("UPDATE sessions SET model = 'Ümlaut-1'")
-        assert [one.id for one in session_page(db, 9, words="Émile todo").sessions] == ["ses_1"]
+        assert [one.id for one in session_page(db, 9, words="Émile list").sessions] == ["ses_1"]
         assert [one.id for one in session_page(db, 9, filters(model="Ümlaut")).sessions] == ["ses_1"]
 
 
@@ -310,6 +310,11 @@ def test_a_second_command_signs_another_browser_in(server: WebServer) -> None:
     first, second = server.first, server.address()
     assert first != second
     assert [server.get("/sessions", cookie=server.sign_in(address)).status for address in (first, second)] == [200, 200]
+
+
+def test_a_second_command_prints_the_address_that_the_first_one_serves(server: WebServer) -> None:
+    done = call(server.root, "web", "--no-open", "--host", "::1", "--port", str(server.port))
+    assert f"open http://127.0.0.1:{server.port}/?token=" in done.err
 
 
 def test_any_address_but_loopback_needs_tls(tmp_path: Path) -> None:

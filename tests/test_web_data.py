@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -20,6 +21,8 @@ from starlette.testclient import TestClient
 import clankers
 from clankers.log.writer import file_name
 from clankers.paths import DATA_ENV
+from clankers.queries.filters import Filters
+from clankers.queries.overview import estimated_models, overview
 from clankers.queries.statement import QueryResult
 from clankers.web.app import Site, application
 from clankers.web.keys import Keys, read_key
@@ -27,8 +30,8 @@ from clankers.web.openapi import describe
 from clankers.web.page import FILTERS
 from clankers.web.pages import PAGES, ask
 from clankers.web.pages import session as pages_session
-from tests.commands import HOSTILE, call
-from tests.feeding import project
+from tests.commands import HOSTILE, NOW, call, event, session
+from tests.feeding import Record, append, project
 from tests.golden import SCHEMAS, assert_file
 from tests.patience import DEADLINE
 from tests.talks import demo, talk
@@ -249,3 +252,20 @@ def test_an_answer_comes_as_csv(client: TestClient) -> None:
     rows = list(csv.reader(io.StringIO(answer.text)))
     assert rows[0] == ["id", "title", "bytes", "endless"]
     assert [row[2:] for row in rows[1:]] == [["00ff", ""]] * len(data(client, "/ask", sql=sql)["rows"])
+
+
+def test_a_cost_has_the_mark_of_the_least_sure_part(tmp_path: Path) -> None:
+    records = [session("top"), session("sub", parentID="top"), *(answer(one, 0.5) for one in ("top", "sub"))]
+    append(tmp_path, records)
+    with closing(project(tmp_path)) as db:
+        assert [(one.id, one.cost_source) for one in overview(db, Filters(), NOW).top] == [("top", "client")]
+        assert estimated_models(db, Filters()) == []
+        db.execute("UPDATE sessions SET cost_source = 'prices' WHERE id = 'sub'")
+        assert [(one.id, one.cost_source) for one in overview(db, Filters(), NOW).top] == [("top", "prices")]
+        assert estimated_models(db, Filters()) == ["m-sub"]
+
+
+def answer(session: str, cost: float) -> Record:
+    info = {"id": f"msg_{session}", "sessionID": session, "role": "assistant", "modelID": f"m-{session}", "cost": cost}
+    tokens = {"input": 9, "output": 9, "reasoning": 0, "cache": {"read": 0, "write": 0}}
+    return event("message.updated", info=info | {"tokens": tokens, "time": {"created": NOW, "completed": NOW + 1}})

@@ -16,7 +16,7 @@ from clankers import paths
 from clankers.cli.database import open_current
 from clankers.cli.output import say
 from clankers.errors import UsageError
-from clankers.system.locks import NamedLock, is_locked
+from clankers.system.locks import NamedLock, holder
 
 if TYPE_CHECKING:
     from clankers.web.keys import Keys
@@ -58,14 +58,14 @@ def command(
     root = paths.data_root()
     key = read_key(root)
     endpoint = Endpoint(host, port, str(tls_cert) if tls_cert else None, str(tls_key) if tls_key else None)
-    lock = os.path.join(root, f"web-{port}.lock")
-    if port and is_locked(lock):  # it runs already
-        _show(_url(host, port, secure=bool(tls_cert)), Keys(key, port), no_open)
+    if running := port and _served_url(root, port):
+        _show(running, Keys(key, port), no_open)
         return
     open_current().close()
     with listen(endpoint) as listener:
         address, port = listener.getsockname()[:2]
-        with NamedLock(os.path.join(root, f"web-{port}.lock"), "web", f"port {port} is in use"):
+        url = _url(host, port, secure=bool(tls_cert))
+        with NamedLock(_lock_path(root, port), f"web {url}", f"port {port} is in use"):
             keys, site = Keys(key, port), Site()
             try:
                 run(
@@ -73,7 +73,7 @@ def command(
                     endpoint,
                     listener,
                     _GRACE,
-                    on_start=lambda _: _show(_url(host, port, secure=bool(tls_cert)), keys, no_open),
+                    on_start=lambda _: _show(url, keys, no_open),
                     say=say,
                     on_stop=site.live.close,
                 )
@@ -95,6 +95,16 @@ def _show(url: str, keys: Keys, no_open: bool) -> None:
     say(f"open {address}")
     if not no_open and _has_screen():
         webbrowser.open(address)
+
+
+def _lock_path(root: str, port: int) -> str:
+    """The lock file of the server on `port`; it names the URL that is served."""
+    return os.path.join(root, f"web-{port}.lock")
+
+
+def _served_url(root: str, port: int) -> str:
+    """What a server on `port` that runs already serves, whatever options it was started with; empty: none runs."""
+    return holder(_lock_path(root, port)).partition(", clankers web ")[2]
 
 
 def _has_screen() -> bool:

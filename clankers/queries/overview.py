@@ -11,8 +11,9 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from clankers.queries.budgets import BudgetState
-from clankers.queries.dialect import Database
+from clankers.queries.dialect import Database, greatest
 from clankers.queries.filters import Filters
+from clankers.queries.session_pages import COST_SOURCES, UNSURENESS
 from clankers.queries.usage import (
     BY,
     Group,
@@ -91,9 +92,9 @@ class TopSession(Struct, frozen=True):
     """A session that a person started, with what it and its subagents did in the span.
 
     Attributes:
-        cost: US dollars; None where none is known.
-        unpriced_messages: messages that used tokens and whose cost is not known.
         created_at: epoch milliseconds.
+        cost: US dollars; None where none is known.
+        cost_source: the least sure of the session's and of those of its subagents that did something in the span.
     """
 
     id: str
@@ -103,12 +104,11 @@ class TopSession(Struct, frozen=True):
     project_path: str | None
     model: str | None
     created_at: int | None
-    cost_source: str | None
     messages: int
     turns: int
     tokens: int
     cost: float | None
-    unpriced_messages: int
+    cost_source: str | None
 
 
 class ToolUse(Struct, frozen=True):
@@ -288,15 +288,28 @@ def _tools(db: Database, chosen: Filters) -> list[ToolUse]:
 
 def _top(db: Database, chosen: Filters) -> list[TopSession]:
     query = f"""
-    WITH RECURSIVE {_BELOW}, spent (id, messages, turns, tokens, cost, unpriced) AS (
-      SELECT coalesce(b.top, r.session_id), {_AMOUNTS}, sum(r.unpriced_messages)
-      FROM {activity_rows(chosen)} LEFT JOIN below AS b ON b.id = r.session_id
+    WITH RECURSIVE {_BELOW}, spent (id, messages, turns, tokens, cost, unsureness) AS (
+      SELECT coalesce(b.top, r.session_id), {_AMOUNTS}, max({UNSURENESS.format(s="s")})
+      FROM {activity_rows(chosen)} JOIN sessions AS s ON s.id = r.session_id LEFT JOIN below AS b ON b.id = s.id
       WHERE {chosen.rows_with_model("r", "r.begin")} GROUP BY 1
     )
-    SELECT t.id, t.title, t.source, t.project_name, t.project_path, t.model, t.created_at, t.cost_source,
-      spent.messages, spent.turns, spent.tokens, spent.cost, spent.unpriced
+    SELECT t.id, t.title, t.source, t.project_name, t.project_path, t.model, t.created_at,
+      spent.messages, spent.turns, spent.tokens, spent.cost,
+      {greatest("spent.unsureness", UNSURENESS.format(s="t"))}
     FROM spent JOIN sessions AS t USING (id)
     ORDER BY coalesce(spent.cost, 0) DESC, spent.tokens DESC, t.id LIMIT :top
     """
     values: dict[str, Any] = {**chosen.values, "top": TOP}
-    return [TopSession(*row) for row in db.execute(query, values)]
+    return [TopSession(*(*row, COST_SOURCES[unsureness])) for *row, unsureness in db.execute(query, values)]
+
+
+def estimated_models(db: Database, chosen: Filters) -> list[str | None]:
+    """The models of whose cost in what `chosen` selects at least a part is estimated."""
+    query = f"""
+    WITH RECURSIVE {_BILLED}
+    SELECT DISTINCT {BY["model"]}
+    FROM {activity_rows(chosen)} JOIN sessions AS s ON s.id = r.session_id LEFT JOIN billed AS b ON b.id = s.id
+    WHERE r.cost > 0 AND NOT coalesce(b.reported, s.cost_source = 'client')
+      AND {chosen.rows_with_model("r", "r.begin")}
+    """
+    return [key_name("model", key) for (key,) in db.execute(query, chosen.values)]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from clankers import harnesses
 from clankers.errors import ClankersError
-from clankers.queries.dialect import Database
+from clankers.queries.dialect import JOIN_IN_THIS_ORDER, Database
 
 # The session itself, then the one that called it, and so on: a client resumes no subagent alone.
 _ABOVE = """
@@ -16,13 +16,13 @@ WITH RECURSIVE above (id, depth) AS (
 )
 SELECT s.id, s.source, s.project_path, s.title FROM above JOIN sessions AS s USING (id) ORDER BY depth DESC LIMIT 1
 """
-_BELOW = """
+_BELOW = f"""
 WITH RECURSIVE below (id, depth) AS (
   SELECT CAST(:session AS text), 0
   UNION ALL
   SELECT s.id, depth + 1 FROM below JOIN sessions AS s ON s.parent_id = below.id WHERE depth < 20
 )
-SELECT DISTINCT s.id FROM below JOIN sessions AS s USING (id) WHERE s.source = :source ORDER BY s.id
+SELECT DISTINCT s.id FROM below {JOIN_IN_THIS_ORDER} sessions AS s USING (id) WHERE s.source = :source ORDER BY s.id
 """
 
 

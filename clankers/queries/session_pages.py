@@ -14,8 +14,9 @@ from clankers.queries.filters import Filters
 from clankers.queries.sessions import COLUMNS, DEPTH, FAILED_CALLS, TURNS, ListedSession, is_top
 
 _TOKENS = "{s}.prompt_tokens + {s}.completion_tokens + {s}.cache_read_tokens + {s}.cache_write_tokens"
-_SURE = "CASE {s}.cost_source WHEN 'client' THEN 0 WHEN 'prices' THEN 1 WHEN 'unknown' THEN 2 END"
-_SOURCES = (None, "client", "prices", "unknown")
+# The place of a session's `cost_source` in `COST_SOURCES`: the higher, the less sure.
+UNSURENESS = "CASE {s}.cost_source WHEN 'client' THEN 1 WHEN 'prices' THEN 2 WHEN 'unknown' THEN 3 ELSE 0 END"
+COST_SOURCES = (None, "client", "prices", "unknown")  # 'parent' adds nothing
 
 # All subagents of the sessions `tops`, however deep, each with the one of these that it is below; and their sums.
 _SUMS = f"""
@@ -27,7 +28,7 @@ _SUMS = f"""
   sums (root, agents, calls, failed, errors, tokens, cost, source) AS (
     SELECT root, count(*), sum(s.tool_call_count), sum({{failed}}), sum(s.error_count),
       sum({_TOKENS.format(s="s")}), sum(s.cost),
-      max({_SURE.format(s="s")})
+      max({UNSURENESS.format(s="s")})
     FROM tree {dialect.JOIN_IN_THIS_ORDER} sessions AS s USING (id) GROUP BY root
   )
 """
@@ -172,8 +173,8 @@ _NAMES = (
 def _rows(db: Database, ids: list[str]) -> dict[str, ListedSession]:
     found = {}
     for values in db.execute(_ROWS, {"ids": msgspec.json.encode(ids).decode()}):
-        *row, sure = values
-        source = _SOURCES[0 if sure is None else sure + 1]
+        *row, unsureness = values
+        source = COST_SOURCES[unsureness or 0]
         session = ListedSession(**dict(zip(_FIELDS, (*row, source), strict=True)))
         found[session.id] = session
     return found

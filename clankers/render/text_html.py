@@ -1,7 +1,7 @@
 """Texts as HTML: code in colours, and Markdown without inline styles, which the pages' policy forbids."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from typing import Any
 
@@ -10,7 +10,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
-from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
+from pygments.lexers import find_lexer_class_by_name, find_lexer_class_for_filename
 from pygments.util import ClassNotFound
 
 from clankers.render.commonmark import parser
@@ -26,14 +26,20 @@ def code(text: str, language: str = "") -> str:
 
 def _coloured(text: str, language: str) -> str:
     """Code as HTML, coloured where its language, an alias or a file's name, is known."""
-    if language and len(text) <= _HIGHLIGHTED:
-        try:
-            find: Any = get_lexer_for_filename if "." in language else get_lexer_by_name
-            lexer = find(language.lower(), stripnl=False, ensurenl=False)
-            return str(highlight(text, lexer, _formatter()))
-        except ClassNotFound:
-            pass
+    if language and len(text) <= _HIGHLIGHTED and (lexer := _lexer(language.lower())):
+        return str(highlight(text, lexer(stripnl=False, ensurenl=False), _formatter()))
     return escape(text)
+
+
+@lru_cache(256)  # a search matches each pattern of each lexer
+def _lexer(language: str) -> Any:
+    """The class of the lexer for an alias or a file's name; None: none is known."""
+    if "." in language:
+        return find_lexer_class_for_filename(language)
+    try:
+        return find_lexer_class_by_name(language)
+    except ClassNotFound:
+        return None
 
 
 @cache

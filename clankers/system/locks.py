@@ -142,7 +142,7 @@ def _holder(fd: int) -> tuple[str, bool, str]:
     A process that was killed leaves its text, and the next holder replaces it only after it has the lock: what a dead
     process wrote says nothing about the holder.
     """
-    text = os.pread(fd, 200, 0).decode("utf-8", "replace")
+    text = os.pread(fd, 400, 0).decode("utf-8", "replace")
     process, _, purpose = text.partition(", clankers ")
     try:
         os.kill(int(process.removeprefix("process ")), 0)
