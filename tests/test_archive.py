@@ -221,7 +221,7 @@ def test_it_waits_its_turn(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("program", [["zcat"], ["rg", "-z", "caf"]])
 def test_common_tools_read_archived_days(root: Path, program: list[str]) -> None:
     if not shutil.which(program[0]):
-        pytest.skip(f"{program[0]} is not installed")
+        pytest.skip(f"{program[0]} is not installed")  # a reader's tool, which clankers itself never runs
     write(root, "a", "b")
     plain = path_of(root).read_bytes()
     archive_day(root)
@@ -415,7 +415,7 @@ def test_writers_and_a_watcher_lose_nothing_while_their_day_is_archived_again_an
 
 def test_a_day_that_somebody_has_open_for_writing_is_left_for_the_next_run(root: Path) -> None:
     if archiving._open_for_writing(os.open(__file__, os.O_RDONLY)) is None:
-        pytest.skip("this system does not say whether a file is open")
+        pytest.skip("this system does not say whether a file is open")  # Linux does, by a lease
     with Log(str(root)) as log:
         log.write(DAY, [line("a")])
         done = call(root, "archive")
@@ -443,7 +443,7 @@ def test_a_writer_that_opened_the_file_just_before_is_waited_for(root: Path, mon
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", replace)
         if archiving._open_for_writing(os.open(__file__, os.O_RDONLY)) is None:
-            pytest.skip("this system does not say whether a file is open")
+            pytest.skip("this system does not say whether a file is open")  # Linux does, by a lease
         with pytest.raises(InUseError):
             archive_day(root)
     assert log_names(root) == [NAME + ARCHIVING, NAME + COMPRESSED]

@@ -5,6 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -13,7 +14,7 @@ from clankers.cli.blame import Blame
 from clankers.errors import EX_USAGE
 from clankers.queries.blame import Evidence
 from clankers.queries.log_places import find_places
-from clankers.system.git import Repository
+from clankers.system.git import Change, GitError, Repository
 from tests.commands import HOSTILE, NOW, RAW, Result, call, event, session
 from tests.feeding import append
 from tests.golden import SCHEMAS, assert_file, schema_of
@@ -124,6 +125,10 @@ class Work:
     def line(self, path: str, number: int) -> tuple[str, list[tuple[str, str | None]]]:
         (found,) = self.asked(f"{path}:{number}")["lines"]
         return found["sure"], [(o["session_id"], o["prompt"] and o["prompt"]["text"]) for o in found["origins"]]
+
+
+def changes(repository: Repository, hash: str) -> dict[str, Change]:
+    return repository.changes(repository.commits([hash])[hash])
 
 
 @pytest.fixture
@@ -265,6 +270,45 @@ def test_a_whole_file_is_a_table_of_lines(work: Work) -> None:
     assert work.blame("f.txt:4").code != 0
 
 
+def test_what_is_read_ahead_of_many_commits_is_what_is_asked_of_each(work: Work) -> None:
+    (work.top / "f.txt").write_text("one\n")
+    work.git("add", "-A")
+    work.git("commit", "-qm", "One")
+    work.git("checkout", "-qb", "aside")
+    (work.top / "f.txt").write_text("one\ntwo\n")
+    work.git("commit", "-qam", "Two")
+    work.git("checkout", "-q", "main")
+    (work.top / "g.txt").write_text("alone\n" + "0" * 40 + "\n")
+    work.git("add", "-A")
+    work.git("commit", "-qm", "Another file")
+    work.git("merge", "-q", "--no-ff", "-m", "Merge", "aside")
+    (work.top / "f.txt").write_text("two\n")
+    work.git("commit", "-qam", "Three")
+    ahead, alone = Repository(work.top), Repository(work.top)
+    commits = ahead.commits(work.git("rev-list", "HEAD").split()).values()
+    ahead.read_ahead(list(commits), ["f.txt"])
+    with mock.patch("clankers.system.git.subprocess.run", side_effect=AssertionError):
+        found = {one.hash: ahead.changes(one) for one in commits}
+        times = {
+            one.hash: ahead.last_changed("f.txt", one.hash) for one in commits if one.subject in ("One", "Two", "Three")
+        }
+    assert found == {one.hash: alone.changes(one) for one in commits}
+    assert times == {hash: alone.last_changed("f.txt", hash) for hash in times}
+    assert sorted(map(bool, times.values())) == [False, True, True]
+    assert [sorted(found[one.hash]) for one in commits if one.subject == "Merge"] == [["f.txt"]]
+
+
+def test_a_partial_clone_fetches_nothing(work: Work, tmp_path: Path) -> None:
+    (work.top / "f.txt").write_text("one\n")
+    work.git("add", "-A")
+    work.git("commit", "-qm", "One")
+    work.git("config", "uploadpack.allowFilter", "true")
+    clone = tmp_path / "clone"
+    work.git("clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{work.top}", str(clone))
+    with pytest.raises(GitError):
+        changes(Repository(clone), work.head())
+
+
 def test_hostile_messages_paths_and_arguments_reach_no_terminal_and_no_shell(work: Work) -> None:
     name = 'a "b"\t\x1b[31m\u202eü.txt'
     work.says(HOSTILE)
@@ -272,7 +316,7 @@ def test_hostile_messages_paths_and_arguments_reach_no_terminal_and_no_shell(wor
     work.runs("git add -A")
     made = work.runs("printf 'Evil \\033]0;owned\\007 [main deadbeef] not me' | git commit -F -")
     assert work.of(made)[0] == "certain"
-    assert list(Repository(work.top).changes(made)) == [name]
+    assert list(changes(Repository(work.top), made)) == [name]
     for what in ("HEAD", name, f"{name}:1"):
         done = work.blame(what)
         assert done.code == 0, done.err
@@ -307,7 +351,7 @@ def test_a_submodule_s_programs_do_not_run(work: Work) -> None:
         work.git("commit", "-qm", "A submodule")
     work.git("config", "diff.submodule", "diff")
     work.git("-C", "within", "config", "diff.external", f"touch {work.top}/owned; false")
-    assert list(Repository(work.top).changes("HEAD")) == ["within"]
+    assert list(changes(Repository(work.top), work.head())) == ["within"]
     assert not (work.top / "owned").exists()
 
 

@@ -55,6 +55,7 @@ def ccusage_blocks(home: Path) -> list[dict[str, Any]]:
     """The blocks that ccusage counts, without the gaps between them."""
     found = sorted((CLIENTS / "ccusage").glob("node_modules/@ccusage/*/bin/ccusage*"))
     if not found:
+        # A skip, for not everybody has npm.
         pytest.skip(f"ccusage is not in {CLIENTS.name}; .ci/run installs it, where npm is")
     env = os.environ | {"HOME": str(home), "CLAUDE_CONFIG_DIR": str(home / ".claude"), "TZ": "UTC"}
     command = [str(found[0]), "claude", "blocks", "--json", "--offline"]

@@ -272,6 +272,7 @@ def test_the_end_of_a_turn_waits_for_its_last_message(root: Path, home: Path, mo
     (path,) = documents(home, ".messages.json")
     whole = json.loads(path.read_text("utf-8"))
     edit(path, messages=whole["messages"][:1], updated_at="2026-11-27T19:15:53.100Z")
+    # The client writes while the hook sleeps.
     monkeypatch.setattr(time, "sleep", lambda _: edit(path, **whole))
     append(root, [("cline", "agent_end", last)], follow=True)
     with closing(project(root)) as db:

@@ -398,6 +398,7 @@ class Log:
             ({}, [], {"m": [190, 19]}),
         ),
     ],
+    # A call a line would hide what each case is.
 )  # fmt: skip
 def test_tokens_that_are_counted_apart_from_the_responses(log: Log, found: Any) -> None:
     assert log.found() == found

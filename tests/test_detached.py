@@ -266,6 +266,23 @@ def test_a_catch_up_that_cannot_start_is_reported_and_the_event_is_safe(root: Pa
 
 
 @POSIX_ONLY
+def test_where_a_spawn_cannot_begin_a_session_it_begins_a_process_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    spawn = os.posix_spawn
+    started: list[int] = []
+
+    def without_sessions(*args: Any, setsid: bool = False, **options: Any) -> int:
+        if setsid:
+            raise NotImplementedError
+        started.append(spawn(*args, **options))
+        return started[0]
+
+    monkeypatch.setattr(os, "posix_spawn", without_sessions)
+    detached.start("--version")
+    assert os.getpgid(started[0]) == started[0]
+    os.waitpid(started[0], 0)
+
+
+@POSIX_ONLY
 @pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="to root everything can be written")
 def test_a_root_that_cannot_be_written_is_no_place_for_a_catch_up(root: Path) -> None:  # pragma: no cover
     append(root, work(0, 1))

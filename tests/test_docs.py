@@ -64,7 +64,7 @@ def test_an_unknown_topic_is_refused_with_those_there_are(tmp_path: Path) -> Non
 
 def test_commands_and_options_are_those_of_the_help() -> None:
     assert_file(DOCS / "commands.md", manual.markdown())
-    assert_file(ROOT / "man" / "clankers.1", manual.man_page())
+    assert_file(ROOT / "clankers" / "assets" / "clankers.1", manual.man_page())
 
 
 def test_every_table_and_column_is_described(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_the_readmes_command_sets_up_and_shows_the_demo_in_an_empty_home(tmp_pat
     (line,) = (line for line in readme_commands() if line.startswith(SETTING_UP))
     checkout, home = tmp_path / "checkout", tmp_path / "home"
     home.mkdir()
-    for name in ("clankers", "projector", "man"):
+    for name in ("clankers", "projector"):
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, checkout)

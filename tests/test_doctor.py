@@ -149,7 +149,7 @@ def test_a_client_that_is_not_recorded_beside_one_that_is_is_no_alarm(home: Path
 def test_remedies_are_named_once_and_what_is_waited_for_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clankers.checks.all_checks._PATIENCE", 0.01)
     clients(home)
-    (home / "bin" / "claude").write_text("#!/bin/sh\n/bin/sleep 0.5\necho 2.1.329\n")
+    (home / "bin" / "claude").write_text("#!/bin/sh\n/bin/sleep 0.5\necho 2.1.329\n")  # a slow client
     done = clankers(home, "doctor")
     assert "clankers: waiting for claude-code ...\n" in done.err
     assert done.out.endswith(

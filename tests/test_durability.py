@@ -171,7 +171,7 @@ def test_what_replaces_recorded_data_is_synced_whatever_the_setting(command: str
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Here as on a Mac; what is asked of the system to sync, in order."""
-    fcntl = pytest.importorskip("fcntl")
+    fcntl = pytest.importorskip("fcntl")  # what a Mac syncs with; Windows has none
     calls: list[str] = []
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)

@@ -464,7 +464,7 @@ def test_only_harnesses_that_are_known_can_be_named(args: tuple[str, ...], home:
 # The service.
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="systemd")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="systemd runs on Linux only")
 def test_the_service_is_a_unit_that_systemd_takes(home: Path) -> None:
     odd = home / '50% "of" it'
     done = call(odd, "install", "--service", XDG_CONFIG_HOME="", HOME=str(home))

@@ -956,7 +956,7 @@ def test_what_was_held_up_is_tried_once_more_at_the_end(how: str, start: Start, 
 def test_a_root_without_the_right_to_write(start: Start, root: Path) -> None:
     root.mkdir(mode=0o500)
     if os.access(root, os.W_OK):
-        pytest.skip("root may write everywhere")
+        pytest.skip("root may write everywhere")  # so the right that is missing changes nothing
     client = start()
     client.tell(todo(0), todo(1))
     client.sync()
@@ -970,9 +970,9 @@ def test_a_root_without_the_right_to_write(start: Start, root: Path) -> None:
 @pytest.mark.parametrize("room", ["nothing", "a piece", "all but the newline", "a line"])
 def test_a_full_disk_loses_no_line(room: str, start: Start, root: Path) -> None:
     """A limit on the size of files gives short writes and errors as a full disk does."""
-    resource = pytest.importorskip("resource")
+    resource = pytest.importorskip("resource")  # Windows has no such limits
     if not hasattr(resource, "prlimit"):
-        pytest.skip("no way to limit another process")
+        pytest.skip("no way to limit another process")  # prlimit is Linux's; others limit only themselves
     client = start()
     client.tell(todo(0))
     client.sync()

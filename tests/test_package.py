@@ -62,7 +62,6 @@ def test_what_is_data_in_the_checkout_is_in_both(built: dict[str, Path]) -> None
     assert listed <= in_wheel & in_sdist
     assert {"clankers/py.typed", "projector/py.typed"} <= in_wheel
     assert any(name.endswith("/share/man/man1/clankers.1") for name in in_wheel)
-    assert "man/clankers.1" in in_sdist
 
 
 def pythons() -> dict[str, str]:

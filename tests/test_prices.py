@@ -232,7 +232,7 @@ def test_an_unknown_model_has_no_cost_and_is_listed(root: Path) -> None:
         found = "SELECT provider, model, messages, sessions, prompt_tokens, completion_tokens FROM v_unpriced"
         assert db.execute(found).fetchall() == [("anthropic", "mystery-1", 2, 1, 200, 20)]
     said = call(root, "doctor").out
-    assert f"{installed()} has no price for mystery-1: 2 messages have no cost" in said
+    assert f"{installed()} has no price for mystery-1 of anthropic: 2 messages have no cost" in said
 
 
 def test_a_copy_of_a_fork_is_in_no_list(root: Path) -> None:

@@ -330,7 +330,7 @@ def test_a_query_that_cannot_replay_says_so(root: Path, database: Path) -> None:
 
 @pytest.mark.parametrize("text", [HOSTILE, "plain"])
 def test_on_a_screen_too_nothing_recorded_steers_and_no_color_is_honoured(root: Path, text: str) -> None:
-    pty = pytest.importorskip("pty")
+    pty = pytest.importorskip("pty")  # Windows has no pseudo-terminals
     append(root, [session("ses_screen", title=text)])
     ours, theirs = pty.openpty()
     env = environment(root, NO_COLOR="1", TERM="xterm-256color", COLUMNS="120")

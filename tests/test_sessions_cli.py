@@ -544,7 +544,7 @@ def test_a_shell_is_told_how_a_line_goes_on(root: Path) -> None:
     assert told("clankers export ses_000000") == ["ses_000000"]
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash runs the function that is tested")
 def test_the_shell_function_that_is_installed_works(root: Path) -> None:
     """The script is for the shell that asks for it, whichever started the tests."""
     asks = 'COMP_WORDS=(clankers stats --by w); COMP_CWORD=3; _clankers_completion clankers; echo "${COMPREPLY[@]}"'

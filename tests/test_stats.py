@@ -413,6 +413,7 @@ def ccusage(config: Path) -> dict[str, int]:
     """What ccusage counts in the transcripts below `config`."""
     found = sorted((CLIENTS / "ccusage").glob("node_modules/@ccusage/*/bin/ccusage*"))
     if not found:
+        # A skip, for not everybody has npm.
         pytest.skip(f"ccusage is not in {CLIENTS.name}; .ci/run installs it, where npm is")
     env = os.environ | {"HOME": str(config.parent), "CLAUDE_CONFIG_DIR": str(config), "TZ": "UTC"}
     out = subprocess.run(

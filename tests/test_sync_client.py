@@ -484,6 +484,7 @@ def test_health() -> None:
 def certified(place: Path, name: str) -> ssl.SSLContext:
     """A server's side of TLS, with a certificate for `name` that it signed itself: `cert.pem`."""
     if shutil.which("openssl") is None:
+        # Not a requirement of clankers, nor does the standard library make certificates.
         pytest.skip("openssl is not installed, which makes the certificates")
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-days", "2"]
     files = ["-keyout", str(place / "key.pem"), "-out", str(place / "cert.pem")]

@@ -227,7 +227,7 @@ def test_statements_that_take_long_keep_no_page_waiting(client: TestClient, monk
         transport = httpx2.ASGITransport(client.app)
         async with httpx2.AsyncClient(transport=transport, base_url=client.base_url, cookies=client.cookies) as browser:
             slow = [asyncio.create_task(browser.get("/ask.csv?sql=slow")) for _ in range(8)]
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # so that they all begin before the page is asked for
             page = await browser.get("/sessions")
             answered.set()
             return [page.status_code, *{(await one).status_code for one in slow}]

@@ -1,4 +1,4 @@
-"""`clankers install`: our entries into clients' configurations."""
+"""`clankers install`: adds our entries to the clients' configurations."""
 
 import os
 import shlex

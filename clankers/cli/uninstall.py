@@ -1,4 +1,4 @@
-"""`clankers uninstall`: our entries out of clients' configurations again."""
+"""`clankers uninstall`: removes our entries from the clients' configurations."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -132,6 +132,7 @@ class Blamer:
         found = self._repository.blame(path.name, line)
         commits = self._repository.commits(one.commit for one in found if one.commit)
         written = {name: self._written.of_path(name) for name in {one.path for one in found}}
+        self._repository.read_ahead(list(commits.values()), [name for name, calls in written.items() if calls])
         return [
             _joined(list(same), commits)
             for _, same in groupby(
@@ -146,7 +147,7 @@ class Blamer:
         return self._blamed[made.hash]
 
     def _find(self, made: Commit) -> BlamedCommit:
-        changes = self._repository.changes(made.hash)
+        changes = self._repository.changes(made)
         claims = commit_claims(self._repository, self._written, made, changes, self._recorded, self._known)
         origins = origins_of(self._db, claims)
         return BlamedCommit(

@@ -232,7 +232,7 @@ def _rewritten(
         same_time = _authored_alike(one, old, made)
         if not same_subject and not (same_time and old is not None and written.is_here(one.project_path)):
             continue
-        same_change = old is not None and repository.patch_id(old.hash) == repository.patch_id(made.hash) != ""
+        same_change = old is not None and repository.patch_id(old) == repository.patch_id(made) != ""
         if (same_time or same_change) and not (old is not None and _follow(repository, old, made)):
             found.append((one, same_time, same_subject, same_change))
     best = max((sum(alike) for _, *alike in found), default=0)
@@ -275,7 +275,7 @@ def _squashed(
     named = {line.strip(" *-") for line in made.message.split("\n")[1:]}
     for one in here[-_TRIED:]:
         old = known.get(one.hash)
-        if old is not None and _is_part(repository.changes(old.hash), changes):
+        if old is not None and _is_part(repository.changes(old), changes):
             yield printed_claim(one, Sure.LIKELY, f"made {one.hash}, whose changes are in this commit")
         elif old is not None and old.hash in made.message:
             yield printed_claim(one, Sure.LIKELY, f"made {one.hash}, which the message names")

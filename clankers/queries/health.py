@@ -80,7 +80,7 @@ class Unpriced(NamedTuple):
 
     Attributes:
         table: the version of the price table.
-        messages: without a cost, by model, most first.
+        messages: without a cost, by model and, where it is known, its provider: another's prices are not taken.
     """
 
     table: str
@@ -161,5 +161,8 @@ def unpriced(db: Database) -> Unpriced | None:
     table = price_table(db)
     if table is None:
         return None
-    models = db.execute("SELECT coalesce(model, '(no name)'), sum(messages) FROM v_unpriced GROUP BY 1 ORDER BY 2 DESC")
+    models = db.execute(
+        "SELECT coalesce(model, '(no name)') || coalesce(' of ' || provider, ''), sum(messages) FROM v_unpriced"
+        " GROUP BY 1 ORDER BY 2 DESC"
+    )
     return Unpriced(table, {str(model): count for model, count in models})

@@ -41,7 +41,9 @@ def start(*arguments: str) -> None:
     null_device = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     try:
         pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setsid=True)
-    except NotImplementedError:  # an old C library: in its own process group it gets no signal of the terminal
+    except NotImplementedError:
+        # posix_spawn has no `setsid` in a Python built for glibc before 2.26, on macOS before 10.15 and on FreeBSD.
+        # A process group of its own is enough there: the terminal's signals go to the foreground group.
         pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=null_device, setsigdef=_SIGNALS, setpgroup=0)
     try:
         os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)

@@ -8,7 +8,8 @@ import os
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,14 +17,16 @@ from clankers.errors import ClankersError
 
 _SECONDS = 60.0  # for one answer of git
 _MOST = 64 << 20  # bytes of one answer
+_AT_ONCE = 50  # commits whose patches are read together
 
-# No programs of the repository's choice, no locks, no questions, no downloads.
+# No programs of the repository's choice, no locks, no questions, no downloads: a partial clone would fetch what it
+# lacks, and GIT_NO_LAZY_FETCH is only known to versions from 2024 on.
 _SETTINGS = ("core.fsmonitor=false", "core.quotePath=true", "log.showSignature=false")
 _SAFE = ("--no-pager", "--literal-pathspecs", *(word for setting in _SETTINGS for word in ("-c", setting)))
 _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
-    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "",
     "LC_ALL": "C",
 }
 _FORMAT = "%H%x00%P%x00%at%x00%ct%x00%an%x00%B%x00"
@@ -34,6 +37,7 @@ _DIFF = (
 )
 _HASH = re.compile(r"[0-9a-f]{4,64}")
 _NOT_COMMITTED = re.compile(r"0+")
+_PATCH_OF = re.compile(r"(?:^|(?<=\n))([0-9a-f]{40}|[0-9a-f]{64})\n")
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _NO_FILTER = ("clean=", "process=", "required=false")
 _NO_FILE = "/dev/null"
@@ -103,7 +107,10 @@ class Repository:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._commits: dict[str, Commit] = {}
         self._changes: dict[str, dict[str, Change]] = {}
+        self._patch_ids: dict[str, str] = {}
+        self._last_changed: dict[tuple[str, str], int] = {}
         self.top = Path(self._ask("rev-parse", "--show-toplevel").removesuffix("\n"))
         listed = self._ask("worktree", "list", "--porcelain").split("\n")
         named = (Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree "))
@@ -118,38 +125,63 @@ class Repository:
 
     def commits(self, hashes: Iterable[str]) -> dict[str, Commit]:
         """The commits, as far as the repository has them, by the hashes, which may be shortened."""
-        asked = [one for one in dict.fromkeys(hashes) if _HASH.fullmatch(one)]
-        checked = self._ask(
-            "cat-file", "--batch-check=%(objectname) %(objecttype)", text="".join(f"{h}^{{commit}}\n" for h in asked)
-        )
-        full = {}
-        for one, line in zip(asked, checked.split("\n"), strict=False):
-            name, _, kind = line.partition(" ")
-            if kind == "commit":
-                full[one] = name
-        if not full:
-            return {}
-        made = {c.hash: c for c in self._log("--no-walk=unsorted", text="\n".join(full.values()) + "\n")}
-        return {one: made[name] for one, name in full.items() if name in made}
+        asked = {one for one in hashes if _HASH.fullmatch(one)}
+        full = {one: one for one in asked & self._commits.keys()}
+        if unknown := sorted(asked - full.keys()):
+            checked = self._ask(
+                "cat-file",
+                "--batch-check=%(objectname) %(objecttype)",
+                text="".join(f"{one}^{{commit}}\n" for one in unknown),
+            )
+            for one, line in zip(unknown, checked.split("\n"), strict=False):
+                name, _, kind = line.partition(" ")
+                if kind == "commit":
+                    full[one] = name
+        if unread := [name for name in full.values() if name not in self._commits]:
+            self._commits |= {one.hash: one for one in self._log("\n".join(unread) + "\n")}
+        return {one: self._commits[name] for one, name in full.items() if name in self._commits}
 
-    def changes(self, commit: str) -> dict[str, Change]:
+    def read_ahead(self, commits: Collection[Commit], paths: Iterable[str]) -> None:
+        """Read at once what is then asked of `commits`, and of the files at `paths`, which they change.
+
+        Git starts a few times, not several times a commit.
+        """
+        self.commits(parent for one in commits for parent in one.parents[:1])
+        unread = [one for one in commits if one.hash not in self._changes]
+        for first in range(0, len(unread), _AT_ONCE):
+            with suppress(GitError):  # too much at once: they are read one by one
+                self._read_changes(unread[first : first + _AT_ONCE])
+        tips = "".join(f"{one.hash}\n" for one in commits)
+        for path in paths:
+            # With --parents, those that changed the file before.
+            listed = self._ask("log", "--parents", "--format=%H %ct %P", "--stdin", "--", path, text=tips)
+            rows = [line.split(" ") for line in listed.split("\n") if line]
+            times = {hash: int(at or 0) for hash, at, *_ in rows}
+            for hash, _, parent, *_ in rows:
+                self._last_changed[path, hash] = times.get(parent, 0)
+
+    def changes(self, commit: Commit) -> dict[str, Change]:
         """What `commit` changes against its first parent, by the path from the top."""
-        if commit not in self._changes:
-            self._changes[commit] = _changes(self._patch(commit))
-        return self._changes[commit]
+        if commit.hash not in self._changes:
+            self._read_changes([commit])
+        return self._changes[commit.hash]
 
-    def patch_id(self, commit: str) -> str:
+    def patch_id(self, commit: Commit) -> str:
         """A hash of what `commit` changes, equal for the same change elsewhere; empty where it changes nothing."""
-        return self._ask("patch-id", "--stable", text=self._patch(commit)).partition(" ")[0]
+        if commit.hash not in self._patch_ids:
+            patch = self._patches([commit]).get(commit.hash, "")
+            self._patch_ids[commit.hash] = self._ask("patch-id", "--stable", text=patch).partition(" ")[0]
+        return self._patch_ids[commit.hash]
 
     def last_changed(self, path: str, before: str) -> int:
         """When the commit was made that last changed the file at `path` before the commit `before`, epoch seconds."""
-        try:
-            return int(
-                self._ask("log", "-1", "--format=%ct", "--end-of-options", f"{before}^", "--", path).strip() or 0
-            )
-        except GitError:  # it is the first one
-            return 0
+        if (path, before) not in self._last_changed:
+            try:
+                at = self._ask("log", "-1", "--format=%ct", "--end-of-options", f"{before}^", "--", path).strip()
+            except GitError:  # it is the first one
+                at = ""
+            self._last_changed[path, before] = int(at or 0)
+        return self._last_changed[path, before]
 
     def history(self, commit: str, since: int) -> set[str]:
         """The hashes of the commits that `commit` contains and that were made since then, in epoch seconds."""
@@ -199,8 +231,9 @@ class Repository:
         settings = [word for name in filters for value in _NO_FILTER for word in ("-c", f"{name}.{value}")]
         return _run(self._directory, ("blame", "--no-textconv", "--line-porcelain", *arguments), "", settings)
 
-    def _log(self, *options: str, text: str) -> list[Commit]:
-        fields = self._ask("log", f"--format={_FORMAT}", "--stdin", *options, text=text).split("\0")
+    def _log(self, hashes: str) -> list[Commit]:
+        """The commits with these hashes, one a line."""
+        fields = self._ask("log", f"--format={_FORMAT}", "--no-walk=unsorted", "--stdin", text=hashes).split("\0")
         commits = []
         for at in range(0, len(fields) - _FIELDS, _FIELDS):
             hash, parents, authored, committed, author, message = fields[at : at + _FIELDS]
@@ -208,8 +241,16 @@ class Repository:
             commits.append(Commit(hash.strip(), tuple(parents.split()), *times, author, message))
         return commits
 
-    def _patch(self, commit: str) -> str:
-        return self._ask("show", "--format=", "--first-parent", "-m", *_DIFF, "--end-of-options", commit)
+    def _read_changes(self, commits: Sequence[Commit]) -> None:
+        patches = self._patches(commits)
+        self._changes |= {one.hash: _changes(patches.get(one.hash, "")) for one in commits}
+
+    def _patches(self, commits: Sequence[Commit]) -> dict[str, str]:
+        """What commits change against their first parents, by hash; without those that change nothing."""
+        asked = "".join(" ".join((one.hash, *one.parents[:1])) + "\n" for one in commits)
+        # Before each patch there is the hash; a line within one never looks like that.
+        _, *found = _PATCH_OF.split(self._ask("diff-tree", "--stdin", "--root", "-r", "-p", *_DIFF, text=asked))
+        return dict(zip(found[::2], found[1::2], strict=True))
 
     def _ask(self, command: str, *arguments: str, text: str = "") -> str:
         return _run(self._directory, (command, *arguments), text)

@@ -247,7 +247,7 @@ def test_a_file_that_is_back_once_the_database_was_made_without_it_is_read(
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(partial(follow.follow, path, str(root), sweep=lambda: None, report=lambda _: None))
                 while len(called) < 3 or count(root / "clankers.db") != 8:  # noqa: ASYNC110 (a database tells nobody)
-                    await anyio.sleep(0.02)
+                    await anyio.sleep(0.02)  # between two looks, so that the watcher gets its turn
                 tasks.cancel_scope.cancel()
 
     anyio.run(watch)

@@ -79,6 +79,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)], capture_output=True, check=False
     )
     if mounted.returncode:
+        # Mounting needs root, and root of a container may not do it either.
         pytest.skip(f"no way to mount a small file system: {mounted.stderr.decode().strip()}")
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True)
@@ -141,7 +142,7 @@ def test_a_log_that_nobody_may_change_is_exit_74_and_taken_up_again(tmp_path: Pa
         not shutil.which("chattr")
         or subprocess.run(["chattr", "+i", str(log)], capture_output=True, check=False).returncode
     ):
-        pytest.skip("no way to make a file immutable")
+        pytest.skip("no way to make a file immutable")  # needs root and a file system that has the flag
     try:
         done = run(root, clankers("append", "opencode"), numbered(1))
         assert (done.code, done.out, done.err.count(b"\n")) == (74, b"", 1)

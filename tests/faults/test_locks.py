@@ -155,7 +155,7 @@ def test_a_writer_that_lets_go_in_time_is_waited_for(root: Path) -> None:
 
 def test_hooks_of_one_session_at_once_all_record_while_another_keeps_its_cursor(root: Path, tmp_path: Path) -> None:
     """A cursor that a stopped process keeps locked holds up no hook for longer than its patience."""
-    fcntl = pytest.importorskip("fcntl")
+    fcntl = pytest.importorskip("fcntl")  # Windows has no such locks
     keep_from_catching_up(root)
     transcript = tmp_path / "projects" / "p" / "s1.jsonl"
     transcript.parent.mkdir(parents=True)

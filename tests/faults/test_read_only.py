@@ -26,7 +26,7 @@ def as_anybody() -> list[str]:
     if os.geteuid():
         return []
     if not shutil.which("setpriv") or subprocess.run([*BOUND, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("we are root, and there is no way to be less")
+        pytest.skip("we are root, and there is no way to be less")  # some containers forbid setpriv
     return BOUND
 
 

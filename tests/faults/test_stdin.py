@@ -27,7 +27,7 @@ def a_pipe() -> tuple[int, int]:
 
 
 def a_terminal() -> tuple[int, int]:
-    pty = pytest.importorskip("pty")
+    pty = pytest.importorskip("pty")  # Windows has no pseudo-terminals
     ends: tuple[int, int] = pty.openpty()
     return ends
 

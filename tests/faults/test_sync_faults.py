@@ -121,7 +121,7 @@ def test_what_lies_in_between_changes_nothing_at_the_ends(tmp_path: Path, size: 
             raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")(connection, request)
 
         def late(connection: socket.socket, request: Request) -> None:
-            time.sleep(0.05)  # which is not waiting for anything
+            time.sleep(0.05)  # a slow server is what is tested
             passed_on(connection, request)
 
         odd: list[Act] = [

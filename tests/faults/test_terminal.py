@@ -18,7 +18,7 @@ NAME = HOSTILE.replace("\0", "").replace("/", "")
 
 def screen(root: Path, *args: str, cwd: Path | None = None, **env: str) -> str:
     """What a terminal gets, but for the colours that are our own."""
-    pty = pytest.importorskip("pty")
+    pty = pytest.importorskip("pty")  # Windows has no pseudo-terminals
     ours, theirs = pty.openpty()
     # A progress bar, which a busy machine shows, moves the cursor; on such a terminal there is none.
     env = environment(root, NO_COLOR="1", TERM="dumb", COLUMNS="400", **env)
