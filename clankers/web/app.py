@@ -38,7 +38,7 @@ from clankers.web.templating import render
 _API = "/api"
 _MCP = "/mcp"
 _AT_ONCE = 4  # questions to the database
-_STATEMENTS = 1  # at once, beside those: they may take long, and SQLite computes some without a look at the clock
+_STATEMENTS = 1  # at once, beside those: each may take seconds and much memory
 _VALUES_SECONDS = 10.0  # for which the values of the filters stay
 
 

@@ -5,19 +5,15 @@ import io
 from dataclasses import dataclass, field
 from typing import Any
 
-import apsw
-
 from clankers.errors import UsageError
-from clankers.queries.statement import NotReadingError, QueryError, QueryResult, TookTooLongError, plain, run_statement
+from clankers.queries.statement import NotReadingError, QueryError, TookTooLongError
 from clankers.queries.tables import TableOutline, outline
 from clankers.web.page import Asked, Page
+from clankers.web.statement_process import run_apart
 
 SECONDS = 5.0
 _SHOWN = 200  # rows, unless more are asked for
 _MOST = 10_000  # rows
-_ROOM = 8 << 20  # characters of all values
-_LONGEST = 1 << 20  # bytes of one value, also of one that SQLite only makes on its way
-_COLUMNS = 200
 
 
 @dataclass
@@ -44,7 +40,7 @@ def find(asked: Asked) -> AskData:
     data = AskData(asked.one("sql").strip(), tables=outline(asked.db))
     if data.sql:
         try:
-            result = _run(asked.db, data.sql, asked.number("limit", _SHOWN, 1, _MOST))
+            result = run_apart(data.sql, limit=asked.number("limit", _SHOWN, 1, _MOST), seconds=SECONDS)
         except NotReadingError:
             data.problem = "This would do more than read. Only questions are answered here."
         except TookTooLongError:
@@ -53,7 +49,7 @@ def find(asked: Asked) -> AskData:
             data.problem = str(e)
         else:
             data.columns, data.more = result.names, result.more
-            data.rows = [[plain(value) for value in row] for row in result.rows]
+            data.rows = [list(row) for row in result.rows]
     return data
 
 
@@ -64,24 +60,14 @@ def as_csv(asked: Asked) -> str:
         UsageError: the statement cannot be run.
     """
     try:
-        result = _run(asked.db, asked.one("sql"), _MOST)
+        result = run_apart(asked.one("sql"), limit=_MOST, seconds=SECONDS)
     except QueryError as e:
         raise UsageError(str(e)) from None
     made = io.StringIO()
     writer = csv.writer(made, lineterminator="\n")
     writer.writerow(result.columns)
-    writer.writerows([plain(value) for value in row] for row in result.rows)
+    writer.writerows(result.rows)
     return made.getvalue()
-
-
-def _run(db: apsw.Connection, sql: str, limit: int) -> QueryResult:
-    limits = {apsw.SQLITE_LIMIT_LENGTH: _LONGEST, apsw.SQLITE_LIMIT_COLUMN: _COLUMNS}
-    before = {which: db.limit(which, most) for which, most in limits.items()}
-    try:
-        return run_statement(db, sql, limit=limit, room=_ROOM, timeout=SECONDS)
-    finally:
-        for which, value in before.items():
-            db.limit(which, value)
 
 
 PAGE = Page(
